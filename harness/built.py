@@ -1,0 +1,77 @@
+"""What a build leaves behind: files, and what was read back from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One graph input.
+
+    `shape` holds integers, names of symbolic dimensions, or None for an
+    anonymous one. `dtype` is numpy's name. `low` and `high` (exclusive for
+    integers) bound random feeds; `fill` makes the feed a constant (a mask of
+    ones).
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int | str | None, ...]
+    low: float | None = None
+    high: float | None = None
+    fill: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """One artifact on disk and what it truly is, as read back from the file."""
+
+    path: str
+    sha256: str
+    size_bytes: int  # external data included
+    opset: int
+    precision: str  # what the file contains: "fp32", "fp16", "int8", ...
+    operators: Mapping[str, int]  # operator type -> nodes in the file
+    inputs: tuple[Input, ...]
+    outputs: tuple[str, ...]
+    provenance: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # source hash, exporter, versions, calibration
+    notes: tuple[str, ...] = ()  # what every reader must know: "random weights"
+    engine: str = "ort"  # which engine runs it: "ort" | "fake"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, as stored in a record and in the cache."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Built:
+        """Inverse of `to_json`."""
+        inputs = tuple(Input(**{**item, "shape": tuple(item["shape"])}) for item in data["inputs"])
+        return Built(
+            **{
+                **data,
+                "inputs": inputs,
+                "outputs": tuple(data["outputs"]),
+                "notes": tuple(data["notes"]),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Data on disk, split: no sample is both calibrated on and evaluated.
+
+    Both files are .npz with one array for each model input under its name
+    (or ``x`` for a sole input), first axis samples; labels under ``y``.
+    """
+
+    name: str
+    calibration: str  # path
+    evaluation: str  # path
+    samples: int  # in the evaluation part
+    labelled: bool
+    sha256: str  # of the whole data and the split

@@ -1,0 +1,124 @@
+"""What is known of a case: Observation (facts), Metric (numbers), Record (what is stored).
+
+An observation is what one worker process saw; it holds no arithmetic. A
+metric is one number with its unit, direction and interval. A record joins
+speed, memory, accuracy and the proof of what really ran, and is what is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+SCHEMA = 1
+"""Version of the stored record. A file of every version stays in tests/data."""
+
+
+class Status(StrEnum):
+    """How a case ended."""
+
+    OK = "ok"  # measured, as asked for
+    SKIPPED = "skipped"  # the suite said so
+    UNSUPPORTED = "unsupported"  # this machine, runtime or exporter cannot
+    FAILED = "failed"  # an error, or something else ran than was asked for
+    CRASHED = "crashed"  # the worker died of a signal
+    TIMEOUT = "timeout"
+
+
+BAD = frozenset({Status.FAILED, Status.CRASHED, Status.TIMEOUT})
+"""What makes a sweep exit with 3."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Raw facts from one worker process. Times are ns, memory is bytes.
+
+    Each part is the dict that the worker wrote, or empty where that pass did
+    not run or did not finish; `error` then says why. Shapes of the parts:
+    see `harness.measure.worker`.
+    """
+
+    passes: tuple[str, ...]  # passes that finished, in order
+    error: Mapping[str, str] | None = None  # {"status", "pass", "type", "message"}
+    runtime: Mapping[str, Any] = field(default_factory=dict)
+    session: Mapping[str, Any] = field(default_factory=dict)
+    feeds: Mapping[str, Any] = field(default_factory=dict)
+    memory: Mapping[str, Any] = field(default_factory=dict)
+    timing: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    proof: Mapping[str, Any] = field(default_factory=dict)
+    system: Mapping[str, Any] = field(default_factory=dict)
+    exit: Mapping[str, Any] = field(default_factory=dict)  # {"code", "signal", "wall_s", "stderr"}
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Observation:
+        """Read what a worker wrote; unknown parts are an error (TypeError)."""
+        return Observation(**{**data, "passes": tuple(data["passes"])})
+
+    def to_json(self) -> dict[str, Any]:
+        """Inverse of `from_json`."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A named number.
+
+    `value` is None where there is none, and `reason` then says why: zero is
+    never "unknown". `low` and `high` are the 95% interval; `interval` names
+    what it spans ("between processes", "within process", "paired bootstrap").
+    `kind` says what an accuracy number was measured against ("labels",
+    "fp32 twin").
+    """
+
+    value: float | None
+    unit: str  # "s", "B", "ratio", "dB", "samples/s", "1"
+    direction: str  # which way is better: "lower" | "higher" | "none"
+    low: float | None = None
+    high: float | None = None
+    interval: str = ""
+    n: int = 0  # samples behind the value
+    kind: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One case of one run: what was asked, what was in effect, what came out."""
+
+    run: str  # identifier of the run, sorts by time
+    suite: str
+    case: str  # the case's key
+    axes: Mapping[str, str | int | None]  # every axis as asked, defaults included
+    status: Status
+    reason: str = ""  # empty where ok
+    notes: tuple[str, ...] = ()  # what a reader of the number must know
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    asked: Mapping[str, Any] = field(default_factory=dict)  # session, load, sampling in full
+    effective: Mapping[str, Any] = field(default_factory=dict)  # the same, as read back
+    artifact: Mapping[str, Any] = field(default_factory=dict)  # Built.to_json()
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    machine: str = ""  # machine identity, stable over kernel and RAM changes
+    started_at: str = ""  # ISO 8601, UTC
+    duration_s: float = 0.0
+    samples: Mapping[str, Any] = field(default_factory=dict)  # raw: "latency_ns": [[...] a process], ...
+    stderr: str = ""  # tail of what the runtime printed
+    schema: int = SCHEMA
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data: exactly the stored schema."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Record:
+        """Inverse of `to_json`. Raises KeyError or TypeError on data of another schema."""
+        return Record(
+            **{
+                **data,
+                "status": Status(data["status"]),
+                "notes": tuple(data["notes"]),
+                "metrics": {name: Metric(**metric) for name, metric in data["metrics"].items()},
+            }
+        )

@@ -1,0 +1,58 @@
+"""Look a name up in a table of things that are imported only when asked for.
+
+Extending the harness is one new file and one line in one of these tables, or
+an entry point in a third party's package.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+from harness.errors import NotFoundError
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """Say which known name is nearest, then list all of them."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"{hint}known: {', '.join(names)}"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Names that stand for ``module:attribute``, resolved on first use.
+
+    `kind` is the singular word that errors use; `group` is the entry-point
+    group through which other packages add names of their own.
+    """
+
+    kind: str
+    builtin: Mapping[str, str]
+    group: str = ""
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self.builtin
+        yield from (point.name for point in self._foreign() if point.name not in self.builtin)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.builtin or any(point.name == name for point in self._foreign())
+
+    def _foreign(self) -> Iterable[metadata.EntryPoint]:
+        return metadata.entry_points(group=self.group) if self.group else ()
+
+    def resolve(self, name: str) -> Any:
+        """Import what `name` stands for. Raises NotFoundError with the closest known name."""
+        target = self.builtin.get(name)
+        if target is None:
+            for point in self._foreign():
+                if point.name == name:
+                    return point.load()
+            raise NotFoundError(f"unknown {self.kind} {name!r}: {closest(name, self)}")
+        module, _, attribute = target.partition(":")
+        return getattr(importlib.import_module(module), attribute)
