@@ -10,7 +10,7 @@ axis never orphans old trends::
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 Frozen = tuple[tuple[str, Any], ...]
@@ -33,6 +33,13 @@ def thaw(value: Any) -> Any:
     if value[:1] == ("[]",):
         return [thaw(item) for item in value[1:]]
     return {key: thaw(item) for key, item in value}
+
+
+def plain(value: Any) -> Any:
+    """Turn a noun of this file into plain data for JSON: what was asked for, in full."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {item.name: plain(getattr(value, item.name)) for item in fields(value) if item.init}
+    return thaw(value)
 
 
 def _key(parts: Iterable[tuple[str, Any, Any]]) -> str:
@@ -101,7 +108,7 @@ class Artifact:
     """One model file and how it comes to be. Built once, cached by content."""
 
     model: Model
-    exporter: str | None = None  # "dynamo" | "torchscript", None: the source's own
+    exporter: str | None = None  # "dynamo" (a torch source's default) | "torchscript"; None: not exported
     opset: int | None = None  # None: as the source has it
     precision: Named = FP32
     format: str = "onnx"  # "onnx" | "ort"
@@ -113,7 +120,7 @@ class Artifact:
             "key",
             _key(
                 (
-                    ("exporter", self.exporter, None),
+                    ("exporter", None if self.exporter == "dynamo" else self.exporter, None),
                     ("opset", self.opset, None),
                     ("precision", self.precision.name, "fp32"),
                     ("format", self.format, "onnx"),
@@ -126,7 +133,7 @@ class Artifact:
 class Session:
     """How a model is loaded. Threads of 0 mean: as many as the cores it is given."""
 
-    runtime: str = "current"
+    runtime: str = "current"  # or a requirement such as "onnxruntime==1.22.1", or a wheel's absolute path
     provider: Named = CPU
     graph_opt: str = "all"  # "disable" | "basic" | "extended" | "all"
     execution_mode: str = "sequential"  # "sequential" | "parallel"
@@ -141,7 +148,7 @@ class Session:
             "key",
             _key(
                 (
-                    ("runtime", self.runtime, "current"),
+                    ("runtime", self.runtime_name, "current"),
                     ("provider", self.provider.name, "cpu"),
                     ("graph_opt", self.graph_opt, "all"),
                     ("execution_mode", self.execution_mode, "sequential"),
@@ -151,6 +158,11 @@ class Session:
                 )
             ),
         )
+
+    @property
+    def runtime_name(self) -> str:
+        """The runtime as keys show it: of a wheel, the file's name alone, the same on every machine."""
+        return self.runtime.rpartition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +231,7 @@ class Case:
             "opset": artifact.opset,
             "precision": artifact.precision.name,
             "format": artifact.format,
-            "runtime": session.runtime,
+            "runtime": session.runtime_name,
             "provider": session.provider.name,
             "graph_opt": session.graph_opt,
             "execution_mode": session.execution_mode,
