@@ -1,0 +1,81 @@
+"""The rules of the house: which room may import which, and what importing costs."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import harness
+
+PACKAGE = Path(harness.__file__).parent
+ROOMS = ("plan", "build", "measure", "store", "judge", "show")
+NOUNS = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", "bench", "run", "ab", "bisect", "nightly"}
+HEAVY = ("torch", "onnx", "onnxruntime", "pandas", "matplotlib", "scipy", "duckdb", "pyarrow", "asv", "rich")
+
+
+def imported(path: Path) -> set[str]:
+    """Every harness module that a file names in an import, at any depth."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+            names |= {f"{node.module}.{alias.name}" for alias in node.names if node.module == "harness"}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return {name for name in names if name.startswith("harness.")}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_only_itself_and_the_nouns(room: str) -> None:
+    allowed = NOUNS | {room}
+    strangers = {
+        f"{path.relative_to(PACKAGE)} imports {name}"
+        for path in (PACKAGE / room).rglob("*.py")
+        for name in imported(path)
+        if name.split(".")[1] not in allowed
+    }
+    assert not strangers
+
+
+def test_the_nouns_import_only_nouns() -> None:
+    strangers = {
+        f"{noun} imports {name}"
+        for noun in NOUNS
+        for name in imported(PACKAGE / f"{noun}.py")
+        if name.split(".")[1] not in NOUNS
+    }
+    assert not strangers
+
+
+def test_only_the_command_line_imports_the_command_line() -> None:
+    inside = {
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        if path.parent.name != "cli" and any(name.startswith("harness.cli") for name in imported(path))
+    }
+    assert not inside
+
+
+def loaded_by(code: str) -> set[str]:
+    """The top-level modules that are loaded in a fresh interpreter after `code`."""
+    script = f"import sys\n{code}\nprint(*sorted({{name.split('.')[0] for name in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("module", ["harness.cli", "harness.plan", "harness.run", "harness.bench"])
+def test_importing_costs_no_heavy_library(module: str) -> None:
+    assert loaded_by(f"import {module}").isdisjoint(HEAVY)
+
+
+def test_help_imports_no_command() -> None:
+    loaded = loaded_by("from harness.cli import main\nassert main(['--help']) == 0\nprint()")
+    assert loaded.isdisjoint({*HEAVY, "pydantic", "yaml", "numpy"})
+
+
+def test_the_walk_sees_imports_inside_functions(tmp_path: Path) -> None:
+    path = tmp_path / "room.py"
+    path.write_text("def f():\n    from harness import store\n    import harness.show.table\n")
+    assert {"harness.store", "harness.show.table"} <= imported(path)
