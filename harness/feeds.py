@@ -326,9 +326,7 @@ def distinct_count(wanted: int, rows: int, batch: int) -> int:
     return min(wanted, rows // math.gcd(rows, batch))
 
 
-def with_overrides(
-    inputs: Sequence[Input], overrides: Mapping[str, Mapping[str, float]]
-) -> tuple[Input, ...]:
+def with_overrides(inputs: Sequence[Input], overrides: Mapping[str, Mapping[str, Any]]) -> tuple[Input, ...]:
     """Apply a suite's ``inputs:`` (low, high, fill by input name). Raises Failed on an unknown name."""
     known = {item.name for item in inputs}
     if unknown := sorted(set(overrides) - known):
