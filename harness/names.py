@@ -43,6 +43,8 @@ PRECISIONS_GROUP = "harness.precisions"
 EXPORTERS = ("dynamo", "torchscript")
 """Ways to export a torch source; the first one where the suite names none."""
 
+EXPORTERS_GROUP = "harness.exporters"
+
 FORMATS = ("onnx", "ort")
 
 PROVIDERS = {
@@ -67,11 +69,17 @@ METRICS = {
     "latency/p95": ("s", "lower"),
     "latency/p99": ("s", "lower"),
     "latency/mean": ("s", "lower"),
+    "latency/sd": ("s", "lower"),
+    "latency/mad": ("s", "lower"),
+    "latency/outliers": ("1", "none"),
     "throughput/samples_per_s": ("samples/s", "higher"),
+    "startup/import": ("s", "lower"),
     "startup/session": ("s", "lower"),
     "startup/first_call": ("s", "lower"),
     "memory/before_runtime": ("B", "lower"),
     "memory/after_import": ("B", "lower"),
+    "memory/after_session": ("B", "lower"),
+    "memory/after_first_call": ("B", "lower"),
     "memory/session": ("B", "lower"),
     "memory/peak": ("B", "lower"),
     "memory/arena_peak": ("B", "lower"),

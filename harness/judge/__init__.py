@@ -1,0 +1,7 @@
+"""Arithmetic: facts in, numbers and verdicts out. No clock, no file, no process."""
+
+from harness.judge.facts import Facts
+from harness.judge.report import report
+from harness.judge.verdict import Verdict, judge
+
+__all__ = ["Facts", "Verdict", "judge", "report"]

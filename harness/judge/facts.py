@@ -1,0 +1,51 @@
+"""Everything known of one case before any arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.built import Built
+from harness.case import Case
+from harness.record import Observation
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What one case is judged by.
+
+    `outputs` and `twin_outputs` hold one array an output, in the order of
+    `output_names`, samples on the first axis and no padding; they are None
+    where there are none, and `outputs_reason` and `twin_reason` say why.
+    `cores` are the cores that the workers were to run on, `passes` what the
+    first worker was asked for.
+    """
+
+    case: Case
+    built: Built
+    observations: tuple[Observation, ...]  # a worker process each
+    output_names: tuple[str, ...] = ()
+    outputs: tuple[Array, ...] | None = None
+    outputs_reason: str = ""
+    twin_outputs: tuple[Array, ...] | None = None
+    twin_reason: str = ""
+    reference: str = ""  # the twin's key
+    labels: Array | None = None
+    strict_provider: bool = False
+    passes: tuple[str, ...] = ("timing",)
+    cores: tuple[int, ...] = ()  # empty: not pinned
+
+    @property
+    def timings(self) -> tuple[Mapping[str, Any], ...]:
+        """The timing part of every process that was timed."""
+        return tuple(item.timing for item in self.observations if item.timing.get("samples_ns"))
+
+    def calls(self) -> list[NDArray[np.float64]]:
+        """Return every timed call in seconds, one array a process."""
+        return [np.asarray(timing["samples_ns"], np.float64) * 1e-9 for timing in self.timings]

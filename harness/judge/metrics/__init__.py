@@ -1,0 +1,69 @@
+"""Metrics, one file a family: Facts in, `{name: Metric}` out.
+
+A family gives every one of its names in every case; where there is no value
+the metric is null and its reason says why. A family of another package
+registers a function under the entry-point group `harness.metrics`.
+"""
+
+from __future__ import annotations
+
+from harness.judge.facts import Facts
+from harness.names import METRICS, METRICS_GROUP
+from harness.record import Metric
+from harness.tables import Table
+
+FAMILIES = Table(
+    kind="metric family",
+    builtin={
+        "latency": "harness.judge.metrics.latency:latency",
+        "throughput": "harness.judge.metrics.throughput:throughput",
+        "startup": "harness.judge.metrics.startup:startup",
+        "memory": "harness.judge.metrics.memory:memory",
+        "model": "harness.judge.metrics.model:model",
+        "accuracy": "harness.judge.metrics.accuracy:accuracy",
+        "drift": "harness.judge.metrics.drift:drift",
+    },
+    group=METRICS_GROUP,
+)
+
+
+def measured(facts: Facts) -> dict[str, Metric]:
+    """Return every metric of every family."""
+    metrics: dict[str, Metric] = {}
+    for family in FAMILIES:
+        metrics |= FAMILIES.resolve(family)(facts)
+    return metrics
+
+
+def metric(
+    name: str,
+    value: float,
+    *,
+    interval: tuple[float | None, float | None] | None = None,
+    spans: str = "",
+    n: int = 0,
+    kind: str = "",
+) -> Metric:
+    """Make a metric that has a value; unit and direction go with its name.
+
+    `spans` says what the interval is over; an interval of None has none.
+    """
+    unit, direction = METRICS[name]
+    low, high = interval if interval is not None else (None, None)
+    spans = spans if low is not None else ""
+    return Metric(
+        value=float(value),
+        unit=unit,
+        direction=direction,
+        low=low,
+        high=high,
+        interval=spans,
+        n=n,
+        kind=kind,
+    )
+
+
+def missing(name: str, reason: str, *, n: int = 0, kind: str = "") -> Metric:
+    """Make a metric that has no value, and says why."""
+    unit, direction = METRICS[name]
+    return Metric(value=None, unit=unit, direction=direction, n=n, kind=kind, reason=reason)

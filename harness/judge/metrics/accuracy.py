@@ -1,0 +1,110 @@
+"""Accuracy on labelled data, and its difference to the FP32 twin on the same samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.judge.facts import Array, Facts
+from harness.judge.intervals import mean_interval, paired_share_interval, share_interval
+from harness.judge.metrics import metric, missing
+from harness.judge.outputs import (
+    CLASSIFICATION,
+    REGRESSION,
+    Unfit,
+    chosen,
+    classes,
+    label_vector,
+    task_of,
+    values,
+)
+from harness.record import Metric
+
+LABELS, TWIN = "labels", "fp32 twin"
+RANDOM_WEIGHTS = "random weights"
+OVER_SAMPLES, PAIRED = "over samples", "over samples, paired"
+NAMES = {
+    CLASSIFICATION: ("accuracy/top1", "accuracy/top1_delta"),
+    REGRESSION: ("accuracy/mae", "accuracy/mae_delta"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How a set of outputs did on each labelled sample: right or wrong, or how far off."""
+
+    task: str
+    per_sample: NDArray[np.float64]  # classification: 1 right, 0 wrong; regression: absolute error
+
+
+def accuracy(facts: Facts) -> dict[str, Metric]:
+    """Judge the task's own metric, and its paired difference to the FP32 twin."""
+    try:
+        own = score(facts)
+    except Unfit as error:
+        names = NAMES[facts.case.artifact.model.task or CLASSIFICATION]
+        return {name: missing(name, str(error)) for name in names}
+    absolute, delta = NAMES[own.task]
+    metrics = {absolute: _absolute(absolute, own)}
+    try:
+        twin = twin_score(facts, own.task)
+    except Unfit as error:
+        metrics[delta] = missing(delta, str(error), kind=TWIN)
+    else:
+        metrics[delta] = _delta(delta, own, twin)
+    return metrics
+
+
+def score(facts: Facts) -> Score:
+    """Hold the case's outputs against the labels. Raises Unfit with the reason."""
+    if facts.labels is None:
+        raise Unfit("no labels")
+    if any(RANDOM_WEIGHTS in note for note in facts.built.notes):
+        raise Unfit(RANDOM_WEIGHTS)
+    if facts.outputs is None:
+        raise Unfit(facts.outputs_reason or "no outputs")
+    return _score(facts, facts.outputs, facts.labels, task_of(facts.case.artifact.model.task, facts.labels))
+
+
+def twin_score(facts: Facts, task: str) -> Score:
+    """Hold the twin's outputs against the labels. Raises Unfit with the reason."""
+    if facts.twin_outputs is None or facts.labels is None:
+        raise Unfit(facts.twin_reason or "no FP32 twin")
+    return _score(facts, facts.twin_outputs, facts.labels, task)
+
+
+def _score(facts: Facts, outputs: tuple[Array, ...], labels: Array, task: str) -> Score:
+    output = chosen(outputs, facts.output_names, facts.case.artifact.model.output)
+    truth = label_vector(labels, len(output) if output.ndim else 0)
+    if task == REGRESSION:
+        return Score(task, np.abs(values(output, len(truth)) - truth))
+    answers = classes(output)
+    if answers.shape != truth.shape:
+        raise Unfit(f"answers have shape {answers.shape}; labels {truth.shape}")
+    return Score(task, (answers == truth).astype(np.float64))
+
+
+def _absolute(name: str, own: Score) -> Metric:
+    n, value = len(own.per_sample), float(np.mean(own.per_sample))
+    if not np.isfinite(value):
+        return missing(name, "an answer is NaN or Inf", n=n, kind=LABELS)
+    if own.task == CLASSIFICATION:
+        interval: tuple[float, float] | None = share_interval(int(own.per_sample.sum()), n)
+    else:
+        interval = mean_interval(own.per_sample)
+    return metric(name, value, interval=interval, spans=OVER_SAMPLES, n=n, kind=LABELS)
+
+
+def _delta(name: str, own: Score, twin: Score) -> Metric:
+    difference = own.per_sample - twin.per_sample
+    n, value = len(difference), float(np.mean(difference))
+    if not np.isfinite(value):
+        return missing(name, "an answer is NaN or Inf", n=n, kind=TWIN)
+    if own.task == CLASSIFICATION:
+        gained, lost = int((difference > 0).sum()), int((difference < 0).sum())
+        interval: tuple[float, float] | None = paired_share_interval(gained, lost, n)
+    else:
+        interval = mean_interval(difference)
+    return metric(name, value, interval=interval, spans=PAIRED, n=n, kind=TWIN)

@@ -1,0 +1,65 @@
+"""Say what a reader of the numbers must know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.judge.facts import Facts
+from harness.judge.status import partial_placement
+from harness.judge.steady import steadiness
+from harness.record import Metric, Observation
+
+
+def notes(facts: Facts, metrics: dict[str, Metric]) -> tuple[str, ...]:
+    """Return the notes of a case, each once, those of the artifact first."""
+    found = list(facts.built.notes)
+    for observation in facts.observations:
+        found += _placement(facts, observation)
+        found += _threads(facts, observation)
+        found += _pinning(facts, observation)
+    found += _steadiness(facts)
+    found += _nonfinite(metrics)
+    return tuple(dict.fromkeys(found))
+
+
+def _placement(facts: Facts, observation: Observation) -> Iterator[str]:
+    if partial := partial_placement(facts, observation):
+        yield partial
+    for what, why in (observation.proof.get("unavailable") or {}).items():
+        yield f"no proof of {what}: {why}"
+
+
+def _threads(facts: Facts, observation: Observation) -> Iterator[str]:
+    session, seen = facts.case.session, observation.session
+    asked, cores = session.intra_threads, seen.get("cores") or facts.cores
+    if cores and asked > len(cores):
+        yield f"{asked} threads on {len(cores)} {'core' if len(cores) == 1 else 'cores'}"
+    threads = seen.get("threads") or {}
+    if asked > 1 and session.provider.kind == "cpu" and None not in _before_after(threads):
+        started = threads["after"] - threads["before"]
+        if started < asked - 1:  # the calling thread is one of them
+            yield f"asked for {asked} threads, the session started {started} beside the calling one"
+
+
+def _before_after(threads: dict[str, int]) -> tuple[int | None, int | None]:
+    return threads.get("before"), threads.get("after")
+
+
+def _pinning(facts: Facts, observation: Observation) -> Iterator[str]:
+    seen = observation.session.get("cores")
+    if facts.cores and seen is not None and set(seen) != set(facts.cores):
+        asked, have = (",".join(str(core) for core in sorted(cores)) for cores in (facts.cores, seen))
+        yield f"pinning not in effect: asked for cores {asked}, ran on {have}"
+
+
+def _steadiness(facts: Facts) -> Iterator[str]:
+    for number, calls in enumerate(facts.calls(), start=1):
+        of = f" (process {number})" if len(facts.timings) > 1 else ""
+        for flag in steadiness(calls) or ():
+            yield f"not steady: {flag}{of}"
+
+
+def _nonfinite(metrics: dict[str, Metric]) -> Iterator[str]:
+    count = metrics.get("accuracy/nonfinite")
+    if count is not None and count.value:
+        yield f"{count.value:.0f} of {count.n} output elements are NaN or Inf"

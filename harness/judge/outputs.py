@@ -1,0 +1,130 @@
+"""Read a model's outputs: which one counts, what it answers, whether it is sound."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.judge.facts import Array
+
+CLASSIFICATION, REGRESSION = "classification", "regression"
+NO_ANSWER = -1
+"""The class of a sample whose scores hold a NaN: right for no label."""
+
+
+class Unfit(ValueError):
+    """Outputs or labels that a metric cannot be taken of; the message is the metric's reason."""
+
+
+def chosen(arrays: Sequence[Array], names: Sequence[str], wanted: str | None) -> Array:
+    """Return the output that counts: the one that the suite names, else the first. Raises Unfit."""
+    if not arrays:
+        raise Unfit("the model has no outputs")
+    if wanted is None:
+        return arrays[0]
+    if wanted not in names:
+        raise Unfit(f"no output is named {wanted!r}; outputs: {', '.join(names)}")
+    return arrays[list(names).index(wanted)]
+
+
+def task_of(task: str | None, labels: Array) -> str:
+    """Return the task: as the suite says, else by the labels' type. Raises Unfit."""
+    if task is not None:
+        return task
+    if labels.dtype.kind in "iub":
+        return CLASSIFICATION
+    if labels.dtype.kind == "f":
+        return REGRESSION
+    raise Unfit(f"labels are of type {labels.dtype}; numbers are needed")
+
+
+def is_scores(output: Array) -> bool:
+    """Tell whether `output` holds scores, whose largest along the last axis is the answer."""
+    return output.dtype.kind == "f" and output.ndim >= 2 and output.shape[-1] > 1
+
+
+def squeezed(output: Array) -> Array:
+    """Drop trailing axes of one: [n, classes, 1, 1] is [n, classes], [n, 1] is [n]."""
+    while output.ndim > 1 and output.shape[-1] == 1:
+        output = output[..., 0]
+    return output
+
+
+def classes(output: Array) -> NDArray[np.int64]:
+    """Return the answers of a classifier out of labels [n] or scores [n, ..., classes].
+
+    An answer is NO_ANSWER where its scores hold a NaN. Raises Unfit.
+    """
+    output = squeezed(output)
+    if is_scores(output):
+        answers: NDArray[np.int64] = np.argmax(output, axis=-1).astype(np.int64)
+        answers[np.isnan(output).any(axis=-1)] = NO_ANSWER
+        return answers
+    if output.dtype.kind in "iub":
+        return output.astype(np.int64)
+    raise Unfit(f"the output is {_kind(output)}: neither labels [n] nor scores [n, classes]")
+
+
+def values(output: Array, n: int) -> NDArray[np.float64]:
+    """Return the answers of a regression out of values [n] or [n, 1]. Raises Unfit."""
+    flat = squeezed(output)
+    if flat.shape != (n,) or flat.dtype.kind not in "fiu":
+        raise Unfit(f"the output is {_kind(output)}: not values [{n}] or [{n}, 1]")
+    return flat.astype(np.float64)
+
+
+def label_vector(labels: Array, n: int) -> Array:
+    """Return labels as [n]. Raises Unfit where they are not one a sample."""
+    flat = squeezed(labels)
+    if flat.ndim != 1:
+        raise Unfit(f"labels have shape {labels.shape}: not one a sample")
+    if len(flat) != n:
+        raise Unfit(f"{len(flat)} labels for {n} samples of the output")
+    return flat
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The outputs of a case and of its reference, on the same samples, element by element."""
+
+    ours: Array
+    reference: Array
+
+    def __post_init__(self) -> None:
+        if self.ours.shape != self.reference.shape:
+            raise Unfit(f"the output's shape is {self.ours.shape}, the reference's is {self.reference.shape}")
+        if self.ours.size == 0:
+            raise Unfit("the output is empty")
+
+    @property
+    def numeric(self) -> bool:
+        """Whether distances mean anything: both are real values, not labels."""
+        return self.ours.dtype.kind == "f" and self.reference.dtype.kind == "f"
+
+    def degenerate(self) -> bool:
+        """Tell whether the reference gives (almost) the same output for every sample."""
+        if len(self.reference) < 2:
+            return False
+        rows = self.reference.reshape(len(self.reference), -1)
+        if rows.dtype.kind != "f":
+            return bool((rows == rows[0]).all())
+        rows = rows.astype(np.float64)
+        spread = np.max(rows, axis=0) - np.min(rows, axis=0)
+        return bool(np.max(spread) <= DEGENERATE * np.max(np.abs(rows)))
+
+
+DEGENERATE = 1e-6
+"""Largest spread between samples, as a ratio of the largest value, that is rounding and no answer."""
+
+
+def nonfinite_count(arrays: Sequence[Array]) -> int:
+    """Count the NaN and Inf in all outputs."""
+    return sum(int(np.count_nonzero(~np.isfinite(array))) for array in arrays if array.dtype.kind == "f")
+
+
+def _kind(output: Any) -> str:
+    return f"{output.dtype} of shape {output.shape}"

@@ -1,0 +1,102 @@
+"""Facts in, verdict out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from harness.judge.facts import Facts
+from harness.judge.metrics import measured
+from harness.judge.metrics.accuracy import score
+from harness.judge.notes import notes
+from harness.judge.outputs import CLASSIFICATION, Unfit
+from harness.judge.status import status
+from harness.judge.steady import steadiness
+from harness.record import Metric, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a record says beyond the facts."""
+
+    status: Status
+    reason: str  # empty where ok
+    notes: tuple[str, ...]
+    metrics: Mapping[str, Metric]
+    effective: Mapping[str, Any] = field(default_factory=dict)  # as read back
+    samples: Mapping[str, Any] = field(default_factory=dict)  # raw, as stored
+
+
+def judge(facts: Facts) -> Verdict:
+    """Judge one case. Never raises for what a model or a runtime did.
+
+    The metrics of a case that did not end well are kept: what was measured
+    before a crash is still true.
+    """
+    outcome, reason = status(facts)
+    metrics = measured(facts)
+    return Verdict(
+        status=outcome,
+        reason=reason,
+        notes=notes(facts, metrics),
+        metrics=metrics,
+        effective=effective(facts),
+        samples=samples(facts),
+    )
+
+
+def effective(facts: Facts) -> dict[str, Any]:
+    """Return what was in effect, as the first process read it back, and each process's steadiness."""
+    if not facts.observations:
+        return {}
+    first = facts.observations[0]
+    return {
+        "runtime": {name: value for name, value in first.runtime.items() if name != "import_ns"},
+        "session": {name: value for name, value in first.session.items() if not name.endswith("_ns")},
+        "feeds": dict(first.feeds),
+        "timing": {name: value for name, value in first.timing.items() if name not in RAW},
+        "outputs": {name: value for name, value in first.outputs.items() if name != "file"},
+        "proof": dict(first.proof),
+        "reference": facts.reference,
+        "processes": len(facts.observations),
+        "steady": [_steady(facts, index) for index in range(len(facts.timings))],
+    }
+
+
+RAW = ("warmup_ns", "samples_ns", "wall_ns")
+
+
+def _steady(facts: Facts, index: int) -> bool | None:
+    """Tell whether a process was steady; None where it made too few calls to tell."""
+    flags = steadiness(facts.calls()[index])
+    return None if flags is None else not flags
+
+
+def samples(facts: Facts) -> dict[str, Any]:
+    """Return the raw numbers that every metric can be computed from again.
+
+    ``latency_ns``, ``warmup_ns``: lists of ns, one a process. ``wall_ns``,
+    ``import_ns``, ``session_ns``, ``first_call_ns``: one number a process.
+    ``correct``: ``{"n", "bits"}``, a bit a labelled sample in hexadecimal, the
+    first sample first. ``abs_error``: one number a labelled sample.
+    """
+    timed = facts.timings
+    raw: dict[str, Any] = {
+        "latency_ns": [list(timing["samples_ns"]) for timing in timed],
+        "warmup_ns": [list(timing.get("warmup_ns", ())) for timing in timed],
+        "wall_ns": [timing.get("wall_ns") for timing in timed],
+        "import_ns": [item.runtime.get("import_ns") for item in facts.observations],
+        "session_ns": [item.session.get("create_ns") for item in facts.observations],
+        "first_call_ns": [item.session.get("first_call_ns") for item in facts.observations],
+    }
+    try:
+        own = score(facts)
+    except Unfit:
+        return raw
+    if own.task == CLASSIFICATION:
+        bits = np.packbits(own.per_sample.astype(bool)).tobytes().hex()
+        return {**raw, "correct": {"n": len(own.per_sample), "bits": bits}}
+    return {**raw, "abs_error": own.per_sample.tolist()}
