@@ -1,0 +1,57 @@
+"""Read what older versions stored, and refuse what newer ones did.
+
+`STEPS` maps a schema version to how its records and headers become those of
+the next version. A new version of `harness.record.SCHEMA` is one more step
+here and one more folder in tests/data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import SchemaError
+from harness.record import SCHEMA
+
+Data = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How data of one schema version becomes data of the next; each sets the new `schema`."""
+
+    record: Callable[[Data], Data]
+    header: Callable[[Data], Data]
+
+
+STEPS: Mapping[int, Step] = {}
+
+
+def check(version: object, path: Path) -> int:
+    """Give `version` back if this harness can read it. Raises SchemaError naming `path`."""
+    if not isinstance(version, int):
+        raise SchemaError(f"{path}: no schema version in it; it was not written by this harness")
+    if version > SCHEMA:
+        raise SchemaError(
+            f"{path}: stored with schema {version}, newer than the {SCHEMA} that this version reads; "
+            "update the harness, or move that run out of the results folder"
+        )
+    if version < SCHEMA and version not in STEPS:
+        raise SchemaError(f"{path}: stored with schema {version}, which no version can read any more")
+    return version
+
+
+def convert_record(data: Data, path: Path) -> Data:
+    """Bring a record to the current schema. Raises SchemaError."""
+    while (version := check(data.get("schema"), path)) < SCHEMA:
+        data = STEPS[version].record(data)
+    return data
+
+
+def convert_header(data: Data, path: Path) -> Data:
+    """Bring a run's header to the current schema. Raises SchemaError."""
+    while (version := check(data.get("schema"), path)) < SCHEMA:
+        data = STEPS[version].header(data)
+    return data

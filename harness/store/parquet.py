@@ -1,0 +1,157 @@
+"""The sealed form of a run: one Parquet file, one row a record.
+
+Columns that queries need stand beside the record itself: ``record`` is the
+record as JSON without the samples that fit into ``samples``. These two hold
+everything, in every schema version; the other columns repeat parts of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import StoreError
+from harness.record import SCHEMA, Record
+from harness.store.convert import check, convert_record
+from harness.store.files import write_whole
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SCHEMA_KEY = b"harness.schema"
+
+Samples = dict[str, list[list[int]]]
+
+
+def schema(axes: Iterable[str], metrics: Iterable[str]) -> pa.Schema:
+    """Give the columns of a sealed run whose records have these axes and metrics."""
+    import pyarrow as pa
+
+    metric = pa.struct([("value", pa.float64()), ("low", pa.float64()), ("high", pa.float64())])
+    return pa.schema(
+        [
+            ("run", pa.string()),
+            ("position", pa.int32()),  # order within the run
+            ("suite", pa.string()),
+            ("machine", pa.string()),
+            ("case", pa.string()),
+            ("status", pa.string()),
+            ("reason", pa.string()),
+            ("started_at", pa.string()),
+            ("duration_s", pa.float64()),
+            ("artifact_sha256", pa.string()),
+            ("runtime_version", pa.string()),
+            ("axes", pa.struct([(name, pa.string()) for name in _distinct(["model", *axes])])),
+            ("metrics", pa.struct([(name, metric) for name in _distinct(["latency/p50", *metrics])])),
+            ("samples", pa.map_(pa.string(), pa.list_(pa.list_(pa.int64())))),
+            ("record", pa.string()),
+        ],
+        metadata={SCHEMA_KEY: str(SCHEMA)},
+    )
+
+
+def table(records: Sequence[Record]) -> pa.Table:
+    """Lay records out as rows of `schema`."""
+    import pyarrow as pa
+
+    rows = [_row(position, record) for position, record in enumerate(records)]
+    axes = (name for record in records for name in record.axes)
+    metrics = (name for record in records for name in record.metrics)
+    return pa.Table.from_pylist(rows, schema=schema(axes, metrics))
+
+
+def write_table(rows: pa.Table, path: Path) -> None:
+    """Write rows of `schema` as a sealed file, whole or not at all. Raises StoreError."""
+    import pyarrow.parquet as pq
+
+    # Sorted, so that one case's history touches few pages of each file.
+    ordered = rows.sort_by([("case", "ascending"), ("position", "ascending")])
+    write_whole(path, lambda part: pq.write_table(ordered, part, compression="zstd"))
+
+
+def write_run(path: Path, records: Sequence[Record]) -> None:
+    """Write the sealed file of a run. Raises StoreError."""
+    write_table(table(records), path)
+
+
+def read_run(path: Path) -> list[Record]:
+    """Read a sealed file of any known schema, in run order. Raises StoreError, SchemaError."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(path)
+        stored = (file.schema_arrow.metadata or {}).get(SCHEMA_KEY, b"")
+        check(int(stored) if stored.isdigit() else None, path)
+        rows = file.read(columns=["position", "samples", "record"]).sort_by("position")
+        file.close()
+        return records_of(rows, path)
+    except (OSError, pa.ArrowException) as error:
+        raise StoreError(f"{path}: not a sealed run ({error}); restore it, or move the run away") from error
+
+
+def records_of(rows: pa.Table, path: Path) -> list[Record]:
+    """Turn rows with `record` and `samples` back into records; `path` is for errors."""
+    pairs = zip(rows["record"].to_pylist(), rows["samples"].to_pylist(), strict=True)
+    return [restore(text, samples, path) for text, samples in pairs]
+
+
+def restore(text: str, samples: Iterable[tuple[str, Any]], path: Path) -> Record:
+    """Join a record's JSON and its samples, pairs of name and lists. Raises SchemaError."""
+    data = json.loads(text)
+    data["samples"] = {**data["samples"], **dict(samples)}
+    return Record.from_json(convert_record(data, path))
+
+
+def _distinct(names: Iterable[str]) -> list[str]:
+    """Drop repeated names, and those that SQL, blind to case, could not tell apart."""
+    return list({name.casefold(): name for name in reversed(list(names))}.values())[::-1]
+
+
+def _row(position: int, record: Record) -> dict[str, Any]:
+    samples, rest = _split(record.samples)
+    data = replace(record, samples=rest).to_json()
+    return {
+        "run": record.run,
+        "position": position,
+        "suite": record.suite,
+        "machine": record.machine,
+        "case": record.case,
+        "status": str(record.status),
+        "reason": record.reason,
+        "started_at": record.started_at,
+        "duration_s": record.duration_s,
+        "artifact_sha256": record.artifact.get("sha256"),
+        "runtime_version": _runtime_version(record.effective),
+        "axes": {name: None if value is None else str(value) for name, value in record.axes.items()},
+        "metrics": {
+            name: {"value": metric.value, "low": metric.low, "high": metric.high}
+            for name, metric in record.metrics.items()
+        },
+        "samples": list(samples.items()),
+        "record": json.dumps(data, allow_nan=False, ensure_ascii=False),
+    }
+
+
+def _split(samples: Mapping[str, Any]) -> tuple[Samples, dict[str, Any]]:
+    """Set the lists of integers, one a process, apart from what has another shape."""
+    fitting = {name: value for name, value in samples.items() if _fits(value)}
+    return fitting, {name: value for name, value in samples.items() if name not in fitting}
+
+
+def _fits(value: Any) -> bool:
+    """Tell whether `value` is lists of 64-bit integers, so that it comes back as it was."""
+    return isinstance(value, list) and all(
+        isinstance(part, list)
+        and all(type(item) is int for item in part)
+        and (not part or (min(part) >= -(2**63) and max(part) < 2**63))
+        for part in value
+    )
+
+
+def _runtime_version(effective: Mapping[str, Any]) -> str | None:
+    runtime = effective.get("runtime")
+    return runtime.get("version") if isinstance(runtime, Mapping) else None

@@ -1,0 +1,194 @@
+"""Answer questions over all stored runs, sealed and unfinished alike.
+
+Sealed files of the current schema are read by DuckDB where they lie;
+unfinished runs and files of older schemas are read record by record, and
+join the same view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import StoreError
+from harness.match import matches
+from harness.record import SCHEMA, Record
+from harness.store.find import anchors, find_run
+from harness.store.header import SEALED, RunInfo, runs
+from harness.store.journal import read_journal
+from harness.store.parquet import read_run, records_of, table
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+    import pyarrow as pa
+
+
+def records(
+    results_dir: Path,
+    run: str | None = None,
+    *,
+    suite: str | None = None,
+    case: str | None = None,
+    where: Mapping[str, Sequence[str]] | None = None,
+) -> list[Record]:
+    """Read stored records, runs oldest first, each in the order in which it was measured.
+
+    `run` is any name that `find_run` knows; `case` is a key or a glob;
+    `where` is a condition as in `harness.match`, in which ``status`` counts
+    as an axis. Raises StoreError, NotFoundError.
+    """
+    found = runs(results_dir, suite) if run is None else [find_run(results_dir, run, suite=suite)]
+    clause, values = _of_case(case)
+    sql = f"SELECT record, samples FROM records WHERE {clause} ORDER BY run, position"
+    with opened(found) as connection:
+        rows = connection.sql(sql, params=values).to_arrow_table()
+    read = records_of(rows, results_dir)
+    return [item for item in read if matches({**item.axes, "status": item.status}, where or {})]
+
+
+def series(
+    results_dir: Path,
+    metric: str,
+    *,
+    case: str | None = None,
+    suite: str | None = None,
+    machine: str | None = None,
+) -> pd.DataFrame:
+    """Give a metric's history, a row a record that has it, by case and then time.
+
+    `case` is a key or a glob. Columns: suite, machine, case, run, started_at
+    (text, UTC), value, low, high, artifact_sha256, runtime_version. Raises
+    StoreError.
+    """
+    clause, values = _of_case(case)
+    with opened(runs(results_dir, suite, machine)) as connection:
+        sql = f"""
+            SELECT suite, machine, "case", run, started_at, metric.value AS value, metric.low AS low,
+                   metric.high AS high, artifact_sha256, runtime_version
+            FROM (SELECT *, {_metric(connection, metric)} AS metric FROM records WHERE {clause})
+            WHERE metric.value IS NOT NULL
+            ORDER BY suite, machine, "case", run
+        """
+        return connection.execute(sql, values).df()
+
+
+def latest_and_anchor(
+    results_dir: Path,
+    metrics: Sequence[str] = ("latency/p50",),
+    *,
+    suite: str | None = None,
+    machine: str | None = None,
+) -> pd.DataFrame:
+    """Give the newest record of every case beside that of its anchor, a row a case and metric.
+
+    Columns: suite, machine, case, metric, run, status, value, low, high, and
+    the last five again with the prefix ``anchor_``, null where the suite has
+    no anchor on that machine or the case is not in it. Raises StoreError.
+    """
+    import pandas as pd
+
+    found = runs(results_dir, suite, machine)
+    pins = pd.DataFrame(map(asdict, anchors(results_dir)), columns=["suite", "machine", "run"], dtype=str)
+    with opened(found) as connection:
+        newest = connection.execute(
+            'SELECT suite, machine, "case", max(run) AS run FROM records GROUP BY ALL'
+        ).df()
+    needed = {*newest["run"], *pins["run"]}
+    with opened([item for item in found if item.run in needed]) as connection:
+        connection.register("newest", newest)
+        connection.register("pins", pins)
+        cells = " UNION ALL ".join(
+            'SELECT suite, machine, "case", ? AS metric, run, status, '
+            f"unnest({_metric(connection, metric)}) FROM records"
+            for metric in metrics
+        )
+        sql = f"""
+            WITH cells AS ({cells}),
+            anchored AS (SELECT cells.* FROM cells SEMI JOIN pins USING (suite, machine, run))
+            SELECT l.*, a.run AS anchor_run, a.status AS anchor_status, a.value AS anchor_value,
+                   a.low AS anchor_low, a.high AS anchor_high
+            FROM (SELECT cells.* FROM cells SEMI JOIN newest USING (suite, machine, "case", run)) AS l
+            LEFT JOIN anchored AS a USING (suite, machine, "case", metric)
+            ORDER BY l.suite, l.machine, l."case", l.metric
+        """
+        return connection.execute(sql, list(metrics)).df()
+
+
+def durations(results_dir: Path, suite: str) -> dict[str, float]:
+    """Give each case's newest duration in seconds, of those that were really tried."""
+    sql = """
+        SELECT "case", arg_max(duration_s, run) FROM records
+        WHERE duration_s > 0 AND status <> 'skipped' GROUP BY "case"
+    """
+    with opened(runs(results_dir, suite)) as connection:
+        return dict(connection.execute(sql).fetchall())
+
+
+@contextmanager
+def opened(found: Sequence[RunInfo]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a connection whose view `records` holds every record of the runs `found`.
+
+    The columns are those of `harness.store.parquet.schema`. Raises StoreError.
+    """
+    import duckdb
+
+    sealed = [item for item in found if item.sealed and item.header.schema == SCHEMA]
+    others = [item for item in found if item not in sealed]
+    connection = duckdb.connect(config={"autoinstall_known_extensions": False})
+    try:
+        connection.execute("SET enable_progress_bar = false")  # it would go to standard output
+        connection.register("others", _rows(others))
+        sources = ["SELECT * FROM others"]
+        if sealed:
+            files = ", ".join(_literal(item.folder / SEALED) for item in sealed)
+            sources.append(
+                f"SELECT * FROM read_parquet([{files}], union_by_name = true, hive_partitioning = false)"
+            )
+        connection.execute(f"CREATE TEMP VIEW records AS {' UNION ALL BY NAME '.join(sources)}")
+        yield connection
+    except duckdb.Error as error:
+        raise StoreError(f"the stored runs cannot be queried: {str(error).splitlines()[0]}") from error
+    finally:
+        connection.close()
+
+
+def _rows(found: Sequence[RunInfo]) -> pa.Table:
+    """Read runs that DuckDB cannot read where they lie."""
+    return table([record for item in found for record in _records(item)])
+
+
+def _records(item: RunInfo) -> list[Record]:
+    if not item.sealed:
+        try:
+            return list(read_journal(item.folder))
+        except FileNotFoundError:
+            pass  # sealed since it was listed
+    return read_run(item.folder / SEALED)
+
+
+def _of_case(case: str | None) -> tuple[str, list[str]]:
+    """Write the condition on a case's key, and its parameters."""
+    if case is None:
+        return "true", []
+    if not set(case) & set("*?["):
+        return '"case" = ?', [case]
+    return '("case" = ? OR "case" GLOB ?)', [case, case]
+
+
+def _metric(connection: duckdb.DuckDBPyConnection, name: str) -> str:
+    """Write the column of a metric; null where no run has it."""
+    stored = connection.sql("SELECT metrics FROM records LIMIT 0").types[0]
+    known = {field.casefold() for field, _ in stored.children}
+    number = "STRUCT(value DOUBLE, low DOUBLE, high DOUBLE)"
+    quoted = name.replace('"', '""')
+    return f'metrics."{quoted}"' if name.casefold() in known else f"NULL::{number}"
+
+
+def _literal(path: Path) -> str:
+    """Write a path as an SQL string that is not taken for a glob."""
+    escaped = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(path))
+    return "'" + escaped.replace("'", "''") + "'"
