@@ -1,0 +1,51 @@
+"""Facts: run one case in a fresh worker process and write down what was seen.
+
+Nothing here computes a statistic. The names below are imported on first use,
+so that a worker (`harness.measure.worker`) starts without the code that
+launches it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.measure.ask import ENGINES, request
+    from harness.measure.cores import Cores, choose_cores
+    from harness.measure.git import git_commit
+    from harness.measure.launch import observe, observe_here
+    from harness.measure.machine import describe_machine
+    from harness.measure.worker.request import PASSES, Request
+
+__all__ = [
+    "ENGINES",
+    "PASSES",
+    "Cores",
+    "Request",
+    "choose_cores",
+    "describe_machine",
+    "git_commit",
+    "observe",
+    "observe_here",
+    "request",
+]
+
+_HOME = {
+    "ENGINES": "ask",
+    "PASSES": "worker.request",
+    "Cores": "cores",
+    "Request": "worker.request",
+    "choose_cores": "cores",
+    "describe_machine": "machine",
+    "git_commit": "git",
+    "observe": "launch",
+    "observe_here": "launch",
+    "request": "ask",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

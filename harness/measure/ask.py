@@ -1,0 +1,81 @@
+"""Put together what a worker is asked to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.built import Built
+from harness.case import Case, thaw
+from harness.feeds import with_overrides
+from harness.measure.cores import Cores
+from harness.measure.worker.request import PASSES, Request
+from harness.suite import Measure, Sampling
+from harness.tables import Table
+
+ENGINES = Table(
+    "engine",
+    {
+        "ort": "harness.measure.worker.ort:OrtEngine",
+        "fake": "harness.measure.worker.fake:FakeEngine",
+    },
+    group="harness.engines",
+)
+"""What runs a model: subclasses of `harness.measure.worker.engine.Engine`."""
+
+
+def request(
+    case: Case,
+    built: Built,
+    sampling: Sampling,
+    measure: Measure,
+    *,
+    data: str | None = None,
+    passes: Sequence[str] = PASSES,
+    cores: Cores,
+    runtime_path: str | None = None,
+    runtime_version: str | None = None,
+) -> Request:
+    """Put together what a worker needs to measure `case` from the file that was built for it.
+
+    Raises NotFoundError for an unknown engine, Failed where the suite's
+    ``inputs:`` name one that the model does not have.
+    """
+    engine = ENGINES.resolve(built.engine)
+    model = case.artifact.model
+    return Request(
+        case=case.key,
+        engine=f"{engine.__module__}:{engine.__qualname__}",
+        path=str(Path(built.path).absolute()),
+        inputs=with_overrides(built.inputs, thaw(model.inputs)),
+        session=_session(case),
+        load={
+            "batch": case.load.batch,
+            "shapes": {**thaw(model.shapes), **thaw(case.load.shapes.options)},
+            "batch_dim": model.batch_dim,
+            "io": case.load.io,
+        },
+        sampling=sampling,
+        passes=tuple(name for name in PASSES if name in passes),
+        distinct=measure.inputs,
+        seed=measure.seed,
+        rows=measure.accuracy_samples if data else measure.drift_samples,
+        cores=cores,
+        data=str(Path(data).absolute()) if data else None,
+        runtime_path=runtime_path,
+        runtime_version=runtime_version,
+    )
+
+
+def _session(case: Case) -> dict[str, Any]:
+    session = case.session
+    return {
+        "provider": session.provider.kind,
+        "provider_options": thaw(session.provider.options),
+        "graph_opt": session.graph_opt,
+        "execution_mode": session.execution_mode,
+        "intra_threads": session.intra_threads,
+        "inter_threads": session.inter_threads,
+        "config": thaw(session.config.options),
+    }

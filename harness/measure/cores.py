@@ -1,0 +1,167 @@
+"""Choose the cores a worker runs on, as the cpuset and the cgroup allow."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import InputError
+
+PROC = Path("/proc")
+SYS = Path("/sys")
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """Where a worker runs, where its parent waits, and how many threads the session gets."""
+
+    worker: tuple[int, ...]
+    parent: tuple[int, ...]  # the same ones where there is no other
+    threads: int
+    note: str = ""  # what a reader must know: more threads than cores
+
+
+def choose_cores(threads: int, wanted: tuple[int, ...] | None = None) -> Cores:
+    """Choose the worker's cores: `wanted`, else the last ones, a physical core each as far as they go.
+
+    `threads` of 0 means as many as the cores available, the cgroup's CPU quota
+    counted in. Raises InputError where a wanted core is not in the cpuset.
+    """
+    available = sorted(os.sched_getaffinity(0))
+    usable = usable_cores(available)
+    if wanted is not None:
+        worker = _check(wanted, available)
+    else:
+        count = min(threads or usable, usable)
+        worker = tuple(sorted(_spread(available)[:count]))
+    settled = threads or min(usable, len(worker))
+    parent = tuple(core for core in available if core not in worker) or tuple(available)
+    return Cores(worker, parent, settled, _note(settled, worker, usable))
+
+
+def _check(wanted: tuple[int, ...], available: list[int]) -> tuple[int, ...]:
+    missing = sorted(set(wanted) - set(available))
+    if missing or not wanted:
+        what = f"core {missing[0]} is not available to this process" if missing else "no core is named"
+        raise InputError(f"measure.cores: {what}; available: {format_cores(available)}")
+    return tuple(sorted(set(wanted)))
+
+
+def _note(threads: int, worker: tuple[int, ...], usable: int) -> str:
+    cores = min(len(worker), usable)
+    if threads <= cores:
+        return ""
+    quota = "" if usable >= len(worker) else " (by the CPU quota)"
+    return f"{_count(threads, 'thread')} on {_count(cores, 'core')}{quota}"
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def usable_cores(available: Iterable[int]) -> int:
+    """Return how many cores can run at once: those available, or fewer by the CPU quota."""
+    quota = cpu_quota()
+    cores = len(list(available))
+    # a quota of 1.5 lets two threads run until they are throttled together: count whole cores only
+    return cores if quota is None else max(1, min(cores, int(quota)))
+
+
+def _spread(available: list[int]) -> list[int]:
+    """Order cores from the last one back, one logical core of every physical one first.
+
+    Low-numbered cores serve most interrupts; two logical cores of one physical
+    core share its units.
+    """
+    first: list[int] = []
+    siblings: list[int] = []
+    seen = set()
+    for core in reversed(available):
+        physical = _siblings(core)
+        (siblings if physical in seen else first).append(core)
+        seen.add(physical)
+    return first + siblings
+
+
+def _siblings(core: int) -> tuple[int, ...]:
+    text = _read(SYS / f"devices/system/cpu/cpu{core}/topology/thread_siblings_list")
+    return parse_cores(text) if text else (core,)
+
+
+def cpu_quota() -> float | None:
+    """Return the CPUs that the cgroups above this process grant, None where unlimited (v1 and v2)."""
+    quotas = []
+    for folder in cgroup_folders("cpu"):
+        if text := _read(folder / "cpu.max"):
+            quota, period = text.split()
+        else:
+            quota, period = _read(folder / "cpu.cfs_quota_us"), _read(folder / "cpu.cfs_period_us")
+        if quota and period and quota != "max" and int(quota) > 0:
+            quotas.append(int(quota) / int(period))
+    return min(quotas, default=None)
+
+
+def cgroup_folders(controller: str) -> list[Path]:
+    """Return the folders of `controller` for this process, own group first, up to the root.
+
+    Inside a container the path in /proc/self/cgroup may lie above what is
+    mounted; folders that are not there are left out.
+    """
+    folders = []
+    for line in _read(PROC / "self/cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        if not controllers:
+            roots = [SYS / "fs/cgroup", SYS / "fs/cgroup/unified"]
+        elif controller in controllers.split(","):
+            roots = [SYS / "fs/cgroup" / controllers, SYS / "fs/cgroup" / controller]
+        else:
+            continue
+        relative = Path(path.lstrip("/"))
+        places = [relative, *relative.parents]
+        folders += [root / place for root in roots for place in places if (root / place).is_dir()]
+    return folders
+
+
+def parse_cores(text: str) -> tuple[int, ...]:
+    """Parse the kernel's list of cores: ``0-2,5``."""
+    cores: list[int] = []
+    for part in text.strip().split(","):
+        low, _, high = part.partition("-")
+        cores += range(int(low), int(high or low) + 1) if part else ()
+    return tuple(cores)
+
+
+def format_cores(cores: Iterable[int]) -> str:
+    """Format a list of cores as the kernel does: ``0-2,5``."""
+    spans: list[list[int]] = []
+    for core in sorted(cores):
+        if spans and spans[-1][1] == core - 1:
+            spans[-1][1] = core
+        else:
+            spans.append([core, core])
+    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in spans)
+
+
+@contextmanager
+def standing_aside(cores: tuple[int, ...]) -> Iterator[None]:
+    """Keep this thread on `cores` for a while; where the kernel refuses, it stays where it is."""
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, cores)
+    except OSError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""

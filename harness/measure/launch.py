@@ -1,0 +1,151 @@
+"""Start a worker, sleep until it ends, and read what it left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from harness.measure.cores import standing_aside
+from harness.measure.worker.answer import FILE
+from harness.measure.worker.request import Request
+from harness.record import Observation
+
+TAIL_BYTES = 4096
+_ROOT = Path(__file__).parents[2]  # the folder that holds the package
+
+
+def observe(request: Request, workdir: Path) -> Observation:
+    """Run `request` in one fresh worker process and return what it saw, however it ended.
+
+    The parent sleeps in one blocking wait meanwhile. The worker is a session
+    of its own, so that a Ctrl-C of the terminal does not reach it; it is
+    killed, with all it started, when it exceeds `sampling.timeout_s`, when
+    this process is interrupted, and when this process dies. `workdir` holds
+    request.json, answer.json, stdout, stderr and outputs.npz afterwards.
+    Raises OSError where no process or file can be made, and KeyboardInterrupt.
+    """
+    workdir.mkdir(parents=True, exist_ok=True)
+    path = workdir / "request.json"
+    path.write_text(json.dumps(request.to_json()))
+    (workdir / FILE).unlink(missing_ok=True)
+    begun = time.monotonic()
+    with (
+        (workdir / "stdout").open("wb") as stdout,
+        (workdir / "stderr").open("wb") as stderr,
+        standing_aside(request.cores.parent),
+    ):
+        worker = subprocess.Popen(
+            _command(path.absolute()),
+            cwd=workdir,
+            env=_environment(request),
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
+        in_time = _wait(worker, request.sampling.timeout_s)
+    how = _how_it_ended(worker.returncode, timeout=not in_time, wall_s=time.monotonic() - begun)
+    how.update(stdout=_tail(workdir / "stdout"), stderr=_tail(workdir / "stderr"))
+    return _read(workdir / FILE, request, how)
+
+
+def observe_here(request: Request, workdir: Path) -> Observation:
+    """Run `request` in this process, for tests and debugging: as `observe`, with nothing to kill.
+
+    Not pinned, and the runtime stays imported: memory and import time are then
+    those of this process.
+    """
+    import importlib
+
+    from harness.measure.worker.passes import Run
+
+    workdir.mkdir(parents=True, exist_ok=True)
+    module, _, name = request.engine.partition(":")
+    begun = time.monotonic()
+    Run(request, getattr(importlib.import_module(module), name)(request), workdir, []).run()
+    how = _how_it_ended(0, timeout=False, wall_s=time.monotonic() - begun)
+    return _read(workdir / FILE, request, {**how, "stdout": "", "stderr": ""})
+
+
+def _command(path: Path) -> list[str]:
+    # -P: a file called numpy.py in the working folder must not be imported
+    isolation = ["-P", *(["-s"] if sys.flags.no_user_site else [])]
+    faults = ["-X", "faulthandler"]  # a crash leaves a stack in stderr
+    return [sys.executable, *isolation, *faults, "-m", "harness.measure.worker", str(path), str(os.getpid())]
+
+
+def _environment(request: Request) -> dict[str, str]:
+    """Return this process's environment, the runtime's folder and the harness first on the path."""
+    inherited = os.environ.get("PYTHONPATH", "")
+    folders = [request.runtime_path or "", str(_ROOT), inherited]
+    # numpy's OpenBLAS would start a thread a core; the worker multiplies nothing
+    quiet = {"OPENBLAS_NUM_THREADS": "1"} | dict(os.environ)
+    return {**quiet, "PYTHONPATH": os.pathsep.join(folder for folder in folders if folder)}
+
+
+def _wait(worker: subprocess.Popen[bytes], timeout_s: float) -> bool:
+    """Sleep until `worker` ends; tell whether it did in time. Nothing of it lives on afterwards."""
+    poll = select.poll()
+    pidfd = os.pidfd_open(worker.pid)
+    try:
+        poll.register(pidfd, select.POLLIN)
+        return bool(poll.poll(timeout_s * 1000))
+    finally:
+        # before the worker is reaped: until then its process group cannot be another's
+        with suppress(ProcessLookupError):
+            os.killpg(worker.pid, signal.SIGKILL)
+        worker.wait()
+        os.close(pidfd)
+
+
+def _how_it_ended(code: int, *, timeout: bool, wall_s: float) -> dict[str, Any]:
+    killed = signal.Signals(-code).name if code < 0 and not timeout else None
+    return {"code": code if code >= 0 else None, "signal": killed, "timeout": timeout, "wall_s": wall_s}
+
+
+def _tail(path: Path) -> str:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+        return file.read().decode(errors="replace")
+
+
+def _read(path: Path, request: Request, how: Mapping[str, Any]) -> Observation:
+    """Join the worker's answer, where there is a readable one, with how the worker ended."""
+    found, unreadable = Observation(passes=()), None
+    try:
+        found = Observation.from_json(json.loads(path.read_text()))
+    except FileNotFoundError:
+        unreadable = "no answer"
+    except (OSError, ValueError, TypeError, KeyError) as problem:
+        unreadable = f"an answer that cannot be read ({problem})"
+    return replace(found, error=found.error or _error(found, request, how, unreadable), exit=dict(how))
+
+
+def _error(
+    found: Observation, request: Request, how: Mapping[str, Any], unreadable: str | None
+) -> dict[str, str] | None:
+    """Say what went wrong where the worker itself could not."""
+    doing = next((name for name in ("session", *request.passes) if name not in found.passes), "exit")
+    if how["timeout"]:
+        message = f"not done after {request.sampling.timeout_s:g} s; stopped during {doing}"
+        return {"status": "timeout", "pass": doing, "type": "timeout", "message": message}
+    if how["signal"]:
+        message = f"the worker died of {how['signal']} during {doing}"
+        return {"status": "crashed", "pass": doing, "type": how["signal"], "message": message}
+    if how["code"]:
+        message = f"the worker ended with exit code {how['code']} during {doing}"
+        return {"status": "failed", "pass": doing, "type": "exit", "message": message}
+    if unreadable:
+        message = f"the worker left {unreadable}"
+        return {"status": "failed", "pass": doing, "type": "answer", "message": message}
+    return None

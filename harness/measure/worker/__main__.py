@@ -1,0 +1,56 @@
+"""Start of a worker: ``python -m harness.measure.worker REQUEST.json [PARENT_PID]``."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+from harness.measure.cores import format_cores
+from harness.measure.worker.request import Request
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main(arguments: list[str]) -> None:
+    """Read the request and answer it. The exit code is 0 whenever there is an answer."""
+    path = Path(arguments[0])
+    if len(arguments) > 1:
+        die_with(int(arguments[1]))
+    request = Request.from_json(json.loads(path.read_text()))
+    notes = [note for note in (pin(request.cores.worker), request.cores.note) if note]
+    # numpy and the runtime look at the cpuset when they are imported: only now
+    from harness.measure.worker.passes import Run
+
+    module, _, name = request.engine.partition(":")
+    engine = getattr(importlib.import_module(module), name)(request)
+    Run(request, engine, path.parent, notes).run()
+
+
+def die_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent ends, however that ends."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it ended before the kernel was told
+        os._exit(1)
+
+
+def pin(cores: tuple[int, ...]) -> str:
+    """Pin this process to `cores`; return a note where the kernel refuses."""
+    try:
+        os.sched_setaffinity(0, cores)
+    except OSError as error:
+        return f"not pinned to cores {format_cores(cores)}: {error.strerror}"
+    return ""
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    ctypes.CDLL(None).fflush(None)  # what the runtime printed through C
+    # the answer is complete: what a runtime does while it is torn down is no part of the case
+    os._exit(0)

@@ -1,0 +1,103 @@
+"""What a runtime must be able to do to be measured."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import CaseError, Failed
+from harness.measure.worker import system
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from harness.feeds import Rows
+    from harness.measure.worker.request import Request
+
+Call = Callable[[], object]
+"""One inference on one feed that was bound before."""
+
+Reading = dict[str, Any]
+"""``{"bytes": int}`` or ``{"unavailable": "why"}``; zero is never "unknown"."""
+
+
+class Engine(ABC):
+    """One way to run a model, with the clock and the gauges that go with it.
+
+    The stages call, in order: `load`, `create`, `bind` (once for each stage
+    that calls), `evaluate`, `close`, `prove`. Every method may raise
+    Unsupported, Failed, or whatever the runtime raises; `explain` turns the
+    latter into one of the former.
+    """
+
+    clock_name = "perf_counter_ns"
+    clock: Callable[[], int] = staticmethod(time.perf_counter_ns)
+    """Read the monotonic clock, in ns. The builtin itself: every layer would be in every sample."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.stage = ""
+
+    @abstractmethod
+    def load(self) -> dict[str, Any]:
+        """Import the runtime; return the facts of the part ``runtime``, import_ns left out."""
+
+    @abstractmethod
+    def create(self) -> None:
+        """Create the session and do nothing else: this call is timed."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """Return what the live session says of itself: the part ``session``, times left out."""
+
+    @abstractmethod
+    def bind(self, feeds: Sequence[Rows]) -> list[Call]:
+        """Make one call of each feed, its inputs and outputs bound where the provider runs."""
+
+    @abstractmethod
+    def evaluate(self, feed: Rows) -> Mapping[str, np.ndarray | str]:
+        """Run `feed` once; return an array for each output, or why there is none."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Drop the session and all that is bound to it."""
+
+    @abstractmethod
+    def prove(self, feeds: Sequence[Rows], folder: Path) -> dict[str, Any]:
+        """Find out what ran where, in a session of its own; return the part ``proof``.
+
+        The key ``arena_peak`` holds a reading, moved to the part ``memory``.
+        """
+
+    def explain(self, error: Exception) -> CaseError:
+        """Say what an exception of the runtime means: Unsupported, or Failed."""
+        return Failed(one_line(error))
+
+    def enter(self, stage: str) -> None:
+        """Hear that `stage` begins: "import", "session", "first_call", a pass, or "warmup"."""
+        self.stage = stage
+
+    def usage(self) -> dict[str, int]:
+        """Count CPU time, context switches and page faults of this process up to now."""
+        return system.usage()
+
+    def resident(self) -> Reading:
+        """Read the resident size."""
+        return system.resident()
+
+    def reset_peak(self) -> str:
+        """Reset the kernel's peak of the resident size; return why it could not, or nothing."""
+        return system.reset_peak()
+
+    def peak(self) -> Reading:
+        """Read the peak of the resident size since it was reset."""
+        return system.peak()
+
+
+def one_line(error: BaseException, limit: int = 500) -> str:
+    """Return the message of `error` in one line, cut at `limit` characters."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= limit else text[: limit - 1] + "…"

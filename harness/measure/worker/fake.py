@@ -1,0 +1,204 @@
+"""A runtime without arithmetic: it answers what a JSON file says, by a clock of its own.
+
+For tests of the whole path with exact numbers, and of every way to fail. The
+file, all keys optional::
+
+    {"version": "1.0", "import_ns": 0, "session_ns": 1000000, "first_call_ns": 5000,
+     "warmup_ns": [1000], "call_ns": [1000, 1200],      each in rotation
+     "memory": {"before_runtime": 10, "after_import": 20, "after_session": 30,
+                "session_peak": 35, "after_first_call": 40, "peak": 50, "arena_peak": 5},
+     "outputs": {"y": [[0.1, 0.9], [0.8, 0.2]]},        one entry a row, in rotation
+     "providers": ["CPUExecutionProvider"],
+     "assignment": {"CPUExecutionProvider": {"Conv": 2}},   default: what `operators` says
+     "operators": {"FusedConv": 2},
+     "options": {"graph_opt": "basic"},                 read back in place of what was asked
+     "cases": [{"when": {"batch": 8, "graph_opt": "all"}, "call_ns": [9000]}],   override the above
+     "fail": {"at": "timing", "how": "signal", ...}}
+
+A phase of memory that is absent is unavailable. `fail.at` is a stage ("import",
+"session", "first_call", "memory", "warmup", "timing", "outputs", "proof"),
+`fail.how` one of: "raise" and "unsupported" (with `message`), "signal" (with
+`signal`), "exit" (with `code`), "hang", "garbage" (an answer that nobody can
+read), "stdout" (prints `message` and goes on).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import signal
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from harness.errors import Unsupported
+from harness.measure.worker.answer import FILE
+from harness.measure.worker.engine import Call, Engine, Reading
+
+if TYPE_CHECKING:
+    from harness.feeds import Rows
+    from harness.measure.worker.request import Request
+
+
+class FakeEngine(Engine):
+    """Answers by a file; time passes only as the file says."""
+
+    clock_name = "fake"
+
+    def __init__(self, request: Request) -> None:
+        super().__init__(request)
+        self.now_ns = 0
+        self.clock = lambda: self.now_ns
+        self.rows = 0
+        self.calls = {"warmup": 0, "timing": 0}
+        self.phase = "before_runtime"
+        model = json.loads(Path(request.path).read_text())
+        asked = {**request.session, **request.load}
+        for case in model.get("cases", ()):
+            if all(asked.get(axis) == value for axis, value in case["when"].items()):
+                model |= case
+        self.model: dict[str, Any] = model
+
+    def enter(self, stage: str) -> None:
+        """Fail here where the file says so."""
+        super().enter(stage)
+        fail = self.model.get("fail", {})
+        if fail.get("at") == stage:
+            self._fail(fail)
+
+    def _fail(self, fail: dict[str, Any]) -> None:
+        match fail["how"]:
+            case "raise":
+                raise RuntimeError(fail.get("message", "the model says so"))
+            case "unsupported":
+                raise Unsupported(fail.get("message", "the model says so"))
+            case "signal":
+                _die(signal.Signals[fail.get("signal", "SIGSEGV")])
+            case "exit":
+                os._exit(fail.get("code", 3))
+            case "hang":
+                threading.Event().wait()
+            case "garbage":
+                Path(FILE).write_text("{not an answer")
+                os._exit(0)
+            case "stdout":
+                print(fail.get("message", "noise"), flush=True)
+
+    def load(self) -> dict[str, Any]:
+        """Answer as if a runtime had been imported."""
+        self._pass_time("import_ns", 0)
+        self.phase = "after_import"
+        version = self.model.get("version", "1.0")
+        return {
+            "distribution": "fake",
+            "version": version,
+            "build": "",
+            "path": self.request.path,
+            "available_providers": self._providers(),
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+        }
+
+    def _providers(self) -> list[str]:
+        return list(self.model.get("providers", ["CPUExecutionProvider"]))
+
+    def _pass_time(self, key: str, default: int) -> None:
+        self.now_ns += self.model.get(key, default)
+
+    def create(self) -> None:
+        """Let the time of a session's creation pass."""
+        self._pass_time("session_ns", 1_000_000)
+        self.phase = "session_peak"
+
+    def describe(self) -> dict[str, Any]:
+        """Read back what was asked, but for what the file says."""
+        names = ("graph_opt", "execution_mode", "intra_threads", "inter_threads", "config")
+        asked = {name: self.request.session[name] for name in names}
+        asked["intra_threads"] = asked["intra_threads"] or self.request.cores.threads
+        return {
+            "providers": self._providers(),
+            "provider_options": {self._providers()[0]: self.request.session["provider_options"]},
+            "options": {**asked, **self.model.get("options", {})},
+            "inputs": [
+                {"name": item.name, "dtype": item.dtype, "shape": list(item.shape)}
+                for item in self.request.inputs
+            ],
+            "outputs": list(self.model.get("outputs", {})),
+        }
+
+    def bind(self, feeds: Sequence[Rows]) -> list[Call]:
+        """Make calls that let time pass."""
+        return [self._call for _ in feeds]
+
+    def _call(self) -> None:
+        if self.stage == "first_call":
+            self._pass_time("first_call_ns", 5_000)
+            self.phase = "after_first_call"
+            return
+        spans = self.model.get("call_ns", [1_000])
+        if self.stage == "warmup":
+            spans = self.model.get("warmup_ns", spans)
+        number = self.calls.get(self.stage, 0)
+        self.calls[self.stage] = number + 1
+        self.now_ns += spans[number % len(spans)]
+
+    def evaluate(self, feed: Rows) -> dict[str, np.ndarray | str]:
+        """Answer the next rows of the file's outputs."""
+        batch = self.request.load["batch"]
+        found: dict[str, np.ndarray | str] = {}
+        for name, values in self.model.get("outputs", {}).items():
+            rows = [values[(self.rows + i) % len(values)] for i in range(batch)]
+            found[name] = np.asarray(rows, np.float32)
+        self.rows += batch
+        return found
+
+    def close(self) -> None:
+        """There is nothing to drop."""
+
+    def prove(self, feeds: Sequence[Rows], folder: Path) -> dict[str, Any]:
+        """Answer what the file says of nodes and operators."""
+        operators = self.model.get("operators", {"Fake": 1})
+        assignment = self.model.get("assignment", {self._providers()[0]: operators})
+        return {
+            "assignment": {
+                provider: {"nodes": sum(nodes.values()), "operators": nodes}
+                for provider, nodes in assignment.items()
+            },
+            "assignment_from": "graph_assignment",
+            "operators": operators,
+            "unavailable": {},
+            "arena_peak": self._reading("arena_peak"),
+        }
+
+    def _reading(self, phase: str) -> Reading:
+        memory = self.model.get("memory", {})
+        return {"bytes": memory[phase]} if phase in memory else {"unavailable": f"the file has no {phase}"}
+
+    def resident(self) -> Reading:
+        """Answer the file's figure of the present phase."""
+        return self._reading(self.phase)
+
+    def reset_peak(self) -> str:
+        """There is no counter to reset."""
+        return ""
+
+    def peak(self) -> Reading:
+        """Answer the file's figure of the session's peak once, then of the calls' peak."""
+        if self.phase == "session_peak":
+            self.phase = "after_session"
+            return self._reading("session_peak")
+        return self._reading("peak")
+
+    def usage(self) -> dict[str, int]:
+        """Count CPU time by the fake clock; nothing ever switches or faults."""
+        return {"cpu_ns": self.now_ns, "voluntary": 0, "involuntary": 0, "minor": 0, "major": 0}
+
+
+def _die(which: signal.Signals) -> NoReturn:
+    signal.signal(which, signal.SIG_DFL) if which not in (signal.SIGKILL, signal.SIGSTOP) else None
+    os.kill(os.getpid(), which)
+    raise RuntimeError(f"{which.name} did not end this process")

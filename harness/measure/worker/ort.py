@@ -1,0 +1,163 @@
+"""ONNX Runtime, from 1.17 on. `onnxruntime` is imported when the engine loads it, never before."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.errors import CaseError, Failed, Unsupported
+from harness.measure.worker import ort_options, ort_proof
+from harness.measure.worker.engine import Call, Engine, one_line
+
+if TYPE_CHECKING:
+    from harness.feeds import Rows
+    from harness.measure.worker.request import Request
+
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+    "openvino": "OpenVINOExecutionProvider",
+    "dml": "DmlExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+}
+"""Short names; any other name is taken for the runtime's own."""
+
+DEVICES = {"cuda": "cuda", "tensorrt": "cuda", "dml": "dml"}
+"""Where a provider's inputs and outputs are bound; the others compute in main memory."""
+
+_LACKS = (
+    "is under development and support for this is limited",  # an opset newer than the runtime
+    "Unsupported model IR version",
+    "is not a registered function/op",
+    "No Op registered for",
+    "Could not find an implementation for",
+)
+
+
+class OrtEngine(Engine):
+    """A session of ONNX Runtime as a suite asks for it, and as it truly is."""
+
+    def __init__(self, request: Request) -> None:
+        super().__init__(request)
+        session = request.session
+        self.provider = PROVIDERS.get(session["provider"], session["provider"])
+        self._rt: Any = None
+        self._session: Any = None
+        self._options: Any = None
+        self._bound: list[Any] = []
+
+    def load(self) -> dict[str, Any]:
+        """Import onnxruntime and check that it is the one, and has the provider, asked for."""
+        import onnxruntime
+
+        self._rt = onnxruntime
+        build = getattr(onnxruntime, "get_build_info", None)
+        facts = {
+            "distribution": getattr(onnxruntime, "package_name", "") or "onnxruntime",
+            "version": onnxruntime.__version__,
+            "build": build() if build else "",
+            "path": str(Path(onnxruntime.__file__).parent),
+            "available_providers": onnxruntime.get_available_providers(),
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+        }
+        self._check(facts)
+        self._options = ort_options.make(onnxruntime, self.request)
+        return facts
+
+    def _check(self, facts: Mapping[str, Any]) -> None:
+        wanted, version = self.request.runtime_version, facts["version"]
+        if wanted is not None and wanted != version:
+            raise Failed(f"{facts['path']} is version {version}; {wanted} was asked for")
+        if self.provider not in facts["available_providers"]:
+            known = ", ".join(facts["available_providers"])
+            raise Unsupported(f"{facts['distribution']} {version} has no {self.provider}; available: {known}")
+
+    def create(self) -> None:
+        """Create the session. Where a provider fails to start, none steps in for it."""
+        self._session = self._open(self._options)
+
+    def _open(self, options: Any) -> Any:
+        chosen: list[Any] = [(self.provider, dict(self.request.session["provider_options"]))]
+        if self.provider != PROVIDERS["cpu"]:
+            chosen.append(PROVIDERS["cpu"])
+        session = self._rt.InferenceSession(self.request.path, options, providers=chosen, enable_fallback=0)
+        session.disable_fallback()
+        if self.provider not in session.get_providers():
+            running = ", ".join(session.get_providers())
+            raise Unsupported(f"{self.provider} did not start; the session has {running} only")
+        return session
+
+    def describe(self) -> dict[str, Any]:
+        """Read the session's settings, inputs and outputs back from it."""
+        session = self._session
+        return {
+            "providers": session.get_providers(),
+            "provider_options": session.get_provider_options(),
+            "options": ort_options.read_back(session.get_session_options(), self.request),
+            "inputs": [
+                {"name": item.name, "dtype": item.type, "shape": list(item.shape)}
+                for item in session.get_inputs()
+            ],
+            "outputs": [item.name for item in session.get_outputs()],
+        }
+
+    def bind(self, feeds: Sequence[Rows]) -> list[Call]:
+        """Bind each feed once, in a binding of its own, or pass it to `run` as it is."""
+        if self.request.load["io"] == "run":
+            return [partial(self._session.run, None, feed) for feed in feeds]
+        for item in self._session.get_outputs():
+            if not item.type.startswith("tensor("):
+                raise Unsupported(f"output {item.name!r} is a {item.type} and cannot be bound; use io: run")
+        return [self._bind(feed) for feed in feeds]
+
+    def _bind(self, feed: Rows) -> Call:
+        options = self.request.session["provider_options"]
+        place = (DEVICES.get(self.request.session["provider"], "cpu"), int(options.get("device_id", 0)))
+        binding = self._session.io_binding()
+        for name, array in feed.items():
+            value = self._rt.OrtValue.ortvalue_from_numpy(array, *place)
+            self._bound.append(value)  # a binding does not keep what is bound to it alive
+            binding.bind_ortvalue_input(name, value)
+        for item in self._session.get_outputs():
+            binding.bind_output(item.name, *place)
+        return partial(self._session.run_with_iobinding, binding)
+
+    def evaluate(self, feed: Rows) -> dict[str, np.ndarray | str]:
+        """Run `feed` once and return its outputs by name."""
+        names = [item.name for item in self._session.get_outputs()]
+        return dict(zip(names, map(_as_array, self._session.run(names, feed)), strict=True))
+
+    def close(self) -> None:
+        """Drop the session, its bindings first."""
+        self._bound.clear()
+        self._session = None
+
+    def prove(self, feeds: Sequence[Rows], folder: Path) -> dict[str, Any]:
+        """Run a second session that records which provider took each node, and a profile."""
+        options = ort_options.make(self._rt, self.request)
+        ort_proof.record(options, folder)
+        self._session = self._open(options)
+        for call in self.bind(feeds):
+            call()
+        proof = ort_proof.read(self._session, f"onnxruntime {self._rt.__version__}")
+        self.close()
+        return proof
+
+    def explain(self, error: Exception) -> CaseError:
+        """Tell what this runtime lacks from what went wrong, by ORT's own codes and messages."""
+        text = one_line(error)
+        lacks = type(error).__name__ == "NotImplemented" or any(sign in text for sign in _LACKS)
+        return Unsupported(text) if lacks else Failed(text)
+
+
+def _as_array(value: Any) -> np.ndarray | str:
+    if not isinstance(value, np.ndarray):
+        return f"not a tensor but a {type(value).__name__}"
+    return value.astype(str) if value.dtype == object else value

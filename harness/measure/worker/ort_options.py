@@ -1,0 +1,89 @@
+"""Session options of ONNX Runtime: made of what a suite asks for, and read back."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import Unsupported
+
+if TYPE_CHECKING:
+    from harness.measure.worker.request import Request
+
+GRAPH_OPT = {
+    "disable": "ORT_DISABLE_ALL",
+    "basic": "ORT_ENABLE_BASIC",
+    "extended": "ORT_ENABLE_EXTENDED",
+    "all": "ORT_ENABLE_ALL",
+}
+EXECUTION_MODE = {"sequential": "ORT_SEQUENTIAL", "parallel": "ORT_PARALLEL"}
+
+
+def make(runtime: Any, request: Request) -> Any:
+    """Make a SessionOptions. Raises Unsupported for an entry that this runtime does not know.
+
+    A thread count of 0 becomes the number of cores given, said to the runtime
+    in so many words: left to itself it would count the machine's cores, and
+    set its threads' affinity on its own.
+    """
+    asked = request.session
+    options = runtime.SessionOptions()
+    options.graph_optimization_level = getattr(runtime.GraphOptimizationLevel, GRAPH_OPT[asked["graph_opt"]])
+    options.execution_mode = getattr(runtime.ExecutionMode, EXECUTION_MODE[asked["execution_mode"]])
+    options.intra_op_num_threads = asked["intra_threads"] or request.cores.threads
+    if asked["execution_mode"] == "parallel":
+        options.inter_op_num_threads = asked["inter_threads"] or request.cores.threads
+    else:
+        options.inter_op_num_threads = asked["inter_threads"]
+    for key, value in asked["config"].items():
+        _set(runtime, options, key, value)
+    return options
+
+
+def _set(runtime: Any, options: Any, key: str, value: Any) -> None:
+    """Set a config entry, or an attribute of SessionOptions where `key` is a plain word."""
+    if "." not in key:
+        if not hasattr(options, key):
+            raise Unsupported(f"onnxruntime {runtime.__version__} has no session option {key!r}")
+        setattr(options, key, value)
+        return
+    # The runtime takes any key and ignores those it does not know: a sweep over a misspelt one would
+    # compare a setting with itself. Entries of a provider ("ep.") may be known to its library only.
+    if not key.startswith("ep.") and not any(_mentions(library, key) for library in _libraries(runtime)):
+        raise Unsupported(f"onnxruntime {runtime.__version__} does not know the config entry {key!r}")
+    options.add_session_config_entry(key, _text(value))
+
+
+def _text(value: Any) -> str:
+    return str(int(value)) if isinstance(value, bool) else str(value)
+
+
+def _libraries(runtime: Any) -> Iterator[Path]:
+    folder = Path(runtime.__file__).parent / "capi"
+    for pattern in ("onnxruntime_pybind11_state*", "*onnxruntime_providers*"):
+        yield from folder.glob(pattern)
+
+
+def _mentions(library: Path, key: str) -> bool:
+    with library.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find(key.encode() + b"\0") >= 0
+
+
+def read_back(options: Any, request: Request) -> dict[str, Any]:
+    """Return what the session says its options are, in the words of a suite."""
+    return {
+        "graph_opt": _named(GRAPH_OPT, options.graph_optimization_level.name),
+        "execution_mode": _named(EXECUTION_MODE, options.execution_mode.name),
+        "intra_threads": options.intra_op_num_threads,
+        "inter_threads": options.inter_op_num_threads,
+        "config": {
+            key: options.get_session_config_entry(key) if "." in key else getattr(options, key)
+            for key in request.session["config"]
+        },
+    }
+
+
+def _named(names: dict[str, str], value: str) -> str:
+    return next((name for name, native in names.items() if native == value), value)

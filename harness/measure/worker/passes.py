@@ -1,0 +1,169 @@
+"""The stages of a worker, in order; what each writes is described in `harness.measure.worker`."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+
+from harness.errors import HarnessError, Unsupported
+from harness.feeds import (
+    Dimensions,
+    Rows,
+    bind_dimensions,
+    cut,
+    data_rows,
+    distinct_count,
+    random_rows,
+    sample_count,
+)
+from harness.measure.worker import evaluate, system, timing
+from harness.measure.worker.answer import Answer
+from harness.measure.worker.engine import Call, Engine, Reading, one_line
+from harness.measure.worker.request import Request
+
+PROOF_FEEDS = 2  # a second call shows the arena once it has grown
+
+
+class Run:
+    """One case on its way through the stages."""
+
+    def __init__(self, request: Request, engine: Engine, folder: Path, notes: list[str]) -> None:
+        self.request = request
+        self.engine = engine
+        self.folder = folder
+        self.answer = Answer(folder)
+        self.feeds: list[Rows] = []
+        self.calls: list[Call] = []
+        self._before = system.counters(request.cores.worker)
+        self.answer["system"].update(notes=notes, environment=system.environment(), stage_ns={})
+
+    def run(self) -> None:
+        """Go through all stages; an error ends them and is part of the answer."""
+        for stage in ("session", *self.request.passes):
+            begun = self.engine.clock()
+            self.engine.enter(stage)
+            try:
+                getattr(self, f"_{stage}")()
+                self.answer.passes.append(stage)
+            except Exception as error:
+                self.answer.parts["error"] = self._error(stage, error)
+            self.answer["system"]["stage_ns"][stage] = self.engine.clock() - begun
+            self._read_system()
+            self.answer.write()
+            if "error" in self.answer.parts:
+                return
+
+    def _error(self, stage: str, error: Exception) -> dict[str, str]:
+        known = error if isinstance(error, HarnessError) else self.engine.explain(error)
+        if known is not error:
+            traceback.print_exception(error, file=sys.stderr)
+        status = "unsupported" if isinstance(known, Unsupported) else "failed"
+        kind = type(error).__name__
+        return {"status": status, "pass": stage, "type": kind, "message": one_line(known)}
+
+    def _read_system(self) -> None:
+        before, after = self._before, system.counters(self.request.cores.worker)
+        part = self.answer["system"]
+        part.update(load_before=before["load"], load_after=after["load"])
+        part["frequency_mhz"] = system.frequency_mhz(self.request.cores.worker)
+        for name in ("steal_ticks", "throttled_periods"):
+            told = before[name] is not None and after[name] is not None
+            part[name] = after[name] - before[name] if told else None
+
+    def _note_memory(self, phase: str, reading: Reading) -> None:
+        if "memory" in self.request.passes:
+            self.answer["memory"][phase] = reading
+
+    def _peak(self, refused: str) -> Reading:
+        """Read the peak; one that was not reset is not the peak asked for."""
+        return {"unavailable": refused} if refused else self.engine.peak()
+
+    def _session(self) -> None:
+        engine, clock, part = self.engine, self.engine.clock, self.answer["session"]
+        dims = self._make_feeds()
+        self._note_memory("before_runtime", engine.resident())
+        engine.enter("import")
+        begun = clock()
+        self.answer["runtime"].update(engine.load())
+        self.answer["runtime"]["import_ns"] = clock() - begun
+        self._note_memory("after_import", engine.resident())
+
+        threads = system.thread_count()
+        refused = engine.reset_peak()
+        engine.enter("session")
+        begun = clock()
+        engine.create()
+        part["create_ns"] = clock() - begun
+        self._note_memory("session_peak", self._peak(refused))
+        self._note_memory("after_session", engine.resident())
+        part["threads"] = {"before": threads, "after": system.thread_count()}
+        part["cores"] = system.process_cores()
+        part["thread_cores"] = system.thread_cores()
+        part.update(engine.describe())
+        part["input_shapes"] = {item.name: list(dims.shape(item)) for item in self.request.inputs}
+
+        self.calls = engine.bind(self.feeds)
+        engine.enter("first_call")
+        begun = clock()
+        self.calls[0]()
+        part["first_call_ns"] = clock() - begun
+        self._note_memory("after_first_call", engine.resident())
+
+    def _make_feeds(self) -> Dimensions:
+        request = self.request
+        batch = request.load["batch"]
+        rows, dims = self._rows(request.distinct * batch)
+        n = sample_count(rows, dims)
+        distinct = distinct_count(request.distinct, n, batch)
+        self.feeds = cut(rows, request.inputs, batch, dims, distinct)
+        kind = "data" if request.data else "random"
+        self.answer["feeds"].update(kind=kind, distinct=distinct, rows=n, seed=request.seed)
+        return dims
+
+    def _rows(self, count: int) -> tuple[Rows, Dimensions]:
+        """Return at most `count` samples of each input: of the data, and drawn where it has none."""
+        request, load = self.request, self.request.load
+        data = data_rows(request.data, request.inputs, count)[0] if request.data else None
+        dims = bind_dimensions(request.inputs, load["batch"], load["shapes"], load["batch_dim"], data)
+        n = count if data is None else sample_count(data, dims)
+        absent = [item for item in request.inputs if data is None or item.name not in data]
+        return {**random_rows(absent, n, dims, request.seed), **(data or {})}, dims
+
+    def _memory(self) -> None:
+        refused = self.engine.reset_peak()
+        for call in self.calls:
+            call()
+        self.answer["memory"]["peak"] = self._peak(refused)
+        self.answer["memory"]["arena_peak"] = {"unavailable": "the proof pass did not run"}
+
+    def _timing(self) -> None:
+        engine, sampling, part = self.engine, self.request.sampling, self.answer["timing"]
+        part["clock"] = timing.clock_facts(engine.clock, engine.clock_name)
+        part["batch"] = self.request.load["batch"]
+        with timing.without_gc():
+            engine.enter("warmup")
+            part["warmup_ns"] = timing.warm_up(self.calls, engine.clock, sampling)
+            engine.enter("timing")
+            before = engine.usage()
+            stretch = timing.sample(self.calls, engine.clock, sampling)
+            used = {name: value - before[name] for name, value in engine.usage().items()}
+        part.update(samples_ns=stretch.samples_ns, wall_ns=stretch.wall_ns, stopped_by=stretch.stopped_by)
+        part["cpu_ns"] = used["cpu_ns"]
+        part["context_switches"] = {name: used[name] for name in ("voluntary", "involuntary")}
+        part["page_faults"] = {name: used[name] for name in ("minor", "major")}
+
+    def _outputs(self) -> None:
+        batch = self.request.load["batch"]
+        rows, dims = self._rows(self.request.rows)
+        batches = cut(rows, self.request.inputs, batch, dims)
+        path = self.folder.absolute() / "outputs.npz"
+        n = sample_count(rows, dims)
+        self.answer["outputs"].update(evaluate.evaluate(self.engine.evaluate, batches, batch, n, path))
+
+    def _proof(self) -> None:
+        self.calls = []
+        self.engine.close()
+        proof = self.engine.prove(self.feeds[:PROOF_FEEDS], self.folder)
+        self._note_memory("arena_peak", proof.pop("arena_peak"))
+        self.answer["proof"].update(proof)

@@ -1,0 +1,55 @@
+"""What a worker is asked to do, in full: written to a file that the worker reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from harness.built import Input
+from harness.measure.cores import Cores
+from harness.suite import Sampling
+
+PASSES = ("memory", "timing", "outputs", "proof")
+"""Every pass, in the order in which they run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One case for one worker."""
+
+    case: str  # the case's key
+    engine: str  # "module:class", so that a worker looks nothing up
+    path: str  # the model, absolute
+    inputs: tuple[Input, ...]
+    session: Mapping[str, Any]  # provider, provider_options, graph_opt, ..., config
+    load: Mapping[str, Any]  # batch, shapes, batch_dim, io
+    sampling: Sampling
+    passes: tuple[str, ...]
+    distinct: int  # inputs in rotation
+    seed: int
+    rows: int  # samples evaluated in the outputs pass, at most
+    cores: Cores
+    data: str | None = None  # .npz; None: seeded random rows
+    runtime_path: str | None = None  # folder that goes first on the worker's path
+    runtime_version: str | None = None  # which version must be found there
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for the request's file."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Request:
+        """Inverse of `to_json`."""
+        cores = data["cores"]
+        return Request(
+            **{
+                **data,
+                "inputs": tuple(Input(**{**item, "shape": tuple(item["shape"])}) for item in data["inputs"]),
+                "sampling": Sampling(**data["sampling"]),
+                "passes": tuple(data["passes"]),
+                "cores": Cores(
+                    **{**cores, "worker": tuple(cores["worker"]), "parent": tuple(cores["parent"])}
+                ),
+            }
+        )
