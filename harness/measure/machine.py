@@ -100,8 +100,8 @@ def _cpuinfo() -> dict[str, str]:
 
 def _kernel_flags(text: str) -> list[str]:
     """Return the instruction sets by which runtimes choose their kernels."""
-    wanted = re.compile(r"(sse4_[12]|avx|fma|f16c|amx|asimd|sve|sme|bf16|i8mm|fphp|vnni)")
-    return sorted(flag for flag in text.split() if wanted.match(flag))
+    wanted = re.compile(r"sse4_[12]|avx.*|fma.*|f16c|amx.*|asimd.*|sve.*|sme\d?|bf16|i8mm|fphp")
+    return sorted(flag for flag in text.split() if wanted.fullmatch(flag))
 
 
 def _physical(logical: int) -> int:

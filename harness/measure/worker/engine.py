@@ -27,7 +27,7 @@ Reading = dict[str, Any]
 class Engine(ABC):
     """One way to run a model, with the clock and the gauges that go with it.
 
-    The stages call, in order: `load`, `create`, `bind` (once for each stage
+    The stages call, in order: `load`, `prepare`, `create`, `describe`, `bind` (once for each stage
     that calls), `evaluate`, `close`, `prove`. Every method may raise
     Unsupported, Failed, or whatever the runtime raises; `explain` turns the
     latter into one of the former.
@@ -44,6 +44,10 @@ class Engine(ABC):
     @abstractmethod
     def load(self) -> dict[str, Any]:
         """Import the runtime; return the facts of the part ``runtime``, import_ns left out."""
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Check that the runtime can do what is asked for, and make its options."""
 
     @abstractmethod
     def create(self) -> None:
@@ -74,7 +78,7 @@ class Engine(ABC):
 
     def explain(self, error: Exception) -> CaseError:
         """Say what an exception of the runtime means: Unsupported, or Failed."""
-        return Failed(one_line(error))
+        return Failed(one_line(f"{type(error).__name__}: {error}"))
 
     def enter(self, stage: str) -> None:
         """Hear that `stage` begins: "import", "session", "first_call", a pass, or "warmup"."""
@@ -84,20 +88,20 @@ class Engine(ABC):
         """Count CPU time, context switches and page faults of this process up to now."""
         return system.usage()
 
-    def resident(self) -> Reading:
-        """Read the resident size."""
+    def resident(self, phase: str) -> Reading:
+        """Read the resident size. `phase` says when: "before_runtime", "after_import", ..."""
         return system.resident()
 
     def reset_peak(self) -> str:
         """Reset the kernel's peak of the resident size; return why it could not, or nothing."""
         return system.reset_peak()
 
-    def peak(self) -> Reading:
-        """Read the peak of the resident size since it was reset."""
+    def peak(self, phase: str) -> Reading:
+        """Read the peak of the resident size since it was reset. `phase`: "session_peak" or "peak"."""
         return system.peak()
 
 
-def one_line(error: BaseException, limit: int = 500) -> str:
-    """Return the message of `error` in one line, cut at `limit` characters."""
-    text = " ".join(str(error).split()) or type(error).__name__
+def one_line(text: str, limit: int = 500) -> str:
+    """Return `text` in one line, cut at `limit` characters."""
+    text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 1] + "…"

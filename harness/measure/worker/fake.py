@@ -55,7 +55,6 @@ class FakeEngine(Engine):
         self.clock = lambda: self.now_ns
         self.rows = 0
         self.calls = {"warmup": 0, "timing": 0}
-        self.phase = "before_runtime"
         model = json.loads(Path(request.path).read_text())
         asked = {**request.session, **request.load}
         for case in model.get("cases", ()):
@@ -91,7 +90,6 @@ class FakeEngine(Engine):
     def load(self) -> dict[str, Any]:
         """Answer as if a runtime had been imported."""
         self._pass_time("import_ns", 0)
-        self.phase = "after_import"
         version = self.model.get("version", "1.0")
         return {
             "distribution": "fake",
@@ -109,10 +107,12 @@ class FakeEngine(Engine):
     def _pass_time(self, key: str, default: int) -> None:
         self.now_ns += self.model.get(key, default)
 
+    def prepare(self) -> None:
+        """There is nothing to check."""
+
     def create(self) -> None:
         """Let the time of a session's creation pass."""
         self._pass_time("session_ns", 1_000_000)
-        self.phase = "session_peak"
 
     def describe(self) -> dict[str, Any]:
         """Read back what was asked, but for what the file says."""
@@ -137,7 +137,6 @@ class FakeEngine(Engine):
     def _call(self) -> None:
         if self.stage == "first_call":
             self._pass_time("first_call_ns", 5_000)
-            self.phase = "after_first_call"
             return
         spans = self.model.get("call_ns", [1_000])
         if self.stage == "warmup":
@@ -178,20 +177,17 @@ class FakeEngine(Engine):
         memory = self.model.get("memory", {})
         return {"bytes": memory[phase]} if phase in memory else {"unavailable": f"the file has no {phase}"}
 
-    def resident(self) -> Reading:
-        """Answer the file's figure of the present phase."""
-        return self._reading(self.phase)
+    def resident(self, phase: str) -> Reading:
+        """Answer the file's figure of `phase`."""
+        return self._reading(phase)
 
     def reset_peak(self) -> str:
         """There is no counter to reset."""
         return ""
 
-    def peak(self) -> Reading:
-        """Answer the file's figure of the session's peak once, then of the calls' peak."""
-        if self.phase == "session_peak":
-            self.phase = "after_session"
-            return self._reading("session_peak")
-        return self._reading("peak")
+    def peak(self, phase: str) -> Reading:
+        """Answer the file's figure of `phase`."""
+        return self._reading(phase)
 
     def usage(self) -> dict[str, int]:
         """Count CPU time by the fake clock; nothing ever switches or faults."""

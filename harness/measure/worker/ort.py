@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,12 @@ _LACKS = (
     "Could not find an implementation for",
 )
 
+_NOISE = re.compile(
+    r"\[ONNXRuntimeError\] : \d+ : \w+ : "
+    r"|Load model from \S+ failed:\s*"
+    r"|/onnxruntime_src/\S+:\d+ .*?\)(?: const)? (?=\S)"  # a place in ORT's own source, with its signature
+)
+
 
 class OrtEngine(Engine):
     """A session of ONNX Runtime as a suite asks for it, and as it truly is."""
@@ -53,12 +60,12 @@ class OrtEngine(Engine):
         self._bound: list[Any] = []
 
     def load(self) -> dict[str, Any]:
-        """Import onnxruntime and check that it is the one, and has the provider, asked for."""
+        """Import onnxruntime; return which one it is."""
         import onnxruntime
 
         self._rt = onnxruntime
         build = getattr(onnxruntime, "get_build_info", None)
-        facts = {
+        return {
             "distribution": getattr(onnxruntime, "package_name", "") or "onnxruntime",
             "version": onnxruntime.__version__,
             "build": build() if build else "",
@@ -67,17 +74,18 @@ class OrtEngine(Engine):
             "python": platform.python_version(),
             "numpy": np.__version__,
         }
-        self._check(facts)
-        self._options = ort_options.make(onnxruntime, self.request)
-        return facts
 
-    def _check(self, facts: Mapping[str, Any]) -> None:
-        wanted, version = self.request.runtime_version, facts["version"]
+    def prepare(self) -> None:
+        """Check that this runtime is the one, and has the provider, asked for; make the options."""
+        wanted, version = self.request.runtime_version, self._rt.__version__
         if wanted is not None and wanted != version:
-            raise Failed(f"{facts['path']} is version {version}; {wanted} was asked for")
-        if self.provider not in facts["available_providers"]:
-            known = ", ".join(facts["available_providers"])
-            raise Unsupported(f"{facts['distribution']} {version} has no {self.provider}; available: {known}")
+            raise Failed(f"{self._rt.__file__} is version {version}; {wanted} was asked for")
+        available = self._rt.get_available_providers()
+        if self.provider not in available:
+            raise Unsupported(
+                f"onnxruntime {version} has no {self.provider}; available: {', '.join(available)}"
+            )
+        self._options = ort_options.make(self._rt, self.request)
 
     def create(self) -> None:
         """Create the session. Where a provider fails to start, none steps in for it."""
@@ -152,8 +160,8 @@ class OrtEngine(Engine):
 
     def explain(self, error: Exception) -> CaseError:
         """Tell what this runtime lacks from what went wrong, by ORT's own codes and messages."""
-        text = one_line(error)
-        lacks = type(error).__name__ == "NotImplemented" or any(sign in text for sign in _LACKS)
+        text = one_line(_NOISE.sub("", str(error)))
+        lacks = type(error).__name__ == "NotImplemented" or any(sign in str(error) for sign in _LACKS)
         return Unsupported(text) if lacks else Failed(text)
 
 

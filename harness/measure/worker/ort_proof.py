@@ -75,7 +75,7 @@ def arena_peak(nodes: Iterable[Mapping[str, Any]], runtime: str) -> dict[str, An
     """Return the most that the arena had in use while a node ran."""
     highest = max((_peak(args) for args in nodes), default=-1)
     if highest < 0:
-        return {"unavailable": f"the profile of {runtime} does not tell the arena's use"}
+        return {"unavailable": f"the profile of {runtime} has no mem_in_use_peak"}
     return {"bytes": highest}
 
 

@@ -19,7 +19,7 @@ from harness.feeds import (
 )
 from harness.measure.worker import evaluate, system, timing
 from harness.measure.worker.answer import Answer
-from harness.measure.worker.engine import Call, Engine, Reading, one_line
+from harness.measure.worker.engine import Call, Engine, one_line
 from harness.measure.worker.request import Request
 
 PROOF_FEEDS = 2  # a second call shows the arena once it has grown
@@ -60,7 +60,7 @@ class Run:
             traceback.print_exception(error, file=sys.stderr)
         status = "unsupported" if isinstance(known, Unsupported) else "failed"
         kind = type(error).__name__
-        return {"status": status, "pass": stage, "type": kind, "message": one_line(known)}
+        return {"status": status, "pass": stage, "type": kind, "message": one_line(str(known))}
 
     def _read_system(self) -> None:
         before, after = self._before, system.counters(self.request.cores.worker)
@@ -71,32 +71,34 @@ class Run:
             told = before[name] is not None and after[name] is not None
             part[name] = after[name] - before[name] if told else None
 
-    def _note_memory(self, phase: str, reading: Reading) -> None:
+    def _read_resident(self, phase: str) -> None:
         if "memory" in self.request.passes:
-            self.answer["memory"][phase] = reading
+            self.answer["memory"][phase] = self.engine.resident(phase)
 
-    def _peak(self, refused: str) -> Reading:
-        """Read the peak; one that was not reset is not the peak asked for."""
-        return {"unavailable": refused} if refused else self.engine.peak()
+    def _read_peak(self, phase: str, refused: str) -> None:
+        """Read the peak; one that could not be reset is not the peak asked for."""
+        if "memory" in self.request.passes:
+            self.answer["memory"][phase] = {"unavailable": refused} if refused else self.engine.peak(phase)
 
     def _session(self) -> None:
         engine, clock, part = self.engine, self.engine.clock, self.answer["session"]
         dims = self._make_feeds()
-        self._note_memory("before_runtime", engine.resident())
+        self._read_resident("before_runtime")
         engine.enter("import")
         begun = clock()
         self.answer["runtime"].update(engine.load())
         self.answer["runtime"]["import_ns"] = clock() - begun
-        self._note_memory("after_import", engine.resident())
+        self._read_resident("after_import")
 
+        engine.prepare()
         threads = system.thread_count()
         refused = engine.reset_peak()
         engine.enter("session")
         begun = clock()
         engine.create()
         part["create_ns"] = clock() - begun
-        self._note_memory("session_peak", self._peak(refused))
-        self._note_memory("after_session", engine.resident())
+        self._read_peak("session_peak", refused)
+        self._read_resident("after_session")
         part["threads"] = {"before": threads, "after": system.thread_count()}
         part["cores"] = system.process_cores()
         part["thread_cores"] = system.thread_cores()
@@ -108,7 +110,7 @@ class Run:
         begun = clock()
         self.calls[0]()
         part["first_call_ns"] = clock() - begun
-        self._note_memory("after_first_call", engine.resident())
+        self._read_resident("after_first_call")
 
     def _make_feeds(self) -> Dimensions:
         request = self.request
@@ -134,7 +136,7 @@ class Run:
         refused = self.engine.reset_peak()
         for call in self.calls:
             call()
-        self.answer["memory"]["peak"] = self._peak(refused)
+        self._read_peak("peak", refused)
         self.answer["memory"]["arena_peak"] = {"unavailable": "the proof pass did not run"}
 
     def _timing(self) -> None:
@@ -165,5 +167,7 @@ class Run:
         self.calls = []
         self.engine.close()
         proof = self.engine.prove(self.feeds[:PROOF_FEEDS], self.folder)
-        self._note_memory("arena_peak", proof.pop("arena_peak"))
+        arena_peak = proof.pop("arena_peak")
+        if "memory" in self.request.passes:
+            self.answer["memory"]["arena_peak"] = arena_peak
         self.answer["proof"].update(proof)
