@@ -1,0 +1,10 @@
+"""What to measure: a suite in YAML becomes a plan.
+
+The way of a suite: document (YAML with places) -> layers (what it extends,
+overrides) -> schema (checked) -> sweep (nouns, axes, rules) -> expand (cases).
+"""
+
+from harness.plan.estimate import Estimate, estimate
+from harness.plan.planner import dump, plan, plan_document
+
+__all__ = ["Estimate", "dump", "estimate", "plan", "plan_document"]

@@ -1,0 +1,65 @@
+"""Say beforehand what a plan comes to: cases, artifacts, skips, time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from harness.case import FP32, Artifact, Case
+from harness.suite import Measure, Plan, Sampling
+
+# Seconds, as measured on two cores of a shared machine.
+ARTIFACT_S = 2.0  # to build an artifact: a torch export takes longer, a copy less
+PROCESS_S = 0.5  # to start a worker, make its session and end it
+PASS_S = 0.2  # for each pass beside timing: memory, accuracy, proof
+CALL_S = 5e-3  # a call, where sampling counts calls
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a plan comes to."""
+
+    cases: int
+    artifacts_to_build: int  # distinct ones, the FP32 twins that accuracy is held against included
+    skips: Mapping[str, int]  # reason -> cells
+    seconds: float
+
+
+def estimate(plan: Plan, known: Mapping[str, float] | None = None) -> Estimate:
+    """Count a plan's cases and artifacts, and estimate how long it takes.
+
+    `known` maps case keys to their durations (s) in earlier runs; the
+    artifacts of such cases are taken to be in the cache.
+    """
+    known = known or {}
+    durations = [known.get(case.key) for case in plan.cases] if known else [None] * len(plan.cases)
+    fresh = [case for case, duration in zip(plan.cases, durations, strict=True) if duration is None]
+    return Estimate(
+        cases=len(plan.cases),
+        artifacts_to_build=len(_artifacts(plan.cases, plan.suite.measure)),
+        skips=Counter(skip.because for skip in plan.skips),
+        seconds=sum(duration for duration in durations if duration is not None)
+        + len(fresh) * _case_s(plan.suite.sampling, plan.suite.measure)
+        + len(_artifacts(fresh, plan.suite.measure)) * ARTIFACT_S,
+    )
+
+
+def _artifacts(cases: Sequence[Case], measure: Measure) -> set[Artifact]:
+    """Give the distinct artifacts of `cases`, and those that they are compared with."""
+    artifacts = set({id(case.artifact): case.artifact for case in cases}.values())  # hashed once each
+    if measure.accuracy:
+        artifacts |= {replace(artifact, precision=FP32, format="onnx") for artifact in artifacts}
+    return artifacts
+
+
+def _case_s(sampling: Sampling, measure: Measure) -> float:
+    """Estimate a case: its processes, warm-up, timed stretch and other passes."""
+    ends = [sampling.max_seconds]
+    if sampling.seconds is not None:
+        ends.append(sampling.seconds)
+    if sampling.calls is not None:
+        ends.append(sampling.calls * CALL_S)
+    warmup_s = max(sampling.warmup_s, sampling.warmup_calls * CALL_S)
+    passes = measure.memory + measure.accuracy + measure.proof
+    return sampling.processes * (PROCESS_S + warmup_s + min(ends)) + passes * PASS_S

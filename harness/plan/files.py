@@ -1,0 +1,115 @@
+"""Find the files that a suite names: model files, torch modules, data, runtime wheels.
+
+A path is relative to the file in which it is written. While a suite is put
+together, every path is rewritten to be relative to the suite's own folder, so
+that the whole document reads as if it had been written there.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from harness.errors import Problem
+from harness.plan.document import Document, KeyPath, Place, spell_path
+
+
+def rebase(document: Document, from_dir: Path, to_dir: Path) -> Document:
+    """Rewrite the paths written in `from_dir` so that they hold in `to_dir`."""
+    start, end = _absolute(from_dir), _absolute(to_dir)
+    if start == end:
+        return document
+    value = _copy(document.value)
+    for path, text in list(references(value)):
+        if not Path(text).is_absolute():
+            _put(value, path, os.path.relpath(start / text, end))
+    return replace(document, value=value)
+
+
+def absolute(value: dict[str, Any], base_dir: Path) -> dict[str, Any]:
+    """Copy a document's value with its paths, relative to `base_dir`, made absolute."""
+    value = _copy(value)
+    for path, text in list(references(value)):
+        _put(value, path, str(_absolute(base_dir / text)))
+    return value
+
+
+def references(value: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
+    """Give every value that names a file: its key path and its text, whatever else is wrong."""
+    yield from _wheels(value.get("axes"), ("axes", "runtime"))
+    models = value.get("models")
+    for name, model in models.items() if isinstance(models, dict) else ():
+        if not isinstance(model, dict):
+            continue
+        here: KeyPath = ("models", name)
+        yield from _wheels(model.get("axes"), (*here, "axes", "runtime"))
+        source, data = model.get("source"), model.get("data")
+        if isinstance(source, dict):
+            yield from _text((*here, "source", "onnx"), source.get("onnx"), "")
+            yield from _text((*here, "source", "torch"), source.get("torch"), ".py:")
+        yield from _text((*here, "data"), data, ".npz")
+        if isinstance(data, dict):
+            yield from _text((*here, "data", "npz"), data.get("npz"), "")
+
+
+def missing(document: Document, base_dir: Path) -> list[Problem]:
+    """Say which of the files that `document` names are not there."""
+    problems = []
+    for path, text in references(document.value):
+        name = text.rpartition(":")[0] if path[-1] == "torch" else text
+        if reason := why_missing(base_dir / name, name):
+            where = document.places.get(path, Place(""))
+            problems.append(Problem(where.file, where.line, spell_path(path), reason))
+    return problems
+
+
+def why_missing(file: Path, name: str) -> str:
+    """Say why `file`, written as `name`, cannot be had, and what is close to it; empty if it is there."""
+    try:
+        if file.is_file():
+            return ""
+        if file.is_dir():
+            return f"{name!r} is a folder: expected a file"
+        folder = _absolute(file.parent)
+        near = difflib.get_close_matches(file.name, [item.name for item in folder.iterdir()], n=1)
+    except FileNotFoundError:
+        return f"no file {name!r}: there is no folder {str(folder)!r}"
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        return f"no file {name!r}: {getattr(error, 'strerror', None) or error}"
+    return f"no file {name!r}" + (f": did you mean {near[0]!r}?" if near else f" in {str(folder)!r}")
+
+
+def _absolute(path: Path) -> Path:
+    """Make `path` absolute and take out its ``..``, following no link."""
+    return Path(os.path.normpath(path.absolute()))
+
+
+def _wheels(axes: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    runtime = axes.get("runtime") if isinstance(axes, dict) else None
+    if isinstance(runtime, list):
+        for index, item in enumerate(runtime):
+            yield from _text((*path, index), item, ".whl")
+    else:
+        yield from _text(path, runtime, ".whl")
+
+
+def _text(path: KeyPath, value: Any, mark: str) -> Iterator[tuple[KeyPath, str]]:
+    """Give `value` where it is text that names a file: one that holds `mark`."""
+    if isinstance(value, str) and value and mark in value:
+        yield path, value
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copy(item) for key, item in value.items()}
+    return [_copy(item) for item in value] if isinstance(value, list) else value
+
+
+def _put(value: Any, path: KeyPath, text: str) -> None:
+    for key in path[:-1]:
+        value = value[key]
+    value[path[-1]] = text

@@ -1,0 +1,112 @@
+"""Make a plan: load, check, expand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from harness.errors import InputError, Problem, SuiteError
+from harness.plan import strict
+from harness.plan.document import Document, KeyPath, Place, read, spell_path
+from harness.plan.expand import expand
+from harness.plan.files import absolute, missing, why_missing
+from harness.plan.layers import from_plain, put_together
+from harness.plan.schema import SuiteSchema
+from harness.plan.sweep import Rule, Sweep, filters, sweep, unknown_values
+from harness.suite import Plan
+
+
+def plan(path: Path, overrides: Sequence[str] = (), only: Sequence[str] = ()) -> Plan:
+    """Read the suite at `path` and make its plan.
+
+    `overrides` are ``dotted.path=value`` (paths in them are relative to the
+    current folder), `only` are ``axis=value[,value]``: a cell must fit every
+    axis that they name. Raises SuiteError with every problem found in the
+    files, InputError for a mistake in `overrides` or `only`.
+    """
+    if reason := why_missing(path, str(path)):
+        raise InputError(reason)
+    document = put_together(read(path, str(path)), path.parent, overrides, file=path)
+    made = _sweep(document, path.parent, path.stem, str(path.absolute()))
+    return _expand(made, document, overrides, only)
+
+
+def plan_document(
+    document: Mapping[str, Any],
+    base_dir: Path,
+    name: str,
+    overrides: Sequence[str] = (),
+    only: Sequence[str] = (),
+) -> Plan:
+    """Make the plan of a suite that stands in no file; its paths are relative to `base_dir`.
+
+    Messages call it `name`, and so is the suite where it does not name
+    itself. Raises as `plan` does.
+    """
+    whole = put_together(from_plain(dict(document), name), base_dir, overrides)
+    return _expand(_sweep(whole, base_dir, name, ""), whole, overrides, only)
+
+
+def dump(document: Mapping[str, Any]) -> str:
+    """Write a suite as YAML that is read back as the same suite."""
+    return yaml.dump(dict(document), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+class _Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _sweep(document: Document, base_dir: Path, name: str, path: str) -> Sweep:
+    """Check the whole document at once, so that several mistakes are told together."""
+    problems = [*document.problems, *missing(document, base_dir)]
+    try:
+        schema = SuiteSchema.model_validate(absolute(document.value, base_dir))
+    except ValidationError as error:
+        problems.extend(strict.problems(error, document))
+    _refuse(problems)
+    return sweep(schema, name, path, dump(document.value))
+
+
+def _expand(made: Sweep, document: Document, overrides: Sequence[str], only: Sequence[str]) -> Plan:
+    made = replace(made, rules=(*made.rules, *filters(only)))
+    # A rule about what --set took out is no mistake.
+    narrowed = any(text.startswith(("axes", "models")) for text in overrides)
+    checked = [rule for rule in made.rules if rule.purpose == "filter" or not narrowed]
+    _refuse(_unknown_values(checked, made, document))
+    expansion = expand(made)
+    if not expansion.plan.cases and not expansion.plan.skips:
+        flags = [f"--only {text}" for text in only]
+        raise InputError(f"{' '.join(flags) or 'only'}: no cell of the suite is left")
+    _refuse(_unmet([rule for rule in expansion.unmet if rule in checked], document))
+    return expansion.plan
+
+
+def _unknown_values(rules: Iterable[Rule], made: Sweep, document: Document) -> Iterator[Problem]:
+    for rule in rules:
+        for axis, reason in unknown_values(rule, made.values):
+            yield _problem((*rule.written, axis), reason, rule, document)
+
+
+def _unmet(rules: Iterable[Rule], document: Document) -> Iterator[Problem]:
+    for rule in rules:
+        yield _problem(rule.written, "no cell of the suite meets all of this", rule, document)
+
+
+def _problem(path: KeyPath, message: str, rule: Rule, document: Document) -> Problem:
+    if rule.purpose == "filter":
+        return Problem(rule.because, None, "", message)
+    where = document.places.get(path, Place(""))
+    return Problem(where.file, where.line, spell_path(path), message)
+
+
+def _refuse(problems: Iterable[Problem]) -> None:
+    """Raise what was found, once each, in the order of the files."""
+    found = {(problem.path, problem.key): problem for problem in reversed(list(problems))}
+    if found:
+        raise SuiteError(sorted(found.values(), key=lambda problem: (problem.path, problem.line or 0)))
