@@ -78,6 +78,7 @@ METRICS = {
     "startup/first_call": ("s", "lower"),
     "memory/before_runtime": ("B", "lower"),
     "memory/after_import": ("B", "lower"),
+    "memory/session_peak": ("B", "lower"),
     "memory/after_session": ("B", "lower"),
     "memory/after_first_call": ("B", "lower"),
     "memory/session": ("B", "lower"),

@@ -14,6 +14,7 @@ def notes(facts: Facts, metrics: dict[str, Metric]) -> tuple[str, ...]:
     """Return the notes of a case, each once, those of the artifact first."""
     found = list(facts.built.notes)
     for observation in facts.observations:
+        found += observation.system.get("notes") or ()
         found += _placement(facts, observation)
         found += _threads(facts, observation)
         found += _pinning(facts, observation)
@@ -34,20 +35,16 @@ def _threads(facts: Facts, observation: Observation) -> Iterator[str]:
     asked, cores = session.intra_threads, seen.get("cores") or facts.cores
     if cores and asked > len(cores):
         yield f"{asked} threads on {len(cores)} {'core' if len(cores) == 1 else 'cores'}"
-    threads = seen.get("threads") or {}
-    if asked > 1 and session.provider.kind == "cpu" and None not in _before_after(threads):
-        started = threads["after"] - threads["before"]
-        if started < asked - 1:  # the calling thread is one of them
-            yield f"asked for {asked} threads, the session started {started} beside the calling one"
-
-
-def _before_after(threads: dict[str, int]) -> tuple[int | None, int | None]:
-    return threads.get("before"), threads.get("after")
+    before, after = (seen.get("threads", {}).get(when) for when in ("before", "after"))
+    # the calling thread is one of them; other providers have pools of their own
+    known = before is not None and after is not None and session.provider.kind == "cpu"
+    if known and after - before < asked - 1:
+        yield f"asked for {asked} threads, the session started {after - before} beside the calling one"
 
 
 def _pinning(facts: Facts, observation: Observation) -> Iterator[str]:
-    seen = observation.session.get("cores")
-    if facts.cores and seen is not None and set(seen) != set(facts.cores):
+    seen = {*observation.session.get("cores", ()), *observation.session.get("thread_cores", ())}
+    if facts.cores and seen and seen != set(facts.cores):
         asked, have = (",".join(str(core) for core in sorted(cores)) for cores in (facts.cores, seen))
         yield f"pinning not in effect: asked for cores {asked}, ran on {have}"
 

@@ -112,7 +112,11 @@ class Pair:
         rows = self.reference.reshape(len(self.reference), -1)
         if rows.dtype.kind != "f":
             return bool((rows == rows[0]).all())
-        rows = rows.astype(np.float64)
+        finite = np.isfinite(rows)
+        always = finite.all(axis=0)
+        if not always.any() or (finite.any(axis=0) != always).any():
+            return False
+        rows = rows[:, always].astype(np.float64)
         spread = np.max(rows, axis=0) - np.min(rows, axis=0)
         return bool(np.max(spread) <= DEGENERATE * np.max(np.abs(rows)))
 

@@ -11,7 +11,7 @@ from harness.judge.facts import Facts
 from harness.judge.intervals import share_interval
 from harness.judge.metrics import metric, missing
 from harness.judge.metrics.accuracy import OVER_SAMPLES, TWIN
-from harness.judge.outputs import Pair, Unfit, chosen, classes, nonfinite_count
+from harness.judge.outputs import NO_ANSWER, Pair, Unfit, chosen, classes, nonfinite_count
 from harness.record import Metric
 
 IDENTICAL = "identical outputs"
@@ -69,7 +69,7 @@ def _agreement(pair: Pair, kind: str) -> Metric:
     n = reference.size
     if n > 1 and np.all(reference == reference.flat[0]):
         return missing(name, f"the {kind} gives one class for every sample", n=n, kind=kind)
-    hits = int(np.count_nonzero(ours == reference))
+    hits = int(np.count_nonzero((ours == reference) & (ours != NO_ANSWER)))
     return metric(name, hits / n, interval=share_interval(hits, n), spans=OVER_SAMPLES, n=n, kind=kind)
 
 

@@ -9,7 +9,15 @@ from harness.judge.facts import Facts
 from harness.judge.metrics import metric, missing
 from harness.record import Metric
 
-READINGS = ("before_runtime", "after_import", "after_session", "after_first_call", "peak", "arena_peak")
+READINGS = (
+    "before_runtime",
+    "after_import",
+    "session_peak",
+    "after_session",
+    "after_first_call",
+    "peak",
+    "arena_peak",
+)
 
 
 def memory(facts: Facts) -> dict[str, Metric]:

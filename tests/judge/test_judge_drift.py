@@ -1,0 +1,111 @@
+import math
+
+import numpy as np
+import pytest
+
+from harness.judge import judge
+
+TWIN = np.array([[4.0, 3.0], [0.0, 5.0], [6.0, 8.0]])
+
+
+def of(facts, outputs, twin=TWIN, **parts):
+    twins = None if twin is None else [twin]
+    return judge(facts(outputs=[outputs], twin_outputs=twins, **parts)).metrics
+
+
+def test_drift_has_exact_numbers(facts):
+    metrics = of(facts, TWIN + np.array([[0, 0], [0, 0], [3, 0]]))
+    assert metrics["accuracy/agreement"].value == pytest.approx(2 / 3)  # 9 is larger than 8 now
+    assert metrics["accuracy/max_abs_error"].value == 3.0
+    assert metrics["accuracy/sqnr_db"].value == pytest.approx(10 * math.log10(150 / 9))
+    cosine = (9 * 6 + 8 * 8) / (math.hypot(9, 8) * 10)
+    assert metrics["accuracy/cosine"].value == pytest.approx((2 + cosine) / 3)
+    assert metrics["accuracy/nonfinite"].value == 0
+    assert {metrics[f"accuracy/{name}"].kind for name in ("agreement", "sqnr_db", "cosine")} == {"fp32 twin"}
+
+
+def test_identical_outputs_have_no_finite_sqnr_and_say_so(facts):
+    metrics = of(facts, TWIN)
+    assert (metrics["accuracy/sqnr_db"].value, metrics["accuracy/sqnr_db"].reason) == (
+        None,
+        "identical outputs",
+    )
+    assert metrics["accuracy/max_abs_error"].value == 0.0
+    assert metrics["accuracy/cosine"].value == pytest.approx(1.0)
+    assert metrics["accuracy/agreement"].value == 1.0
+
+
+@pytest.mark.parametrize(
+    "twin", [np.full((3, 2), 0.001), np.array([[1.0, 2.0], [1.0, 2.0 + 1e-7], [1.0, 2.0]])]
+)
+def test_a_twin_that_does_not_vary_with_the_input_allows_no_claim(facts, twin):
+    metrics = of(facts, twin + 1.0, twin)
+    for name in ("agreement", "sqnr_db", "cosine", "max_abs_error"):
+        metric = metrics[f"accuracy/{name}"]
+        assert metric.value is None
+        assert metric.reason == "degenerate fp32 twin: its outputs do not vary with the input"
+
+
+def test_a_twin_of_one_class_allows_no_agreement_but_distances(facts):
+    twin = np.array([[9.0, 1.0], [8.0, 2.0], [7.0, 3.0]])
+    metrics = of(facts, twin + 0.5, twin)
+    assert metrics["accuracy/agreement"].reason == "the fp32 twin gives one class for every sample"
+    assert metrics["accuracy/max_abs_error"].value == 0.5
+
+
+def test_nan_and_inf_are_counted_noted_and_leave_no_distance(facts):
+    outputs = TWIN.copy()
+    outputs[0] = [np.nan, np.inf]
+    verdict = judge(facts(outputs=[outputs], twin_outputs=[TWIN]))
+    assert verdict.metrics["accuracy/nonfinite"].value == 2
+    assert verdict.metrics["accuracy/sqnr_db"].reason == "2 of 6 elements are NaN or Inf"
+    assert verdict.metrics["accuracy/agreement"].value == pytest.approx(2 / 3)
+    assert "2 of 6 output elements are NaN or Inf" in verdict.notes
+
+
+def test_a_mask_of_the_same_inf_is_no_difference(facts):
+    twin = np.array([[4.0, -np.inf], [0.0, 5.0], [6.0, 8.0]])
+    metrics = of(facts, twin + np.array([[1.0, 0.0], [0.0, 0.0], [0.0, 0.0]]), twin)
+    assert metrics["accuracy/max_abs_error"].value == 1.0
+    assert metrics["accuracy/nonfinite"].value == 1
+
+
+def test_labels_have_agreement_and_no_distance(facts):
+    metrics = of(facts, np.array([0, 1, 1, 2]), np.array([0, 1, 2, 2]))
+    assert metrics["accuracy/agreement"].value == 0.75
+    assert metrics["accuracy/sqnr_db"].reason == "outputs are int64, not real values"
+
+
+def test_values_have_distance_and_no_agreement(facts):
+    metrics = of(facts, np.array([1.0, 2.5]), np.array([1.0, 2.0]))
+    assert metrics["accuracy/max_abs_error"].value == 0.5
+    assert (
+        metrics["accuracy/agreement"].reason
+        == "the output is float64 of shape (2,): neither labels [n] nor scores [n, classes]"
+    )
+
+
+def test_scores_at_every_position_agree_position_by_position(facts):
+    twin = np.random.default_rng(0).standard_normal((2, 5, 7))
+    outputs = twin.copy()
+    outputs[0, 0] = -outputs[0, 0]
+    agreement = of(facts, outputs, twin)["accuracy/agreement"]
+    assert (agreement.value, agreement.n) == (0.9, 10)
+
+
+def test_another_shape_than_the_twins_says_so(facts):
+    reason = of(facts, TWIN[:2])["accuracy/sqnr_db"].reason
+    assert reason == "the output's shape is (2, 2), the reference's is (3, 2)"
+
+
+def test_without_a_twin_drift_says_why_and_nan_is_still_counted(facts):
+    metrics = of(facts, TWIN, None, twin_reason="the twin crashed")
+    assert metrics["accuracy/cosine"].reason == "the twin crashed"
+    assert metrics["accuracy/nonfinite"].value == 0
+
+
+def test_half_precision_is_compared_in_double(facts):
+    twin = np.array([[60000.0, 1.0], [1.0, 60000.0]], np.float16)
+    assert of(facts, twin / np.float16(2), twin)["accuracy/sqnr_db"].value == pytest.approx(
+        20 * math.log10(2)
+    )
