@@ -1,0 +1,152 @@
+"""Split labelled data into a part to calibrate on and a part to evaluate on."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.build import cache
+from harness.build.cache import hash_file
+from harness.build.versions import own_code, versions
+from harness.built import Dataset
+from harness.case import DataRef
+from harness.errors import InputError
+from harness.feeds import LABELS
+from harness.names import CATALOGUE_GROUP
+from harness.tables import Table, closest
+
+if TYPE_CHECKING:
+    import numpy as np
+
+CATALOGUE = Table("data set", {"digits": "harness.build.catalogue.digits:DIGITS"}, CATALOGUE_GROUP)
+
+Arrays = Mapping[str, "np.ndarray[Any, Any]"]
+
+KIND = "data"
+SEED = 0
+CALIBRATION_SHARE = 5
+"""At most one sample in so many is calibrated on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogued:
+    """A data set that ships with a package: the file it lies in, and how it is split.
+
+    `split` returns the calibration part, in the order in which samples are
+    taken from it, and the evaluation part.
+    """
+
+    path: Path
+    split: Callable[[Arrays], tuple[Arrays, Arrays]]
+
+
+def load_data(ref: DataRef, cache_dir: Path) -> Dataset:
+    """Return the data that `ref` names, split and on disk as float32 or as it is.
+
+    A sample is calibrated on or evaluated, never both. Of a user's file,
+    ``ref.calibration`` samples (a fifth at most) drawn by a seeded permutation
+    are calibrated on; a catalogued set has a split of its own. Raises
+    InputError naming the file, the array and what was expected.
+    """
+    if ref.kind == "catalogue":
+        if ref.location not in CATALOGUE:
+            raise InputError(f"unknown data set {ref.location!r}: {closest(ref.location, CATALOGUE)}")
+        catalogued: Catalogued = CATALOGUE.resolve(ref.location)
+        path, name, split = catalogued.path, ref.location, catalogued.split
+    else:
+        path, split = Path(ref.location), permute
+        name = path.name
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; data is an .npz, or one of: {', '.join(CATALOGUE)}")
+    recipe = {
+        "sha256": hash_file(path),
+        "catalogue": ref.kind == "catalogue",
+        "calibration": ref.calibration,
+        "versions": versions("numpy"),
+        "code": own_code(),
+    }
+
+    def make(folder: Path) -> Mapping[str, Any]:
+        return _split(path, split, ref.calibration, folder)
+
+    entry = cache.fetch(cache_dir, KIND, recipe, make)
+    return Dataset(
+        name=name,
+        calibration=str(entry.folder / "calibration.npz"),
+        evaluation=str(entry.folder / "evaluation.npz"),
+        samples=entry.content["samples"],
+        labelled=entry.content["labelled"],
+        sha256=cache.digest(recipe),
+    )
+
+
+def _split(
+    path: Path, split: Callable[[Arrays], tuple[Arrays, Arrays]], calibration: int, folder: Path
+) -> Mapping[str, Any]:
+    import numpy as np
+
+    first, evaluation = split(read(path))
+    np.savez(folder / "calibration.npz", **{name: array[:calibration] for name, array in first.items()})  # type: ignore[arg-type]
+    np.savez(folder / "evaluation.npz", **evaluation)  # type: ignore[arg-type]
+    return {"samples": len(next(iter(evaluation.values()))), "labelled": LABELS in evaluation}
+
+
+def permute(arrays: Arrays) -> tuple[Arrays, Arrays]:
+    """Shuffle, seeded, and set a fifth apart: files are often sorted by class."""
+    import numpy as np
+
+    count = len(next(iter(arrays.values())))
+    order = np.random.default_rng(SEED).permutation(count)
+    cut = max(1, count // CALIBRATION_SHARE)
+    return (
+        {name: array[order[:cut]] for name, array in arrays.items()},
+        {name: array[order[cut:]] for name, array in arrays.items()},
+    )
+
+
+def read(path: Path) -> Arrays:
+    """Read an .npz of samples. Raises InputError naming the array and what was expected of it."""
+    import numpy as np
+
+    try:
+        archive = np.load(path, allow_pickle=False)
+        if isinstance(archive, np.ndarray):
+            raise InputError(f"{path}: a single array; expected an .npz with one array for each model input")
+        with archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path}: not a readable .npz of plain arrays: {reason}") from error
+    _check(path, arrays)
+    if LABELS in arrays and arrays[LABELS].ndim == 2:
+        arrays[LABELS] = arrays[LABELS][:, 0]
+    return arrays
+
+
+def _check(path: Path, arrays: Arrays) -> None:
+    if not set(arrays) - {LABELS}:
+        raise InputError(f"{path}: no array for a model input; expected one under its name, or 'x' for a sole input")
+    for name, array in arrays.items():
+        if array.dtype.kind not in "fiub":
+            raise InputError(f"{path}: {name!r} is of type {array.dtype}; expected numbers")
+        if array.ndim == 0:
+            raise InputError(f"{path}: {name!r} is a scalar; expected samples on its first axis")
+    lengths = {name: len(array) for name, array in arrays.items()}
+    if len(set(lengths.values())) > 1:
+        listed = ", ".join(f"{name}: {count}" for name, count in lengths.items())
+        raise InputError(f"{path}: arrays differ in their number of samples ({listed})")
+    if min(lengths.values()) < 2:
+        raise InputError(f"{path}: {min(lengths.values())} samples; expected 2 at least")
+    labels = arrays.get(LABELS)
+    if labels is None:
+        return
+    if labels.ndim > 2 or (labels.ndim == 2 and labels.shape[1] != 1):
+        raise InputError(f"{path}: labels 'y' have shape {labels.shape}; expected one a sample: ({len(labels)},)")
+    import numpy as np
+
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        raise InputError(f"{path}: labels 'y' hold NaN or infinity; expected finite values")

@@ -1,0 +1,99 @@
+"""Read and write model files, with external data where protobuf's 2 GB are not enough."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import Failed
+
+if TYPE_CHECKING:
+    import onnx
+
+MODEL = "model.onnx"
+LARGE_BYTES = 1_800_000_000
+
+
+def parse(path: Path) -> onnx.ModelProto:
+    """Read a model without its external data. Raises Failed where it is not an ONNX file."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        return onnx.load(path, load_external_data=False)
+    except FileNotFoundError as error:
+        raise Failed(f"{path}: no such file") from error
+    except OSError as error:
+        raise Failed(f"{path}: cannot be read: {error.strerror}") from error
+    except DecodeError as error:
+        raise Failed(f"{path}: not an ONNX file: it does not parse as protobuf") from error
+
+
+def external_files(model: onnx.ModelProto) -> list[str]:
+    """Return the relative paths of the external data that `model` refers to, sorted."""
+    from onnx.external_data_helper import uses_external_data
+
+    found = set()
+    for tensor in _tensors(model):
+        if uses_external_data(tensor):
+            found |= {item.value for item in tensor.external_data if item.key == "location"}
+    return sorted(found)
+
+
+def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+    from harness.build.reading import walk
+
+    yield from model.graph.initializer
+    for node in walk(model):
+        for attribute in node.attribute:
+            yield from (attribute.t, *attribute.tensors)
+            for graph in (attribute.g, *attribute.graphs):
+                yield from graph.initializer
+
+
+def locate(path: Path, location: str) -> Path:
+    """Return where external data lies. Raises Failed where it is missing or outside the model's folder."""
+    found = (path.parent / location).resolve()
+    if not found.is_relative_to(path.parent.resolve()):
+        raise Failed(f"{path}: its external data {location!r} lies outside the model's folder")
+    if not found.is_file():
+        raise Failed(f"{path}: its external data {location!r} is missing")
+    return found
+
+
+def copy(path: Path, target: Path) -> None:
+    """Copy a model to `target` and its external data beside it."""
+    for location in external_files(parse(path)):
+        beside = target.parent / location
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(locate(path, location), beside)
+    shutil.copyfile(path, target)
+
+
+def save(model: onnx.ModelProto, target: Path) -> None:
+    """Write a model, all of its data in memory; as external data where it is large."""
+    import onnx
+
+    size = sum(len(tensor.raw_data) or 8 * math.prod(tensor.dims) for tensor in model.graph.initializer)
+    if size < LARGE_BYTES:
+        onnx.save(model, target)
+    else:
+        onnx.save(model, target, save_as_external_data=True, location=f"{target.name}.data")
+
+
+def tidy(path: Path) -> None:
+    """Drop imports of operator sets that no node uses: an older runtime refuses a newer one, used or not."""
+    import onnx
+
+    from harness.build.reading import walk
+
+    model = parse(path)
+    used = {node.domain for node in walk(model)} | {"", "ai.onnx"}
+    kept = [item for item in model.opset_import if item.domain in used]
+    if len(kept) < len(model.opset_import):
+        del model.opset_import[:]
+        model.opset_import.extend(kept)
+        onnx.save(model, path)

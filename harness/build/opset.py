@@ -1,0 +1,46 @@
+"""Convert a model to another opset."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.build.check import one_line
+from harness.build.reading import opset_of
+from harness.errors import Unsupported
+
+if TYPE_CHECKING:
+    import onnx
+
+
+def convert(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
+    """Convert `model` with onnx.version_converter; as it is where it has that opset already.
+
+    The result asks for the oldest IR that its opset allows, so that older
+    runtimes can load it. Raises Unsupported with the converter's reason.
+    """
+    import onnx
+    from onnx import helper, version_converter
+
+    have = opset_of(model)
+    if have == opset:
+        return model
+    try:
+        converted = version_converter.convert_version(model, opset)
+        onnx.checker.check_model(converted, full_check=True)
+    except Exception as error:  # the converter raises whatever its C++ adapters do
+        raise Unsupported(
+            f"onnx.version_converter cannot convert from opset {have} to {opset}: {_reason(error)}"
+        ) from error
+    converted.ir_version = helper.find_min_ir_version_for(converted.opset_import, ignore_unknown=True)
+    return converted
+
+
+def _reason(error: Exception) -> str:
+    """Cut the source position off what a C++ assertion says."""
+    text = one_line(error)
+    if "no_previous_version" in text:
+        return "an operator in use is newer than that"
+    if "no_upsample" in text.lower():
+        return text
+    _, assertion, rest = text.partition("Assertion `false` failed: ")
+    return rest or text if assertion else text

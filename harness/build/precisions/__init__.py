@@ -1,0 +1,57 @@
+"""Turn an FP32 model into one of another precision.
+
+A new precision is one file with one `Precision` and one line in `PRECISIONS`;
+other packages add theirs through the entry-point group ``harness.precisions``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import Failed
+from harness.feeds import Rows
+from harness.names import PRECISIONS_GROUP
+from harness.tables import Table, closest
+
+PRECISIONS = Table(
+    "precision",
+    {
+        "fp16": "harness.build.precisions.fp16:FP16",
+        "int8_dynamic": "harness.build.precisions.int8_dynamic:INT8_DYNAMIC",
+        "int8_static": "harness.build.precisions.int8_static:INT8_STATIC",
+    },
+    PRECISIONS_GROUP,
+)
+"""FP32 is not among them: it is what every conversion starts from."""
+
+Convert = Callable[[Path, Path, Mapping[str, Any], Sequence[Rows]], Mapping[str, Any]]
+"""(FP32 model, file to write, options, calibration feeds) -> provenance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """One way to convert.
+
+    `reads_back` is what `harness.build.reading` must find in the file;
+    `defaults` holds every option there is; `choices` what some of them may be.
+    `calibrated` asks for feeds; `packages` are those that the bytes depend on.
+    """
+
+    convert: Convert
+    reads_back: str
+    defaults: Mapping[str, Any]
+    choices: Mapping[str, Sequence[str]]
+    packages: tuple[str, ...]
+    calibrated: bool = False
+
+    def complete(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return all options, defaults filled in. Raises Failed for an unknown name or value."""
+        for option, value in options.items():
+            if option not in self.defaults:
+                raise Failed(f"precision {name!r} has no option {option!r}: {closest(option, self.defaults)}")
+            if option in self.choices and value not in self.choices[option]:
+                raise Failed(f"precision {name!r}: {option}: {closest(str(value), self.choices[option])}")
+        return {**self.defaults, **options}

@@ -1,0 +1,46 @@
+"""FP16 by ONNX Runtime's converter; inputs and outputs stay FP32, so that twins are fed and compared alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.build import files
+from harness.build.precisions import Precision
+from harness.build.precisions.targets import exclude
+from harness.feeds import Rows
+
+
+def convert(base: Path, target: Path, options: Mapping[str, Any], feeds: Sequence[Rows]) -> Mapping[str, Any]:
+    """Convert weights and activations to FP16, but for what is excluded and what FP16 cannot do."""
+    import onnx
+    from onnx.external_data_helper import load_external_data_for_model
+    from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
+    from onnxruntime.transformers.onnx_model import OnnxModel
+
+    inferred = target.with_name("inferred.onnx")
+    onnx.shape_inference.infer_shapes_path(base, inferred)
+    model = onnx.load(inferred, load_external_data=False)
+    inferred.unlink()
+    load_external_data_for_model(model, str(base.parent))
+    exclude(model, options["nodes_to_exclude"], options["op_types_to_exclude"])
+    model = convert_float_to_float16(
+        model,
+        keep_io_types=options["keep_io_types"],
+        disable_shape_infer=True,
+        op_block_list=[*DEFAULT_OP_BLOCK_LIST, *options["op_types_to_exclude"]],
+        node_block_list=options["nodes_to_exclude"],
+    )
+    OnnxModel(model).topological_sort()  # the converter appends its casts at the end
+    files.save(model, target)
+    return {"by": "onnxruntime.transformers.float16"}
+
+
+FP16 = Precision(
+    convert=convert,
+    reads_back="fp16",
+    defaults={"keep_io_types": True, "nodes_to_exclude": [], "op_types_to_exclude": []},
+    choices={},
+    packages=("onnx", "onnxruntime", "numpy"),
+)

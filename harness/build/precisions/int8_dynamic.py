@@ -1,0 +1,31 @@
+"""INT8 with activations quantized as they come: weights are converted, nothing is calibrated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.build.files import tidy
+from harness.build.precisions import Precision
+from harness.build.precisions.quantization import OPTIONS, PACKAGES, WEIGHT_TYPES, preprocess, shared
+from harness.feeds import Rows
+
+
+def convert(base: Path, target: Path, options: Mapping[str, Any], feeds: Sequence[Rows]) -> Mapping[str, Any]:
+    """Quantize with ``onnxruntime.quantization.quantize_dynamic``."""
+    from onnxruntime.quantization import quantize_dynamic
+
+    prepared, done = preprocess(base, target.parent)
+    quantize_dynamic(model_output=target, **shared(base, prepared, options))
+    tidy(target)
+    return {"by": "onnxruntime.quantization.quantize_dynamic", "preprocessing": done}
+
+
+INT8_DYNAMIC = Precision(
+    convert=convert,
+    reads_back="int8",
+    defaults=OPTIONS,
+    choices={"weight_type": WEIGHT_TYPES},
+    packages=PACKAGES,
+)

@@ -1,0 +1,108 @@
+"""INT8 with activation ranges calibrated beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.build.check import one_line
+from harness.build.files import tidy
+from harness.build.precisions import Precision
+from harness.build.precisions.quantization import (
+    OPTIONS,
+    PACKAGES,
+    WEIGHT_TYPES,
+    preprocess,
+    quant_type,
+    shared,
+)
+from harness.errors import Unsupported
+from harness.feeds import Rows
+
+HELD = 16
+"""Batches whose activations are held in memory at once."""
+
+
+def convert(base: Path, target: Path, options: Mapping[str, Any], feeds: Sequence[Rows]) -> Mapping[str, Any]:
+    """Quantize with ``onnxruntime.quantization.quantize_static``. Raises Unsupported for types it cannot pair."""
+    from onnxruntime.quantization import CalibrationMethod, QuantFormat, quantize_static
+    from onnxruntime.quantization.quantize import check_static_quant_arguments
+
+    methods = {
+        "minmax": CalibrationMethod.MinMax,
+        "entropy": CalibrationMethod.Entropy,
+        "percentile": CalibrationMethod.Percentile,
+    }
+    formats = {"qdq": QuantFormat.QDQ, "qoperator": QuantFormat.QOperator}
+    pair = (
+        formats[options["format"]],
+        quant_type(options["activation_type"]),
+        quant_type(options["weight_type"]),
+    )
+    try:
+        check_static_quant_arguments(*pair)
+    except ValueError as error:
+        raise Unsupported(one_line(error)) from error
+    prepared, done = preprocess(base, target.parent)
+    quantize_static(
+        model_output=target,
+        calibration_data_reader=_reader(feeds),
+        quant_format=pair[0],
+        activation_type=pair[1],
+        calibrate_method=methods[options["calibration"]],
+        extra_options={
+            "CalibPercentile": options["percentile"],
+            "CalibStridedMinMax": _stride(len(feeds)),
+        },
+        **shared(base, prepared, options),
+    )
+    tidy(target)
+    return {"by": "onnxruntime.quantization.quantize_static", "preprocessing": done}
+
+
+def _stride(count: int) -> int:
+    """Return into how many batches at a time calibration is cut: it wants a divisor of their count."""
+    return max(size for size in range(1, HELD + 1) if count % size == 0)
+
+
+def _reader(feeds: Sequence[Rows]) -> Any:
+    from onnxruntime.quantization import CalibrationDataReader
+
+    class Reader(CalibrationDataReader):  # type: ignore[misc]
+        """Hand feeds to ONNX Runtime, one range after another."""
+
+        def __init__(self) -> None:
+            self._left = iter(feeds)
+
+        def get_next(self) -> Rows | None:
+            return next(self._left, None)
+
+        def __len__(self) -> int:
+            return len(feeds)
+
+        def set_range(self, start_index: int, end_index: int) -> None:
+            self._left = iter(feeds[start_index:end_index])
+
+    return Reader()
+
+
+INT8_STATIC = Precision(
+    convert=convert,
+    reads_back="int8",
+    defaults={
+        **OPTIONS,
+        "format": "qdq",
+        "activation_type": "uint8",
+        "calibration": "minmax",
+        "percentile": 99.999,
+    },
+    choices={
+        "format": ("qdq", "qoperator"),
+        "activation_type": ("int8", "uint8", "int16", "uint16"),
+        "weight_type": WEIGHT_TYPES,
+        "calibration": ("minmax", "entropy", "percentile"),
+    },
+    packages=PACKAGES,
+    calibrated=True,
+)

@@ -1,0 +1,108 @@
+"""What dynamic and static quantization share: ONNX Runtime's preprocessing, and names of types."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.build import files
+from harness.build.check import one_line
+from harness.build.precisions.targets import exclude
+
+if TYPE_CHECKING:
+    from onnxruntime.quantization import QuantType
+
+PACKAGES = ("onnx", "onnxruntime", "numpy", "sympy")
+
+OPTIONS: Mapping[str, Any] = {
+    "per_channel": False,
+    "reduce_range": False,
+    "weight_type": "int8",
+    "op_types": [],
+    "nodes_to_exclude": [],
+}
+WEIGHT_TYPES = ("int8", "uint8")
+
+
+def quant_type(name: str) -> QuantType:
+    """Return ONNX Runtime's type for ``int8``, ``uint8``, ``int16`` or ``uint16``."""
+    from onnxruntime.quantization import QuantType
+
+    return {
+        "int8": QuantType.QInt8,
+        "uint8": QuantType.QUInt8,
+        "int16": QuantType.QInt16,
+        "uint16": QuantType.QUInt16,
+    }[name]
+
+
+def is_large(base: Path) -> bool:
+    """Tell whether a model needs external data once it is written again."""
+    return sum(path.stat().st_size for path in base.parent.iterdir()) > files.LARGE_BYTES
+
+
+def shared(base: Path, prepared: Path, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments that both quantizers take. Raises Failed for a node or operator that is not there."""
+    exclude(files.parse(base), options["nodes_to_exclude"], options["op_types"], "op_types")
+    return {
+        "model_input": prepared,
+        "per_channel": options["per_channel"],
+        "reduce_range": options["reduce_range"],
+        "weight_type": quant_type(options["weight_type"]),
+        "op_types_to_quantize": list(options["op_types"]) or None,
+        "nodes_to_exclude": list(options["nodes_to_exclude"]),
+        "use_external_data_format": is_large(base),
+    }
+
+
+def preprocess(base: Path, folder: Path) -> tuple[Path, dict[str, Any]]:
+    """Run ONNX Runtime's shape inference and optimization, as it asks for before quantization.
+
+    Returns the prepared model and what was done. Symbolic shape inference is
+    left out where sympy is absent or where it fails on the model; so said.
+    """
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    prepared = folder / "prepared.onnx"
+    done: dict[str, Any] = {"by": "onnxruntime.quantization.quant_pre_process", "symbolic_shapes": True}
+    large = is_large(base)
+    arguments: dict[str, Any] = {"save_as_external_data": large, "all_tensors_to_one_file": large}
+    errors = _Errors()
+    errors.listen()
+    try:
+        if find_spec("sympy") is None:
+            done["symbolic_shapes"] = "left out: sympy is not installed"
+            quant_pre_process(base, prepared, skip_symbolic_shape=True, **arguments)
+            return prepared, done
+        try:
+            quant_pre_process(base, prepared, **arguments)
+        except Exception as error:  # it raises bare Exception where a shape stays unknown
+            done["symbolic_shapes"] = f"left out: {one_line(error)}"
+            quant_pre_process(base, prepared, skip_symbolic_shape=True, **arguments)
+        return prepared, done
+    finally:
+        errors.leave()
+        if errors.seen:
+            done["optimization"] = f"left out: {errors.seen[-1]}"
+
+
+class _Errors(logging.Handler):
+    """Hear of the optimization that failed: the preprocessing only logs it."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.seen: Sequence[str] = ()
+        self._logger = logging.getLogger("onnxruntime.quantization.shape_inference")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        lines = [line for line in record.getMessage().splitlines() if line.strip()]
+        self.seen = (*self.seen, one_line(lines[-1]))
+
+    def listen(self) -> None:
+        self._logger.addHandler(self)
+
+    def leave(self) -> None:
+        self._logger.removeHandler(self)

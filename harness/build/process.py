@@ -1,0 +1,69 @@
+"""Run one step of a build in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import harness
+from harness.build.worker import ANSWER, REQUEST
+from harness.errors import Failed, Unsupported
+from harness.units import format_span
+
+TIMEOUT_S = 1800.0
+
+
+def run(request: Mapping[str, Any], timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
+    """Return the content of the artifact that the worker left in ``request["target"]``.
+
+    Raises Unsupported or Failed with the worker's reason, or with how it died.
+    """
+    with tempfile.TemporaryDirectory(prefix="harness-build-") as name:
+        folder = Path(name)
+        (folder / REQUEST).write_text(json.dumps(request))
+        command = [sys.executable, "-P", "-m", "harness.build.worker", name]
+        try:
+            done = subprocess.run(
+                command,
+                env=_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                timeout=timeout_s,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise Failed(f"the build took longer than {format_span(timeout_s)} and was ended") from error
+        if done.returncode != 0 or not (folder / ANSWER).exists():
+            raise Failed(_death(done.returncode, done.stderr.decode(errors="replace")))
+        answer = json.loads((folder / ANSWER).read_text())
+    if "unsupported" in answer:
+        raise Unsupported(answer["unsupported"])
+    if "failed" in answer:
+        raise Failed(answer["failed"])
+    content: dict[str, Any] = answer["content"]
+    return content
+
+
+def _environment() -> dict[str, str]:
+    """Let the worker find this package, hash names alike every time, and keep warnings to itself."""
+    root = str(Path(harness.__file__).parent.parent)
+    path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH")) if part)
+    return {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "0", "PYTHONWARNINGS": "ignore"}
+
+
+def _death(code: int, stderr: str) -> str:
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    tail = f": {lines[-1][:300]}" if lines else ""
+    if code == -signal.SIGKILL:
+        return f"the build was killed (SIGKILL; out of memory?){tail}"
+    if code < 0:
+        return f"the build died of {signal.Signals(-code).name}{tail}"
+    return f"the build ended with code {code} and no answer{tail}"

@@ -1,0 +1,141 @@
+"""Read back from a model file what it truly is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.build.hints import hint
+from harness.built import Input
+from harness.errors import Unsupported
+
+if TYPE_CHECKING:
+    import onnx
+
+QUANTIZED = frozenset(
+    {
+        *("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"),
+        *("QGemm", "QAttention", "QMoE", "QEmbedLayerNormalization"),
+        *("DynamicQuantizeMatMul", "DynamicQuantizeLSTM", "MatMulIntegerToFloat", "MatMulNBits"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a model file holds."""
+
+    opset: int
+    precision: str
+    operators: Mapping[str, int]
+    inputs: tuple[Input, ...]
+    outputs: tuple[str, ...]
+
+
+def read_onnx(path: Path) -> Reading:
+    """Read an .onnx file; its external data is not touched. Raises Unsupported for an input without a shape."""
+    import onnx
+
+    model = onnx.load(path, load_external_data=False)
+    nodes = list(walk(model))
+    constants = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in constants]
+    return Reading(
+        opset=opset_of(model),
+        precision=classify((node.op_type for node in nodes), _weight_types(model, nodes)),
+        operators=dict(sorted(Counter(node.op_type for node in nodes).items())),
+        inputs=tuple(hint(_read_input(value), model.graph) for value in inputs),
+        outputs=tuple(value.name for value in model.graph.output),
+    )
+
+
+def opset_of(model: onnx.ModelProto) -> int:
+    """Return the version of the ONNX operator set that `model` imports; 0 where it imports none."""
+    return max((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), default=0)
+
+
+def walk(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
+    """Yield every node: of the graph, of its subgraphs and of the model's own functions."""
+    yield from _walk_nodes(model.graph.node)
+    for function in model.functions:
+        yield from _walk_nodes(function.node)
+
+
+def _walk_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
+    for node in nodes:
+        yield node
+        for attribute in node.attribute:
+            for graph in (attribute.g, *attribute.graphs):
+                yield from _walk_nodes(graph.node)
+
+
+def is_quantized(op_type: str) -> bool:
+    """Tell whether an operator computes on, or converts to or from, quantized values."""
+    return op_type.startswith(("QLinear", "QOrdered")) or op_type.endswith("Integer") or op_type in QUANTIZED
+
+
+def classify(op_types: Iterable[str], types: Iterable[str]) -> str:
+    """Name a precision by the operators of a file and the element types of its constants.
+
+    A file is intN only where a quantized operator is there too.
+    """
+    present = set(types)
+    quantized = any(is_quantized(op_type) for op_type in op_types)
+    for name in ("int8", "int4", "int16") if quantized else ():
+        if present & {name, f"u{name}"}:
+            return name
+    if quantized:
+        return "int8"  # what the operators quantize to where no zero point says otherwise
+    for name, kind in (("float16", "fp16"), ("bfloat16", "bf16"), ("float32", "fp32"), ("float64", "fp64")):
+        if name in present:
+            return kind
+    return "fp32"
+
+
+def _weight_types(model: onnx.ModelProto, nodes: list[onnx.NodeProto]) -> set[str]:
+    """Return the element types of all constants, and those that Cast makes on the way."""
+    tensors = list(model.graph.initializer)
+    types = set()
+    for node in nodes:
+        for attribute in node.attribute:
+            tensors += [*attribute.g.initializer, *attribute.tensors]
+            tensors += [attribute.t] if attribute.HasField("t") else []
+            if node.op_type == "Cast" and attribute.name == "to":
+                types.add(type_name(attribute.i))
+            if node.op_type == "MatMulNBits" and attribute.name == "bits":
+                types.add(f"int{attribute.i}")
+    return types | {type_name(tensor.data_type) for tensor in tensors}
+
+
+def type_name(elem_type: int) -> str:
+    """Return numpy's name of an ONNX element type, "object" for strings."""
+    from onnx import helper
+
+    try:
+        return str(helper.tensor_dtype_to_np_dtype(elem_type).name)
+    except KeyError:
+        return "undefined"
+
+
+def _read_input(value: onnx.ValueInfoProto) -> Input:
+    kind = value.type.WhichOneof("value")
+    if kind != "tensor_type":
+        raise Unsupported(f"input {value.name!r} is a {str(kind).removesuffix('_type')}; only tensors are fed")
+    tensor = value.type.tensor_type
+    if not tensor.HasField("shape"):
+        raise Unsupported(f"input {value.name!r} has no shape in the file, not even how many dimensions it has")
+    shape = tuple(_read_dimension(dimension) for dimension in tensor.shape.dim)
+    return Input(value.name, type_name(tensor.elem_type), shape)
+
+
+def _read_dimension(dimension: Any) -> int | str | None:
+    match dimension.WhichOneof("value"):
+        case "dim_value":
+            return int(dimension.dim_value)
+        case "dim_param":
+            return str(dimension.dim_param) or None
+        case _:
+            return None

@@ -1,0 +1,66 @@
+"""Where a model comes from.
+
+A new source is one class with two functions and one line in `SOURCES`; other
+packages add theirs through the entry-point group ``harness.sources``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from harness.build.reading import Reading
+from harness.names import SOURCES_GROUP
+from harness.tables import Table
+
+SOURCES = Table(
+    "source",
+    {
+        "onnx": "harness.build.sources.onnx_file:OnnxFile",
+        "zoo": "harness.build.sources.zoo:Zoo",
+        "torch": "harness.build.sources.torch_module:TorchModule",
+        "fake": "harness.build.sources.fake:Fake",
+    },
+    SOURCES_GROUP,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the case asks of a source; None leaves it to the source."""
+
+    exporter: str | None = None
+    opset: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a source wrote: its main file, how it came to be, what readers must know.
+
+    `reading` is given where the file is not ONNX; it is then neither checked
+    nor read back.
+    """
+
+    file: str
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    engine: str = "ort"
+    reading: Reading | None = None
+
+
+class Origin(Protocol):
+    """One kind of source."""
+
+    @staticmethod
+    def identify(options: Mapping[str, Any], asked: Asked) -> Mapping[str, Any]:
+        """Return everything that determines the bytes, versions included, as plain data.
+
+        Runs in the parent, each time: imports nothing heavy and runs no code of
+        the user's. Raises Unsupported or Failed.
+        """
+
+    @staticmethod
+    def write(options: Mapping[str, Any], asked: Asked, folder: Path) -> Written:
+        """Write the model into `folder`. Runs in the build's own process. Raises Unsupported or Failed."""

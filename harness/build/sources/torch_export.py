@@ -1,0 +1,184 @@
+"""Export a torch module to ONNX, by either of torch's exporters.
+
+Imported in the build's own process only.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from harness.build import files
+from harness.build.check import one_line
+from harness.build.sources import Asked, Written
+from harness.errors import Failed, Unsupported
+from harness.names import EXPORTERS
+from harness.tables import closest
+
+KEYS = ("module", "inputs", "input_names", "output_names", "dynamic_shapes")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A module and what its export needs.
+
+    `inputs` holds an example tensor for each input by name; `dynamic_shapes`
+    names each input's symbolic axes, ``{"ids": {0: "batch", 1: "sequence"}}``.
+    """
+
+    module: torch.nn.Module
+    inputs: Mapping[str, torch.Tensor]
+    output_names: tuple[str, ...] | None
+    dynamic_shapes: Mapping[str, Mapping[int, str]]
+
+
+def export(target: str, asked: Asked, folder: Path) -> Written:
+    """Write ``model.onnx``. Raises Failed for a mistake of the module, Unsupported where an exporter cannot."""
+    exporter = asked.exporter or EXPORTERS[0]
+    if exporter not in EXPORTERS:
+        raise Failed(f"unknown exporter {exporter!r}: {closest(exporter, EXPORTERS)}")
+    example = _example(target)
+    path = folder / files.MODEL
+    try:
+        with torch.no_grad():
+            (_dynamo if exporter == "dynamo" else _torchscript)(example, asked.opset, path)
+    except Exception as error:  # an exporter raises whatever its translation of some operator does
+        raise Unsupported(f"{exporter} cannot export it: {_cause(error)}") from error
+    _strip(path)
+    return Written(files.MODEL, {"exporter": exporter})
+
+
+def _dynamo(example: Example, opset: int | None, path: Path) -> None:
+    size = sum(tensor.nbytes for tensor in example.module.state_dict().values())
+    torch.onnx.export(
+        example.module,
+        args=(),
+        kwargs=dict(example.inputs),
+        f=path,
+        dynamo=True,
+        opset_version=opset,
+        output_names=example.output_names,
+        dynamic_shapes={name: dict(axes) for name, axes in example.dynamic_shapes.items()},
+        external_data=size > files.LARGE_BYTES,
+        verbose=False,
+    )
+
+
+def _torchscript(example: Example, opset: int | None, path: Path) -> None:
+    parameters = list(inspect.signature(example.module.forward).parameters)
+    ordered = sorted(example.inputs, key=parameters.index)
+    torch.onnx.export(
+        example.module,
+        args=tuple(example.inputs[name] for name in ordered),
+        f=str(path),
+        dynamo=False,
+        opset_version=opset,
+        input_names=ordered,
+        output_names=example.output_names,
+        dynamic_axes={name: dict(axes) for name, axes in example.dynamic_shapes.items()},
+    )
+
+
+def _example(target: str) -> Example:
+    """Call the user's function, seeded, and read what it returns."""
+    module_name, _, function_name = target.rpartition(":")
+    module = _import(module_name)
+    function: Callable[[], Any] | None = getattr(module, function_name, None)
+    if not callable(function):
+        raise Failed(f"torch source: {module_name} has no function {function_name!r}")
+    torch.manual_seed(0)
+    try:
+        made = function()
+    except Exception as error:  # the user's own code
+        raise Failed(f"torch source: {target} raised {type(error).__name__}: {one_line(error)}") from error
+    return _read(target, made)
+
+
+def _import(name: str) -> ModuleType:
+    """Import by path or by name, with the folder of either on the path as `python` has it."""
+    try:
+        if not name.endswith(".py"):
+            sys.path.insert(0, str(Path.cwd()))
+            return importlib.import_module(name)
+        sys.path.insert(0, str(Path(name).parent))
+        spec = importlib.util.spec_from_file_location(Path(name).stem, name)
+        assert spec is not None and spec.loader is not None  # it ends in .py
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
+        spec.loader.exec_module(module)
+    except Exception as error:  # the user's own code
+        raise Failed(f"torch source: importing {name} raised {type(error).__name__}: {one_line(error)}") from error
+    return module
+
+
+def _read(target: str, made: Any) -> Example:
+    """Read a pair (module, example inputs), or a mapping or object with the attributes of `KEYS`."""
+    if isinstance(made, tuple) and len(made) == 2:
+        made = {"module": made[0], "inputs": made[1]}
+    if not isinstance(made, Mapping):
+        made = {key: getattr(made, key) for key in KEYS if hasattr(made, key)}
+    if unknown := sorted(set(made) - set(KEYS)):
+        raise Failed(f"torch source: {target} returned an unknown key {unknown[0]!r}: {closest(unknown[0], KEYS)}")
+    module, inputs = made.get("module"), made.get("inputs")
+    if not isinstance(module, torch.nn.Module) or inputs is None:
+        raise Failed(f"torch source: {target} must return (module, example inputs), got {type(made).__name__}")
+    named = _name(module, inputs, made.get("input_names"))
+    shapes = made.get("dynamic_shapes")
+    if shapes is None:
+        shapes = {name: {0: "batch"} for name, tensor in named.items() if tensor.dim() > 0}
+    outputs = made.get("output_names")
+    return Example(module.eval(), _widen(named, shapes), tuple(outputs) if outputs else None, shapes)
+
+
+def _name(module: torch.nn.Module, inputs: Any, names: Any) -> dict[str, torch.Tensor]:
+    """Give every example input the name of the parameter that takes it."""
+    if isinstance(inputs, Mapping):
+        return dict(inputs)
+    values = inputs if isinstance(inputs, tuple | list) else (inputs,)
+    names = names or list(inspect.signature(module.forward).parameters)[: len(values)]
+    return dict(zip(names, values, strict=True))
+
+
+def _widen(
+    inputs: Mapping[str, torch.Tensor], shapes: Mapping[str, Mapping[int, str]]
+) -> dict[str, torch.Tensor]:
+    """Double symbolic axes of size 1: torch.export takes a size of 0 or 1 for a constant."""
+    widened = dict(inputs)
+    for name, axes in shapes.items():
+        for axis in axes:
+            if widened[name].shape[axis] == 1:
+                widened[name] = torch.cat([widened[name]] * 2, dim=axis)
+    return widened
+
+
+def _strip(path: Path) -> None:
+    """Drop what names the machine's files (stack traces), so that bytes are the same everywhere."""
+    import onnx
+
+    from harness.build.reading import walk
+
+    model = files.parse(path)
+    for node in walk(model):
+        node.ClearField("doc_string")
+        node.ClearField("metadata_props")
+    for value in (*model.graph.value_info, *model.graph.input, *model.graph.output, *model.graph.initializer):
+        value.ClearField("metadata_props")
+    model.graph.ClearField("metadata_props")
+    model.ClearField("metadata_props")
+    onnx.save(model, path)
+
+
+def _cause(error: BaseException) -> str:
+    """Return the innermost reason, in one line: exporters wrap theirs in pages of advice."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{type(error).__name__}: {one_line(error)}"

@@ -1,0 +1,134 @@
+"""The process in which one step of a build runs: reads a request, leaves files and an answer.
+
+A process of its own, so that a converter that crashes, hangs or prints is one
+failed record, and so that torch never enters the process that measures::
+
+    python -m harness.build.worker FOLDER     # FOLDER/request.json -> FOLDER/answer.json
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import signal
+import sys
+import traceback
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from harness.build import files, ort_format
+from harness.build.calibration import calibrate
+from harness.build.check import check, one_line
+from harness.build.precisions import PRECISIONS, Precision
+from harness.build.reading import Reading, read_onnx
+from harness.build.sources import SOURCES, Asked, Written
+from harness.built import Built
+from harness.errors import HarnessError, Unsupported
+
+REQUEST, ANSWER = "request.json", "answer.json"
+
+Content = dict[str, Any]
+"""What is kept of an artifact beside its files: `Built` without path, hash and size."""
+
+
+def main(folder: Path) -> None:
+    """Run the request in `folder` and write the answer."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: end with the parent
+    request = json.loads((folder / REQUEST).read_text())
+    if request["step"] != "source":
+        sys.modules["torch"] = None  # type: ignore[assignment]  # onnxruntime.tools imports it for two seconds
+    try:
+        answer = {"content": STEPS[request["step"]](request, Path(request["target"]))}
+    except Unsupported as error:
+        answer = {"unsupported": str(error)}
+    except HarnessError as error:
+        answer = {"failed": str(error)}
+    except Exception as error:  # whatever else a library raises is one failed record
+        traceback.print_exc()
+        answer = {"failed": f"{type(error).__name__}: {one_line(error)}"}
+    (folder / ANSWER).write_text(json.dumps(answer))
+
+
+def take_source(request: Mapping[str, Any], target: Path) -> Content:
+    """Write a source's model, and see that it has the opset that was asked for."""
+    asked = Asked(**request["asked"])
+    written: Written = SOURCES.resolve(request["source"]).write(request["options"], asked, target)
+    provenance = {
+        "source": {"kind": request["source"], **request["identity"]},
+        "exporter": asked.exporter,
+        "opset_asked": asked.opset,
+        **written.provenance,
+    }
+    reading, notes = written.reading, written.notes
+    if reading is None:
+        maker = asked.exporter or request["source"]
+        reading = settle(target / written.file, asked.opset, f"{maker} gave")
+        if reading.precision != "fp32":
+            notes = (*notes, f"the source is {reading.precision} as it is")
+    return content(written.file, reading, provenance, notes, written.engine)
+
+
+def convert(request: Mapping[str, Any], target: Path) -> Content:
+    """Convert to another precision, and see that the file holds it."""
+    base, kind = Built.from_json(request["built"]), request["precision"]
+    precision: Precision = PRECISIONS.resolve(kind)
+    feeds, calibration = calibrate(base, request["feeds"]) if precision.calibrated else ([], None)
+    path = target / files.MODEL
+    done = precision.convert(Path(base.path), path, request["options"], feeds)
+    discard(target, path)
+    reading = settle(path, request["opset"], f"{kind} needs")
+    if reading.precision != precision.reads_back:
+        raise Unsupported(
+            f"asked for {kind}; the file holds {reading.precision}: no operator of it could be converted"
+        )
+    provenance = {
+        **base.provenance,
+        "base": {"sha256": base.sha256, "opset": base.opset},
+        "precision": {"kind": kind, "options": request["options"], "versions": request["versions"], **done},
+        **({"calibration": calibration} if calibration else {}),
+    }
+    notes = base.notes
+    if reading.opset != base.opset:
+        notes = (*notes, f"{kind} raised the opset from {base.opset} to {reading.opset}")
+    return content(files.MODEL, replace(reading, inputs=base.inputs), provenance, notes)
+
+
+def reformat(request: Mapping[str, Any], target: Path) -> Content:
+    """Convert to ONNX Runtime's own format."""
+    base = Built.from_json(request["built"])
+    done = ort_format.convert(Path(base.path), target)
+    reading = ort_format.read_ort(target / ort_format.MODEL, base.inputs, base.outputs)
+    provenance = {**base.provenance, "format": {"versions": request["versions"], **done}}
+    return content(ort_format.MODEL, reading, provenance, (*base.notes, ort_format.NOTE))
+
+
+STEPS = {"source": take_source, "precision": convert, "format": reformat}
+
+
+def settle(path: Path, opset: int | None, who: str) -> Reading:
+    """Check a file and read it back. Raises Unsupported where it has another opset than asked for."""
+    check(path)
+    reading = read_onnx(path)
+    if opset not in (None, reading.opset):
+        raise Unsupported(f"asked for opset {opset}; {who} {reading.opset}")
+    return reading
+
+
+def discard(folder: Path, path: Path) -> None:
+    """Delete what a conversion left beside its model and the external data of it."""
+    kept = {path, *(folder / location for location in files.external_files(files.parse(path)))}
+    for other in set(folder.iterdir()) - kept:
+        other.unlink()
+
+
+def content(
+    file: str, reading: Reading, provenance: Mapping[str, Any], notes: tuple[str, ...], engine: str = "ort"
+) -> Content:
+    """Join what is kept of an artifact beside its files."""
+    return {"file": file, **asdict(reading), "provenance": provenance, "notes": notes, "engine": engine}
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
