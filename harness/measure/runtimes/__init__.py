@@ -1,0 +1,28 @@
+"""Runtimes side by side: any released ONNX Runtime in a folder of its own.
+
+A runtime is installed once, without dependencies, and goes first on a
+worker's path; so any version runs beside any other from one parent.
+
+============== =========================================================
+`requirement`  what may be asked for: the gate before the installer
+`installer`    pip in a process of its own, and what its errors mean
+`folder`       one runtime on disk: its name, its manifest, is it intact
+`catalogue`    ensure, list and remove
+============== =========================================================
+"""
+
+from harness.measure.runtimes.catalogue import ensure, list_runtimes, remove
+from harness.measure.runtimes.folder import Runtime
+from harness.measure.runtimes.installer import released
+from harness.measure.runtimes.requirement import DISTRIBUTIONS, Requirement, parse
+
+__all__ = [
+    "DISTRIBUTIONS",
+    "Requirement",
+    "Runtime",
+    "ensure",
+    "list_runtimes",
+    "parse",
+    "released",
+    "remove",
+]

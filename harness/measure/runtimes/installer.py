@@ -1,0 +1,162 @@
+"""Run pip in a process of its own, and say in one line what its errors mean."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from harness.errors import CaseError, Failed, NotFoundError, Unsupported
+from harness.measure.runtimes.folder import SITE, own_numpy, this_python
+from harness.measure.runtimes.requirement import DISTRIBUTIONS, Requirement
+from harness.tables import closest
+from harness.units import format_bytes
+
+TIMEOUT_S = 900.0
+_SMALL_BYTES = 10**9  # a runtime with its download takes less
+
+Installer = Callable[[Requirement, Path], str | None]
+"""Fills the folder ``site`` of a draft and returns the wheel's sha256. Raises Unsupported or Failed."""
+
+_PIP = ("-P", "-m", "pip", "--no-input", "--disable-pip-version-check", "--retries=2")
+_NO_VERSION = re.compile(r"satisfies the requirement (\S+)==(\S+) \(from versions: (.*)\)")
+_UNREACHED = re.compile(r"connection broken by '(\w+)\(.*?host='([^']+)'")
+
+
+def pip_install(requirement: Requirement, draft: Path) -> str | None:
+    """Install `requirement` without dependencies into ``draft/site``; return its wheel's sha256.
+
+    Raises Unsupported where there is no wheel of it for this Python, Failed for
+    anything else that pip says.
+    """
+    work = draft / "work"
+    work.mkdir()
+    what = [str(requirement)]
+    if requirement.wheel:
+        # a copy, named without a folder: pip reads ';' and '[' in a path as syntax of its own
+        shutil.copyfile(requirement.wheel, work / requirement.wheel.name)
+        what = [f"./{requirement.wheel.name}"]
+    if numpy := own_numpy(requirement):
+        what.append(f"numpy=={numpy}")
+    options = ["--quiet", "--no-deps", "--only-binary=:all:", "--no-user"]
+    _pip(
+        ["install", *options, f"--target={draft / SITE}", "--report=report.json", *what],
+        str(requirement),
+        work,
+    )
+    report = json.loads((work / "report.json").read_text())
+    shutil.rmtree(work)
+    return _wheel_sha256(report, requirement)
+
+
+def released(distribution: str) -> tuple[str, ...]:
+    """List the versions of `distribution` that this Python can install, oldest first.
+
+    Pre-releases are left out. Raises NotFoundError for an unknown distribution,
+    Failed where the package index cannot be asked.
+    """
+    if distribution not in DISTRIBUTIONS:
+        raise NotFoundError(f"unknown distribution {distribution!r}: {closest(distribution, DISTRIBUTIONS)}")
+    said = _pip(["index", "versions", "--only-binary=:all:", distribution], distribution, None)
+    found = re.search(r"^Available versions: (.*)$", said, re.MULTILINE)
+    return tuple(reversed(found[1].split(", "))) if found else ()
+
+
+def _wheel_sha256(report: dict[str, Any], requirement: Requirement) -> str | None:
+    """Find the hash in pip's report (packaging.python.org, "direct URL": archive_info.hashes)."""
+    for item in report["install"]:
+        if canonicalize_name(item["metadata"]["name"]) == requirement.distribution:
+            sha256: str | None = item["download_info"]["archive_info"].get("hashes", {}).get("sha256")
+            return sha256
+    return None
+
+
+def _pip(arguments: Sequence[str], subject: str, work: Path | None) -> str:
+    """Run pip in `work` and return its standard output. Raises CaseError, `subject` named."""
+    # what pip leaves behind when it is killed must lie where it is swept away
+    place = {"TMPDIR": str(work)} if work else {}
+    process = subprocess.Popen(
+        [sys.executable, *_PIP, *arguments],
+        cwd=work,
+        env={**os.environ, **place, "LC_ALL": "C.UTF-8"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=True,  # Ctrl-C is for this process, which then ends pip and cleans up
+    )
+    try:
+        out, err = process.communicate(timeout=TIMEOUT_S)
+    except BaseException as error:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise Failed(f"{subject}: the installer took longer than {TIMEOUT_S:.0f} s") from None
+        raise
+    if process.returncode != 0:
+        raise explain(subject, err, shutil.disk_usage(work or Path.cwd()).free)
+    return out
+
+
+def explain(subject: str, said: str, free_bytes: int) -> CaseError:
+    """Turn what pip wrote on standard error into one line: Unsupported or Failed.
+
+    pip takes a disk that fills up for a broken connection, so a small `free_bytes` is said.
+    """
+    if broken := _UNREACHED.search(said):
+        return Failed(f"{subject}: the package index at {broken[2]} cannot be reached ({broken[1]})")
+    if missing := _NO_VERSION.search(said):
+        return Unsupported(f"{subject}: {_no_version(said, *missing.groups())}")
+    reason = _reason(said)
+    if "is not a supported wheel" in reason:
+        return Unsupported(f"{subject}: not a wheel for {this_python()}")
+    if reason.endswith("No module named pip"):
+        return Failed(f"{subject}: this Python has no pip; run {sys.executable} -m ensurepip")
+    room = f"; only {format_bytes(free_bytes)} free on its disk" if free_bytes < _SMALL_BYTES else ""
+    return Failed(f"{subject}: the installer: {reason}{room}")
+
+
+def _reason(said: str) -> str:
+    """Pick the line that says why: of a full disk, of pip's errors, of its diagnostics, or the last one."""
+    if "[Errno 28]" in said:
+        return "No space left on device"
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    for mark in ("ERROR: ", "× "):
+        if marked := [line.removeprefix(mark) for line in lines if line.startswith(mark)]:
+            break
+    reason = (marked or lines or ["it said nothing"])[-1]
+    return lines[-1] if reason == "Exception:" else reason
+
+
+def _no_version(said: str, name: str, wanted: str, versions: str) -> str:
+    """Say which versions there are, and which are nearest to `wanted`."""
+    needs = re.search(rf"{re.escape(wanted)} Requires-Python ([^;\n]+)", said)
+    reason = f"no wheel of {name} {wanted} for {this_python()}"
+    reason += f" (it needs Python {needs[1].strip()})" if needs else ""
+    known = sorted(filter(None, map(_version, versions.split(", "))))
+    if not known:
+        return f"{reason}, nor of any other version"
+    asked = Version(wanted)
+    near = [*[item for item in known if item < asked][-1:], *[item for item in known if item > asked][:1]]
+    nearest = " and ".join(map(str, near))
+    return f"{reason}; nearest: {nearest}; available: {known[0]} to {known[-1]}"
+
+
+def _version(text: str) -> Version | None:
+    try:
+        return Version(text)
+    except InvalidVersion:
+        return None
