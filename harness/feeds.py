@@ -218,20 +218,6 @@ def _dtype(item: Input) -> np.dtype[Any]:
     return dtype
 
 
-def random_feeds(
-    inputs: Sequence[Input],
-    count: int,
-    batch: int | None,
-    shapes: Mapping[str, int],
-    *,
-    batch_dim: str | None = None,
-    seed: int = 0,
-) -> list[Rows]:
-    """Make `count` seeded random batches. Errors as `bind_dimensions` and `random_rows`."""
-    dims = bind_dimensions(inputs, batch, shapes, batch_dim)
-    return cut(random_rows(inputs, count * dims.batch, dims, seed), inputs, dims.batch, dims, count)
-
-
 def data_rows(
     path_npz: str | Path, inputs: Sequence[Input], rows: int | None = None
 ) -> tuple[Rows, NDArray[Any] | None]:
@@ -327,8 +313,14 @@ def distinct_count(wanted: int, rows: int, batch: int) -> int:
 
 
 def with_overrides(inputs: Sequence[Input], overrides: Mapping[str, Mapping[str, Any]]) -> tuple[Input, ...]:
-    """Apply a suite's ``inputs:`` (low, high, fill by input name). Raises Failed on an unknown name."""
+    """Apply a suite's ``inputs:`` (low, high, fill by input name); a range takes the place of a fill.
+
+    Raises Failed on an unknown name.
+    """
     known = {item.name for item in inputs}
     if unknown := sorted(set(overrides) - known):
         raise Failed(f"inputs names {unknown[0]!r}; the model's inputs: {', '.join(sorted(known))}")
-    return tuple(replace(item, **overrides.get(item.name, {})) for item in inputs)
+    return tuple(
+        replace(item, **{"fill": None, **overrides[item.name]}) if item.name in overrides else item
+        for item in inputs
+    )

@@ -32,6 +32,9 @@ PROVIDERS = {
 DEVICES = {"cuda": "cuda", "tensorrt": "cuda", "dml": "dml"}
 """Where a provider's inputs and outputs are bound; the others compute in main memory."""
 
+THREADS = {"openvino": "num_of_threads"}
+"""Providers with threads of their own, which the session's count does not reach, and the option that does."""
+
 _LACKS = (
     "is under development and support for this is limited",  # an opset newer than the runtime
     "Unsupported model IR version",
@@ -43,7 +46,7 @@ _LACKS = (
 _NOISE = re.compile(
     r"\[ONNXRuntimeError\] : \d+ : \w+ : "
     r"|Load model from \S+ failed:\s*"
-    r"|/onnxruntime_src/\S+:\d+ .*?\)(?: const)? (?=\S)"  # a place in ORT's own source, with its signature
+    r"|/onnxruntime(?:_src)?/onnxruntime/\S+:\d+ .*?\)(?: const)? (?=\S)"  # a place in ORT's source
 )
 
 
@@ -92,7 +95,10 @@ class OrtEngine(Engine):
         self._session = self._open(self._options)
 
     def _open(self, options: Any) -> Any:
-        chosen: list[Any] = [(self.provider, dict(self.request.session["provider_options"]))]
+        asked, own = self.request.session, {}
+        if asked["provider"] in THREADS and "load_config" not in asked["provider_options"]:
+            own = {THREADS[asked["provider"]]: asked["intra_threads"] or self.request.cores.threads}
+        chosen: list[Any] = [(self.provider, {**own, **asked["provider_options"]})]
         if self.provider != PROVIDERS["cpu"]:
             chosen.append(PROVIDERS["cpu"])
         session = self._rt.InferenceSession(self.request.path, options, providers=chosen, enable_fallback=0)
