@@ -25,24 +25,11 @@ import numpy as np
 import pyarrow as pa
 
 from harness import store
+from harness.names import METRICS
 from harness.record import Metric, Record, Status
 from harness.store.header import count, new_id, run_folder, write_header
 from harness.store.parquet import table, write_table
 
-METRICS = (
-    "latency/p50",
-    "latency/p90",
-    "latency/mean",
-    "throughput/samples_per_s",
-    "startup/session",
-    "startup/first_call",
-    "memory/session",
-    "memory/peak",
-    "model/size",
-    "accuracy/top1",
-    "accuracy/sqnr_db",
-    "accuracy/max_abs_error",
-)
 SUITE, MACHINE = "scale", "bench-machine"
 
 QUERIES = {
@@ -60,6 +47,7 @@ from pathlib import Path
 from time import perf_counter
 import duckdb, pandas, pyarrow
 from harness import store
+from harness.names import METRICS
 path, CASE = Path(sys.argv[1]), sys.argv[2]
 begun = perf_counter()
 answer = eval(sys.argv[3])
@@ -86,13 +74,19 @@ def sample_record(case: str, values: list[float]) -> Record:
         axes={"model": model, **dict(part.split("=") for part in rest)},
         status=Status.OK,
         metrics={
-            name: Metric(value=value, unit="s", direction="lower", low=value * 0.99, high=value * 1.01, n=100)
+            name: Metric(value=value, unit="s", direction="lower", **_interval(name, value))
             for name, value in zip(METRICS, values, strict=True)
         },
         environment={"cpu": "x" * 2000},
         machine=MACHINE,
         duration_s=1.5,
     )
+
+
+def _interval(metric: str, value: float) -> dict[str, float]:
+    """Quantiles and accuracies have an interval, memory has none."""
+    wide = metric.startswith(("latency/p", "accuracy/top1"))
+    return {"low": value * 0.99, "high": value * 1.01} if wide else {}
 
 
 def night(header: store.Header, cases: list[str], samples: int, random: np.random.Generator) -> pa.Table:
@@ -106,6 +100,7 @@ def night(header: store.Header, cases: list[str], samples: int, random: np.rando
         np.arange(n + 1), pa.array(["latency_ns"] * n), pa.ListArray.from_arrays(np.arange(n + 1), processes)
     )
     rows = table([replace(record, run=header.run, started_at=header.started_at) for record in made])
+    # Laid out at once: a list of samples a record would take minutes.
     return rows.set_column(rows.schema.get_field_index("samples"), rows.schema.field("samples"), raw)
 
 
@@ -126,8 +121,8 @@ def fill(results: Path, nights: int, cases: list[str], samples: int) -> None:
         )
         folder = run_folder(results, header.run)
         folder.mkdir(parents=True)
-        write_table(night(header, cases, samples, random), folder / "run.parquet")
-        write_header(folder, header)
+        columns = write_table(night(header, cases, samples, random), folder / "run.parquet")
+        write_header(folder, replace(header, columns=columns))
 
 
 def ask(results: Path, case: str, query: str, repeats: int = 5) -> tuple[float, int]:
@@ -170,7 +165,7 @@ def main() -> None:
         for name, query in QUERIES.items():
             seconds, rows = ask(results, cases[len(cases) // 2], query)
             print(f"{name:40} {seconds:7.3f} s  {rows:>9,} rows")
-        usual, worst = append(results, asked.samples)
+        usual, worst = append(Path(temporary) / "append", asked.samples)
         print(f"{'append one record':40} {usual * 1e3:7.2f} ms median, {worst * 1e3:.2f} ms worst")
 
 

@@ -43,6 +43,7 @@ class Header:
     started_at: str = ""  # ISO 8601, UTC
     finished_at: str = ""  # empty while unfinished
     counts: Mapping[str, int] = field(default_factory=dict)  # status -> records, once sealed
+    columns: str = ""  # hash of the sealed file's columns: files of the same are read as one
     schema: int = SCHEMA  # the version it is stored in
 
 

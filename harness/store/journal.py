@@ -81,10 +81,9 @@ class Journal:
     def seal(self) -> Path:
         """Turn the journal into one immutable file; give its path. Raises StoreError."""
         records = self.records()
-        write_run(self.folder / SEALED, records)
-        self.header = replace(
-            self.header, finished_at=_now(), counts=count([record.status for record in records])
-        )
+        columns = write_run(self.folder / SEALED, records)
+        counts = count([record.status for record in records])
+        self.header = replace(self.header, finished_at=_now(), counts=counts, columns=columns)
         write_header(self.folder, self.header)
         with writing(self.folder):
             (self.folder / JOURNAL).unlink()

@@ -3,10 +3,16 @@
 Columns that queries need stand beside the record itself: ``record`` is the
 record as JSON without the samples that fit into ``samples``. These two hold
 everything, in every schema version; the other columns repeat parts of it.
+
+Every metric that the run has is a column of its own name; where one has an
+interval, ``<metric>.low`` and ``<metric>.high`` follow. Only what is there
+becomes a column: most of the time of a query over many runs goes into
+reading what columns each file has.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -21,60 +27,62 @@ from harness.store.files import write_whole
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SCHEMA_KEY = b"harness.schema"
+SCHEMA_KEY = "harness.schema"
 
 Samples = dict[str, list[list[int]]]
 
 
-def schema(axes: Iterable[str], metrics: Iterable[str]) -> pa.Schema:
-    """Give the columns of a sealed run whose records have these axes and metrics."""
-    import pyarrow as pa
-
-    metric = pa.struct([("value", pa.float64()), ("low", pa.float64()), ("high", pa.float64())])
-    return pa.schema(
-        [
-            ("run", pa.string()),
-            ("position", pa.int32()),  # order within the run
-            ("suite", pa.string()),
-            ("machine", pa.string()),
-            ("case", pa.string()),
-            ("status", pa.string()),
-            ("reason", pa.string()),
-            ("started_at", pa.string()),
-            ("duration_s", pa.float64()),
-            ("artifact_sha256", pa.string()),
-            ("runtime_version", pa.string()),
-            ("axes", pa.struct([(name, pa.string()) for name in _distinct(["model", *axes])])),
-            ("metrics", pa.struct([(name, metric) for name in _distinct(["latency/p50", *metrics])])),
-            ("samples", pa.map_(pa.string(), pa.list_(pa.list_(pa.int64())))),
-            ("record", pa.string()),
-        ],
-        metadata={SCHEMA_KEY: str(SCHEMA)},
-    )
-
-
 def table(records: Sequence[Record]) -> pa.Table:
-    """Lay records out as rows of `schema`."""
+    """Lay records out as rows of a sealed file."""
     import pyarrow as pa
 
+    fields = [
+        ("run", pa.string()),
+        ("position", pa.int32()),  # order within the run
+        ("suite", pa.string()),
+        ("machine", pa.string()),
+        ("case", pa.string()),
+        ("status", pa.string()),
+        ("reason", pa.string()),
+        ("started_at", pa.string()),
+        ("duration_s", pa.float64()),
+        ("artifact_sha256", pa.string()),
+        ("runtime_version", pa.string()),
+        ("axes", pa.map_(pa.string(), pa.string())),
+        ("samples", pa.map_(pa.string(), pa.list_(pa.list_(pa.int64())))),
+        ("record", pa.string()),
+    ]
     rows = [_row(position, record) for position, record in enumerate(records)]
-    axes = (name for record in records for name in record.axes)
-    metrics = (name for record in records for name in record.metrics)
-    return pa.Table.from_pylist(rows, schema=schema(axes, metrics))
+    taken = {name for name, _ in fields}
+    # SQL is blind to case: of two names that differ in nothing else, the first becomes a column.
+    metrics = {name.casefold(): name for row in reversed(rows) for name in reversed(row) if name not in taken}
+    fields += [(name, pa.float64()) for name in sorted(metrics.values())]
+    return pa.Table.from_pylist(rows, schema=pa.schema(fields))
 
 
-def write_table(rows: pa.Table, path: Path) -> None:
-    """Write rows of `schema` as a sealed file, whole or not at all. Raises StoreError."""
+def write_table(rows: pa.Table, path: Path) -> str:
+    """Write `rows` as a sealed file, whole or not at all; give the hash of its columns. Raises StoreError."""
     import pyarrow.parquet as pq
 
-    # Sorted, so that one case's history touches few pages of each file.
+    # Sorted, so that one case's history touches few pages of each file; no
+    # statistics but those that queries skip by, to keep the footers small.
     ordered = rows.sort_by([("case", "ascending"), ("position", "ascending")])
-    write_whole(path, lambda part: pq.write_table(ordered, part, compression="zstd"))
+    skipped_by = ["run", "case", "suite", "status"]
+
+    def write(part: Path) -> None:
+        with pq.ParquetWriter(
+            part, rows.schema, compression="zstd", write_statistics=skipped_by, store_schema=False
+        ) as file:
+            file.write_table(ordered)
+            file.add_key_value_metadata({SCHEMA_KEY: str(SCHEMA)})
+
+    write_whole(path, write)
+    return hashlib.sha256("\n".join(rows.column_names).encode()).hexdigest()[:8]
 
 
-def write_run(path: Path, records: Sequence[Record]) -> None:
-    """Write the sealed file of a run. Raises StoreError."""
-    write_table(table(records), path)
+def write_run(path: Path, records: Sequence[Record]) -> str:
+    """Write the sealed file of a run; give the hash of its columns. Raises StoreError."""
+    return write_table(table(records), path)
 
 
 def read_run(path: Path) -> list[Record]:
@@ -84,7 +92,7 @@ def read_run(path: Path) -> list[Record]:
 
     try:
         file = pq.ParquetFile(path)
-        stored = (file.schema_arrow.metadata or {}).get(SCHEMA_KEY, b"")
+        stored = (file.metadata.metadata or {}).get(SCHEMA_KEY.encode(), b"")
         check(int(stored) if stored.isdigit() else None, path)
         rows = file.read(columns=["position", "samples", "record"]).sort_by("position")
         file.close()
@@ -106,15 +114,10 @@ def restore(text: str, samples: Iterable[tuple[str, Any]], path: Path) -> Record
     return Record.from_json(convert_record(data, path))
 
 
-def _distinct(names: Iterable[str]) -> list[str]:
-    """Drop repeated names, and those that SQL, blind to case, could not tell apart."""
-    return list({name.casefold(): name for name in reversed(list(names))}.values())[::-1]
-
-
 def _row(position: int, record: Record) -> dict[str, Any]:
     samples, rest = _split(record.samples)
     data = replace(record, samples=rest).to_json()
-    return {
+    row = {
         "run": record.run,
         "position": position,
         "suite": record.suite,
@@ -126,14 +129,17 @@ def _row(position: int, record: Record) -> dict[str, Any]:
         "duration_s": record.duration_s,
         "artifact_sha256": record.artifact.get("sha256"),
         "runtime_version": _runtime_version(record.effective),
-        "axes": {name: None if value is None else str(value) for name, value in record.axes.items()},
-        "metrics": {
-            name: {"value": metric.value, "low": metric.low, "high": metric.high}
-            for name, metric in record.metrics.items()
-        },
+        "axes": [(name, None if value is None else str(value)) for name, value in record.axes.items()],
         "samples": list(samples.items()),
         "record": json.dumps(data, allow_nan=False, ensure_ascii=False),
     }
+    numbers = {
+        name + suffix: value
+        for name, metric in record.metrics.items()
+        for suffix, value in (("", metric.value), (".low", metric.low), (".high", metric.high))
+        if value is not None
+    }
+    return {**numbers, **row}
 
 
 def _split(samples: Mapping[str, Any]) -> tuple[Samples, dict[str, Any]]:

@@ -67,10 +67,9 @@ def series(
     clause, values = _of_case(case)
     with opened(runs(results_dir, suite, machine)) as connection:
         sql = f"""
-            SELECT suite, machine, "case", run, started_at, metric.value AS value, metric.low AS low,
-                   metric.high AS high, artifact_sha256, runtime_version
-            FROM (SELECT *, {_metric(connection, metric)} AS metric FROM records WHERE {clause})
-            WHERE metric.value IS NOT NULL
+            SELECT suite, machine, "case", run, started_at, {_numbers(connection, metric)},
+                   artifact_sha256, runtime_version
+            FROM records WHERE {clause} AND value IS NOT NULL
             ORDER BY suite, machine, "case", run
         """
         return connection.execute(sql, values).df()
@@ -103,7 +102,7 @@ def latest_and_anchor(
         connection.register("pins", pins)
         cells = " UNION ALL ".join(
             'SELECT suite, machine, "case", ? AS metric, run, status, '
-            f"unnest({_metric(connection, metric)}) FROM records"
+            f"{_numbers(connection, metric)} FROM records"
             for metric in metrics
         )
         sql = f"""
@@ -132,22 +131,28 @@ def durations(results_dir: Path, suite: str) -> dict[str, float]:
 def opened(found: Sequence[RunInfo]) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a connection whose view `records` holds every record of the runs `found`.
 
-    The columns are those of `harness.store.parquet.schema`. Raises StoreError.
+    The columns are those of `harness.store.parquet.table`. Raises StoreError.
     """
     import duckdb
 
-    sealed = [item for item in found if item.sealed and item.header.schema == SCHEMA]
-    others = [item for item in found if item not in sealed]
+    alike: dict[str, list[str]] = {}
+    others = []
+    for item in found:
+        if item.sealed and item.header.schema == SCHEMA:
+            alike.setdefault(item.header.columns, []).append(_literal(item.folder / SEALED))
+        else:
+            others.append(item)
+    # Files of the same columns in one read, others by name: three times as fast as union_by_name.
+    sources = [
+        f"SELECT * FROM read_parquet([{', '.join(files)}], hive_partitioning = false)"
+        for files in alike.values()
+    ]
     connection = duckdb.connect(config={"autoinstall_known_extensions": False})
     try:
         connection.execute("SET enable_progress_bar = false")  # it would go to standard output
-        connection.register("others", _rows(others))
-        sources = ["SELECT * FROM others"]
-        if sealed:
-            files = ", ".join(_literal(item.folder / SEALED) for item in sealed)
-            sources.append(
-                f"SELECT * FROM read_parquet([{files}], union_by_name = true, hive_partitioning = false)"
-            )
+        if others or not sources:
+            connection.register("others", _rows(others))
+            sources.append("SELECT * FROM others")
         connection.execute(f"CREATE TEMP VIEW records AS {' UNION ALL BY NAME '.join(sources)}")
         yield connection
     except duckdb.Error as error:
@@ -179,13 +184,15 @@ def _of_case(case: str | None) -> tuple[str, list[str]]:
     return '("case" = ? OR "case" GLOB ?)', [case, case]
 
 
-def _metric(connection: duckdb.DuckDBPyConnection, name: str) -> str:
-    """Write the column of a metric; null where no run has it."""
-    stored = connection.sql("SELECT metrics FROM records LIMIT 0").types[0]
-    known = {field.casefold() for field, _ in stored.children}
-    number = "STRUCT(value DOUBLE, low DOUBLE, high DOUBLE)"
-    quoted = name.replace('"', '""')
-    return f'metrics."{quoted}"' if name.casefold() in known else f"NULL::{number}"
+def _numbers(connection: duckdb.DuckDBPyConnection, metric: str) -> str:
+    """Write the columns of a metric as value, low and high; null where no run has them."""
+    known = {name.casefold() for name in connection.sql("SELECT * FROM records LIMIT 0").columns}
+    columns = []
+    for alias, suffix in (("value", ""), ("low", ".low"), ("high", ".high")):
+        name = metric + suffix
+        column = '"' + name.replace('"', '""') + '"' if name.casefold() in known else "NULL::DOUBLE"
+        columns.append(f"{column} AS {alias}")
+    return ", ".join(columns)
 
 
 def _literal(path: Path) -> str:
