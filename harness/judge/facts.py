@@ -48,4 +48,4 @@ class Facts:
 
     def calls(self) -> list[NDArray[np.float64]]:
         """Return every timed call in seconds, one array a process."""
-        return [np.asarray(timing["samples_ns"], np.float64) * 1e-9 for timing in self.timings]
+        return [np.asarray(timing["samples_ns"], np.float64) / 1e9 for timing in self.timings]

@@ -24,7 +24,7 @@ def startup(facts: Facts) -> dict[str, Metric]:
 
 
 def _once(name: str, readings_ns: Sequence[int | None]) -> Metric:
-    known = [reading * 1e-9 for reading in readings_ns if reading]
+    known = [reading / 1e9 for reading in readings_ns if reading]
     if not known:
         return missing(name, "not measured")
     value, low, high = between_processes(known)

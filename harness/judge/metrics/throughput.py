@@ -17,7 +17,7 @@ def throughput(facts: Facts) -> dict[str, Metric]:
     if not timed:
         return {NAME: missing(NAME, "no timed calls")}
     rates = [
-        len(timing["samples_ns"]) * timing.get("batch", facts.case.load.batch) / (timing["wall_ns"] * 1e-9)
+        len(timing["samples_ns"]) * timing.get("batch", facts.case.load.batch) / (timing["wall_ns"] / 1e9)
         for timing in timed
     ]
     value, low, high = between_processes(rates)

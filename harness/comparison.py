@@ -1,0 +1,88 @@
+"""What a comparison of two arms, BASE and HEAD, comes to.
+
+`harness.judge` fills these in, the loops store them, `harness.show` renders
+them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Change(StrEnum):
+    """What changed from BASE to HEAD, as far as the evidence goes."""
+
+    REGRESSION = "regression"
+    IMPROVEMENT = "improvement"
+    EQUIVALENT = "equivalent"  # shown to differ by less than the minimum effect
+    INCONCLUSIVE = "inconclusive"  # none of these was shown; the reason says why
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """A verdict with the numbers that it rests on.
+
+    `ratio` is HEAD over BASE with its 95% interval; `p` belongs to the test
+    that decided; `mde` is the smallest effect (as a ratio less one, in either
+    direction) that this much evidence would have shown, None where it could
+    show none at all.
+    """
+
+    verdict: Change
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    blocks: int = 0  # blocks of an A/B, processes of the smaller arm of a comparison
+    min_effect: float | None = None
+    mde: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One metric of one case in both arms."""
+
+    case: str
+    metric: str
+    base: float | None
+    head: float | None
+    decision: Decision
+    worse: float = 0.0  # how much worse HEAD looks, as a logarithm of the ratio; better is negative
+
+    @property
+    def suspect(self) -> bool:
+        """Whether an A/B should look again: a regression, or something that looks like one."""
+        decision = self.decision
+        looks_worse = self.worse > (decision.min_effect or 0.0)
+        unsure = decision.verdict is Change.INCONCLUSIVE and looks_worse
+        return decision.verdict is Change.REGRESSION or unsure
+
+    def to_json(self) -> dict[str, Any]:
+        """Return one flat object: case, metric, base, head, then the decision."""
+        return {
+            "case": self.case,
+            "metric": self.metric,
+            "base": self.base,
+            "head": self.head,
+            **{
+                name: value
+                for name, value in asdict(self.decision).items()
+                if name not in ("verdict", "reason")
+            },
+            "verdict": str(self.decision.verdict),
+            "reason": self.decision.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Two runs held against each other, worst first."""
+
+    comparisons: tuple[Comparison, ...]
+    refused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # case -> what differs
+    only_base: tuple[str, ...] = ()
+    only_head: tuple[str, ...] = ()

@@ -1,0 +1,270 @@
+"""Decide an A/B from its blocks. One log-ratio a block, HEAD over BASE; nothing else is looked at.
+
+A job goes: screen every case on a few blocks; the candidates are measured
+again on fresh blocks and decided on those alone, with Holm's correction over
+the candidates. Since the two sets of blocks are independent, screening costs
+no error rate.
+
+`direction` is the metric's: where higher is better, a ratio below one is the
+regression.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+
+from harness.comparison import Change, Decision
+from harness.judge import signed_rank
+from harness.units import format_percent
+
+ALPHA = 0.01
+"""Chance of a false regression, and of a false improvement."""
+
+EQUIVALENCE_ALPHA = 0.05
+"""Chance of calling equivalent what differs by the minimum effect; it raises no alarm, so 5% will do."""
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+def blocks_needed(alpha: float = ALPHA, candidates: int = 1) -> int:
+    """Return the fewest blocks that can give a verdict at `alpha`, Holm's correction included."""
+    return signed_rank.values_needed(alpha / candidates)
+
+
+def decide(
+    blocks: Sequence[float],
+    *,
+    min_effect: float,
+    alpha: float = ALPHA,
+    equivalence_alpha: float = EQUIVALENCE_ALPHA,
+    direction: str = "lower",
+) -> Decision:
+    """Decide on log-ratios: exact one-sided signed-rank tests against the minimum effect.
+
+    A regression is shown where the effect exceeds `min_effect` (a ratio less
+    one) at `alpha`; equivalence where it is shown to be smaller on both sides.
+    """
+    if not all(math.isfinite(block) for block in blocks):
+        bad = sum(not math.isfinite(block) for block in blocks)
+        return _nothing(f"{bad} of {len(blocks)} blocks have no ratio", len(blocks), min_effect)
+    if len(blocks) == 0:
+        return _nothing("no blocks", 0, min_effect)
+    worse, margin = _worse(blocks, direction), math.log1p(min_effect)
+    p = _sides(worse, margin)
+    verdict = _verdict(p, alpha, equivalence_alpha)
+    numbers = _numbers(blocks, margin, alpha)
+    return replace(
+        numbers,
+        verdict=verdict,
+        p=_p_of(verdict, p),
+        min_effect=min_effect,
+        reason=_reason(verdict, numbers, p, min_effect, alpha),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """The p of each one-sided test."""
+
+    regression: float
+    improvement: float
+    equivalence: float  # the larger one of two
+
+
+def _worse(blocks: Sequence[float], direction: str) -> list[float]:
+    """Turn log-ratios so that larger is worse."""
+    return [-block for block in blocks] if direction == "higher" else list(blocks)
+
+
+def _sides(worse: Sequence[float], margin: float) -> _Sides:
+    return _Sides(
+        regression=signed_rank.p_above(worse, margin),
+        improvement=signed_rank.p_below(worse, -margin),
+        equivalence=max(signed_rank.p_below(worse, margin), signed_rank.p_above(worse, -margin)),
+    )
+
+
+def _verdict(p: _Sides, alpha: float, equivalence_alpha: float) -> Change:
+    if p.regression <= alpha:
+        return Change.REGRESSION
+    if p.improvement <= alpha:
+        return Change.IMPROVEMENT
+    return Change.EQUIVALENT if p.equivalence <= equivalence_alpha else Change.INCONCLUSIVE
+
+
+def _p_of(verdict: Change, p: _Sides) -> float:
+    """Return the p of the test that decided; where none did, that of the nearer alarm."""
+    known = {
+        Change.REGRESSION: p.regression,
+        Change.IMPROVEMENT: p.improvement,
+        Change.EQUIVALENT: p.equivalence,
+    }
+    return known.get(verdict, min(p.regression, p.improvement))
+
+
+def _numbers(blocks: Sequence[float], margin: float, alpha: float) -> Decision:
+    """Return ratio, interval, blocks and the smallest effect that these blocks could have shown."""
+    shift = signed_rank.visible_shift(len(blocks), alpha)
+    mde = None
+    if shift is not None:
+        mde = math.expm1(margin + shift * float(np.std(blocks, ddof=1)))
+    bounds = signed_rank.interval(blocks)
+    return Decision(
+        verdict=Change.INCONCLUSIVE,
+        ratio=math.exp(signed_rank.estimate(blocks)),
+        low=math.exp(bounds[0]) if bounds else None,
+        high=math.exp(bounds[1]) if bounds else None,
+        blocks=len(blocks),
+        mde=mde,
+    )
+
+
+def _reason(verdict: Change, numbers: Decision, p: _Sides, min_effect: float, alpha: float) -> str:
+    limit, change = format_percent(min_effect), format_percent((numbers.ratio or 1) - 1, signed=True)
+    if verdict is Change.EQUIVALENT:
+        return f"{change}, shown to be within ±{limit} (p = {p.equivalence:.2g})"
+    if verdict is not Change.INCONCLUSIVE:
+        return f"{change}, shown to exceed {limit} (p = {_p_of(verdict, p):.2g})"
+    needed = blocks_needed(alpha)
+    if numbers.blocks < needed:
+        return f"{numbers.blocks} blocks; {needed} are needed to show anything at {alpha:.2g}"
+    return f"{change}: neither shown to exceed {limit} (p = {_p_of(verdict, p):.2g}) nor to be within it"
+
+
+def _nothing(reason: str, blocks: int, min_effect: float) -> Decision:
+    return Decision(verdict=Change.INCONCLUSIVE, blocks=blocks, min_effect=min_effect, reason=reason)
+
+
+def is_candidate(blocks: Sequence[float], *, min_effect: float) -> bool:
+    """Tell whether screening blocks ask for a confirmation: they look like half the minimum effect or more.
+
+    Half, so that a true effect well above the minimum is hardly ever missed;
+    what passes by chance is sorted out by the fresh blocks. Blocks that have
+    no ratio ask for one too.
+    """
+    if len(blocks) == 0 or not all(math.isfinite(block) for block in blocks):
+        return True
+    return abs(signed_rank.estimate(blocks)) >= math.log1p(min_effect) / 2
+
+
+def holm(p_values: Mapping[Key, float], alpha: float) -> dict[Key, float]:
+    """Return the level at which each hypothesis is tested by Holm's (1979) step-down rule.
+
+    The k-th smallest p of m is held against alpha / (m - k + 1), and never
+    against more than stopped the row before it.
+    """
+    ordered = sorted(p_values.items(), key=lambda item: item[1])
+    levels, stopped = {}, math.inf
+    for index, (key, p) in enumerate(ordered):
+        level = min(alpha / (len(ordered) - index), stopped)
+        levels[key] = level
+        if p > level:
+            stopped = level
+    return levels
+
+
+def confirm(
+    candidates: Mapping[Key, Sequence[float]],
+    *,
+    min_effect: float,
+    alpha: float = ALPHA,
+    directions: Mapping[Key, str] | None = None,
+) -> dict[Key, Decision]:
+    """Decide every candidate on its fresh blocks, with Holm's correction over all of them.
+
+    Regressions and improvements are two families, each at `alpha`.
+    """
+    ways = {key: (directions or {}).get(key, "lower") for key in candidates}
+    margin = math.log1p(min_effect)
+    sides = {
+        key: _sides(_worse(blocks, ways[key]), margin)
+        for key, blocks in candidates.items()
+        if all(math.isfinite(block) for block in blocks)
+    }
+    worse = holm({key: p.regression for key, p in sides.items()}, alpha)
+    better = holm({key: p.improvement for key, p in sides.items()}, alpha)
+    decisions = {}
+    for key, blocks in candidates.items():
+        level = alpha
+        if key in sides:
+            nearer_worse = sides[key].regression <= sides[key].improvement
+            level = worse[key] if nearer_worse else better[key]
+        decisions[key] = decide(blocks, min_effect=min_effect, alpha=level, direction=ways[key])
+    return decisions
+
+
+def settled(
+    blocks: Sequence[float],
+    planned: int,
+    *,
+    min_effect: float,
+    alpha: float = ALPHA,
+    candidates: int = 1,
+    direction: str = "lower",
+) -> Decision | None:
+    """Return the decision that no completion to `planned` blocks can change; None while one can.
+
+    The blocks to come are taken as bad and as good as they could be, so that
+    stopping here is no peeking: the verdict is that of the full job, and its p
+    an upper bound. With several `candidates` it holds whatever Holm's
+    correction will be.
+    """
+    if not all(math.isfinite(block) for block in blocks):
+        return decide(blocks, min_effect=min_effect)
+    left, worse = max(0, planned - len(blocks)), _worse(blocks, direction)
+    found = _settled(worse, left, math.log1p(min_effect), alpha, alpha / candidates)
+    if found is None:
+        return None
+    verdict, p = found
+    reason = f"after {len(blocks)} of {planned} blocks no others could change it"
+    numbers = _numbers(blocks, math.log1p(min_effect), alpha)
+    return replace(numbers, verdict=verdict, p=p, min_effect=min_effect, reason=reason)
+
+
+def _settled(
+    worse: Sequence[float], left: int, margin: float, alpha: float, strict: float
+) -> tuple[Change, float | None] | None:
+    """Return the verdict that is certain, and the largest p that its test can end with."""
+    slow = _sides([*worse, *[math.inf] * left], margin)
+    fast = _sides([*worse, *[-math.inf] * left], margin)
+    if fast.regression <= strict:
+        return Change.REGRESSION, fast.regression
+    if slow.improvement <= strict:
+        return Change.IMPROVEMENT, slow.improvement
+    if min(slow.regression, fast.improvement) <= alpha:
+        return None
+    # equivalence has two sides, and the worst completion of one is the best of the other
+    if max(slow.equivalence, fast.equivalence) <= EQUIVALENCE_ALPHA:
+        return Change.EQUIVALENT, max(slow.equivalence, fast.equivalence)
+    best = max(
+        signed_rank.p_below([*worse, *[-math.inf] * left], margin),
+        signed_rank.p_above([*worse, *[math.inf] * left], -margin),
+    )
+    return (Change.INCONCLUSIVE, None) if best > EQUIVALENCE_ALPHA else None
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What an A/A said of the job that it is a part of."""
+
+    fired: bool  # a difference was shown where there is none: the job's verdicts are not to be trusted
+    decision: Decision
+    reason: str
+
+
+def control(blocks: Sequence[float], *, min_effect: float, alpha: float = ALPHA) -> Control:
+    """Judge an A/A, the base arm against itself, by the rule that the job's verdicts are made by."""
+    decision = decide(blocks, min_effect=min_effect, alpha=alpha)
+    fired = decision.verdict in (Change.REGRESSION, Change.IMPROVEMENT)
+    if fired:
+        reason = f"the base arm differs from itself: {decision.reason}; do not trust this job's verdicts"
+    elif len(blocks) < blocks_needed(alpha):
+        reason = f"the control could not have fired: {decision.reason}"
+    else:
+        reason = f"the base arm against itself: {decision.reason}"
+    return Control(fired, decision, reason)

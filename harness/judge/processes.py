@@ -1,0 +1,113 @@
+"""Compare two groups of processes by one number each: latency, throughput, start-up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.comparison import Change, Decision
+from harness.judge.ab import EQUIVALENCE_ALPHA
+from harness.judge.intervals import sample_floor
+from harness.judge.metrics.latency import QUANTILES
+from harness.judge.signed_rank import POWER
+from harness.names import METRICS
+from harness.record import Record
+from harness.units import format_percent
+
+ONE_NUMBER = {"startup/session": "session_ns", "startup/first_call": "first_call_ns"}
+METRICS_BY_PROCESS = (*QUANTILES, "throughput/samples_per_s", *ONE_NUMBER)
+
+LEAST_NOISE = 0.001
+"""SD between processes, as a ratio, below which none is believed: few processes may agree by luck."""
+
+
+def by_process(record: Record, name: str) -> list[float]:
+    """Return a metric in each process, out of the raw samples; empty where it cannot be had.
+
+    Times in seconds, throughput in calls a second (the batch is part of the
+    case, so it cancels).
+    """
+    raw = record.samples
+    calls: list[Any] = [samples for samples in raw.get("latency_ns") or () if samples]
+    if name in ONE_NUMBER:
+        return [value * 1e-9 for value in raw.get(ONE_NUMBER[name]) or () if value]
+    if name in QUANTILES:
+        share = QUANTILES[name]
+        floor = sample_floor(share) if share > 0.5 else 1
+        if not calls or min(map(len, calls)) < floor:
+            return []
+        return [float(np.quantile(samples, share)) * 1e-9 for samples in calls]
+    walls = [wall for wall in raw.get("wall_ns") or () if wall]
+    return [len(samples) / (wall * 1e-9) for samples, wall in zip(calls, walls, strict=False)]
+
+
+def between(
+    base: Sequence[float],
+    head: Sequence[float],
+    metric: str,
+    min_effect: float,
+    alpha: float,
+    noise: float | None = None,
+) -> Decision:
+    """Decide between two groups of positive numbers, one a process, on their logarithms.
+
+    Student's one-sided tests with a common SD, against the minimum effect.
+    With one process on a side the SD must be known (`noise`, as a ratio);
+    where it is not, nothing is decided.
+    """
+    ours, theirs = np.log(base), np.log(head)
+    change = float(np.mean(theirs) - np.mean(ours))
+    degrees = len(ours) + len(theirs) - 2
+    fewest = min(len(ours), len(theirs))
+    if fewest < 2 and noise is None:
+        return Decision(
+            verdict=Change.INCONCLUSIVE,
+            ratio=math.exp(change),
+            blocks=fewest,
+            min_effect=min_effect,
+            reason=f"{format_percent(math.expm1(change), signed=True)} between single processes, "
+            "and nothing is known of the noise between them",
+        )
+    if fewest < 2:
+        spread, degrees = max(noise or 0.0, LEAST_NOISE), 10**6
+    else:
+        squares = float(np.sum((ours - ours.mean()) ** 2) + np.sum((theirs - theirs.mean()) ** 2))
+        spread = max(math.sqrt(squares / degrees), LEAST_NOISE)
+    error = spread * math.sqrt(1 / len(ours) + 1 / len(theirs))
+    return _decide(change, error, degrees, fewest, METRICS[metric][1], min_effect, alpha)
+
+
+def _decide(
+    change: float, error: float, degrees: int, blocks: int, direction: str, min_effect: float, alpha: float
+) -> Decision:
+    from scipy.special import stdtr, stdtrit
+
+    worse, margin = (-change if direction == "higher" else change), math.log1p(min_effect)
+    regression = float(stdtr(degrees, (margin - worse) / error))
+    improvement = float(stdtr(degrees, (margin + worse) / error))
+    # within both limits: the larger p of the two tests
+    equivalence = float(stdtr(degrees, (abs(worse) - margin) / error))
+    verdict, p = Change.INCONCLUSIVE, min(regression, improvement)
+    if regression <= alpha:
+        verdict = Change.REGRESSION
+    elif improvement <= alpha:
+        verdict = Change.IMPROVEMENT
+    elif equivalence <= EQUIVALENCE_ALPHA:
+        verdict, p = Change.EQUIVALENT, equivalence
+    half = float(stdtrit(degrees, 0.975)) * error
+    reach = (float(stdtrit(degrees, 1 - alpha)) + float(stdtrit(degrees, POWER))) * error
+    return Decision(
+        verdict=verdict,
+        ratio=math.exp(change),
+        low=math.exp(change - half),
+        high=math.exp(change + half),
+        p=p,
+        blocks=blocks,
+        min_effect=min_effect,
+        mde=math.expm1(margin + reach),
+        reason=f"{format_percent(math.expm1(change), signed=True)} between {blocks} processes a side "
+        f"(p = {p:.2g})",
+    )

@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+
+from harness.judge import signed_rank as sr
+
+
+@pytest.mark.parametrize("n", range(1, 26))
+def test_p_is_that_of_scipys_exact_test(n):
+    from scipy.stats import wilcoxon
+
+    values = np.random.default_rng(n).normal(0.3, 1, n)
+    for alternative, p in (("greater", sr.p_above(values, 0.1)), ("less", sr.p_below(values, 0.1))):
+        assert p == pytest.approx(wilcoxon(values - 0.1, alternative=alternative, method="exact").pvalue)
+
+
+def test_the_null_distribution_of_three_values_is_counted_by_hand():
+    # sums of {1, 2, 3}: 0 1 2 3 3 4 5 6
+    assert sr.tail(3).tolist() == [1, 7 / 8, 6 / 8, 5 / 8, 3 / 8, 2 / 8, 1 / 8]
+
+
+def test_no_values_show_nothing():
+    assert sr.p_above([], 0.0) == 1.0
+
+
+def test_a_tie_with_the_threshold_does_not_count():
+    assert sr.p_above([1.0, 1.0, 1.0], 1.0) == 1.0
+    assert sr.p_above([0.0, 1.0, 2.0], 0.0) == 2 / 8  # of six averages one is zero: T = 5
+
+
+def test_ties_between_values_never_reject_more_often_than_alpha():
+    generator = np.random.default_rng(0)
+    draws = generator.integers(-2, 3, (4000, 9))
+    assert np.mean([sr.p_above(draw, 0.0) <= 0.05 for draw in draws]) <= 0.05
+
+
+def test_the_estimate_is_the_median_of_the_walsh_averages():
+    assert sr.walsh([1.0, 2.0, 6.0]).tolist() == [1.0, 1.5, 2.0, 3.5, 4.0, 6.0]
+    assert sr.estimate([1.0, 2.0, 6.0]) == 2.75
+
+
+def test_five_values_have_no_interval_and_six_have_their_range():
+    assert sr.interval([1, 2, 3, 4, 5]) is None
+    assert sr.interval([1, 2, 3, 4, 5, 6]) == (1.0, 6.0)
+
+
+def test_the_interval_holds_what_the_test_does_not_reject():
+    values = np.random.default_rng(5).normal(0, 1, 12)
+    low, high = sr.interval(values)
+    assert sr.p_above(values, low - 1e-9) <= 0.025 < sr.p_above(values, low + 1e-9)
+    assert sr.p_below(values, high + 1e-9) <= 0.025 < sr.p_below(values, high - 1e-9)
+
+
+def test_the_interval_covers_in_95_percent():
+    generator = np.random.default_rng(6)
+    hits = 0
+    for _ in range(1000):
+        low, high = sr.interval(generator.standard_t(3, 10))
+        hits += low <= 0 <= high
+    assert 0.935 <= hits / 1000 <= 0.97
+
+
+@pytest.mark.parametrize(("alpha", "n"), [(0.05, 5), (0.01, 7), (0.001, 10), (1 / 128, 7)])
+def test_the_fewest_values_are_those_that_reject_when_all_agree(alpha, n):
+    assert sr.values_needed(alpha) == n
+    assert sr.critical_count(n, alpha) == n * (n + 1) // 2
+    assert sr.critical_count(n - 1, alpha) is None
+
+
+def test_the_visible_shift_of_seven_values_is_known_in_closed_form():
+    # all seven must lie beyond: Phi(shift)^7 = 0.95
+    from scipy.stats import norm
+
+    assert sr.visible_shift(7, 0.01) == pytest.approx(norm.ppf(0.95 ** (1 / 7)), abs=0.08)
+    assert sr.visible_shift(6, 0.01) is None
+
+
+def test_the_visible_shift_is_seen_in_95_percent():
+    generator = np.random.default_rng(7)
+    shift = sr.visible_shift(12, 0.01)
+    seen = [sr.p_above(generator.normal(shift, 1, 12), 0) <= 0.01 for _ in range(2000)]
+    assert np.mean(seen) == pytest.approx(0.95, abs=0.02)
+
+
+def test_many_values_see_what_the_square_root_of_their_number_says():
+    assert sr.visible_shift(240, 0.01) == pytest.approx(sr.visible_shift(60, 0.01) / 2)
