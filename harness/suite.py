@@ -27,7 +27,7 @@ class Sampling:
     seconds: float | None = 1.0
     target_ci: float | None = None
     min_calls: int = 5
-    max_calls: int = 1_000_000
+    max_calls: int = 100_000
     max_seconds: float = 30.0
     processes: int = 1
     timeout_s: float = 300.0

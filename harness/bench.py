@@ -1,0 +1,232 @@
+"""Measure one case into one record, whatever happens to it.
+
+The step that every loop repeats: build -> measure -> judge. Builds, data and
+FP32 twins are shared by the cases of one sweep; a measurement never is.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from harness import build, judge, measure
+from harness.built import Built, Dataset
+from harness.case import Artifact, Case, DataRef, Load, Session, plain
+from harness.errors import CaseError, Unsupported
+from harness.record import Observation, Record, Status
+from harness.suite import Skip, Suite
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What one worker computed from the evaluation rows, or why there is nothing."""
+
+    names: tuple[str, ...] = ()
+    values: tuple[np.ndarray, ...] | None = None
+    reason: str = ""
+
+
+@dataclass
+class Bench:
+    """What the cases of one sweep share. Raises InputError where a model's data is wrong."""
+
+    suite: Suite
+    run: str
+    cache_dir: Path
+    work_dir: Path
+    machine: dict[str, Any]
+    _built: dict[Artifact, Built | CaseError] = field(default_factory=dict)
+    _data: dict[DataRef, Dataset] = field(default_factory=dict)
+    _twins: dict[Case, Outputs] = field(default_factory=dict)
+    _workers: int = 0
+
+    def __post_init__(self) -> None:
+        """Load all data first: a mistake in it ends the sweep before it begins."""
+        for ref in {model.data for model in self.suite.models if model.data is not None}:
+            self._data[ref] = build.load_data(ref, self.cache_dir)
+
+    def measure(self, case: Case) -> Record:
+        """Build, measure and judge `case`. Never raises for what a model or a runtime does."""
+        begun, started_at = monotonic(), _now()
+        try:
+            record = self._measure(case)
+        except CaseError as error:
+            status = Status.UNSUPPORTED if isinstance(error, Unsupported) else Status.FAILED
+            record = self._record(case, status, reason=str(error))
+        return replace(record, started_at=started_at, duration_s=round(monotonic() - begun, 3))
+
+    def skipped(self, skip: Skip) -> Record:
+        """Record a cell that the suite leaves out."""
+        return replace(self._record(skip.case, Status.SKIPPED, reason=skip.because), started_at=_now())
+
+    def _measure(self, case: Case) -> Record:
+        built = self._build(case.artifact)
+        cores = measure.choose_cores(case.session.intra_threads, self.suite.measure.cores)
+        passes = self._passes()
+        observations = [self._observe(case, built, cores, passes)]
+        outputs = self._outputs(observations[0], passes)
+        while len(observations) < self.suite.sampling.processes and _went_well(observations[-1]):
+            observations.append(self._observe(case, built, cores, ("timing",)))
+        twin, reference = Outputs(reason=outputs.reason), ""
+        if outputs.values is not None:
+            twin_case = self._twin_case(case, built)
+            twin, reference = self._twin(twin_case), twin_case.key
+        verdict = judge.judge(
+            judge.Facts(
+                case=case,
+                built=built,
+                observations=tuple(observations),
+                output_names=outputs.names,
+                outputs=outputs.values,
+                outputs_reason=outputs.reason,
+                twin_outputs=twin.values,
+                twin_reason=twin.reason,
+                reference=reference,
+                labels=self._labels(case, observations[0]),
+                strict_provider=self.suite.measure.strict_provider,
+                passes=passes,
+                cores=cores.worker,
+            )
+        )
+        notes = (*verdict.notes, cores.note) if cores.note not in verdict.notes else verdict.notes
+        return replace(
+            self._record(case, verdict.status, reason=verdict.reason),
+            notes=tuple(note for note in notes if note),
+            metrics=verdict.metrics,
+            effective=verdict.effective,
+            artifact=built.to_json(),
+            environment={**self.machine, "during": dict(observations[0].system)},
+            samples=verdict.samples,
+            stderr=str(observations[0].exit.get("stderr", "")),
+        )
+
+    def _record(self, case: Case, status: Status, *, reason: str = "") -> Record:
+        return Record(
+            run=self.run,
+            suite=self.suite.name,
+            case=case.key,
+            axes=case.axes,
+            status=status,
+            reason=reason,
+            asked={
+                "session": plain(case.session),
+                "load": plain(case.load),
+                "sampling": asdict(self.suite.sampling),
+                "measure": asdict(self.suite.measure),
+            },
+            environment=self.machine,
+            machine=str(self.machine["machine"]),
+        )
+
+    def _build(self, artifact: Artifact) -> Built:
+        """Build once; the same error every time. Raises CaseError."""
+        if artifact not in self._built:
+            try:
+                self._built[artifact] = build.build(artifact, self.cache_dir)
+            except CaseError as error:
+                self._built[artifact] = error
+        built = self._built[artifact]
+        if isinstance(built, CaseError):
+            raise built
+        return built
+
+    def _passes(self) -> tuple[str, ...]:
+        wanted = self.suite.measure
+        passes = {"memory": wanted.memory, "timing": True, "outputs": wanted.accuracy, "proof": wanted.proof}
+        return tuple(name for name, on in passes.items() if on)
+
+    def _observe(
+        self, case: Case, built: Built, cores: measure.Cores, passes: tuple[str, ...]
+    ) -> Observation:
+        """Run one fresh worker in a folder of its own."""
+        request = measure.request(
+            case,
+            built,
+            self.suite.sampling,
+            self.suite.measure,
+            data=self._evaluation(case),
+            passes=passes,
+            cores=cores,
+        )
+        with self._folder() as folder:
+            observation = measure.observe(request, folder)
+            return replace(observation, outputs=_with_arrays(observation.outputs))
+
+    @contextmanager
+    def _folder(self) -> Iterator[Path]:
+        self._workers += 1
+        folder = self.work_dir / f"worker-{self._workers}"
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _evaluation(self, case: Case) -> str | None:
+        ref = case.artifact.model.data
+        return self._data[ref].evaluation if ref else None
+
+    def _twin_case(self, case: Case, built: Built) -> Case:
+        """Name the FP32 twin: same model, opset and shapes; unoptimized, on the CPU."""
+        return Case(
+            build.twin(case.artifact, built),
+            Session(graph_opt="disable"),
+            Load(batch=case.load.batch, shapes=case.load.shapes, io="run"),
+        )
+
+    def _twin(self, twin: Case) -> Outputs:
+        """Compute the twin's outputs on the same rows, once for all cases that share it."""
+        if twin not in self._twins:
+            try:
+                built = self._build(twin.artifact)
+                cores = measure.choose_cores(0, self.suite.measure.cores)
+                self._twins[twin] = self._outputs(self._observe(twin, built, cores, ("outputs",)), ("outputs",))
+            except CaseError as error:
+                self._twins[twin] = Outputs(reason=f"the FP32 twin cannot be built: {error}")
+        return self._twins[twin]
+
+    def _outputs(self, observation: Observation, passes: tuple[str, ...]) -> Outputs:
+        if "outputs" not in passes:
+            return Outputs(reason="accuracy was not asked for")
+        if not observation.outputs:
+            return Outputs(reason=str((observation.error or {}).get("message", "the worker left no outputs")))
+        return Outputs(tuple(observation.outputs["names"]), observation.outputs["arrays"])
+
+    def _labels(self, case: Case, observation: Observation) -> np.ndarray | None:
+        """Read the labels of the rows that were evaluated."""
+        ref = case.artifact.model.data
+        if ref is None or not self._data[ref].labelled or not observation.outputs:
+            return None
+        import numpy as np
+
+        with np.load(self._data[ref].evaluation) as arrays:
+            labels: np.ndarray = arrays["y"][: observation.outputs["rows"]]
+        return labels
+
+
+def _went_well(observation: Observation) -> bool:
+    return observation.error is None and not observation.exit.get("code")
+
+
+def _with_arrays(outputs: Any) -> dict[str, Any]:
+    """Read the arrays that a worker left behind, before its folder goes."""
+    if not outputs:
+        return {}
+    import numpy as np
+
+    with np.load(outputs["file"]) as arrays:
+        values = tuple(arrays[str(index)] for index in range(len(outputs["names"])))
+    return {**outputs, "arrays": values}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

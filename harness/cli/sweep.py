@@ -1,0 +1,116 @@
+"""`harness sweep`: measure one model file without writing a suite."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.cli.options import Command, cache_option, format_option, results_option
+from harness.errors import InputError
+
+_AXES = {
+    "opset": "Operator set versions, e.g. 17,21.",
+    "precision": "fp32, fp16, int8_dynamic, int8_static.",
+    "runtime": "current, or a requirement such as onnxruntime==1.22.1.",
+    "provider": "cpu, cuda, tensorrt, openvino, dml, coreml.",
+    "graph_opt": "disable, basic, extended, all.",
+    "execution_mode": "sequential or parallel.",
+    "intra_threads": "Threads within an operator; 0: the cores available.",
+    "inter_threads": "Threads across operators.",
+    "batch": "Batch sizes, e.g. 1,8,32.",
+    "io": "iobinding or run.",
+}
+"""The axes that make sense on a command line; --set reaches the others."""
+
+
+def _axis_options(command: Command) -> Command:
+    for axis, text in reversed(_AXES.items()):
+        flag = f"--{axis.replace('_', '-')}"
+        command = click.option(flag, axis, metavar="VALUE[,VALUE]", help=text)(command)
+    return command
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  harness sweep model.onnx
+  harness sweep model.onnx --batch 1,8 --intra-threads 1,2 --graph-opt disable,all
+  harness sweep model.onnx --precision fp32,int8_static --data samples.npz
+  harness sweep bert.onnx --shape sequence=128 --batch 1,8 --save-suite suites/bert.yaml
+"""
+)
+@click.argument("model", type=click.Path(path_type=Path))
+@_axis_options
+@click.option("--data", help="A data catalogue name, or an .npz file with one array for each input.")
+@click.option(
+    "--shape", "shapes", multiple=True, metavar="NAME=SIZE", help="Bind a symbolic dimension; may be repeated."
+)
+@click.option("--output", help="The output that counts, where there are several.")
+@click.option("--seconds", type=float, help="Seconds of timed calls a case.  [default: 1]")
+@click.option("--processes", type=int, help="Fresh worker processes a case.  [default: 1]")
+@click.option("--strict-provider", is_flag=True, help="Fail a case whose nodes run on another provider.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override any key of the suite.")
+@click.option("--save-suite", type=click.Path(path_type=Path, dir_okay=False), help="Write the suite as YAML.")
+@results_option
+@cache_option
+@format_option()
+def sweep(model: Path, save_suite: Path | None, results_dir: Path, cache_dir: Path | None, view: str, **choices: Any) -> int:
+    """Measure the file MODEL over the axes given, through the same runner as a suite."""
+    from harness.cli.run import measure_and_print
+    from harness.plan import dump, plan_document
+
+    document = _document(model, choices)
+    plan = plan_document(document, Path.cwd(), model.stem, overrides=choices["overrides"])
+    if save_suite:
+        _save(dump(_document(model, choices, base=save_suite.resolve().parent)), save_suite)
+    return measure_and_print(plan, results_dir, cache_dir, view)
+
+
+def _document(model: Path, choices: dict[str, Any], base: Path | None = None) -> dict[str, Any]:
+    """Write the suite that the command line stands for, its paths relative to `base`."""
+    entry: dict[str, Any] = {"source": {"onnx": _path(model, base)}}
+    if choices["data"]:
+        data = choices["data"]
+        entry["data"] = _path(Path(data), base) if data.endswith(".npz") else data
+    if choices["shapes"]:
+        entry["shapes"] = dict(_shape(text) for text in choices["shapes"])
+    if choices["output"]:
+        entry["output"] = choices["output"]
+    document: dict[str, Any] = {"models": {model.stem: entry}}
+    axes = {axis: _values(choices[axis]) for axis in _AXES if choices[axis]}
+    sampling = {key: choices[key] for key in ("seconds", "processes") if choices[key] is not None}
+    for key, value in (("axes", axes), ("sampling", sampling)):
+        if value:
+            document[key] = value
+    if choices["strict_provider"]:
+        document["strict_provider"] = True
+    return document
+
+
+def _path(path: Path, base: Path | None) -> str:
+    if base is None or path.is_absolute():
+        return str(path)
+    import os
+
+    return os.path.relpath(path, base)
+
+
+def _shape(text: str) -> tuple[str, int]:
+    name, _, size = text.partition("=")
+    if not name or not size.isdigit():
+        raise InputError(f"--shape {text}: expected NAME=SIZE such as sequence=128")
+    return name, int(size)
+
+
+def _values(text: str) -> list[str | int]:
+    return [int(item) if item.isdigit() else item for item in (part.strip() for part in text.split(","))]
+
+
+def _save(text: str, path: Path) -> None:
+    try:
+        path.write_text(text)
+    except OSError as error:
+        raise InputError(f"--save-suite {path}: {error.strerror}; name a file in an existing folder") from error
+    click.echo(f"suite written to {path}", err=True)

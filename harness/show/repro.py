@@ -1,0 +1,170 @@
+"""A script that repeats one case's timed loop with numpy and onnxruntime alone."""
+
+from __future__ import annotations
+
+import pprint
+from typing import Any
+
+from harness.errors import NotFoundError
+from harness.names import PROVIDERS
+from harness.record import Record
+
+_SCRIPT = '''\
+#!/usr/bin/env python3
+"""Repeat the timed loop of one stored case: numpy and onnxruntime, nothing else.
+
+    python repro.py [MODEL]
+
+Feeds are drawn at random within each input's range; the settings are those
+that were in effect when the case was measured.
+"""
+
+import os
+import statistics
+import sys
+import time
+
+# What was measured.
+CASE = {case}
+MEASURED = {measured}
+
+# How.
+MODEL = {path}
+CORES = {cores}
+PROVIDER, PROVIDER_OPTIONS, DEVICE = {provider}
+GRAPH_OPT, EXECUTION_MODE = {levels}
+INTRA_THREADS, INTER_THREADS = {threads}
+CONFIG = {config}
+INPUTS = {inputs}
+IO = {io}
+DISTINCT, SEED, WARMUP_CALLS, WARMUP_S, CALLS = {sampling}
+
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, set(CORES) & os.sched_getaffinity(0) or os.sched_getaffinity(0))
+
+import numpy as np  # noqa: E402: pinned first
+import onnxruntime as ort  # noqa: E402
+
+options = ort.SessionOptions()
+options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, GRAPH_OPT)
+options.execution_mode = getattr(ort.ExecutionMode, EXECUTION_MODE)
+options.intra_op_num_threads = INTRA_THREADS
+options.inter_op_num_threads = INTER_THREADS
+for key, value in CONFIG.items():
+    if "." in key:
+        options.add_session_config_entry(key, str(int(value)) if isinstance(value, bool) else str(value))
+    else:
+        setattr(options, key, value)
+providers = [(PROVIDER, PROVIDER_OPTIONS)]
+if PROVIDER != "CPUExecutionProvider":
+    providers.append("CPUExecutionProvider")
+model = sys.argv[1] if len(sys.argv) > 1 else MODEL
+session = ort.InferenceSession(model, options, providers=providers)
+session.disable_fallback()
+random = np.random.default_rng(SEED)
+
+
+def draw(dtype, shape, low, high, fill):
+    dtype = np.dtype(dtype)
+    if fill is not None:
+        return np.full(shape, fill, dtype)
+    if dtype.kind in "iub":
+        return random.integers(low or 0, high or 2, shape).astype(dtype)
+    if low is not None and high is not None:
+        return random.uniform(low, high, shape).astype(dtype)
+    return random.standard_normal(shape).astype(dtype)
+
+
+def bind(feed):
+    binding = session.io_binding()
+    for name, array in feed.items():
+        binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(array, DEVICE, 0))
+    for output in session.get_outputs():
+        binding.bind_output(output.name, DEVICE)
+    return binding
+
+
+feeds = [{{name: draw(*how) for name, *how in INPUTS}} for _ in range(DISTINCT)]
+if IO == "iobinding":
+    bindings = [bind(feed) for feed in feeds]
+    call = lambda i: session.run_with_iobinding(bindings[i % DISTINCT])  # noqa: E731
+else:
+    call = lambda i: session.run(None, feeds[i % DISTINCT])  # noqa: E731
+
+begun, i = time.perf_counter(), 0
+while i < WARMUP_CALLS or time.perf_counter() - begun < WARMUP_S:
+    call(i)
+    i += 1
+samples = []
+for i in range(CALLS):
+    start = time.perf_counter_ns()
+    call(i)
+    samples.append(time.perf_counter_ns() - start)
+
+samples.sort()
+print(f"onnxruntime {{ort.__version__}}, {{len(samples)}} calls of {{CASE}}")
+print(f"p50 {{statistics.median(samples) / 1e6:.4f}} ms (when measured: {{MEASURED}})")
+if len(samples) >= 130:
+    print(f"p95 {{samples[int(len(samples) * 0.95)] / 1e6:.4f}} ms")
+'''
+
+_LEVELS = {
+    "disable": "ORT_DISABLE_ALL",
+    "basic": "ORT_ENABLE_BASIC",
+    "extended": "ORT_ENABLE_EXTENDED",
+    "all": "ORT_ENABLE_ALL",
+    "sequential": "ORT_SEQUENTIAL",
+    "parallel": "ORT_PARALLEL",
+}
+
+
+def render_repro(record: Record) -> str:
+    """Write the script for `record`. Raises NotFoundError where the case never reached a session."""
+    session = record.effective.get("session", {})
+    options, shapes = session.get("options"), session.get("input_shapes")
+    if not options or not shapes or not record.artifact:
+        why = record.reason or "it was not measured"
+        raise NotFoundError(f"{record.case}: nothing to repeat ({record.status}: {why})")
+    asked, sampling, measure = record.asked["session"], record.asked["sampling"], record.asked["measure"]
+    provider = asked["provider"]
+    latency = record.samples.get("latency_ns") or [[]]
+    p50 = record.metrics.get("latency/p50")
+    known = "no p50" if p50 is None or p50.value is None else f"{p50.value * 1e3:.4f} ms"
+    runtime = record.effective.get("runtime", {}).get("version", "?")
+    return _SCRIPT.format(
+        case=_literal(record.case),
+        measured=_literal(f"{known}, onnxruntime {runtime}, {record.started_at}"),
+        path=_literal(record.artifact["path"]),
+        cores=_literal(list(session.get("cores", []))),
+        provider=_literal(
+            (
+                PROVIDERS.get(provider["kind"], provider["kind"]),
+                {key: str(value) for key, value in provider["options"].items()},
+                "cuda" if provider["kind"] in ("cuda", "tensorrt") else "cpu",
+            )
+        ),
+        levels=_literal((_LEVELS[options["graph_opt"]], _LEVELS[options["execution_mode"]])),
+        threads=_literal((options["intra_threads"], options["inter_threads"])),
+        config=_literal(dict(asked["config"]["options"])),
+        inputs=_literal([_input(item, shapes) for item in record.artifact["inputs"]]),
+        io=_literal(record.asked["load"]["io"]),
+        sampling=_literal(
+            (
+                measure["inputs"],
+                measure["seed"],
+                sampling["warmup_calls"],
+                sampling["warmup_s"],
+                max(100, min(10_000, len(latency[0]))),
+            )
+        ),
+    )
+
+
+def _input(item: dict[str, Any], shapes: dict[str, Any]) -> tuple[Any, ...]:
+    """Name, dtype, shape as it was fed, low, high, fill."""
+    return (item["name"], item["dtype"], list(shapes[item["name"]]), item["low"], item["high"], item["fill"])
+
+
+def _literal(value: Any) -> str:
+    """Write a Python literal: a name from a suite stays text, whatever it holds."""
+    return pprint.pformat(value, sort_dicts=False, width=100)
