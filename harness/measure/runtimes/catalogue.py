@@ -38,6 +38,7 @@ def ensure(requirement: Requirement, cache_dir: Path, install: Installer = pip_i
     done stays behind.
     """
     with _failing(requirement, cache_dir):
+        cache_dir = cache_dir.absolute()  # a worker runs in a folder of its own
         folder = cache_dir / RUNTIMES / folder_name(requirement)
         if (runtime := read(folder)).damage == "":
             return runtime
@@ -99,7 +100,7 @@ def _names(runtime: Runtime) -> tuple[str, ...]:
 
 
 def _folders(cache_dir: Path) -> Iterator[Path]:
-    return (path for path in (cache_dir / RUNTIMES).glob("*") if path.is_dir())
+    return (path for path in (cache_dir.absolute() / RUNTIMES).glob("*") if path.is_dir())
 
 
 @contextmanager

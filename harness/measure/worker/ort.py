@@ -41,6 +41,7 @@ _LACKS = (
     "is not a registered function/op",
     "No Op registered for",
     "Could not find an implementation for",
+    "as mentioned in the GPU requirements page",  # TensorRT's libraries are not there
 )
 
 _NOISE = re.compile(
@@ -81,6 +82,9 @@ class OrtEngine(Engine):
     def prepare(self) -> None:
         """Check that this runtime is the one, and has the provider, asked for; make the options."""
         wanted, version = self.request.runtime_version, self._rt.__version__
+        place, folder = Path(self._rt.__file__).parent, self.request.runtime_path
+        if folder is not None and place.parent != Path(folder):
+            raise Failed(f"onnxruntime {version} was imported from {place.parent}, not from {folder}")
         if wanted is not None and wanted != version:
             raise Failed(f"{self._rt.__file__} is version {version}; {wanted} was asked for")
         available = self._rt.get_available_providers()
