@@ -31,7 +31,7 @@ from harness.store.header import (
     runs,
     write_header,
 )
-from harness.store.parquet import write_run
+from harness.store.parquet import read_run, write_run
 
 log = logging.getLogger("harness.store")
 
@@ -76,7 +76,7 @@ class Journal:
 
     def records(self) -> list[Record]:
         """Read back what is on disk."""
-        return list(read_journal(self.folder))
+        return read_folder(self.folder)
 
     def seal(self) -> Path:
         """Turn the journal into one immutable file; give its path. Raises StoreError."""
@@ -156,6 +156,14 @@ def encode(record: Record) -> bytes:
         text = json.dumps(_finite(data), allow_nan=False, ensure_ascii=False, default=_plain)
     # What a runtime printed may not be text: a lone surrogate becomes "?".
     return text.encode("utf-8", "replace") + b"\n"
+
+
+def read_folder(folder: Path) -> list[Record]:
+    """Read a run that may be sealed at any moment. Raises StoreError."""
+    try:
+        return list(read_journal(folder))
+    except FileNotFoundError:
+        return read_run(folder / SEALED)
 
 
 def read_journal(folder: Path) -> Iterator[Record]:

@@ -18,7 +18,7 @@ from harness.match import matches
 from harness.record import SCHEMA, Record
 from harness.store.find import anchors, find_run
 from harness.store.header import SEALED, RunInfo, runs
-from harness.store.journal import read_journal
+from harness.store.journal import read_folder
 from harness.store.parquet import read_run, records_of, table
 
 if TYPE_CHECKING:
@@ -163,16 +163,13 @@ def opened(found: Sequence[RunInfo]) -> Iterator[duckdb.DuckDBPyConnection]:
 
 def _rows(found: Sequence[RunInfo]) -> pa.Table:
     """Read runs that DuckDB cannot read where they lie."""
-    return table([record for item in found for record in _records(item)])
-
-
-def _records(item: RunInfo) -> list[Record]:
-    if not item.sealed:
-        try:
-            return list(read_journal(item.folder))
-        except FileNotFoundError:
-            pass  # sealed since it was listed
-    return read_run(item.folder / SEALED)
+    return table(
+        [
+            record
+            for item in found
+            for record in (read_run(item.folder / SEALED) if item.sealed else read_folder(item.folder))
+        ]
+    )
 
 
 def _of_case(case: str | None) -> tuple[str, list[str]]:

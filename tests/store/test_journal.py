@@ -27,8 +27,8 @@ from harness import store
 from harness.record import Record, Status
 journal = store.new_run(Path(sys.argv[1]), store.Header(suite="nightly", plan_hash="p"))
 for index in range(int(sys.argv[2])):
-    journal.append(Record(run=journal.run, suite="nightly", case=f"m/batch={index}", axes={}, status=Status.OK,
-                          duration_s=1.0, samples={"latency_ns": [[1] * 1000]}))
+    journal.append(Record(run=journal.run, suite="nightly", case=f"m/batch={index}", axes={},
+                          status=Status.OK, duration_s=1.0, samples={"latency_ns": [[1] * 1000]}))
     print(index, flush=True)
 if sys.argv[3] == "seal":
     journal.seal()
