@@ -1,0 +1,154 @@
+from dataclasses import replace
+
+import pytest
+
+from harness.comparison import Change, Comparison, Decision
+from harness.judge.gates import evaluate, evaluate_comparisons
+from harness.record import Metric
+from harness.suite import Gate
+
+
+def one(gate, record, references=None):
+    (outcome,) = evaluate([gate], [record], references)
+    return outcome
+
+
+@pytest.mark.parametrize(
+    ("limits", "outcome", "reason"),
+    [
+        ({"max": 0.010}, "passed", "10 ms ≤ 10 ms"),
+        ({"max": 0.009}, "failed", "10 ms > 9 ms"),
+        ({"min": 0.010}, "passed", "10 ms ≥ 10 ms"),
+        ({"min": 0.011}, "failed", "10 ms < 11 ms"),
+    ],
+)
+def test_a_fixed_limit_holds_up_to_its_value(record, limits, outcome, reason):
+    found = one(Gate("latency/p50", **limits), record({"latency/p50": 0.010}))
+    assert (found.outcome, found.reason) == (outcome, reason)
+    assert (found.value, found.limit) == (0.010, next(iter(limits.values())))
+
+
+@pytest.mark.parametrize(
+    ("gate", "value", "outcome", "limit"),
+    [
+        ({"max_increase": 0.03}, 1.03, "passed", 1.03),
+        ({"max_increase": 0.03}, 1.04, "failed", 1.03),
+        ({"max_increase": 0.03}, 0.5, "passed", 1.03),
+        ({"max_drop": 0.03}, 0.98, "passed", 0.97),
+        ({"max_drop": 0.03}, 0.96, "failed", 0.97),
+    ],
+)
+def test_a_relative_limit_is_held_against_the_reference(record, gate, value, outcome, limit):
+    references = {"previous": {"net": record({"latency/p50": 1.0})}}
+    found = one(Gate("latency/p50", **gate), record({"latency/p50": value}), references)
+    assert found.outcome == outcome
+    assert found.limit == pytest.approx(limit)
+
+
+def test_an_outcome_says_the_gate_and_the_numbers(record):
+    references = {"anchor": {"net": record({"latency/p50": 0.001})}}
+    gate = Gate("latency/p50", max_increase=0.03, against="anchor")
+    found = one(gate, record({"latency/p50": 0.0012}), references)
+    assert found.gate == "latency/p50 max_increase 3% against anchor"
+    assert found.reason == "1.2 ms > 1.03 ms (anchor: 1 ms)"
+    assert (found.case, found.metric) == ("net", "latency/p50")
+
+
+def test_a_drop_below_a_negative_reference_is_a_drop(record):
+    references = {"previous": {"net": record({"accuracy/top1_delta": -0.1})}}
+    gate = Gate("accuracy/top1_delta", max_drop=0.1)
+    assert one(gate, record({"accuracy/top1_delta": -0.105}), references).outcome == "passed"
+    assert one(gate, record({"accuracy/top1_delta": -0.12}), references).outcome == "failed"
+
+
+@pytest.mark.parametrize(
+    ("metrics", "status", "references", "reason"),
+    [
+        ({}, "ok", {}, "not measured"),
+        ({"latency/p50": 1.0}, "ok", {}, "no previous record of this case"),
+        ({"latency/p50": 1.0}, "crashed", {}, "the case is crashed: "),
+    ],
+)
+def test_without_data_a_gate_has_not_passed(record, metrics, status, references, reason):
+    found = one(Gate("latency/p50", max_increase=0.03), record(metrics, status=status), references)
+    assert (found.outcome, found.reason) == ("no data", reason)
+
+
+def test_a_null_metric_is_no_data_with_its_reason(record):
+    null = Metric(value=None, unit="s", direction="lower", reason="200 calls; 662 needed")
+    made = replace(record(), metrics={"latency/p99": null})
+    found = one(Gate("latency/p99", max=1.0), made)
+    assert (found.outcome, found.reason, found.limit) == ("no data", "200 calls; 662 needed", 1.0)
+
+
+def test_a_reference_that_is_null_or_unlike_is_no_data(record):
+    gate = Gate("latency/p50", max_increase=0.03)
+    head = record({"latency/p50": 1.0})
+    failed = record({"latency/p50": 1.0}, status="failed")
+    assert one(gate, head, {"previous": {"net": failed}}).reason == "previous: the case is failed: "
+    other = replace(head, machine="m2")
+    found = one(gate, head, {"previous": {"net": other}})
+    assert (found.outcome, found.reason) == ("no data", "previous: measured unlike, machine: m2 / m1")
+
+
+def test_accuracy_is_held_against_another_machine_too(record):
+    head = record({"accuracy/top1": 0.98})
+    other = replace(record({"accuracy/top1": 0.99}), machine="m2")
+    found = one(Gate("accuracy/top1", max_drop=0.005), head, {"previous": {"net": other}})
+    assert found.outcome == "failed"
+
+
+def identical(record):
+    null = Metric(value=None, unit="dB", direction="higher", reason="identical outputs")
+    return replace(record(), metrics={"accuracy/sqnr_db": null})
+
+
+def test_identical_outputs_pass_any_least_sqnr(record):
+    found = one(Gate("accuracy/sqnr_db", min=30.0), identical(record))
+    assert (found.outcome, found.value, found.reason) == (
+        "passed",
+        None,
+        "identical outputs ≥ 30.0 dB",
+    )
+
+
+def test_what_was_identical_must_stay_so_under_a_relative_limit(record):
+    references = {"previous": {"net": identical(record)}}
+    gate = Gate("accuracy/sqnr_db", max_drop=0.1)
+    assert one(gate, identical(record), references).outcome == "passed"
+    assert one(gate, record({"accuracy/sqnr_db": 90.0}), references).outcome == "failed"
+
+
+def test_a_gate_speaks_of_the_cases_that_it_names(record):
+    records = [record({"latency/p50": 1.0}, batch=1), record({"latency/p50": 1.0}, batch=32)]
+    outcomes = evaluate([Gate("latency/p50", max=2.0, case={"batch": ["32"]})], records)
+    assert [item.case for item in outcomes] == ["net/batch=32"]
+
+
+def test_a_gate_that_speaks_of_no_case_is_no_data(record):
+    gate = Gate("latency/p50", max=2.0, case={"batch": ["64"]})
+    (found,) = evaluate([gate], [record({"latency/p50": 1.0}, batch=1)])
+    assert (found.outcome, found.case, found.reason) == ("no data", "", "no case matches")
+
+
+def test_skipped_cases_are_not_asked(record):
+    records = [record({"latency/p50": 1.0}), record(status="skipped", batch=2)]
+    assert len(evaluate([Gate("latency/p50", max=2.0)], records)) == 1
+
+
+def test_every_limit_of_a_gate_has_its_outcome(record):
+    outcomes = evaluate([Gate("latency/p50", min=0.5, max=2.0)], [record({"latency/p50": 3.0})])
+    assert [(item.gate, item.outcome) for item in outcomes] == [
+        ("latency/p50 min 500 ms", "passed"),
+        ("latency/p50 max 2 s", "failed"),
+    ]
+
+
+def test_gates_hold_the_arms_of_an_ab(record):
+    decision = Decision(verdict=Change.REGRESSION)
+    comparisons = [Comparison("net", "latency/p50", 1.0, 1.05, decision)]
+    gate = Gate("latency/p50", max_increase=0.03)
+    (found,) = evaluate_comparisons([gate], comparisons, {"net": {"batch": 1}})
+    assert (found.outcome, found.limit) == ("failed", pytest.approx(1.03))
+    (missing,) = evaluate_comparisons([gate], [], {"net": {"batch": 1}})
+    assert (missing.outcome, missing.reason) == ("no data", "not compared")
