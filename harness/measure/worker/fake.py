@@ -31,7 +31,7 @@ import signal
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -76,7 +76,7 @@ class FakeEngine(Engine):
             case "unsupported":
                 raise Unsupported(fail.get("message", "the model says so"))
             case "signal":
-                _die(signal.Signals[fail.get("signal", "SIGSEGV")])
+                os.kill(os.getpid(), signal.Signals[fail.get("signal", "SIGSEGV")])
             case "exit":
                 os._exit(fail.get("code", 3))
             case "hang":
@@ -192,9 +192,3 @@ class FakeEngine(Engine):
     def usage(self) -> dict[str, int]:
         """Count CPU time by the fake clock; nothing ever switches or faults."""
         return {"cpu_ns": self.now_ns, "voluntary": 0, "involuntary": 0, "minor": 0, "major": 0}
-
-
-def _die(which: signal.Signals) -> NoReturn:
-    signal.signal(which, signal.SIG_DFL) if which not in (signal.SIGKILL, signal.SIGSTOP) else None
-    os.kill(os.getpid(), which)
-    raise RuntimeError(f"{which.name} did not end this process")

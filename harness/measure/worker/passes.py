@@ -42,7 +42,6 @@ class Run:
         """Go through all stages; an error ends them and is part of the answer."""
         for stage in ("session", *self.request.passes):
             begun = self.engine.clock()
-            self.engine.enter(stage)
             try:
                 getattr(self, f"_{stage}")()
                 self.answer.passes.append(stage)
@@ -133,6 +132,7 @@ class Run:
         return {**random_rows(absent, n, dims, request.seed), **(data or {})}, dims
 
     def _memory(self) -> None:
+        self.engine.enter("memory")
         refused = self.engine.reset_peak()
         for call in self.calls:
             call()
@@ -156,6 +156,7 @@ class Run:
         part["page_faults"] = {name: used[name] for name in ("minor", "major")}
 
     def _outputs(self) -> None:
+        self.engine.enter("outputs")
         batch = self.request.load["batch"]
         rows, dims = self._rows(self.request.rows)
         batches = cut(rows, self.request.inputs, batch, dims)
@@ -164,6 +165,7 @@ class Run:
         self.answer["outputs"].update(evaluate.evaluate(self.engine.evaluate, batches, batch, n, path))
 
     def _proof(self) -> None:
+        self.engine.enter("proof")
         self.calls = []
         self.engine.close()
         proof = self.engine.prove(self.feeds[:PROOF_FEEDS], self.folder)
