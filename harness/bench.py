@@ -7,23 +7,28 @@ FP32 twins are shared by the cases of one sweep; a measurement never is.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness import build, judge, measure
 from harness.built import Built, Dataset
 from harness.case import Artifact, Case, DataRef, Load, Session, plain
 from harness.errors import CaseError, Unsupported
+from harness.measure import Cores, runtimes
+from harness.measure.runtimes import Runtime
 from harness.record import Observation, Record, Status
 from harness.suite import Skip, Suite
 
 if TYPE_CHECKING:
     import numpy as np
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,7 @@ class Bench:
     _built: dict[Artifact, Built | CaseError] = field(default_factory=dict)
     _data: dict[DataRef, Dataset] = field(default_factory=dict)
     _twins: dict[Case, Outputs] = field(default_factory=dict)
+    _runtimes: dict[str, Runtime | CaseError] = field(default_factory=dict)
     _workers: int = 0
 
     def __post_init__(self) -> None:
@@ -128,26 +134,22 @@ class Bench:
         )
 
     def _build(self, artifact: Artifact) -> Built:
-        """Build once; the same error every time. Raises CaseError."""
-        if artifact not in self._built:
-            try:
-                self._built[artifact] = build.build(artifact, self.cache_dir)
-            except CaseError as error:
-                self._built[artifact] = error
-        built = self._built[artifact]
-        if isinstance(built, CaseError):
-            raise built
-        return built
+        return _once(self._built, artifact, lambda: build.build(artifact, self.cache_dir))
+
+    def _runtime(self, name: str) -> Runtime | None:
+        """Install the runtime `name`, once; None stands for the one installed here. Raises CaseError."""
+        if name == "current":
+            return None
+        return _once(self._runtimes, name, lambda: runtimes.ensure(runtimes.parse(name), self.cache_dir))
 
     def _passes(self) -> tuple[str, ...]:
         wanted = self.suite.measure
         passes = {"memory": wanted.memory, "timing": True, "outputs": wanted.accuracy, "proof": wanted.proof}
         return tuple(name for name, on in passes.items() if on)
 
-    def _observe(
-        self, case: Case, built: Built, cores: measure.Cores, passes: tuple[str, ...]
-    ) -> Observation:
-        """Run one fresh worker in a folder of its own."""
+    def _observe(self, case: Case, built: Built, cores: Cores, passes: tuple[str, ...]) -> Observation:
+        """Run one fresh worker in a folder of its own. Raises CaseError where its runtime cannot be had."""
+        runtime = self._runtime(case.session.runtime)
         request = measure.request(
             case,
             built,
@@ -156,6 +158,8 @@ class Bench:
             data=self._evaluation(case),
             passes=passes,
             cores=cores,
+            runtime_path=str(runtime.path) if runtime else None,
+            runtime_version=runtime.version if runtime else None,
         )
         with self._folder() as folder:
             observation = measure.observe(request, folder)
@@ -189,7 +193,9 @@ class Bench:
             try:
                 built = self._build(twin.artifact)
                 cores = measure.choose_cores(0, self.suite.measure.cores)
-                self._twins[twin] = self._outputs(self._observe(twin, built, cores, ("outputs",)), ("outputs",))
+                self._twins[twin] = self._outputs(
+                    self._observe(twin, built, cores, ("outputs",)), ("outputs",)
+                )
             except CaseError as error:
                 self._twins[twin] = Outputs(reason=f"the FP32 twin cannot be built: {error}")
         return self._twins[twin]
@@ -211,6 +217,19 @@ class Bench:
         with np.load(self._data[ref].evaluation) as arrays:
             labels: np.ndarray = arrays["y"][: observation.outputs["rows"]]
         return labels
+
+
+def _once(known: dict[Key, Value | CaseError], key: Key, make: Callable[[], Value]) -> Value:
+    """Make what `key` stands for, once; raise the same CaseError every time where it cannot be had."""
+    if key not in known:
+        try:
+            known[key] = make()
+        except CaseError as error:
+            known[key] = error
+    value = known[key]
+    if isinstance(value, CaseError):
+        raise value
+    return value
 
 
 def _went_well(observation: Observation) -> bool:

@@ -64,7 +64,7 @@ def run(
     Raises InputError where data is wrong, StoreError where results cannot be kept.
     """
     watch = watch or Silent()
-    machine = measure.describe_machine()
+    machine = {**measure.describe_machine(), "git": measure.git_commit(_folder_of(plan))}
     with tempfile.TemporaryDirectory(prefix="harness-") as work:
         bench = Bench(plan.suite, "", cache_dir, Path(work), machine)
         with resume or store.new_run(results_dir, _header(plan, machine)) as journal:
@@ -105,10 +105,15 @@ def _header(plan: Plan, machine: dict[str, Any]) -> store.Header:
         cases=len(plan.cases) + len(plan.skips),
         command=tuple(sys.argv),
         harness=version("onnx-harness"),
-        commit=measure.git_commit(Path(plan.suite.path).parent),
+        commit=machine["git"].get("commit", ""),
         machine=str(machine["machine"]),
         environment=machine,
     )
+
+
+def _folder_of(plan: Plan) -> Path:
+    """The folder whose repository the suite belongs to."""
+    return Path(plan.suite.path).parent if plan.suite.path else Path.cwd()
 
 
 def _plan_hash(plan: Plan) -> str:
