@@ -144,12 +144,12 @@ def _refuse_twins(sweep: Sweep, cases: Sequence[Case], skips: Sequence[Skip]) ->
     counts.update(skip.case.key for skip in skips)
     twins = [key for key, count in counts.items() if count > 1]
     if twins:
-        message = f"{len(twins)} keys stand for two cells each, such as {twins[0]!r}"
-        raise SuiteError([Problem(sweep.suite.path, None, "axes", message)])
+        message = f"two cells have the key {twins[0]!r}: two values of an axis mean the same"
+        raise SuiteError([Problem(sweep.file, None, "axes", message)])
 
 
 def _refuse_giants(sweep: Sweep) -> None:
     cells = sum(prod(len(taken) for taken in values.values()) for values in sweep.values.values())
     if cells > MAX_CELLS:
         message = f"the axes come to {cells} cells: at most {MAX_CELLS}, so take values or models out"
-        raise SuiteError([Problem(sweep.suite.path, None, "axes", message)])
+        raise SuiteError([Problem(sweep.file, None, "axes", message)])

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import Problem
-from harness.plan.document import Document, KeyPath, Place, spell_path
+from harness.plan.document import Document, KeyPath, Place, shorten, spell_path
 
 
 def rebase(document: Document, from_dir: Path, to_dir: Path) -> Document:
@@ -53,7 +53,7 @@ def references(value: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
             yield from _text((*here, "source", "torch"), source.get("torch"), ".py:")
         yield from _text((*here, "data"), data, ".npz")
         if isinstance(data, dict):
-            yield from _text((*here, "data", "npz"), data.get("npz"), "")
+            yield from _text((*here, "data", "npz"), data.get("npz"), ".npz")
 
 
 def missing(document: Document, base_dir: Path) -> list[Problem]:
@@ -69,18 +69,19 @@ def missing(document: Document, base_dir: Path) -> list[Problem]:
 
 def why_missing(file: Path, name: str) -> str:
     """Say why `file`, written as `name`, cannot be had, and what is close to it; empty if it is there."""
+    shown = shorten(repr(name))
     try:
         if file.is_file():
             return ""
-        if file.is_dir():
-            return f"{name!r} is a folder: expected a file"
+        if file.exists():
+            return f"{shown} is no ordinary file"
         folder = _absolute(file.parent)
         near = difflib.get_close_matches(file.name, [item.name for item in folder.iterdir()], n=1)
     except FileNotFoundError:
-        return f"no file {name!r}: there is no folder {str(folder)!r}"
+        return f"no file {shown}: there is no folder {str(folder)!r}"
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        return f"no file {name!r}: {getattr(error, 'strerror', None) or error}"
-    return f"no file {name!r}" + (f": did you mean {near[0]!r}?" if near else f" in {str(folder)!r}")
+        return f"no file {shown}: {getattr(error, 'strerror', None) or error}"
+    return f"no file {shown}" + (f": did you mean {near[0]!r}?" if near else f" in {str(folder)!r}")
 
 
 def _absolute(path: Path) -> Path:

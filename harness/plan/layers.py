@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import Problem, SuiteError
-from harness.plan.document import Document, KeyPath, Place, place, read
+from harness.plan.document import Document, KeyPath, Place, place, read, shorten
 from harness.plan.files import rebase, why_missing
 from harness.plan.override import override
 
@@ -95,7 +95,7 @@ class _Extension:
         if reason := why_missing(path, name):
             raise _error(where, reason)
         if path.resolve() in chain:
-            raise _error(where, f"{name!r} leads back to itself: a file may not extend itself")
+            raise _error(where, f"{shorten(repr(name))} leads back to itself: a file may not extend itself")
         self.files += 1
         if self.files > MAX_FILES:
             raise _error(where, f"more than {MAX_FILES} files are extended")

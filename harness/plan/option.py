@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import PlainValidator, TypeAdapter
+from pydantic import PlainValidator, TypeAdapter, model_validator
 
 from harness import names
 from harness.case import NO_CONFIG, NO_SHAPES, Named, freeze
-from harness.plan.scalar import Check, Expected, boolean, choice, entry, integer, name, scalars, text
+from harness.plan.scalar import Check, Expected, boolean, choice, entry, integer, name, number, scalars, text
 from harness.plan.strict import Strict
 
-TENSOR_TYPES = ("int8", "uint8", "int16", "uint16")
+WEIGHT_TYPES = ("int8", "uint8")
+ACTIVATION_TYPES = (*WEIGHT_TYPES, "int16", "uint16")
 CALIBRATIONS = ("minmax", "entropy", "percentile")
 MAX_DIMENSION = 2**31 - 1
 
+
+def _percentile(value: Any) -> float:
+    percentile = number(value)
+    if not 50.0 <= percentile <= 100.0:
+        raise Expected("expected a percentile from 50 to 100")
+    return percentile
+
+
 Texts = tuple[Annotated[str, PlainValidator(text)], ...]
-TensorType = Annotated[str | None, PlainValidator(choice("type", TENSOR_TYPES))]
 Boolean = Annotated[bool | None, PlainValidator(boolean)]
 
 
 class DynamicOptions(Strict):
-    """How weights are quantized, where activations are quantized on the fly."""
+    """INT8 weights, activations quantized as they come."""
 
     method: str
-    weight_type: TensorType = None
+    weight_type: Annotated[str | None, PlainValidator(choice("weight_type", WEIGHT_TYPES))] = None
     per_channel: Boolean = None
     reduce_range: Boolean = None
     op_types: Texts = ()
@@ -33,11 +41,27 @@ class DynamicOptions(Strict):
 
 
 class StaticOptions(DynamicOptions):
-    """How weights and activations are quantized with calibrated ranges."""
+    """INT8 weights and activations, ranges calibrated beforehand."""
 
     format: Annotated[str | None, PlainValidator(choice("format", ("qdq", "qoperator")))] = None
-    activation_type: TensorType = None
+    activation_type: Annotated[str | None, PlainValidator(choice("activation_type", ACTIVATION_TYPES))] = None
     calibration: Annotated[str | None, PlainValidator(choice("calibration", CALIBRATIONS))] = None
+    percentile: Annotated[float | None, PlainValidator(_percentile)] = None
+
+    @model_validator(mode="after")
+    def _hold_together(self) -> Self:
+        if self.percentile is not None and self.calibration != "percentile":
+            raise ValueError("percentile needs calibration: percentile")
+        return self
+
+
+class HalfOptions(Strict):
+    """FP16 weights and activations."""
+
+    method: str
+    keep_io_types: Boolean = None
+    op_types_to_exclude: Texts = ()
+    nodes_to_exclude: Texts = ()
 
 
 class ProviderOptions(Strict):
@@ -47,7 +71,11 @@ class ProviderOptions(Strict):
     options: Annotated[Mapping[str, str], PlainValidator(scalars)] = {}
 
 
-_METHODS = {"static": (StaticOptions, "int8_static"), "dynamic": (DynamicOptions, "int8_dynamic")}
+_METHODS: dict[str, tuple[type[Strict], str]] = {
+    "static": (StaticOptions, "int8_static"),
+    "dynamic": (DynamicOptions, "int8_dynamic"),
+    "fp16": (HalfOptions, "fp16"),
+}
 
 
 def precision(value: Any) -> Named:
@@ -108,7 +136,7 @@ def _accepts(check: Check, value: str) -> bool:
 def _precision_options(written: Any) -> Named:
     """Check the options of a precision; its name is filled in by the caller."""
     if not isinstance(written, dict) or "method" not in written:
-        raise Expected("expected a mapping with a method (static or dynamic) and its options")
+        raise Expected("expected a mapping with a method (static, dynamic or fp16) and its options")
     method = choice("method", _METHODS, names.PRECISIONS_GROUP)(written["method"])
     if method not in _METHODS:  # another package's precision checks its own options
         return Named("", method, freeze({key: item for key, item in written.items() if key != "method"}))

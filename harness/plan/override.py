@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.errors import InputError, SuiteError
-from harness.plan.document import Document, KeyPath, Place, compose, construct, place
+from harness.plan.document import Document, KeyPath, Place, compose, construct, one_line, place
 
 
 def override(text: str, document: dict[str, Any]) -> Document:
@@ -14,7 +14,7 @@ def override(text: str, document: dict[str, Any]) -> Document:
     The value is YAML; of an axis it may be a comma-separated list. A key that
     itself holds dots is found where `document` has it. Raises InputError.
     """
-    flag = f"--set {text}"
+    flag = f"--set {one_line(text)}"
     dotted, equals, written = text.partition("=")
     path = _path(dotted, document)
     if not equals or "" in path:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from harness.errors import InputError, Problem, SuiteError
 from harness.plan import strict
-from harness.plan.document import Document, KeyPath, Place, read, spell_path
+from harness.plan.document import Document, KeyPath, Place, one_line, read, spell_path
 from harness.plan.expand import expand
 from harness.plan.files import absolute, missing, why_missing
 from harness.plan.layers import from_plain, put_together
@@ -70,7 +70,7 @@ def _sweep(document: Document, base_dir: Path, name: str, path: str) -> Sweep:
     except ValidationError as error:
         problems.extend(strict.problems(error, document))
     _refuse(problems)
-    return sweep(schema, name, path, dump(document.value))
+    return sweep(schema, document.places[()].file, name, path, dump(document.value))
 
 
 def _expand(made: Sweep, document: Document, overrides: Sequence[str], only: Sequence[str]) -> Plan:
@@ -81,8 +81,8 @@ def _expand(made: Sweep, document: Document, overrides: Sequence[str], only: Seq
     _refuse(_unknown_values(checked, made, document))
     expansion = expand(made)
     if not expansion.plan.cases and not expansion.plan.skips:
-        flags = [f"--only {text}" for text in only]
-        raise InputError(f"{' '.join(flags) or 'only'}: no cell of the suite is left")
+        flags = " ".join(f"--only {text}" for text in only)
+        raise InputError(f"{one_line(flags) or 'only'}: no cell of the suite is left")
     _refuse(_unmet([rule for rule in expansion.unmet if rule in checked], document))
     return expansion.plan
 
@@ -107,6 +107,8 @@ def _problem(path: KeyPath, message: str, rule: Rule, document: Document) -> Pro
 
 def _refuse(problems: Iterable[Problem]) -> None:
     """Raise what was found, once each, in the order of the files."""
-    found = {(problem.path, problem.key): problem for problem in reversed(list(problems))}
+    found: dict[tuple[str, int | None, str], Problem] = {}
+    for problem in problems:
+        found.setdefault((problem.path, problem.line, problem.key or problem.message), problem)
     if found:
         raise SuiteError(sorted(found.values(), key=lambda problem: (problem.path, problem.line or 0)))

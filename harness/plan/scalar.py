@@ -138,8 +138,8 @@ def _quantity(parse: Callable[[Any], float], expected: str, low: float, high: fl
 
 
 def _range(low: float, high: float) -> str:
-    least = f", at least {low:g}" if low > -math.inf else ""
-    return f"{least}, at most {high:g}" if high < math.inf else least
+    least = f", at least {low:.10g}" if low > -math.inf else ""
+    return f"{least}, at most {high:.10g}" if high < math.inf else least
 
 
 def _is_finite(value: float) -> bool:

@@ -67,10 +67,12 @@ def _with_closest(line: ErrorDetails, model: type[BaseModel]) -> InitErrorDetail
 
 
 def _known(loc: KeyPath, places: Mapping[KeyPath, Place]) -> KeyPath:
-    """Cut a path down to what was written: a scalar has no index, and a missing key no place."""
-    while loc and loc not in places:
-        loc = loc[:-1]
-    return loc
+    """Cut a path down to what was written: a scalar has no index, a missing key no place."""
+    path: KeyPath = ()
+    for part in loc:
+        if (*path, part) in places:
+            path = (*path, part)
+    return path
 
 
 def _message(line: ErrorDetails, where: Place) -> str:

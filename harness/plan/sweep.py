@@ -12,7 +12,7 @@ from harness.errors import InputError
 from harness.match import fits, spell
 from harness.names import EXPORTERS
 from harness.plan.axes import AXES, label
-from harness.plan.document import KeyPath, shorten
+from harness.plan.document import KeyPath, one_line, shorten
 from harness.plan.schema import SuiteSchema
 from harness.plan.strict import written
 from harness.plan.when import CONDITION_AXES, condition
@@ -43,11 +43,12 @@ class Sweep:
     """A suite, the values of every axis by model, and the rules."""
 
     suite: Suite
+    file: str  # what messages call it
     values: Values
     rules: tuple[Rule, ...]
 
 
-def sweep(schema: SuiteSchema, name: str, path: str, text: str) -> Sweep:
+def sweep(schema: SuiteSchema, file: str, name: str, path: str, text: str) -> Sweep:
     """Turn a checked suite into the nouns that the loops use."""
     models = tuple(item.model(key) for key, item in schema.models.items())
     values = {model.name: _values(schema, model) for model in models}
@@ -63,7 +64,7 @@ def sweep(schema: SuiteSchema, name: str, path: str, text: str) -> Sweep:
         text=text,
         description=schema.description,
     )
-    return Sweep(suite, values, tuple(_rules(schema)))
+    return Sweep(suite, file, values, tuple(_rules(schema)))
 
 
 def unknown_values(rule: Rule, values: Values) -> Iterator[tuple[str, str]]:
@@ -80,13 +81,18 @@ def filters(only: Sequence[str]) -> Iterator[Rule]:
     wanted: dict[str, list[str]] = {}
     for text in only:
         axis, _, values = text.partition("=")
+        flag = _flag(text)
         if not all(values.split(",")):
-            raise InputError(f"--only {text}: expected AXIS=VALUE[,VALUE] such as batch=1,8")
+            raise InputError(f"{flag}: expected AXIS=VALUE[,VALUE] such as batch=1,8")
         if axis not in CONDITION_AXES:
-            raise InputError(f"--only {text}: unknown axis {axis!r}: {closest(axis, CONDITION_AXES)}")
+            raise InputError(f"{flag}: unknown axis {shorten(repr(axis))}: {closest(axis, CONDITION_AXES)}")
         wanted.setdefault(axis, []).extend(values.split(","))
     for axis, texts in wanted.items():
-        yield Rule("filter", condition({axis: texts}), (), f"--only {axis}={','.join(texts)}")
+        yield Rule("filter", condition({axis: texts}), (), _flag(f"{axis}={','.join(texts)}"))
+
+
+def _flag(text: str) -> str:
+    return f"--only {one_line(text)}"
 
 
 def _known(axis: str, values: Values) -> dict[str, Any]:

@@ -1,0 +1,60 @@
+# ruff: noqa: E501 (messages and suites stand on one line)
+"""What a plan comes to, before it runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.plan import estimate
+from harness.plan.estimate import ARTIFACT_S, CALL_S, PASS_S, PROCESS_S
+
+from .conftest import ONE, Planner
+
+
+def test_cases_artifacts_and_skips_are_counted(planned: Planner) -> None:
+    made = planned(
+        ONE + "axes: {opset: [17, 18], precision: [fp32, int8_static], batch: [1, 8]}\n"
+        "skip:\n- {when: {opset: 18, batch: 8}, because: a}\n- {when: {opset: 18, precision: int8_static}, because: b}\n"
+    )
+    known = estimate(made)
+    assert (known.cases, known.artifacts_to_build) == (5, 3)
+    assert known.skips == {"a": 2, "b": 1}
+
+
+def test_the_fp32_twins_that_accuracy_needs_are_counted_as_artifacts(planned: Planner) -> None:
+    text = ONE + "axes: {opset: [17, 18], precision: int8_static}\n"
+    assert estimate(planned(text)).artifacts_to_build == 4
+    assert estimate(planned(text + "measure: {accuracy: false}\n")).artifacts_to_build == 2
+
+
+@pytest.mark.parametrize(
+    ("sampling", "stretch_s"),
+    [
+        ("{seconds: 2, warmup_seconds: 0.5}", 2.5),
+        ("{calls: 100, warmup_seconds: 0.5}", 0.5 + 100 * CALL_S),
+        ("{calls: 100, seconds: 0.1, warmup_seconds: 0.5}", 0.6),
+        ("{calls: 100000, max_seconds: 7, warmup_seconds: 0.5}", 7.5),
+        ("{target_ci: 1%, max_seconds: 7, warmup_seconds: 0.5}", 7.5),
+        ("{seconds: 2, warmup_seconds: 0, warmup_calls: 1000}", 2 + 1000 * CALL_S),
+    ],
+)
+def test_a_case_is_estimated_by_its_sampling(planned: Planner, sampling: str, stretch_s: float) -> None:
+    made = planned(f"{ONE}sampling: {sampling}\n")
+    assert estimate(made).seconds == pytest.approx(ARTIFACT_S + PROCESS_S + stretch_s + 3 * PASS_S)
+
+
+def test_every_process_takes_its_time_and_passes_run_once(planned: Planner) -> None:
+    text = (
+        ONE
+        + "sampling: {seconds: 2, warmup_seconds: 1, warmup_calls: 0, processes: 3}\nmeasure: {memory: false, accuracy: false}\n"
+    )
+    assert estimate(planned(text)).seconds == pytest.approx(ARTIFACT_S + 3 * (PROCESS_S + 3) + PASS_S)
+
+
+def test_what_is_known_of_earlier_runs_is_believed(planned: Planner) -> None:
+    made = planned(ONE + "axes: {batch: [1, 8], opset: [17, 18]}\n")
+    alone = estimate(planned(ONE)).seconds - ARTIFACT_S
+    assert estimate(made, {case.key: 3.0 for case in made.cases}).seconds == pytest.approx(12.0)
+    partly = {"m/opset=17": 3.0, "m/opset=17/batch=8": 4.0, "elsewhere": 99.0}
+    assert estimate(made, partly).seconds == pytest.approx(7.0 + 2 * alone + ARTIFACT_S)
+    assert estimate(made, {}).seconds == estimate(made).seconds
