@@ -95,22 +95,30 @@ def _environment(request: Request) -> dict[str, str]:
 
 def _wait(worker: subprocess.Popen[bytes], timeout_s: float) -> bool:
     """Sleep until `worker` ends; tell whether it did in time. Nothing of it lives on afterwards."""
-    poll = select.poll()
-    pidfd = os.pidfd_open(worker.pid)
     try:
-        poll.register(pidfd, select.POLLIN)
-        return bool(poll.poll(timeout_s * 1000))
+        return _ends_within(worker.pid, timeout_s)
     finally:
         # before the worker is reaped: until then its process group cannot be another's
         with suppress(ProcessLookupError):
             os.killpg(worker.pid, signal.SIGKILL)
         worker.wait()
+
+
+def _ends_within(pid: int, timeout_s: float) -> bool:
+    """Block in one system call until the process ends or the time is up."""
+    pidfd = os.pidfd_open(pid)
+    try:
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        return bool(poll.poll(timeout_s * 1000))
+    finally:
         os.close(pidfd)
 
 
 def _how_it_ended(code: int, *, timeout: bool, wall_s: float) -> dict[str, Any]:
-    killed = signal.Signals(-code).name if code < 0 and not timeout else None
-    return {"code": code if code >= 0 else None, "signal": killed, "timeout": timeout, "wall_s": wall_s}
+    """Tell an exit code from the number of a signal; a worker that was stopped here has neither."""
+    died_of = -code if code < 0 and not timeout else None
+    return {"code": code if code >= 0 else None, "signal": died_of, "timeout": timeout, "wall_s": wall_s}
 
 
 def _tail(path: Path) -> str:
@@ -140,8 +148,9 @@ def _error(
         message = f"not done after {request.sampling.timeout_s:g} s; stopped during {doing}"
         return {"status": "timeout", "pass": doing, "type": "timeout", "message": message}
     if how["signal"]:
-        message = f"the worker died of {how['signal']} during {doing}"
-        return {"status": "crashed", "pass": doing, "type": how["signal"], "message": message}
+        name = signal.Signals(how["signal"]).name
+        message = f"the worker died of {name} during {doing}"
+        return {"status": "crashed", "pass": doing, "type": name, "message": message}
     if how["code"]:
         message = f"the worker ended with exit code {how['code']} during {doing}"
         return {"status": "failed", "pass": doing, "type": "exit", "message": message}

@@ -14,6 +14,9 @@ from harness.case import Artifact, Case, Load, Model, Session, Source
 from harness.suite import Measure, Sampling
 
 X = Input("x", "float32", ("N", 4))
+ONE_THREAD = Session(intra_threads=1)
+PAIR = Load(batch=2)
+DEFAULT = Measure()
 FEW = Sampling(calls=8, seconds=None, warmup_calls=3, warmup_s=0, timeout_s=60)
 
 
@@ -62,11 +65,11 @@ def ask():
         path,
         *,
         inputs=(X,),
-        session=Session(intra_threads=1),
-        load=Load(batch=2),
+        session=ONE_THREAD,
+        load=PAIR,
         model=None,
         sampling=FEW,
-        wanted=Measure(),
+        wanted=DEFAULT,
         engine="ort",
         cores=None,
         **options,

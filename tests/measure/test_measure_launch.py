@@ -185,7 +185,11 @@ def test_a_worker_that_dies_of_a_signal_is_crashed_and_keeps_its_facts(fake, wor
         "type": name,
         "message": f"the worker died of {name} during outputs",
     }
-    assert (seen.exit["signal"], seen.exit["code"], seen.exit["timeout"]) == (name, None, False)
+    assert (seen.exit["signal"], seen.exit["code"], seen.exit["timeout"]) == (
+        signal.Signals[name],
+        None,
+        False,
+    )
     assert seen.passes == ("session", "memory", "timing")
     assert len(seen.timing["samples_ns"]) == 8
 
@@ -267,8 +271,8 @@ def test_a_crash_leaves_its_stack_in_stderr(fake, work):
 
 
 def test_children_of_a_worker_do_not_outlive_it(fake, work, monkeypatch):
-    child = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(99)', 'WORK'])"
-    command = [sys.executable, "-c", child.replace("WORK", str(work))]
+    sleeper = f"[sys.executable, '-c', 'import time; time.sleep(99)', {str(work)!r}]"
+    command = [sys.executable, "-c", f"import subprocess, sys; subprocess.Popen({sleeper})"]
     monkeypatch.setattr(launch, "_command", lambda path: command)
     measure.observe(fake({}), work)
     eventually(lambda: pids_of(work) == [])

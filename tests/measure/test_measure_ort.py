@@ -21,8 +21,6 @@ from harness.suite import Measure
 
 from .conftest import IMAGE, X, save, value
 
-ONE = Session(intra_threads=1)
-
 
 def outputs_of(seen):
     with np.load(seen.outputs["file"]) as arrays:
@@ -228,11 +226,18 @@ def test_options_of_a_provider_reach_it(ask, relu, work):
 
 
 def test_config_entries_are_set_and_read_back(ask, relu, work):
-    entries = {"session.intra_op.allow_spinning": False, "enable_cpu_mem_arena": False}
+    entries = {
+        "session.intra_op.allow_spinning": False,
+        "session.set_denormal_as_zero": "1",
+        "session.dynamic_block_base": 4,
+        "enable_cpu_mem_arena": False,
+    }
     session = Session(config=Named("quiet", "config", freeze(entries)), intra_threads=1)
     seen = measure.observe_here(ask(relu, session=session), work)
     assert seen.session["options"]["config"] == {
-        "session.intra_op.allow_spinning": "0",
+        "session.intra_op.allow_spinning": False,
+        "session.set_denormal_as_zero": "1",
+        "session.dynamic_block_base": "4",
         "enable_cpu_mem_arena": False,
     }
     assert "mem_in_use_peak" in seen.memory["arena_peak"]["unavailable"]

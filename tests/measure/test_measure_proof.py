@@ -128,7 +128,7 @@ class Runtime:
         self.starts = starts
         self.asked = None
 
-    def InferenceSession(self, path, options, *, providers, enable_fallback):  # noqa: N802
+    def InferenceSession(self, path, options, *, providers, enable_fallback):
         self.asked = (providers, enable_fallback)
         return SimpleNamespace(disable_fallback=lambda: None, get_providers=lambda: self.starts)
 

@@ -40,7 +40,7 @@ bytes; a *reading* R is ``{"bytes": int}`` or ``{"unavailable": "why"}``)::
               "frequency_mhz": {core: ...}, "environment": {...}, "notes": [...],
               "stage_ns": {stage: ...}}
     error    {"status": "unsupported" | "failed" | "crashed" | "timeout", "pass", "type", "message"}
-    exit     {"code", "signal", "timeout", "wall_s", "stdout", "stderr"}   written by the parent
+    exit     {"code", "signal" (its number), "timeout", "wall_s", "stdout", "stderr"}   by the parent
 
 Memory is VmRSS and VmHWM of /proc/self/status: one source for the readings
 and their peak, cheap, and off by at most a few hundred kB on a process that is

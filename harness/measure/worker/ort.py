@@ -14,20 +14,11 @@ import numpy as np
 from harness.errors import CaseError, Failed, Unsupported
 from harness.measure.worker import ort_options, ort_proof
 from harness.measure.worker.engine import Call, Engine, one_line
+from harness.names import PROVIDERS
 
 if TYPE_CHECKING:
     from harness.feeds import Rows
     from harness.measure.worker.request import Request
-
-PROVIDERS = {
-    "cpu": "CPUExecutionProvider",
-    "cuda": "CUDAExecutionProvider",
-    "tensorrt": "TensorrtExecutionProvider",
-    "openvino": "OpenVINOExecutionProvider",
-    "dml": "DmlExecutionProvider",
-    "coreml": "CoreMLExecutionProvider",
-}
-"""Short names; any other name is taken for the runtime's own."""
 
 DEVICES = {"cuda": "cuda", "tensorrt": "cuda", "dml": "dml"}
 """Where a provider's inputs and outputs are bound; the others compute in main memory."""

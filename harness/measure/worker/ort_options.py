@@ -78,11 +78,16 @@ def read_back(options: Any, request: Request) -> dict[str, Any]:
         "execution_mode": _named(EXECUTION_MODE, options.execution_mode.name),
         "intra_threads": options.intra_op_num_threads,
         "inter_threads": options.inter_op_num_threads,
-        "config": {
-            key: options.get_session_config_entry(key) if "." in key else getattr(options, key)
-            for key in request.session["config"]
-        },
+        "config": {key: _entry(options, key, value) for key, value in request.session["config"].items()},
     }
+
+
+def _entry(options: Any, key: str, asked: Any) -> Any:
+    """Read one entry back, a flag as a flag where it was asked for as one."""
+    if "." not in key:
+        return getattr(options, key)
+    told = options.get_session_config_entry(key)
+    return told == _text(True) if isinstance(asked, bool) else told
 
 
 def _named(names: dict[str, str], value: str) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import resource
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
 from harness.measure.cores import cgroup_folders, parse_cores
 
 PROC = Path("/proc")
-_NAMED = ("ORT", "OMP_", "KMP_", "MKL_", "OPENBLAS_", "MALLOC_", "GLIBC_", "LD_", "CUDA_", "NVIDIA_", "TF32")
+_NAMED = ("ORT_", "OMP_", "KMP_", "MKL_", "OPENBLAS_", "MALLOC_", "GLIBC_", "LD_", "CUDA_", "NVIDIA_", "TF32")
 
 
 def resident() -> dict[str, Any]:
@@ -110,18 +110,17 @@ def _throttled_periods() -> int | None:
     return None
 
 
-def frequency_mhz(cores: Iterable[int]) -> dict[str, float]:
+def frequency_mhz(cores: Collection[int]) -> dict[str, float]:
     """Read the present frequency of `cores`; a core that tells none is left out."""
-    told = _cpuinfo_mhz()
-    found = {}
-    for core in cores:
-        path = Path(f"/sys/devices/system/cpu/cpu{core}/cpufreq/scaling_cur_freq")
-        try:
-            found[str(core)] = int(path.read_text()) / 1000
-        except (OSError, ValueError):
-            if core in told:
-                found[str(core)] = told[core]
-    return found
+    found = {str(core): mhz for core in cores if (mhz := _scaling_mhz(core)) is not None}
+    return found or {str(core): mhz for core, mhz in _cpuinfo_mhz().items() if core in cores}
+
+
+def _scaling_mhz(core: int) -> float | None:
+    try:
+        return int(Path(f"/sys/devices/system/cpu/cpu{core}/cpufreq/scaling_cur_freq").read_text()) / 1000
+    except (OSError, ValueError):
+        return None
 
 
 def _cpuinfo_mhz() -> dict[int, float]:
