@@ -1,0 +1,75 @@
+"""`harness asv`: hand results to asv, and build its dashboard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+import click
+
+from harness.cli.options import Command, results_option
+from harness.errors import MissingExtraError
+
+
+def config_option(command: Command) -> Command:
+    """Add --config: which asv.conf.json."""
+    return click.option(
+        "--config",
+        type=click.Path(path_type=Path),
+        default="asv.conf.json",
+        show_default=True,
+        help="asv's configuration: where its files are, and what its x-axis is.",
+    )(command)
+
+
+@click.group(
+    epilog="""\b
+Examples:
+  harness asv export
+  harness asv export latest --suite nightly
+  harness asv publish --last 200
+  asv preview
+"""
+)
+def asv() -> None:
+    """Hand results to asv, and build its dashboard."""
+
+
+@asv.command()
+@click.argument("runs", nargs=-1, metavar="[RUN]...")
+@click.option("--suite", "suites", multiple=True, help="Only runs of this suite; may be repeated.")
+@config_option
+@results_option
+def export(runs: tuple[str, ...], suites: tuple[str, ...], config: Path, results_dir: Path) -> int:
+    """Write stored runs as asv's results, beside those that are there.
+
+    RUN is any name of a run (latest, a date, an identifier); all runs where
+    none is given.
+    """
+    done = load_asv().export(results_dir, config, runs, suites)
+    for run, why in done.left_out.items():
+        click.echo(f"run {run} is left out: {why}", err=True)
+    click.echo(f"{len(done.runs)} runs exported, {len(done.files)} files in asv's results")
+    return 0
+
+
+@asv.command()
+@click.option("--last", type=click.IntRange(min=1), help="Only the newest LAST commits of the x-axis.")
+@config_option
+@results_option
+def publish(last: int | None, config: Path, results_dir: Path) -> int:
+    """Build asv's site from what was exported; 'asv preview' serves it."""
+    site = load_asv().publish(results_dir, config, last)
+    click.echo(f"{site}: published; look at it with 'asv preview --config {config}'")
+    return 0
+
+
+def load_asv() -> ModuleType:
+    """Import what needs asv. Raises MissingExtraError."""
+    try:
+        import asv as _  # noqa: F401
+    except ModuleNotFoundError:
+        raise MissingExtraError("asv is not installed; say pip install 'onnx-harness[asv]'") from None
+    import harness.asv
+
+    return harness.asv
