@@ -45,7 +45,6 @@ class Bench:
     """What the cases of one sweep share. Raises InputError where a model's data is wrong."""
 
     suite: Suite
-    run: str
     cache_dir: Path
     work_dir: Path
     machine: dict[str, Any]
@@ -56,23 +55,25 @@ class Bench:
     _workers: int = 0
 
     def __post_init__(self) -> None:
-        """Load all data first: a mistake in it ends the sweep before it begins."""
+        """Read all data and runtimes first: a mistake in one ends the sweep before it begins."""
         for ref in {model.data for model in self.suite.models if model.data is not None}:
             self._data[ref] = build.load_data(ref, self.cache_dir)
 
-    def measure(self, case: Case) -> Record:
-        """Build, measure and judge `case`. Never raises for what a model or a runtime does."""
+    def measure(self, case: Case, run: str = "") -> Record:
+        """Build, measure and judge `case` of `run`; whatever a model or a runtime does is recorded."""
         begun, started_at = monotonic(), _now()
         try:
             record = self._measure(case)
         except CaseError as error:
             status = Status.UNSUPPORTED if isinstance(error, Unsupported) else Status.FAILED
             record = self._record(case, status, reason=str(error))
-        return replace(record, started_at=started_at, duration_s=round(monotonic() - begun, 3))
+        duration_s = round(monotonic() - begun, 3)
+        return replace(record, run=run, started_at=started_at, duration_s=duration_s)
 
-    def skipped(self, skip: Skip) -> Record:
+    def skipped(self, skip: Skip, run: str = "") -> Record:
         """Record a cell that the suite leaves out."""
-        return replace(self._record(skip.case, Status.SKIPPED, reason=skip.because), started_at=_now())
+        record = self._record(skip.case, Status.SKIPPED, reason=skip.because)
+        return replace(record, run=run, started_at=_now())
 
     def _measure(self, case: Case) -> Record:
         built = self._build(case.artifact)
@@ -117,7 +118,7 @@ class Bench:
 
     def _record(self, case: Case, status: Status, *, reason: str = "") -> Record:
         return Record(
-            run=self.run,
+            run="",
             suite=self.suite.name,
             case=case.key,
             axes=case.axes,

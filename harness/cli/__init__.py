@@ -22,7 +22,10 @@ COMMANDS = {
     "sweep": "Measure one model file, without writing a suite.",
     "show": "Show stored results.",
     "models": "List the built models in the cache.",
+    "runtimes": "List, add and remove versions of ONNX Runtime.",
     "repro": "Print a script that repeats one case's timed loop.",
+    "asv": "Hand results to asv, and build its dashboard.",
+    "demo": "Show the dashboard on synthetic nights.",
 }
 """Every command and its one line of help; its code is imported when it is called."""
 
@@ -58,7 +61,7 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="onnx-harness", prog_name="harness")
 def harness() -> None:
-    """Benchmark ONNX models with ONNX Runtime, and notice when they get worse.
+    r"""Benchmark ONNX models with ONNX Runtime, and notice when they get worse.
 
     \b
     Examples:

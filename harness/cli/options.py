@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from harness.report import Report
+
 FORMATS = ("table", "json", "markdown", "csv")
+"""The views that every list has."""
+
+RECORD_FORMATS = (*FORMATS, "junit", "pytest-benchmark")
+"""The views of records."""
 
 Command = Callable[..., Any]
 
@@ -26,14 +35,20 @@ def results_option(command: Command) -> Command:
 
 
 def cache_option(command: Command) -> Command:
-    """Add --cache: the folder that keeps built models."""
+    """Add --cache: the folder that keeps built models and runtimes."""
     return click.option(
         "--cache",
         "cache_dir",
         type=click.Path(path_type=Path, file_okay=False),
-        default=None,
+        callback=_default_cache,
         help="Folder that keeps built models.  [default: $HARNESS_CACHE, else ~/.cache/harness]",
     )(command)
+
+
+def _default_cache(ctx: click.Context, parameter: click.Parameter, value: Path | None) -> Path:
+    from harness.build import default_cache_dir
+
+    return value or default_cache_dir()
 
 
 def format_option(*formats: str, default: str = "table") -> Callable[[Command], Command]:
@@ -66,8 +81,12 @@ def plan_options(command: Command) -> Command:
     return click.argument("suite", type=click.Path(path_type=Path))(command)
 
 
-def terminal_width(tty: bool) -> int | None:
-    """Give the columns of the terminal, or None where the output is piped and may be any width."""
-    import shutil
+def print_report(report: Report, view: str) -> None:
+    """Print `report` on standard output; a table fits the terminal, and is whole where it is piped."""
+    from harness.show import render
 
-    return shutil.get_terminal_size().columns if tty else None
+    tty = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if tty else None
+    text = render(report, view, width=width, color=tty and "NO_COLOR" not in os.environ)
+    if text:
+        click.echo(text)

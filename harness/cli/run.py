@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
-from harness.cli.options import cache_option, format_option, plan_options, results_option
+from harness.cli.options import (
+    RECORD_FORMATS,
+    cache_option,
+    format_option,
+    plan_options,
+    print_report,
+    results_option,
+)
+from harness.record import BAD
+from harness.report import Report
 from harness.suite import Plan
 
 
@@ -21,26 +29,59 @@ Examples:
 """
 )
 @plan_options
-@click.option("--resume", is_flag=True, help="Take up the newest unfinished run of this suite.")
+@click.option("--resume", is_flag=True, help="Take up the newest unfinished run of this very plan.")
 @results_option
 @cache_option
-@format_option()
+@format_option(*RECORD_FORMATS)
 def run(
     suite: Path,
     overrides: tuple[str, ...],
     only: tuple[str, ...],
     resume: bool,
     results_dir: Path,
-    cache_dir: Path | None,
+    cache_dir: Path,
     view: str,
 ) -> int:
     """Measure every case of SUITE and store a record of each."""
     from harness.plan import plan
 
-    return measure_and_print(plan(suite, overrides=overrides, only=only), results_dir, cache_dir, view, resume)
+    made = plan(suite, overrides=overrides, only=only)
+    return measure_and_print(made, results_dir, cache_dir, view, resume=resume)
 
 
 def measure_and_print(
-    plan: Plan, results_dir: Path, cache_dir: Path | None, view: str, resume: bool = False
+    plan: Plan, results_dir: Path, cache_dir: Path, view: str, *, resume: bool = False
 ) -> int:
     """Run `plan` with progress on standard error, print the result, and give the exit code."""
+    from harness.plan import estimate
+    from harness.run import conclude
+    from harness.run import run as measure_all
+    from harness.show.progress import Progress
+    from harness.store import durations
+
+    expected = estimate(plan, durations(results_dir, plan.suite.name))
+    outcome = measure_all(
+        plan,
+        results_dir,
+        cache_dir,
+        resume=resume,
+        watching=lambda total, finished: Progress(
+            total, finished=finished, estimate_s=expected.seconds * (total - finished) / max(total, 1)
+        ),
+    )
+    report = conclude(plan, outcome, results_dir)
+    print_report(report, view)
+    click.echo(f"results: {outcome.folder}", err=True)
+    if outcome.left:
+        click.echo(f"interrupted: {outcome.left} of {len(plan.cases)} cases are left", err=True)
+        click.echo("next:    the same command with --resume measures them", err=True)
+        return 130
+    click.echo("next:    harness show --format markdown; harness repro CASE; harness run --help", err=True)
+    return exit_code(report)
+
+
+def exit_code(report: Report) -> int:
+    """Give 1 where a gate failed, else 3 where a case failed, crashed or timed out, else 0."""
+    if any(outcome.outcome == "failed" for outcome in report.gates):
+        return 1
+    return 3 if any(record.status in BAD for record in report.records) else 0

@@ -34,11 +34,10 @@ def runtimes() -> None:
 @runtimes.command("list")
 @cache_option
 @format_option()
-def list_(cache_dir: Path | None, view: str) -> int:
+def list_(cache_dir: Path, view: str) -> int:
     """List what is installed, and whether its files are intact."""
     from harness.measure.runtimes import list_runtimes
 
-    cache_dir = _cache(cache_dir)
     found = list_runtimes(cache_dir)
     if not found:
         click.echo(f"no runtime is installed in {cache_dir}", err=True)
@@ -50,11 +49,10 @@ def list_(cache_dir: Path | None, view: str) -> int:
 @click.argument("requirements", nargs=-1, required=True, metavar="REQUIREMENT...")
 @cache_option
 @format_option()
-def add(requirements: tuple[str, ...], cache_dir: Path | None, view: str) -> int:
+def add(requirements: tuple[str, ...], cache_dir: Path, view: str) -> int:
     """Install each REQUIREMENT: name==version, or the path of a wheel file."""
     from harness.measure.runtimes import ensure, parse
 
-    cache_dir = _cache(cache_dir)
     installed = []
     for requirement in [parse(text) for text in requirements]:  # all are checked before one is installed
         click.echo(f"{requirement} ...", err=True)
@@ -66,21 +64,14 @@ def add(requirements: tuple[str, ...], cache_dir: Path | None, view: str) -> int
 @runtimes.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @cache_option
-def remove(names: tuple[str, ...], cache_dir: Path | None) -> int:
+def remove(names: tuple[str, ...], cache_dir: Path) -> int:
     """Remove each NAME: a requirement, the name of a wheel, or of a folder, as `list` shows them."""
     from harness.measure import runtimes as room
 
-    cache_dir = _cache(cache_dir)
     for name in names:
         for runtime in room.remove(name, cache_dir):
             click.echo(f"removed {runtime.requirement} ({Path(runtime.path).parent})", err=True)
     return 0
-
-
-def _cache(cache_dir: Path | None) -> Path:
-    from harness.build import default_cache_dir
-
-    return cache_dir or default_cache_dir()
 
 
 def _print(found: Sequence[Runtime], view: str) -> None:

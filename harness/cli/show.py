@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
-from harness.cli.options import results_option, view_option
+from harness.cli.options import RECORD_FORMATS, format_option, print_report, results_option
+from harness.errors import NotFoundError
 
 
 @click.command(
@@ -25,13 +25,45 @@ Examples:
     "--only",
     multiple=True,
     metavar="AXIS=VALUE[,VALUE]",
-    help="Keep only the cases that match; also status=ok; may be repeated, globs allowed.",
+    help="Keep only the cases that match; status is an axis too; may be repeated, globs allowed.",
 )
 @click.option("--runs", "list_runs", is_flag=True, help="List the stored runs instead.")
-@view_option
+@format_option(*RECORD_FORMATS)
 @results_option
 def show(
     run: str, suite: str | None, only: tuple[str, ...], list_runs: bool, view: str, results_dir: Path
 ) -> int:
     """Show the records of RUN: an id or its beginning, latest, previous, anchor, a date or a git revision."""
     from harness import judge, store
+    from harness.match import parse_conditions
+
+    if list_runs:
+        return _list(results_dir, suite, view)
+    where = parse_conditions(only)
+    found = store.find_run(results_dir, run, suite=suite)
+    records = store.records(results_dir, found.run, where=where)
+    if not records:
+        raise NotFoundError(f"run {found.run} has no case that matches {' '.join(only)}")
+    print_report(judge.report(f"{found.header.suite}, run {found.run}", records), view)
+    return 0
+
+
+def _list(results_dir: Path, suite: str | None, view: str) -> int:
+    from harness import store
+    from harness.show.rows import render_rows
+
+    rows = [
+        {
+            "run": item.run,
+            "suite": item.header.suite,
+            "cases": item.header.cases,
+            "state": "sealed" if item.sealed else "running" if item.live else "unfinished",
+            "commit": item.header.commit[:10],
+            "machine": item.header.machine,
+        }
+        for item in store.runs(results_dir, suite)
+    ]
+    if not rows:
+        click.echo(f"{results_dir}: no runs yet; measure one with 'harness run SUITE'", err=True)
+    click.echo(render_rows(rows, view))
+    return 0

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from harness.cli.options import Command, cache_option, format_option, results_option
+from harness.cli.options import RECORD_FORMATS, Command, cache_option, format_option, results_option
 from harness.errors import InputError
 
 _AXES = {
@@ -45,18 +45,26 @@ Examples:
 @_axis_options
 @click.option("--data", help="A data catalogue name, or an .npz file with one array for each input.")
 @click.option(
-    "--shape", "shapes", multiple=True, metavar="NAME=SIZE", help="Bind a symbolic dimension; may be repeated."
+    "--shape",
+    "shapes",
+    multiple=True,
+    metavar="NAME=SIZE",
+    help="Bind a symbolic dimension; may be repeated.",
 )
 @click.option("--output", help="The output that counts, where there are several.")
 @click.option("--seconds", type=float, help="Seconds of timed calls a case.  [default: 1]")
 @click.option("--processes", type=int, help="Fresh worker processes a case.  [default: 1]")
 @click.option("--strict-provider", is_flag=True, help="Fail a case whose nodes run on another provider.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override any key of the suite.")
-@click.option("--save-suite", type=click.Path(path_type=Path, dir_okay=False), help="Write the suite as YAML.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override any key.")
+@click.option(
+    "--save-suite", type=click.Path(path_type=Path, dir_okay=False), help="Write the suite as YAML."
+)
 @results_option
 @cache_option
-@format_option()
-def sweep(model: Path, save_suite: Path | None, results_dir: Path, cache_dir: Path | None, view: str, **choices: Any) -> int:
+@format_option(*RECORD_FORMATS)
+def sweep(
+    model: Path, save_suite: Path | None, results_dir: Path, cache_dir: Path, view: str, **choices: Any
+) -> int:
     """Measure the file MODEL over the axes given, through the same runner as a suite."""
     from harness.cli.run import measure_and_print
     from harness.plan import dump, plan_document
@@ -112,5 +120,7 @@ def _save(text: str, path: Path) -> None:
     try:
         path.write_text(text)
     except OSError as error:
-        raise InputError(f"--save-suite {path}: {error.strerror}; name a file in an existing folder") from error
+        raise InputError(
+            f"--save-suite {path}: {error.strerror}; name a file in an existing folder"
+        ) from error
     click.echo(f"suite written to {path}", err=True)
