@@ -129,7 +129,9 @@ def read(path: Path) -> Arrays:
 
 def _check(path: Path, arrays: Arrays) -> None:
     if not set(arrays) - {LABELS}:
-        raise InputError(f"{path}: no array for a model input; expected one under its name, or 'x' for a sole input")
+        raise InputError(
+            f"{path}: no array for a model input; expected one under its name, or 'x' for a sole input"
+        )
     for name, array in arrays.items():
         if array.dtype.kind not in "fiub":
             raise InputError(f"{path}: {name!r} is of type {array.dtype}; expected numbers")
@@ -145,7 +147,9 @@ def _check(path: Path, arrays: Arrays) -> None:
     if labels is None:
         return
     if labels.ndim > 2 or (labels.ndim == 2 and labels.shape[1] != 1):
-        raise InputError(f"{path}: labels 'y' have shape {labels.shape}; expected one a sample: ({len(labels)},)")
+        raise InputError(
+            f"{path}: labels 'y' have shape {labels.shape}; expected one a sample: ({len(labels)},)"
+        )
     import numpy as np
 
     if labels.dtype.kind == "f" and not np.isfinite(labels).all():

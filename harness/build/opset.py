@@ -29,18 +29,12 @@ def convert(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
         onnx.checker.check_model(converted, full_check=True)
     except Exception as error:  # the converter raises whatever its C++ adapters do
         raise Unsupported(
-            f"onnx.version_converter cannot convert from opset {have} to {opset}: {_reason(error)}"
+            f"onnx.version_converter cannot convert from opset {have} to {opset}: {reason(error)}"
         ) from error
     converted.ir_version = helper.find_min_ir_version_for(converted.opset_import, ignore_unknown=True)
     return converted
 
 
-def _reason(error: Exception) -> str:
-    """Cut the source position off what a C++ assertion says."""
-    text = one_line(error)
-    if "no_previous_version" in text:
-        return "an operator in use is newer than that"
-    if "no_upsample" in text.lower():
-        return text
-    _, assertion, rest = text.partition("Assertion `false` failed: ")
-    return rest or text if assertion else text
+def reason(error: Exception | str) -> str:
+    """Return what an assertion of the converter says, without its place in a source file."""
+    return one_line(error).rpartition("Assertion `false` failed: ")[2]

@@ -19,7 +19,9 @@ def convert(base: Path, folder: Path) -> Mapping[str, Any]:
     from onnxruntime.tools.convert_onnx_models_to_ort import OptimizationStyle, convert_onnx_models_to_ort
 
     convert_onnx_models_to_ort(base, folder, [OptimizationStyle.Fixed])
-    for other in folder.glob("*.config"):  # the operators in use, for builds of ONNX Runtime that have no others
+    for other in folder.glob(
+        "*.config"
+    ):  # the operators in use, for builds of ONNX Runtime that have no others
         other.unlink()
     return {
         "by": "onnxruntime.tools.convert_onnx_models_to_ort",

@@ -123,10 +123,14 @@ def type_name(elem_type: int) -> str:
 def _read_input(value: onnx.ValueInfoProto) -> Input:
     kind = value.type.WhichOneof("value")
     if kind != "tensor_type":
-        raise Unsupported(f"input {value.name!r} is a {str(kind).removesuffix('_type')}; only tensors are fed")
+        raise Unsupported(
+            f"input {value.name!r} is a {str(kind).removesuffix('_type')}; only tensors are fed"
+        )
     tensor = value.type.tensor_type
     if not tensor.HasField("shape"):
-        raise Unsupported(f"input {value.name!r} has no shape in the file, not even how many dimensions it has")
+        raise Unsupported(
+            f"input {value.name!r} has no shape in the file, not even how many dimensions it has"
+        )
     shape = tuple(_read_dimension(dimension) for dimension in tensor.shape.dim)
     return Input(value.name, type_name(tensor.elem_type), shape)
 

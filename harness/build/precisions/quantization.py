@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.build import files
 from harness.build.check import one_line
+from harness.build.listening import listen
 from harness.build.precisions.targets import exclude
 
 if TYPE_CHECKING:
@@ -70,39 +70,16 @@ def preprocess(base: Path, folder: Path) -> tuple[Path, dict[str, Any]]:
     done: dict[str, Any] = {"by": "onnxruntime.quantization.quant_pre_process", "symbolic_shapes": True}
     large = is_large(base)
     arguments: dict[str, Any] = {"save_as_external_data": large, "all_tensors_to_one_file": large}
-    errors = _Errors()
-    errors.listen()
-    try:
+    with listen("onnxruntime.quantization.shape_inference") as heard:
         if find_spec("sympy") is None:
             done["symbolic_shapes"] = "left out: sympy is not installed"
+        else:
+            try:
+                quant_pre_process(base, prepared, **arguments)
+            except Exception as error:  # it raises bare Exception where a shape stays unknown
+                done["symbolic_shapes"] = f"left out: {one_line(error)}"
+        if done["symbolic_shapes"] is not True:
             quant_pre_process(base, prepared, skip_symbolic_shape=True, **arguments)
-            return prepared, done
-        try:
-            quant_pre_process(base, prepared, **arguments)
-        except Exception as error:  # it raises bare Exception where a shape stays unknown
-            done["symbolic_shapes"] = f"left out: {one_line(error)}"
-            quant_pre_process(base, prepared, skip_symbolic_shape=True, **arguments)
-        return prepared, done
-    finally:
-        errors.leave()
-        if errors.seen:
-            done["optimization"] = f"left out: {errors.seen[-1]}"
-
-
-class _Errors(logging.Handler):
-    """Hear of the optimization that failed: the preprocessing only logs it."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.seen: Sequence[str] = ()
-        self._logger = logging.getLogger("onnxruntime.quantization.shape_inference")
-
-    def emit(self, record: logging.LogRecord) -> None:
-        lines = [line for line in record.getMessage().splitlines() if line.strip()]
-        self.seen = (*self.seen, one_line(lines[-1]))
-
-    def listen(self) -> None:
-        self._logger.addHandler(self)
-
-    def leave(self) -> None:
-        self._logger.removeHandler(self)
+    if heard:  # it goes on where its optimization fails
+        done["optimization"] = f"left out: {heard[-1]}"
+    return prepared, done

@@ -95,7 +95,7 @@ def _draw(
 
     node, place = graph.role(name)
     match node.op_type, place:
-        case ("Conv" | "Gemm"), 1:
+        case (("Conv" | "Gemm"), 1):
             kernel = generator.standard_normal(shape, np.float32)
             rows = kernel.reshape(shape[0], -1)  # outputs first, for Conv and Gemm (transB) alike
             rows -= rows.mean(axis=1, keepdims=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import logging
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +19,10 @@ from typing import Any
 import torch
 
 from harness.build import files
-from harness.build.check import one_line
+from harness.build.check import check, one_line
+from harness.build.listening import listen
+from harness.build.opset import reason
+from harness.build.reading import opset_of
 from harness.build.sources import Asked, Written
 from harness.errors import Failed, Unsupported
 from harness.names import EXPORTERS
@@ -37,7 +41,7 @@ class Example:
 
     module: torch.nn.Module
     inputs: Mapping[str, torch.Tensor]
-    output_names: tuple[str, ...] | None
+    output_names: list[str] | None
     dynamic_shapes: Mapping[str, Mapping[int, str]]
 
 
@@ -49,11 +53,18 @@ def export(target: str, asked: Asked, folder: Path) -> Written:
     example = _example(target)
     path = folder / files.MODEL
     try:
-        with torch.no_grad():
+        with torch.no_grad(), listen("onnxscript", logging.WARNING) as heard:
             (_dynamo if exporter == "dynamo" else _torchscript)(example, asked.opset, path)
     except Exception as error:  # an exporter raises whatever its translation of some operator does
         raise Unsupported(f"{exporter} cannot export it: {_cause(error)}") from error
     _strip(path)
+    said = f" ({reason(heard[-1])})" if heard else ""
+    if asked.opset not in (None, have := opset_of(files.parse(path))):
+        raise Unsupported(f"asked for opset {asked.opset}; {exporter} gave {have}{said}")
+    try:
+        check(path)
+    except Failed as error:
+        raise Unsupported(f"{exporter} wrote a file that is {error}{said}") from error
     return Written(files.MODEL, {"exporter": exporter})
 
 
@@ -116,7 +127,9 @@ def _import(name: str) -> ModuleType:
         sys.modules[spec.name] = module
         spec.loader.exec_module(module)
     except Exception as error:  # the user's own code
-        raise Failed(f"torch source: importing {name} raised {type(error).__name__}: {one_line(error)}") from error
+        raise Failed(
+            f"torch source: importing {name} raised {type(error).__name__}: {one_line(error)}"
+        ) from error
     return module
 
 
@@ -127,16 +140,20 @@ def _read(target: str, made: Any) -> Example:
     if not isinstance(made, Mapping):
         made = {key: getattr(made, key) for key in KEYS if hasattr(made, key)}
     if unknown := sorted(set(made) - set(KEYS)):
-        raise Failed(f"torch source: {target} returned an unknown key {unknown[0]!r}: {closest(unknown[0], KEYS)}")
+        raise Failed(
+            f"torch source: {target} returned an unknown key {unknown[0]!r}: {closest(unknown[0], KEYS)}"
+        )
     module, inputs = made.get("module"), made.get("inputs")
     if not isinstance(module, torch.nn.Module) or inputs is None:
-        raise Failed(f"torch source: {target} must return (module, example inputs), got {type(made).__name__}")
+        raise Failed(
+            f"torch source: {target} must return (module, example inputs), got {type(made).__name__}"
+        )
     named = _name(module, inputs, made.get("input_names"))
     shapes = made.get("dynamic_shapes")
     if shapes is None:
         shapes = {name: {0: "batch"} for name, tensor in named.items() if tensor.dim() > 0}
     outputs = made.get("output_names")
-    return Example(module.eval(), _widen(named, shapes), tuple(outputs) if outputs else None, shapes)
+    return Example(module.eval(), _widen(named, shapes), list(outputs) if outputs else None, shapes)
 
 
 def _name(module: torch.nn.Module, inputs: Any, names: Any) -> dict[str, torch.Tensor]:

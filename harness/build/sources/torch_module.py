@@ -66,4 +66,3 @@ def _sources(module: str) -> Iterator[Path]:
         raise Failed(f"torch source: {path}: no such file")
     beside = (item for item in path.parent.iterdir() if item.is_file())
     yield from sorted(item for item in beside if item.suffix == ".py" or item.name.startswith(path.stem))
-

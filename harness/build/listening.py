@@ -1,0 +1,32 @@
+"""Hear what a library says to its log and nowhere else."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from harness.build.check import one_line
+
+
+class _Listener(logging.Handler):
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self.heard: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the exception that a record carries, else the last line of its text: a traceback's reason."""
+        error = record.exc_info[1] if record.exc_info else None
+        lines = [line for line in record.getMessage().splitlines() if line.strip()]
+        self.heard.append(one_line(error or (lines[-1] if lines else "")))
+
+
+@contextmanager
+def listen(logger: str, level: int = logging.ERROR) -> Iterator[list[str]]:
+    """Yield a list that fills with what `logger` and those below it log at `level` or above, a line each."""
+    listener = _Listener(level)
+    logging.getLogger(logger).addHandler(listener)
+    try:
+        yield listener.heard
+    finally:
+        logging.getLogger(logger).removeHandler(listener)
