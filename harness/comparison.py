@@ -86,3 +86,16 @@ class Compared:
     refused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # case -> what differs
     only_base: tuple[str, ...] = ()
     only_head: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A point in a series of runs at which a metric went to another level and stayed there."""
+
+    index: int  # of the first value at the new level
+    before: float  # the level left, in the metric's unit
+    after: float
+    change: float  # relative; absolute for ratios, decibels and counts
+    strength: float  # the change in standard errors learned from the series itself
+    verdict: Change  # regression or improvement; inconclusive where neither way is better
+    causes: tuple[str, ...] = ()  # what else changed at that point: "runtime: 1.23.0 -> 1.24.1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from harness.case import AXES
@@ -38,6 +39,18 @@ def report(
         axes=varying_axes(records),
         gates=tuple(gates),
         advice=advise(rows, max_loss=max_loss),
+    )
+
+
+def narrow(whole: Report, records: Sequence[Record], gates: Sequence[GateOutcome]) -> Report:
+    """Keep `records` of a report, each still held against the baseline of the whole."""
+    kept = {record.case for record in records}
+    return replace(
+        whole,
+        records=tuple(records),
+        rows=tuple(row for row in whole.rows if row.record.case in kept),
+        gates=tuple(gates),
+        advice=tuple(advice for advice in whole.advice if advice.case in kept),
     )
 
 
