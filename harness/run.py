@@ -16,12 +16,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
-from harness import judge, measure, store
+from harness import measure, store
 from harness.bench import Bench
-from harness.case import Case
 from harness.errors import InputError
 from harness.record import Record
-from harness.report import Report
 from harness.suite import Plan
 
 
@@ -51,10 +49,10 @@ Watching = Callable[[int, int], AbstractContextManager[Watch]]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run left behind: all its records, those of an earlier part included."""
+    """What a run left behind."""
 
+    run: str
     folder: Path
-    records: tuple[Record, ...]
     left: int  # cases not measured: the run was interrupted, and can be resumed
 
 
@@ -90,42 +88,10 @@ def run(
                         journal.append(record)
                         measured += 1
                         watch.done(record)
-                records = tuple(journal.records())
                 journal.seal()
             except KeyboardInterrupt:
-                records = tuple(journal.records())
-            return Outcome(journal.folder, records, left=len(todo) - measured)
-
-
-def conclude(plan: Plan, outcome: Outcome, results_dir: Path) -> Report:
-    """Rank what was measured, and hold it against the gates and the runs that they name."""
-    order = {key: index for index, key in enumerate(cell.key for cell in _cells(plan))}
-    records = sorted(outcome.records, key=lambda record: order.get(record.case, len(order)))
-    references = _references(plan, outcome, results_dir)
-    return judge.report(
-        f"{plan.suite.name}, run {outcome.folder.name}",
-        records,
-        baseline=plan.suite.baseline,
-        gates=judge.evaluate_gates(plan.suite.gates, records, references),
-    )
-
-
-def _references(plan: Plan, outcome: Outcome, results_dir: Path) -> dict[str, dict[str, Record]]:
-    """Read the runs that gates hold this one against, where there are any."""
-    wanted = {gate.against for gate in plan.suite.gates if gate.max_increase or gate.max_drop}
-    machine = next((record.machine for record in outcome.records), "")
-    runs = [item for item in store.runs(results_dir, plan.suite.name, machine) if item.sealed]
-    this = next((item for item in runs if item.folder == outcome.folder), None)
-    earlier = store.previous(runs, this) if this else None
-    found = {
-        "previous": earlier.run if earlier else None,
-        "anchor": store.anchor(results_dir, plan.suite.name, machine),
-    }
-    return {
-        name: {record.case: record for record in store.records(results_dir, run)}
-        for name, run in found.items()
-        if name in wanted and run
-    }
+                pass  # said by what is left
+            return Outcome(journal.run, journal.folder, left=len(todo) - measured)
 
 
 def _open(plan: Plan, results_dir: Path, machine: dict[str, Any], resume: bool) -> store.Journal:
@@ -142,19 +108,16 @@ def _header(plan: Plan, machine: dict[str, Any]) -> store.Header:
         suite=plan.suite.name,
         suite_path=plan.suite.path,
         suite_text=plan.suite.text,
+        baseline=dict(plan.suite.baseline),
+        gates=tuple(asdict(gate) for gate in plan.suite.gates),
         plan_hash=_plan_hash(plan),
-        cases=len(_cells(plan)),
+        cases=len(plan.cases) + len(plan.skips),
         command=tuple(sys.argv),
         harness=version("onnx-harness"),
         commit=machine["git"].get("commit", ""),
         machine=str(machine["machine"]),
         environment=machine,
     )
-
-
-def _cells(plan: Plan) -> list[Case]:
-    """The cases and the cells that are skipped."""
-    return [*plan.cases, *(skip.case for skip in plan.skips)]
 
 
 def _folder_of(plan: Plan) -> Path:

@@ -16,12 +16,19 @@ from typing import Any
 from harness.errors import NotFoundError
 
 
+MOST = 16
+"""Names that one message lists; beyond that, those nearest to the one that was asked for."""
+
+
 def closest(name: str, known: Iterable[str]) -> str:
-    """Say which known name is nearest, then list all of them."""
+    """Say which known name is nearest, then list all of them, or the nearest where they are many."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"{hint}known: {', '.join(names)}"
+    if len(names) <= MOST:
+        return f"{hint}known: {', '.join(names)}"
+    nearest = difflib.get_close_matches(name, names, n=5, cutoff=0.0)
+    return f"{hint}nearest of {len(names)}: {', '.join(nearest)}"
 
 
 @dataclass(frozen=True)

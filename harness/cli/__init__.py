@@ -58,17 +58,19 @@ class Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="""\b
+Examples:
+  harness run suites/quickstart.yaml
+  harness sweep model.onnx --batch 1,8 --intra-threads 1,2
+  harness show latest --format markdown
+""",
+)
 @click.version_option(package_name="onnx-harness", prog_name="harness")
 def harness() -> None:
-    r"""Benchmark ONNX models with ONNX Runtime, and notice when they get worse.
-
-    \b
-    Examples:
-      harness run suites/quickstart.yaml
-      harness sweep model.onnx --batch 1,8 --intra-threads 1,2
-      harness show latest --format markdown
-    """
+    """Benchmark ONNX models with ONNX Runtime, and notice when they get worse."""
 
 
 def main(args: list[str] | None = None) -> int:

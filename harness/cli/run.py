@@ -53,13 +53,13 @@ def measure_and_print(
     plan: Plan, results_dir: Path, cache_dir: Path, view: str, *, resume: bool = False
 ) -> int:
     """Run `plan` with progress on standard error, print the result, and give the exit code."""
+    from harness import store
     from harness.plan import estimate
-    from harness.run import conclude
+    from harness.review import review
     from harness.run import run as measure_all
     from harness.show.progress import Progress
-    from harness.store import durations
 
-    expected = estimate(plan, durations(results_dir, plan.suite.name))
+    expected = estimate(plan, store.durations(results_dir, plan.suite.name))
     outcome = measure_all(
         plan,
         results_dir,
@@ -69,7 +69,7 @@ def measure_and_print(
             total, finished=finished, estimate_s=expected.seconds * (total - finished) / max(total, 1)
         ),
     )
-    report = conclude(plan, outcome, results_dir)
+    report = review(results_dir, store.find_run(results_dir, outcome.run))
     print_report(report, view)
     click.echo(f"results: {outcome.folder}", err=True)
     if outcome.left:

@@ -34,17 +34,17 @@ def show(
     run: str, suite: str | None, only: tuple[str, ...], list_runs: bool, view: str, results_dir: Path
 ) -> int:
     """Show the records of RUN: an id or its beginning, latest, previous, anchor, a date or a git revision."""
-    from harness import judge, store
+    from harness import store
     from harness.match import parse_conditions
+    from harness.review import review
 
     if list_runs:
         return _list(results_dir, suite, view)
-    where = parse_conditions(only)
     found = store.find_run(results_dir, run, suite=suite)
-    records = store.records(results_dir, found.run, where=where)
-    if not records:
+    report = review(results_dir, found, parse_conditions(only))
+    if not report.records:
         raise NotFoundError(f"run {found.run} has no case that matches {' '.join(only)}")
-    print_report(judge.report(f"{found.header.suite}, run {found.run}", records), view)
+    print_report(report, view)
     return 0
 
 

@@ -32,6 +32,8 @@ class Header:
     suite: str
     suite_path: str = ""
     suite_text: str = ""  # the YAML after `extends` and overrides
+    baseline: Mapping[str, Any] = field(default_factory=dict)  # the case that deltas are shown against
+    gates: tuple[Mapping[str, Any], ...] = ()  # as `harness.suite.Gate` has them
     plan_hash: str = ""
     cases: int = 0  # cases and skips of the plan
     command: tuple[str, ...] = ()
@@ -89,7 +91,8 @@ def read_header(folder: Path) -> Header:
     try:
         stored = json.loads(path.read_bytes())
         data = convert_header(stored, path)
-        return Header(**{**data, "command": tuple(data["command"]), "schema": stored["schema"]})
+        lists = {name: tuple(data.get(name, ())) for name in ("command", "gates")}
+        return Header(**{**data, **lists, "schema": stored["schema"]})
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise StoreError(
             f"{path}: not a run's header ({error}); restore it, or move the folder away"
