@@ -1,0 +1,139 @@
+"""What the table and the Markdown view have in common: which cells, as text, not yet escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from harness.match import spell
+from harness.record import Record
+from harness.report import Report, Row
+from harness.units import format_value
+
+NONE = "–"
+LONGEST_FLAG = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its title, the cell of a row, and when a narrow terminal loses it (0: never)."""
+
+    title: str
+    cell: Callable[[Row], str]
+    number: bool = True
+    drop: int = 0  # the highest goes first
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something to know about several cases; `flag` stands in their rows."""
+
+    flag: str
+    text: str
+    cases: tuple[str, ...]
+
+
+METRIC_COLUMNS = (
+    ("p95", "latency/p95", 5),
+    ("samples/s", "throughput/samples_per_s", 4),
+    ("peak memory", "memory/peak", 0),
+    ("Δ memory", "memory/peak", 3),
+    ("size", "model/size", 7),
+    ("top-1", "accuracy/top1", 0),
+    ("Δ top-1", "accuracy/top1_delta", 0),
+    ("error", "accuracy/mae", 0),
+    ("Δ error", "accuracy/mae_delta", 0),
+    ("agreement", "accuracy/agreement", 2),
+    ("SQNR", "accuracy/sqnr_db", 6),
+)
+"""Title, metric, and the order in which a narrow terminal loses it."""
+
+SIGNED = frozenset({"Δ top-1", "Δ error"})
+
+
+def columns(report: Report) -> list[Column]:
+    """Give the columns that have something to say: the axes that vary, then the numbers that are there."""
+    made = [Column(axis, _axis(axis), number=False) for axis in report.axes]
+    made.append(Column("p50", _metric("latency/p50")))
+    if any(row.baseline for row in report.rows):
+        made.append(Column("speedup", _speedup))
+    for title, metric, drop in METRIC_COLUMNS:
+        if title == "Δ memory":
+            made.append(Column(title, _memory_delta, drop=drop))
+        else:
+            made.append(Column(title, _metric(metric, title, signed=title in SIGNED), drop=drop))
+    shown = [row for row in report.rows if row.rank]
+    flags = {note.text: note.flag for note in notes(report)}
+    made.append(
+        Column("notes", lambda row: "; ".join(flags[note] for note in row.record.notes), number=False)
+    )
+    fixed = {*report.axes, "p50", "speedup"}
+    return [
+        column
+        for column in made
+        if column.title in fixed or any(column.cell(row) not in (NONE, "") for row in shown)
+    ]
+
+
+def groups(report: Report) -> dict[str, list[Row]]:
+    """Give the measured rows of each model, best first; a model that has none is not there."""
+    found: dict[str, list[Row]] = {}
+    for row in report.rows:
+        if row.rank:
+            found.setdefault(model(row.record), []).append(row)
+    return found
+
+
+def format_delta(value: float, unit: str) -> str:
+    """Write a difference with its sign."""
+    return f"{'+' if value >= 0 else ''}{format_value(value, unit)}"
+
+
+def model(record: Record) -> str:
+    """Name the model of a record."""
+    return spell(record.axes.get("model"))
+
+
+def notes(report: Report) -> list[Note]:
+    """Give every note of the measured rows, with the cases that it is about."""
+    cases: dict[str, list[str]] = {}
+    for row in report.rows:
+        if row.rank:
+            for text in row.record.notes:
+                cases.setdefault(text, []).append(row.record.case)
+    return [Note(flag, text, tuple(cases[text])) for flag, text in zip(_flags(cases), cases, strict=True)]
+
+
+def _flags(texts: Iterable[str]) -> Iterator[str]:
+    """Shorten each note to what stands before its colon, or to a number."""
+    for number, text in enumerate(texts, 1):
+        head = text.partition(": ")[0]
+        yield head if len(head) <= LONGEST_FLAG else f"note {number}"
+
+
+def _axis(axis: str) -> Callable[[Row], str]:
+    return lambda row: spell(row.record.axes.get(axis))
+
+
+def _metric(name: str, title: str = "", *, signed: bool = False) -> Callable[[Row], str]:
+    def cell(row: Row) -> str:
+        metric = row.record.metrics.get(name)
+        if metric is None or metric.value is None:
+            return NONE
+        text = (format_delta if signed else format_value)(metric.value, metric.unit)
+        return text.removesuffix(f" {title}")  # a unit that the title says already
+
+    return cell
+
+
+def _speedup(row: Row) -> str:
+    if row.baseline:
+        return "baseline"
+    return NONE if row.speedup is None else f"{row.speedup:.2f}×"
+
+
+def _memory_delta(row: Row) -> str:
+    delta = row.deltas.get("memory/peak")
+    if delta is None or row.baseline:
+        return NONE
+    return format_delta(delta, "B")

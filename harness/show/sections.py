@@ -1,0 +1,100 @@
+"""What stands below the numbers, not yet escaped: what did not work, gates, notes, advice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from harness.record import BAD, Record, Status
+from harness.report import Advice, GateOutcome, Report
+from harness.show.grid import Note, format_delta, notes
+from harness.units import format_value
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing to say, and the cases that it is about."""
+
+    text: str
+    cases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading and its entries; `mood` picks the heading's color: "bad", "warning", "good" or ""."""
+
+    title: str
+    entries: tuple[Entry, ...]
+    mood: str = ""
+
+
+def sections(report: Report) -> Iterator[Section]:
+    """Give the sections that are not empty, the worst first."""
+    bad = [record for record in report.records if record.status in BAD]
+    if bad:
+        yield Section(f"Failed: {_cases(len(bad))}", _by_reason(bad), "bad")
+    failed = [gate for gate in report.gates if gate.outcome == "failed"]
+    if failed:
+        yield Section(f"Gates failed: {len(failed)}", tuple(map(_gate, failed)), "bad")
+    missing = [gate for gate in report.gates if gate.outcome == "no data"]
+    if missing:
+        yield Section(f"Gates without data: {len(missing)}", tuple(map(_gate, missing)), "warning")
+    passed = [gate for gate in report.gates if gate.outcome == "passed"]
+    if passed:
+        yield Section(f"Gates passed: {len(passed)}", (), "good")
+    for status, title in ((Status.UNSUPPORTED, "Unsupported"), (Status.SKIPPED, "Skipped")):
+        found = [record for record in report.records if record.status is status]
+        if found:
+            yield Section(f"{title}: {_cases(len(found))}", _by_reason(found), "warning")
+    if told := notes(report):
+        yield Section("Notes", tuple(map(_note, told)))
+    if report.advice:
+        records = {record.case: record for record in report.records}
+        entries = tuple(_advice(advice, records.get(advice.case)) for advice in report.advice)
+        yield Section("Best", entries, "good")
+
+
+def summary(report: Report) -> str:
+    """Count the cases by status, in the order of `Status`."""
+    counts = {status: sum(record.status is status for record in report.records) for status in Status}
+    parts = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
+    return f"{_cases(len(report.records))}: {parts}" if parts else "no cases"
+
+
+def _by_reason(records: Sequence[Record]) -> tuple[Entry, ...]:
+    """Say each reason once; the cases that the suite skipped are counted, the others are named."""
+    found: dict[tuple[Status, str], list[str]] = {}
+    for record in records:
+        found.setdefault((record.status, record.reason), []).append(record.case)
+    entries = []
+    for (status, reason), cases in found.items():
+        text = f"{status}: {reason}" if status in BAD else reason or "no reason given"
+        if status is Status.SKIPPED:
+            entries.append(Entry(f"{text} ({_cases(len(cases))})"))
+        else:
+            entries.append(Entry(text, tuple(cases)))
+    return tuple(entries)
+
+
+def _gate(gate: GateOutcome) -> Entry:
+    return Entry(f"{gate.gate}: {gate.reason}", (gate.case,))
+
+
+def _note(note: Note) -> Entry:
+    of = f" ({_cases(len(note.cases))})"
+    return Entry(note.text + of if note.text.startswith(note.flag) else f"{note.flag}: {note.text}{of}")
+
+
+def _advice(advice: Advice, record: Record | None) -> Entry:
+    parts = [f"{advice.metric} {format_value(advice.value, advice.unit)}"]
+    if advice.speedup is not None:
+        parts.append(f"{advice.speedup:.2f}× the baseline")
+    for title, name in (("top-1", "accuracy/top1_delta"), ("error", "accuracy/mae_delta")):
+        metric = record.metrics.get(name) if record else None
+        if metric is not None and metric.value is not None:
+            parts.append(f"{title} {format_delta(metric.value, metric.unit)}")
+    return Entry(f"{advice.model}, for {advice.aim}: {', '.join(parts)}", (advice.case,))
+
+
+def _cases(number: int) -> str:
+    return "1 case" if number == 1 else f"{number} cases"
