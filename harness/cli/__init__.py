@@ -8,6 +8,7 @@ crashed or timed out (they are recorded); 130 interrupted.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from importlib import import_module
 
@@ -76,6 +77,8 @@ def harness() -> None:
 def main(args: list[str] | None = None) -> int:
     """Run the command line and return its exit code; user errors are one line each on stderr."""
     try:
+        # A job that is cancelled keeps what it measured, as one that is interrupted does.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         result = harness.main(args=args, prog_name="harness", standalone_mode=False)
         sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:

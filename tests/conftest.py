@@ -1,0 +1,78 @@
+"""What several rooms' tests need: suites of the fake engine, and the command line in this process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness.cli import main
+
+FAKE: dict[str, Any] = {
+    "session_ns": 2_000_000,
+    "first_call_ns": 7_000,
+    "warmup_ns": [9_000],
+    "call_ns": [1_000, 1_200, 1_100],
+    "memory": {
+        "before_runtime": 10_000_000,
+        "after_import": 20_000_000,
+        "session_peak": 36_000_000,
+        "after_session": 35_000_000,
+        "after_first_call": 40_000_000,
+        "peak": 50_000_000,
+        "arena_peak": 5_000_000,
+    },
+    "outputs": {"y": [[0.1, 0.9], [0.8, 0.2]]},
+    "operators": {"FusedConv": 2},
+}
+"""A model of the fake engine that answers everything."""
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Callable[..., Path]:
+    """Write a suite of one fake model, `m`, changed as the keywords say; return its path."""
+
+    def write(model: dict[str, Any] | None = None, **keys: Any) -> Path:
+        document = {
+            "models": {"m": {"source": {"fake": {**FAKE, **(model or {})}}}},
+            "sampling": {"warmup_calls": 2, "warmup_seconds": 0, "calls": 300, "timeout": 20},
+            **keys,
+        }
+        path = tmp_path / "fake.yaml"
+        path.write_text(yaml.safe_dump(document, sort_keys=False))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def harness(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[int, str, str]]:
+    """Run a command line in a folder of its own; return exit code, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+@pytest.fixture
+def records(harness: Callable[..., tuple[int, str, str]]) -> Callable[..., list[dict[str, Any]]]:
+    """Run a command that prints JSON; return what it printed."""
+
+    def call(*arguments: object) -> list[dict[str, Any]]:
+        _, out, _ = harness(*arguments, "--format", "json")
+        found: list[dict[str, Any]] = json.loads(out)
+        return found
+
+    return call

@@ -1,0 +1,207 @@
+"""The whole path, plan to store, with exact numbers by a clock that is not a clock."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Suite = Callable[..., Path]
+Call = Callable[..., tuple[int, str, str]]
+Records = Callable[..., list[dict[str, Any]]]
+
+
+def test_every_number_of_a_case_is_what_the_engine_did(suite: Suite, records: Records) -> None:
+    (record,) = records("run", suite(axes={"batch": 4}))
+    values = {name: metric["value"] for name, metric in record["metrics"].items()}
+    assert record["status"] == "ok"
+    assert values["latency/p50"] == 1.1e-6
+    assert values["latency/p95"] == 1.2e-6
+    assert values["startup/session"] == 2e-3
+    assert values["startup/first_call"] == 7e-6
+    assert values["throughput/samples_per_s"] == pytest.approx(4 / 1.1e-6)
+    assert values["memory/session"] == 15_000_000
+    assert values["memory/peak"] == 50_000_000
+    assert values["memory/arena_peak"] == 5_000_000
+    assert values["accuracy/agreement"] == 1.0
+    assert len(record["samples"]["latency_ns"][0]) == 300
+    assert record["samples"]["warmup_ns"][0] == [9_000, 9_000]
+
+
+def test_a_percentile_that_the_calls_cannot_carry_is_null_with_a_reason(
+    suite: Suite, records: Records
+) -> None:
+    (record,) = records("run", suite(), "--set", "sampling.calls=100")
+    p95 = record["metrics"]["latency/p95"]
+    assert p95["value"] is None
+    assert "130" in p95["reason"]
+
+
+def test_several_processes_are_kept_apart(suite: Suite, records: Records) -> None:
+    (record,) = records("run", suite(), "--set", "sampling.processes=3")
+    assert [len(samples) for samples in record["samples"]["latency_ns"]] == [300, 300, 300]
+    assert record["metrics"]["latency/p50"]["interval"] == "between processes"
+
+
+def test_what_is_asked_for_and_what_is_in_effect_are_both_kept(suite: Suite, records: Records) -> None:
+    (record,) = records("run", suite(axes={"intra_threads": 1, "graph_opt": 1}))
+    assert record["asked"]["session"]["graph_opt"] == "basic"
+    assert record["effective"]["session"]["options"]["intra_threads"] == 1
+
+
+def test_another_setting_in_effect_than_asked_for_is_failed(suite: Suite, records: Records) -> None:
+    (record,) = records("run", suite({"options": {"graph_opt": "disable"}}))
+    assert record["status"] == "failed"
+    assert "graph_opt" in record["reason"]
+
+
+@pytest.mark.parametrize(
+    ("fail", "status", "words"),
+    [
+        ({"at": "timing", "how": "raise", "message": "out of luck"}, "failed", "out of luck"),
+        (
+            {"at": "session", "how": "unsupported", "message": "no such kernel"},
+            "unsupported",
+            "no such kernel",
+        ),
+        ({"at": "timing", "how": "signal", "signal": "SIGSEGV"}, "crashed", "SIGSEGV"),
+        ({"at": "timing", "how": "signal", "signal": "SIGKILL"}, "crashed", "SIGKILL"),
+        ({"at": "proof", "how": "exit", "code": 7}, "failed", "7"),
+        ({"at": "timing", "how": "hang"}, "timeout", "timing"),
+        ({"at": "timing", "how": "garbage"}, "failed", "answer"),
+    ],
+)
+def test_a_case_that_ends_badly_is_a_record_and_the_sweep_goes_on(
+    suite: Suite, records: Records, fail: dict[str, Any], status: str, words: str
+) -> None:
+    bad = {"cases": [{"when": {"batch": 2}, "fail": fail}]}
+    first, second, third = records(
+        "run", suite(bad, axes={"batch": [1, 2, 3]}), "--set", "sampling.timeout=2"
+    )
+    assert (first["status"], second["status"], third["status"]) == ("ok", status, "ok")
+    assert words in second["reason"]
+
+
+def test_what_was_measured_before_a_crash_is_kept(suite: Suite, records: Records) -> None:
+    (record,) = records("run", suite({"fail": {"at": "proof", "how": "signal"}}))
+    assert record["status"] == "crashed"
+    assert record["metrics"]["latency/p50"]["value"] == 1.1e-6
+
+
+@pytest.mark.parametrize(
+    ("fail", "code"),
+    [({}, 0), ({"at": "timing", "how": "raise"}, 3), ({"at": "session", "how": "unsupported"}, 0)],
+)
+def test_the_exit_code_says_whether_cases_failed(
+    suite: Suite, harness: Call, fail: dict[str, Any], code: int
+) -> None:
+    assert harness("run", suite({"fail": fail} if fail else {}))[0] == code
+
+
+def test_a_gate_that_fails_makes_the_exit_code_1(suite: Suite, harness: Call) -> None:
+    path = suite(gates=[{"metric": "memory/peak", "max": 40_000_000}])
+    code, out, _ = harness("run", path)
+    assert code == 1
+    assert "Gates failed: 1" in out
+
+
+def test_a_gate_holds_a_run_against_the_one_before(suite: Suite, harness: Call) -> None:
+    gates = [{"metric": "memory/peak", "max_increase": "10%"}]
+    code, out, _ = harness("run", suite(gates=gates))
+    assert code == 0
+    assert "Gates without data: 1" in out
+    worse = {"memory": {"before_runtime": 1, "after_import": 2, "peak": 60_000_000}}
+    assert harness("run", suite(worse, gates=gates))[0] == 1
+
+
+def test_skipped_cells_are_records_with_their_reason(suite: Suite, records: Records) -> None:
+    skip = [{"when": {"batch": 2}, "because": "two is company"}]
+    found = records("run", suite(axes={"batch": [1, 2]}, skip=skip))
+    assert {(record["axes"]["batch"], record["status"]) for record in found} == {(1, "ok"), (2, "skipped")}
+    assert {record["reason"] for record in found} == {"", "two is company"}
+
+
+def test_show_prints_the_records_that_run_printed(suite: Suite, records: Records) -> None:
+    assert records("run", suite(axes={"batch": [1, 2]})) == records("show")
+    assert [record["axes"]["batch"] for record in records("show", "--only", "batch=2")] == [2]
+
+
+def start(tmp_path: Path, path: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start `harness run` in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "harness", "run", str(path), *arguments],
+        cwd=tmp_path,
+        env={**os.environ, "HARNESS_CACHE": str(tmp_path / "cache")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait until `condition` holds; fail after a while."""
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.05)
+    pytest.fail("it did not happen within 30 s")
+
+
+def journal(tmp_path: Path) -> list[str]:
+    """The lines of the journal of the only run, if there is one yet."""
+    found = list((tmp_path / "results" / "runs").glob("*/journal.jsonl"))
+    return found[0].read_text().splitlines() if found else []
+
+
+HANGS_AT_3 = {"cases": [{"when": {"batch": 3}, "fail": {"at": "timing", "how": "hang"}}]}
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_stopped_is_resumed_and_measures_nothing_twice(
+    suite: Suite, records: Records, tmp_path: Path, how: signal.Signals
+) -> None:
+    path = suite(HANGS_AT_3, axes={"batch": [1, 2, 3, 4]})
+    running = start(tmp_path, path, "--set", "sampling.timeout=3")
+    wait_for(lambda: len(journal(tmp_path)) == 2)
+    time.sleep(0.2)
+    os.kill(running.pid, how)
+    _, said = running.communicate(timeout=20)
+    if how != signal.SIGKILL:
+        assert running.returncode == 130
+        assert "--resume" in said
+    kept = [json.loads(line) for line in journal(tmp_path)]
+    assert [record["axes"]["batch"] for record in kept] == [1, 2]
+    resumed = records("run", path, "--resume", "--set", "sampling.timeout=3")
+    assert [(record["axes"]["batch"], record["status"]) for record in resumed] == [
+        (1, "ok"),
+        (2, "ok"),
+        (3, "timeout"),
+        (4, "ok"),
+    ]
+    assert resumed[:2] == kept
+
+
+def test_resuming_where_there_is_nothing_to_resume_says_so(suite: Suite, harness: Call) -> None:
+    code, out, err = harness("run", suite(), "--resume")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: --resume: ")
+    assert err.count("\n") == 1
+
+
+def test_two_runs_at_once_do_not_harm_each_other(suite: Suite, records: Records, tmp_path: Path) -> None:
+    path = suite(axes={"batch": [1, 2]})
+    both = [start(tmp_path, path, "--format", "json") for _ in range(2)]
+    printed = [json.loads(running.communicate(timeout=60)[0]) for running in both]
+    assert [running.returncode for running in both] == [0, 0]
+    assert printed[0][0]["run"] != printed[1][0]["run"]
+    for found in printed:
+        assert records("show", found[0]["run"]) == found
