@@ -70,7 +70,8 @@ tr:target, tr:has(:target) {{ background: #fff3c4 }}
 </head>
 <body>
 <h1>Runs of {title}</h1>
-<p>Each commit of the timeline is one run. <a href="index.html">Back to the dashboard.</a></p>
+<p>Each commit of the timeline is one run; <code>harness show RUN</code> tells all of it.
+<a href="index.html">Back to the dashboard.</a></p>
 <table>
 <tr>{head}</tr>
 {body}

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
-from harness.case import Case
+from harness.case import AXES, Case
 from harness.errors import NotFoundError
 from harness.record import Status
 from harness.show.escape import formula, visible
@@ -83,8 +83,7 @@ def _cell(case: Case, status: str, reason: str) -> dict[str, Any]:
 def _csv(plan: Plan) -> str:
     text = io.StringIO()
     writer = csv.writer(text)
-    axes = tuple(plan.cases[0].axes) if plan.cases else ()
-    writer.writerow(["case", *axes, "status", "reason"])
+    writer.writerow(["case", "model", *AXES, "status", "reason"])
     for cell in _cells(plan):
         values = (("" if value is None else formula(str(value))) for value in cell["axes"].values())
         writer.writerow([formula(cell["case"]), *values, cell["status"], formula(cell["reason"])])
