@@ -28,7 +28,7 @@ from harness.built import Built, Input
 from harness.case import Artifact, Case, Load, Model, Session, Source
 from harness.suite import Measure, Sampling
 
-MODELS = ((4, 1), (64, 4), (512, 8), (1024, 24), (1536, 24))  # width, layers
+MODELS = ((4, 1, 1), (64, 4, 1), (512, 8, 1), (256, 16, 64), (512, 16, 64))  # width, layers, batch
 
 BARE = """
 import os, statistics, sys
@@ -39,7 +39,8 @@ options = ort.SessionOptions()
 options.intra_op_num_threads = 1
 session = ort.InferenceSession(sys.argv[1], options, providers=["CPUExecutionProvider"])
 width = session.get_inputs()[0].shape[1]
-feed = ort.OrtValue.ortvalue_from_numpy(np.random.default_rng(0).standard_normal((1, width), np.float32))
+values = np.random.default_rng(0).standard_normal((int(sys.argv[4]), width), np.float32)
+feed = ort.OrtValue.ortvalue_from_numpy(values)
 binding = session.io_binding()
 binding.bind_ortvalue_input("x", feed)
 binding.bind_output("y")
@@ -68,9 +69,9 @@ def make_model(path: Path, width: int, layers: int) -> Built:
     return Built(str(path), "", path.stat().st_size, 17, "fp32", {"MatMul": layers}, inputs, ("y",))
 
 
-def harness_p50(built: Built, core: int, seconds: float, folder: Path) -> float:
+def harness_p50(built: Built, batch: int, core: int, seconds: float, folder: Path) -> float:
     """Return p50 in ns as a worker saw it: one thread, one input, as the bare loop has them."""
-    case = Case(Artifact(Model("chain", Source("onnx", ()))), Session(intra_threads=1), Load(batch=1))
+    case = Case(Artifact(Model("chain", Source("onnx", ()))), Session(intra_threads=1), Load(batch=batch))
     request = measure.request(
         case,
         built,
@@ -82,9 +83,9 @@ def harness_p50(built: Built, core: int, seconds: float, folder: Path) -> float:
     return statistics.median(measure.observe(request, folder).timing["samples_ns"])
 
 
-def bare_p50(built: Built, core: int, seconds: float) -> float:
+def bare_p50(built: Built, batch: int, core: int, seconds: float) -> float:
     """Return p50 in ns as the bare script saw it."""
-    command = [sys.executable, "-c", BARE, built.path, str(core), str(seconds)]
+    command = [sys.executable, "-c", BARE, built.path, str(core), str(seconds), str(batch)]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
@@ -95,24 +96,24 @@ def main() -> None:
     asked = parser.parse_args()
     core = max(os.sched_getaffinity(0))
     print(f"onnxruntime {onnxruntime.__version__}, core {core}, {asked.turns} turns of 2 x {asked.seconds} s")
-    print(f"{'model':>12} {'harness':>12} {'bare':>12} {'difference':>12} {'ratio':>8} {'sd':>7}  promise")
+    print(f"{'model':>14} {'harness':>12} {'bare':>12} {'difference':>12} {'ratio':>8} {'sd':>7}  promise")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for width, layers in MODELS:
+        for width, layers, batch in MODELS:
             built = make_model(folder / f"{width}x{layers}.onnx", width, layers)
             ours, bare = [], []
             for turn in range(asked.turns):
                 if turn % 2:
-                    bare.append(bare_p50(built, core, asked.seconds))
-                ours.append(harness_p50(built, core, asked.seconds, folder))
+                    bare.append(bare_p50(built, batch, core, asked.seconds))
+                ours.append(harness_p50(built, batch, core, asked.seconds, folder))
                 if not turn % 2:
-                    bare.append(bare_p50(built, core, asked.seconds))
+                    bare.append(bare_p50(built, batch, core, asked.seconds))
             ratios = [a / b for a, b in zip(ours, bare, strict=True)]
             ratio = statistics.median(ratios)
             more = statistics.median([a - b for a, b in zip(ours, bare, strict=True)])
             held = abs(ratio - 1) <= 0.01 if statistics.median(bare) >= 1e6 else more <= 1500
             print(
-                f"{width:>5} x {layers:>4} {statistics.median(ours) / 1e3:>9.2f} µs"
+                f"{f'{width} x {layers} @{batch}':>14} {statistics.median(ours) / 1e3:>9.2f} µs"
                 f" {statistics.median(bare) / 1e3:>9.2f} µs {more / 1e3:>+9.3f} µs {ratio:>8.4f}"
                 f" {statistics.stdev(ratios):>7.4f}  {'held' if held else 'BROKEN'}",
                 flush=True,
