@@ -2,7 +2,7 @@
 
 from harness.judge.facts import Facts
 from harness.judge.gates import evaluate as evaluate_gates
-from harness.judge.report import narrow, report
+from harness.judge.rows import narrow, report
 from harness.judge.verdict import Verdict, judge
 
 __all__ = ["Facts", "Verdict", "evaluate_gates", "judge", "narrow", "report"]

@@ -41,7 +41,7 @@ LASTING = 2
 
 _SHORT = 10  # a step must show at this scale already: a drift does not
 _SHARE = 0.5  # … by this share of what it comes to at a larger one
-_PENALTY, _BANDWIDTH = 4.0, 3.0  # of the detector: cost of a point, width of its kernel in SDs
+_PENALTY, _BANDWIDTH = 3.0, 3.0  # of the detector: cost of a point, width of its kernel in SDs
 _LEAST_SD = 1e-4
 _MEDIAN = 1.2533  # standard error of a median to that of a mean, √(π/2)
 _MAD = 1.4826

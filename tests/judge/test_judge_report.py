@@ -2,7 +2,7 @@ import pytest
 
 from harness.judge import report
 from harness.judge.advice import keeps_accuracy
-from harness.judge.report import varying_axes
+from harness.judge.rows import varying_axes
 
 
 def sweep(record):
