@@ -10,7 +10,8 @@ from harness.case import FP32, Artifact, Case
 from harness.suite import Measure, Plan, Sampling
 
 # Seconds, as measured on two cores of a shared machine.
-ARTIFACT_S = 2.0  # to build an artifact: a torch export takes longer, a copy less
+ARTIFACT_S = 1.5  # to build an artifact
+EXPORT_S = 6.0  # to build one from torch, most of it torch's own start
 PROCESS_S = 0.5  # to start a worker, make its session and end it
 PASS_S = 0.2  # for each pass beside timing: memory, accuracy, proof
 CALL_S = 5e-3  # a call, where sampling counts calls
@@ -41,7 +42,7 @@ def estimate(plan: Plan, known: Mapping[str, float] | None = None) -> Estimate:
         skips=Counter(skip.because for skip in plan.skips),
         seconds=sum(duration for duration in durations if duration is not None)
         + len(fresh) * _case_s(plan.suite.sampling, plan.suite.measure)
-        + len(_artifacts(fresh, plan.suite.measure)) * ARTIFACT_S,
+        + sum(map(_build_s, _artifacts(fresh, plan.suite.measure))),
     )
 
 
@@ -51,6 +52,11 @@ def _artifacts(cases: Sequence[Case], measure: Measure) -> set[Artifact]:
     if measure.accuracy:
         artifacts |= {replace(artifact, precision=FP32, format="onnx") for artifact in artifacts}
     return artifacts
+
+
+def _build_s(artifact: Artifact) -> float:
+    is_export = artifact.model.source.kind == "torch" and artifact.precision == FP32
+    return EXPORT_S if is_export else ARTIFACT_S
 
 
 def _case_s(sampling: Sampling, measure: Measure) -> float:

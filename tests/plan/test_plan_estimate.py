@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from harness.plan import estimate
-from harness.plan.estimate import ARTIFACT_S, CALL_S, PASS_S, PROCESS_S
+from harness.plan.estimate import ARTIFACT_S, CALL_S, EXPORT_S, PASS_S, PROCESS_S
 
 from .conftest import ONE, Planner
 
@@ -58,3 +58,9 @@ def test_what_is_known_of_earlier_runs_is_believed(planned: Planner) -> None:
     partly = {"m/opset=17": 3.0, "m/opset=17/batch=8": 4.0, "elsewhere": 99.0}
     assert estimate(made, partly).seconds == pytest.approx(7.0 + 2 * alone + ARTIFACT_S)
     assert estimate(made, {}).seconds == estimate(made).seconds
+
+
+def test_a_torch_export_takes_longer_than_what_is_made_of_it(planned: Planner) -> None:
+    text = "models: {t: {source: {torch: 'a:b'}}}\naxes: {precision: [fp32, int8_dynamic], opset: [17, 18]}\n"
+    case_s = estimate(planned(ONE)).seconds - ARTIFACT_S
+    assert estimate(planned(text)).seconds == pytest.approx(4 * case_s + 2 * EXPORT_S + 2 * ARTIFACT_S)

@@ -390,7 +390,7 @@ def test_a_gate_of_wrong_sign_unit_or_direction_is_one_line(problems: Problems, 
 def test_an_unknown_metric_is_told_with_the_closest(problems: Problems) -> None:
     (line,) = problems(ONE + "gates: [{metric: latncy/p50, max: 1}]")
     assert line.startswith(
-        "s.yaml:2: gates[0].metric: unknown metric 'latncy/p50': did you mean 'latency/p50'? known: "
+        "s.yaml:2: gates[0].metric: unknown metric 'latncy/p50': did you mean 'latency/p50'? "
     )
 
 
