@@ -8,6 +8,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.show.escape import formula, markdown, visible
+
 
 def render_rows(rows: Sequence[Mapping[str, Any]], view: str) -> str:
     """Render rows that all have the same keys, which become the columns.
@@ -22,12 +24,13 @@ def render_rows(rows: Sequence[Mapping[str, Any]], view: str) -> str:
     lines = [list(rows[0]), *([_text(value) for value in row.values()] for row in rows)]
     if view == "csv":
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(lines)
-        return text.getvalue().rstrip("\n")
+        csv.writer(text).writerows([formula(cell) for cell in line] for line in lines)
+        return text.getvalue().removesuffix("\r\n")
     if view == "markdown":
-        lines = [[cell.replace("|", "\\|") for cell in line] for line in lines]
+        lines = [[markdown(cell) for cell in line] for line in lines]
         lines.insert(1, ["---"] * len(lines[0]))
         return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    lines = [[visible(cell) for cell in line] for line in lines]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     padded = ((cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
     return "\n".join("  ".join(line).rstrip() for line in padded)

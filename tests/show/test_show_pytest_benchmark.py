@@ -69,7 +69,7 @@ def test_cases_without_calls_are_left_out(report: Report) -> None:
 def test_hostile_names_stay_text(tmp_path: Path, hostile: Report) -> None:
     file = tmp_path / "0001_x.json"
     file.write_text(show.render(hostile, "pytest-benchmark"))
-    text = tool(tmp_path, "compare", "--color=no", str(file))
+    text = tool(tmp_path, "compare", str(file))
     assert "\x1b" not in text
     assert r"\x1b[31m=cmd" in text
 
