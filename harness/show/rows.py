@@ -21,11 +21,12 @@ def render_rows(rows: Sequence[Mapping[str, Any]], view: str) -> str:
         return json.dumps(list(rows), indent=2)
     if not rows:
         return ""
-    lines = [list(rows[0]), *([_text(value) for value in row.values()] for row in rows)]
     if view == "csv":
         text = io.StringIO()
-        csv.writer(text).writerows([formula(cell) for cell in line] for line in lines)
+        cells = ([formula(item) if isinstance(item, str) else item for item in row.values()] for row in rows)
+        csv.writer(text).writerows([map(formula, rows[0]), *cells])
         return text.getvalue().removesuffix("\r\n")
+    lines = [list(rows[0]), *([_text(value) for value in row.values()] for row in rows)]
     if view == "markdown":
         lines = [[markdown(cell) for cell in line] for line in lines]
         lines.insert(1, ["---"] * len(lines[0]))

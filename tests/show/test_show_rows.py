@@ -34,6 +34,10 @@ def test_hostile_cells_stay_text(view: str, text: str) -> None:
     assert render_rows([{"name": "=<b>\x1b\n"}], view) == text
 
 
+def test_a_negative_number_is_no_formula() -> None:
+    assert render_rows([{"delta": -0.5}], "csv") == "delta\r\n-0.5"
+
+
 def test_json_keeps_the_values() -> None:
     assert json.loads(render_rows(ROWS, "json")) == ROWS
     assert render_rows([], "json") == "[]"
