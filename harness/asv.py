@@ -10,9 +10,10 @@ the pages that asv publishes (`Site`).
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import chdir, contextmanager, redirect_stdout
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import product
@@ -22,10 +23,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from asv.benchmarks import Benchmarks
-from asv.commands.publish import Publish
 from asv.config import Config
 from asv.machine import Machine
-from asv.plugin_manager import plugin_manager
 from asv.publishing import OutputPublisher
 from asv.repo import NoSuchNameError, get_repo
 from asv.results import Results, get_filename
@@ -100,15 +99,17 @@ def publish(results_dir: Path, config: Path, last: int | None = None) -> Path:
             raise InputError(
                 f"run {info.run} is being measured; publish when it is done, for it takes the cores"
             )
-    with configured(config) as conf, redirect_stdout(sys.stderr):
+    with configured(config) as conf:
         if not _documents(Path(conf.results_dir)):
             raise InputError(f"{conf.results_dir}: nothing exported yet; say 'harness asv export' first")
-        for plugin in conf.plugins:
-            plugin_manager.import_plugin(plugin)
         site = Path(conf.html_dir).absolute()
         part, old = (site.with_name(f".{site.name}.{state}") for state in ("part", "old"))
-        conf.html_dir = str(part)
-        Publish.run(conf, range_spec=_last(conf, last))
+        # A process of its own: asv forks workers, and the store may have left threads running in this one.
+        command = [sys.executable, "-m", "asv", "publish", "--config", config.name, "--html-dir", str(part)]
+        if last is not None:
+            command += ["--", f"-n {last} {' '.join(branch or 'HEAD' for branch in conf.branches)}"]
+        if (code := subprocess.run(command, stdout=2, check=False).returncode) != 0:
+            raise InputError(f"asv publish ended with exit code {code}; what it said stands above")
         rmtree(old, ignore_errors=True)
         if site.exists():
             site.rename(old)
@@ -311,11 +312,3 @@ def _save(target: Path, relative: str, write: Callable[[str], None]) -> Path:
     except OSError as error:
         raise StoreError(f"{path}: cannot write: {error.strerror or error}") from error
     return path
-
-
-def _last(conf: Config, count: int | None) -> list[str] | None:
-    """Name the newest commits of each branch, or None for all."""
-    if count is None:
-        return None
-    repo = get_repo(conf)
-    return [commit for branch in conf.branches for commit in repo.get_branch_commits(branch)[:count]]

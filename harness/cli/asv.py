@@ -49,7 +49,7 @@ def export(runs: tuple[str, ...], suites: tuple[str, ...], config: Path, results
     done = load_asv().export(results_dir, config, runs, suites)
     for run, why in done.left_out.items():
         click.echo(f"run {run} is left out: {why}", err=True)
-    click.echo(f"{len(done.runs)} runs exported, {len(done.files)} files in asv's results")
+    click.echo(f"exported {_count(len(done.runs), 'run')} to {_count(len(done.files), 'file')} of asv's")
     return 0
 
 
@@ -67,9 +67,13 @@ def publish(last: int | None, config: Path, results_dir: Path) -> int:
 def load_asv() -> ModuleType:
     """Import what needs asv. Raises MissingExtraError."""
     try:
-        import asv as _  # noqa: F401
-    except ModuleNotFoundError:
+        import harness.asv
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "asv":
+            raise
         raise MissingExtraError("asv is not installed; say pip install 'onnx-harness[asv]'") from None
-    import harness.asv
-
     return harness.asv
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
