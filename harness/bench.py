@@ -162,7 +162,7 @@ class Bench:
             runtime_path=str(runtime.path) if runtime else None,
             runtime_version=runtime.version if runtime else None,
         )
-        with self._folder() as folder:
+        with measure.measuring(cores.worker), self._folder() as folder:
             observation = measure.observe(request, folder)
             return replace(observation, outputs=_with_arrays(observation.outputs))
 

@@ -25,22 +25,24 @@ def review(
     records = store.records(results_dir, info.run)
     gates = [Gate(**gate) for gate in header.gates]
     shown = [record for record in records if matches({**record.axes, "status": record.status}, where or {})]
-    outcomes = judge.evaluate_gates(gates, shown, _references(results_dir, info, gates))
+    outcomes = judge.evaluate_gates(gates, shown, references(results_dir, header, gates))
     whole = judge.report(f"{header.suite}, run {info.run}", records, baseline=header.baseline)
     return judge.narrow(whole, shown, outcomes)
 
 
-def _references(
-    results_dir: Path, info: store.RunInfo, gates: Sequence[Gate]
+def references(
+    results_dir: Path, header: store.Header, gates: Sequence[Gate]
 ) -> dict[str, dict[str, Record]]:
-    """Read the runs that gates hold this one against."""
-    header = info.header
+    """Read the runs that `gates` hold the run of `header` against, one that has not begun included.
+
+    Raises StoreError.
+    """
     wanted = {gate.against for gate in gates if gate.max_increase is not None or gate.max_drop is not None}
     runs = {}
     if "previous" in wanted:
-        sealed = [item for item in store.runs(results_dir, header.suite, header.machine) if item.sealed]
-        earlier = store.previous(sealed, info)
-        runs["previous"] = earlier.run if earlier else None
+        found = store.runs(results_dir, header.suite, header.machine)
+        sealed = [item.run for item in found if item.sealed and (item.run < header.run or not header.run)]
+        runs["previous"] = sealed[-1] if sealed else None
     if "anchor" in wanted:
         runs["anchor"] = store.anchor(results_dir, header.suite, header.machine)
     return {

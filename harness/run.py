@@ -70,7 +70,7 @@ def run(
     Raises InputError where data is wrong or there is nothing to resume,
     StoreError where results cannot be kept.
     """
-    machine = {**measure.describe_machine(), "git": measure.git_commit(_folder_of(plan))}
+    machine = environment(plan)
     with tempfile.TemporaryDirectory(prefix="harness-") as work:
         bench = Bench(plan.suite, cache_dir, Path(work), machine)
         with _open(plan, results_dir, machine, resume) as journal:
@@ -96,14 +96,21 @@ def run(
 
 def _open(plan: Plan, results_dir: Path, machine: dict[str, Any], resume: bool) -> store.Journal:
     if not resume:
-        return store.new_run(results_dir, _header(plan, machine))
+        return store.new_run(results_dir, header(plan, machine))
     journal = store.resume(results_dir, plan.suite.name, _plan_hash(plan))
     if journal is None:
         raise InputError(f"--resume: {results_dir} has no unfinished run of this plan; begin one without it")
     return journal
 
 
-def _header(plan: Plan, machine: dict[str, Any]) -> store.Header:
+def environment(plan: Plan) -> dict[str, Any]:
+    """Describe this machine, and the commit of the repository that the suite belongs to."""
+    folder = Path(plan.suite.path).parent if plan.suite.path else Path.cwd()
+    return {**measure.describe_machine(), "git": measure.git_commit(folder)}
+
+
+def header(plan: Plan, machine: dict[str, Any]) -> store.Header:
+    """Write what is known of a run of `plan` before it begins; `machine` is its environment."""
     return store.Header(
         suite=plan.suite.name,
         suite_path=plan.suite.path,
@@ -118,11 +125,6 @@ def _header(plan: Plan, machine: dict[str, Any]) -> store.Header:
         machine=str(machine["machine"]),
         environment=machine,
     )
-
-
-def _folder_of(plan: Plan) -> Path:
-    """Name the folder whose repository the suite belongs to."""
-    return Path(plan.suite.path).parent if plan.suite.path else Path.cwd()
 
 
 def _plan_hash(plan: Plan) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from harness.measure.cores import Cores, choose_cores
     from harness.measure.git import git_commit
     from harness.measure.launch import observe, observe_here
+    from harness.measure.lock import measuring
     from harness.measure.machine import describe_machine
     from harness.measure.worker.request import PASSES, Request
 
@@ -26,6 +27,7 @@ __all__ = [
     "choose_cores",
     "describe_machine",
     "git_commit",
+    "measuring",
     "observe",
     "observe_here",
     "request",
@@ -39,6 +41,7 @@ _HOME = {
     "choose_cores": "cores",
     "describe_machine": "machine",
     "git_commit": "git",
+    "measuring": "lock",
     "observe": "launch",
     "observe_here": "launch",
     "request": "ask",
