@@ -17,3 +17,23 @@ def rows():
 
 def test_the_document_lists_every_metric_with_its_unit_and_direction():
     assert rows() == METRICS
+
+
+def test_the_document_of_statistics_says_the_constants_that_the_code_uses():
+    from harness.judge import ab, history, steady
+    from harness.judge.intervals import sample_floor
+    from harness.judge.signed_rank import visible_shift
+
+    text = (DOCS / "statistics.md").read_text()
+    floors = [sample_floor(quantile) for quantile in (0.9, 0.95, 0.99)]
+    assert "{} for p90, {} for p95, {} for p99".format(*floors) in text
+    assert f"level α = {ab.ALPHA:.0%}" in text
+    needed = [ab.blocks_needed(ab.ALPHA, candidates) for candidates in (1, 2, 10)]
+    assert "a verdict at 1% needs {}, with Holm over two candidates {}, over ten {}".format(*needed) in text
+    factors = [f"{visible_shift(n, ab.ALPHA):.1f}" for n in (7, 10, 20)]
+    assert "{} standard deviations for 7 blocks, {} for 10, {} for 20".format(*factors) in text
+    assert f"in every process of {steady.FEWEST} calls or more" in text
+    assert f"more than {steady.MODES:.0%} of the variance" in text
+    assert "of up to {}, {}, {}, {} and {} nights".format(*history.SCALES) in text
+    assert history.STRENGTH == 5 and "five standard errors" in text
+    assert history.FEWEST == 10 and "fewer than ten values" in text
