@@ -23,6 +23,8 @@ MAX_VALUES = 100_000
 
 KeyPath = tuple[str | int, ...]
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # as PyYAML was built
+
 _TAG = "tag:yaml.org,2002:"
 _TYPED = {f"{_TAG}{name}" for name in ("null", "bool", "int", "float")}
 _TEXT = {f"{_TAG}{name}" for name in ("str", "timestamp", "value")}  # a date is a fine name for a model
@@ -85,14 +87,14 @@ def compose(text: str, file: str) -> yaml.Node | None:
     """Parse YAML into nodes; None where there is nothing. Raises SuiteError."""
     try:
         depth = 0
-        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        for event in yaml.parse(text, Loader=_LOADER):
             depth += isinstance(event, yaml.CollectionStartEvent)
             depth -= isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_DEPTH:
                 message = f"nested more than {MAX_DEPTH} levels deep"
                 line = event.start_mark.line + 1 if event.start_mark else None
                 raise _error(file, line, message)
-        return yaml.compose(text, Loader=yaml.CSafeLoader)
+        return yaml.compose(text, Loader=_LOADER)
     except yaml.YAMLError as error:
         raise _error(file, *_explain(error, text)) from error
 

@@ -80,10 +80,10 @@ def _expand(made: Sweep, document: Document, overrides: Sequence[str], only: Seq
     checked = [rule for rule in made.rules if rule.purpose == "filter" or not narrowed]
     _refuse(_unknown_values(checked, made, document))
     expansion = expand(made)
+    _refuse(_unmet([rule for rule in expansion.unmet if rule in checked], document))
     if not expansion.plan.cases and not expansion.plan.skips:
         flags = " ".join(f"--only {text}" for text in only)
         raise InputError(f"{one_line(flags) or 'only'}: no cell of the suite is left")
-    _refuse(_unmet([rule for rule in expansion.unmet if rule in checked], document))
     return expansion.plan
 
 

@@ -15,7 +15,7 @@ from harness.plan.strict import Strict
 MAX_SAMPLES = 10**7
 
 _MODULE = r"[^\W\d]\w*(\.[^\W\d]\w*)*"
-_TORCH = re.compile(rf"({_MODULE}|[^:\0]+\.py):[^\W\d]\w*")
+_TORCH = re.compile(rf"({_MODULE}|[^\0]+\.py):[^\W\d]\w*")
 _DATA = DataRef("", "")
 
 

@@ -90,14 +90,14 @@ def _message(line: ErrorDetails, where: Place) -> str:
 
 def _got(value: Any, where: Place) -> str:
     """Describe a value; of YAML's own types with the text that stands in the file."""
-    written = shorten(where.text) if where.text else str(value)
+    text = shorten(where.text or str(value))
     match value:
         case None:
             return "nothing"
         case bool():
-            return f"the boolean {written}"
+            return f"the boolean {text}"
         case int() | float():
-            return f"the number {shorten(written)}"
+            return f"the number {text}"
         case str():
             return shorten(repr(value))
         case list():

@@ -20,7 +20,7 @@ def _pattern(axis: str) -> Check:
 
     def check(value: Any) -> str:
         if isinstance(value, bool) or not (value is None or isinstance(value, str | int)):
-            raise Expected(f"expected a value of the axis {axis}, or a glob such as '*'")
+            raise Expected(f"expected a value of {axis}: text, an integer or null")
         text = spell(value)
         if axis == "graph_opt":
             return {str(level): name for level, name in GRAPH_OPT.items()}.get(text, text)

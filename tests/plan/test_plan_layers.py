@@ -77,17 +77,17 @@ def test_paths_are_relative_to_the_file_that_holds_them(folder: Path) -> None:
     write("shared/models/a.onnx", "")
     write("shared/data/d.npz", "")
     write("shared/w.whl", "")
-    write("suites/t/m.py", "")
+    write("suites/t:1/m.py", "")
     write(
         "shared/base.yaml",
         "models: {a: {source: {onnx: models/a.onnx}, data: {npz: data/d.npz, calibration: 7}}}\naxes: {runtime: w.whl}\n",
     )
-    write("suites/s.yaml", "extends: ../shared/base.yaml\nmodels: {t: {source: {torch: 't/m.py:make'}}}\n")
+    write("suites/s.yaml", "extends: ../shared/base.yaml\nmodels: {t: {source: {torch: 't:1/m.py:make'}}}\n")
     made = plan(Path("suites/s.yaml"))
     a, t = made.suite.models
     assert thaw(a.source.options) == {"path": str(folder / "shared/models/a.onnx")}
     assert (a.data.kind, a.data.location, a.data.calibration) == ("npz", str(folder / "shared/data/d.npz"), 7)
-    assert thaw(t.source.options) == {"target": f"{folder}/suites/t/m.py:make"}
+    assert thaw(t.source.options) == {"target": f"{folder}/suites/t:1/m.py:make"}
     assert made.cases[0].session.runtime == str(folder / "shared/w.whl")
     assert keys(made) == ["a/runtime=w.whl", "t/runtime=w.whl"]
 

@@ -132,6 +132,11 @@ def test_a_filter_that_leaves_nothing_is_an_error(problems: Problems) -> None:
     ]
 
 
+def test_only_whose_values_never_meet_is_told_with_its_line(problems: Problems) -> None:
+    text = "models: {a: {source: {zoo: vgg19}, axes: {batch: 8}}, b: {source: {zoo: vgg19}}}\nonly: [{model: b, batch: 8}]\n"
+    assert problems(text) == ["s.yaml:2: only[0]: no cell of the suite meets all of this"]
+
+
 def test_a_runtime_is_filtered_by_what_its_key_shows(planned: Planner) -> None:
     text = ONE + "axes: {runtime: [current, onnxruntime==1.22.1]}\n"
     assert keys(planned(text, (), ("runtime=onnxruntime==1.22.1",))) == ["m/runtime=onnxruntime==1.22.1"]

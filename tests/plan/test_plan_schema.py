@@ -127,7 +127,7 @@ def test_several_mistakes_are_told_at_once_in_the_order_of_the_file(problems: Pr
         ),
         (
             "skip: [{when: {precision: on}, because: x}]",
-            "skip[0].when.precision: expected a value of the axis precision, or a glob such as '*', got the boolean on",
+            "skip[0].when.precision: expected a value of precision: text, an integer or null, got the boolean on",
         ),
         ("only: [3]", "only[0]: expected a mapping with at least one entry, got the number 3"),
         (
@@ -167,7 +167,7 @@ def test_several_mistakes_are_told_at_once_in_the_order_of_the_file(problems: Pr
         ),
         (
             "baseline: {batch: [1]}",
-            "baseline.batch: expected a value of the axis batch, or a glob such as '*', got a list",
+            "baseline.batch: expected a value of batch: text, an integer or null, got a list",
         ),
     ],
 )
