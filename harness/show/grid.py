@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from harness.match import spell
@@ -26,10 +26,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something to know about several cases; `flag` stands in their rows."""
+    """What is to be known of several cases; `flag` stands in their rows for any of `texts`."""
 
     flag: str
-    text: str
+    texts: tuple[str, ...]
     cases: tuple[str, ...]
 
 
@@ -63,10 +63,8 @@ def columns(report: Report) -> list[Column]:
         else:
             made.append(Column(title, _metric(metric, title, signed=title in SIGNED), drop=drop))
     shown = [row for row in report.rows if row.rank]
-    flags = {note.text: note.flag for note in notes(report)}
-    made.append(
-        Column("notes", lambda row: "; ".join(flags[note] for note in row.record.notes), number=False)
-    )
+    flags = {text: note.flag for note in notes(report) for text in note.texts}
+    made.append(Column("notes", lambda row: _flags(row, flags), number=False))
     fixed = {*report.axes, "p50", "speedup"}
     return [
         column
@@ -95,20 +93,25 @@ def model(record: Record) -> str:
 
 
 def notes(report: Report) -> list[Note]:
-    """Give every note of the measured rows, with the cases that it is about."""
-    cases: dict[str, list[str]] = {}
+    """Give the notes of the measured rows: those of the same flag together, with their cases."""
+    found: dict[str, dict[str, list[str]]] = {}
     for row in report.rows:
-        if row.rank:
-            for text in row.record.notes:
-                cases.setdefault(text, []).append(row.record.case)
-    return [Note(flag, text, tuple(cases[text])) for flag, text in zip(_flags(cases), cases, strict=True)]
+        for text in row.record.notes if row.rank else ():
+            found.setdefault(_head(text), {}).setdefault(text, []).append(row.record.case)
+    return [
+        Note(
+            flag=head if len(head) <= LONGEST_FLAG else f"note {number}",
+            texts=tuple(texts),
+            cases=tuple(dict.fromkeys(case for cases in texts.values() for case in cases)),
+        )
+        for number, (head, texts) in enumerate(found.items(), 1)
+    ]
 
 
-def _flags(texts: Iterable[str]) -> Iterator[str]:
-    """Shorten each note to what stands before its colon, or to a number."""
-    for number, text in enumerate(texts, 1):
-        head = text.partition(": ")[0]
-        yield head if len(head) <= LONGEST_FLAG else f"note {number}"
+def _head(text: str) -> str:
+    """Shorten a note to what stands before its colon, where that is short enough for a cell."""
+    head = text.partition(": ")[0]
+    return head if len(head) <= LONGEST_FLAG else text
 
 
 def _axis(axis: str) -> Callable[[Row], str]:
@@ -124,6 +127,10 @@ def _metric(name: str, title: str = "", *, signed: bool = False) -> Callable[[Ro
         return text.removesuffix(f" {title}")  # a unit that the title says already
 
     return cell
+
+
+def _flags(row: Row, flags: Mapping[str, str]) -> str:
+    return "; ".join(dict.fromkeys(flags[text] for text in row.record.notes))
 
 
 def _speedup(row: Row) -> str:

@@ -35,7 +35,7 @@ def _lines(report: Report) -> Iterator[str]:
             yield ""
         for entry in section.entries:
             yield f"- {markdown_item(entry.text)}"
-            yield from (f"  - {markdown_item(case)}" for case in entry.cases)
+            yield from (f"  - {markdown_item(line)}" for line in entry.lines)
 
 
 def _line(cells: list[str]) -> str:

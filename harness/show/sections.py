@@ -10,13 +10,16 @@ from harness.report import Advice, GateOutcome, Report
 from harness.show.grid import Note, format_delta, notes
 from harness.units import format_value
 
+MOST_DETAILS = 3
+"""Wordings of one note that are spelled out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing to say, and the cases that it is about."""
+    """One thing to say, and what belongs to it: mostly the cases that it is about."""
 
     text: str
-    cases: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,13 @@ def _gate(gate: GateOutcome) -> Entry:
 
 def _note(note: Note) -> Entry:
     of = f" ({_cases(len(note.cases))})"
-    return Entry(note.text + of if note.text.startswith(note.flag) else f"{note.flag}: {note.text}{of}")
+    if len(note.texts) == 1:
+        (text,) = note.texts
+        return Entry(text + of if text.startswith(note.flag) else f"{note.flag}: {text}{of}")
+    details = [text.removeprefix(f"{note.flag}: ") for text in note.texts]
+    more = len(details) - MOST_DETAILS
+    tail = [f"... and {more} more: --format json has each with its case"] if more > 0 else []
+    return Entry(note.flag + of, (*details[:MOST_DETAILS], *tail))
 
 
 def _advice(advice: Advice, record: Record | None) -> Entry:

@@ -59,7 +59,7 @@ def _parts(report: Report, width: int | None) -> Iterator[Table | Text]:
         yield Text(visible(section.title), style=MOODS[section.mood])
         for entry in section.entries:
             yield Text(f"  {visible(entry.text)}")
-            yield from (Text(f"    {visible(case)}") for case in entry.cases)
+            yield from (Text(f"    {visible(line)}") for line in entry.lines)
 
 
 def _fit(

@@ -1,13 +1,15 @@
 """The views for people: the same cells as a table and as Markdown, nothing cut, nothing obeyed."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from harness import show
 from harness.errors import NotFoundError
-from harness.report import Report
+from harness.record import Metric, Record
+from harness.report import Report, Row
 from harness.show.escape import formula, markdown, markdown_item, visible
 
 TABLE = """\
@@ -119,6 +121,33 @@ def test_a_report_in_which_nothing_was_measured_still_says_why(report: Report) -
     )
     assert text.startswith("quick 20261123T140732Z-3f2a1c\n7 cases: 2 skipped, 2 unsupported, 1 failed")
     assert "p50" not in text
+
+
+def test_notes_of_one_kind_stand_together(make_record: Callable[..., Record]) -> None:
+    p50 = {"latency/p50": Metric(value=0.001, unit="s", direction="lower")}
+    told = [
+        ("not steady: drift", "not steady: 9% outliers"),
+        ("not steady: 8% outliers",),
+        ("not steady: 7%",),
+    ]
+    records = [
+        make_record("m", batch=number, notes=notes, metrics=p50) for number, notes in enumerate(told, 1)
+    ]
+    rows = tuple(Row(record, rank, False, None) for rank, record in enumerate(records, 1))
+    text = show.render(Report("t", tuple(records), rows, ("batch",)), "table")
+    assert text.splitlines()[3:] == [
+        "model  batch   p50  notes",
+        "m      1      1 ms  not steady",
+        "       2      1 ms  not steady",
+        "       3      1 ms  not steady",
+        "",
+        "Notes",
+        "  not steady (3 cases)",
+        "    drift",
+        "    9% outliers",
+        "    8% outliers",
+        "    ... and 1 more: --format json has each with its case",
+    ]
 
 
 def test_an_unknown_format_names_the_nearest(report: Report) -> None:
