@@ -84,6 +84,8 @@ def label_vector(labels: Array, n: int) -> Array:
         raise Unfit(f"labels have shape {labels.shape}: not one a sample")
     if len(flat) != n:
         raise Unfit(f"{len(flat)} labels for {n} samples of the output")
+    if n == 0:
+        raise Unfit("no samples")
     return flat
 
 
@@ -107,7 +109,7 @@ class Pair:
 
     def degenerate(self) -> bool:
         """Tell whether the reference gives (almost) the same output for every sample."""
-        if len(self.reference) < 2:
+        if self.reference.ndim == 0 or len(self.reference) < 2:
             return False
         rows = self.reference.reshape(len(self.reference), -1)
         if rows.dtype.kind != "f":

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.judge.facts import Facts
+from harness.judge.intervals import Floats
 from harness.judge.metrics import measured
 from harness.judge.metrics.accuracy import score
 from harness.judge.notes import notes
@@ -62,16 +63,16 @@ def effective(facts: Facts) -> dict[str, Any]:
         "proof": dict(first.proof),
         "reference": facts.reference,
         "processes": len(facts.observations),
-        "steady": [_steady(facts, index) for index in range(len(facts.timings))],
+        "steady": [_steady(calls) for calls in facts.calls()],
     }
 
 
 RAW = ("warmup_ns", "samples_ns", "wall_ns")
 
 
-def _steady(facts: Facts, index: int) -> bool | None:
+def _steady(calls_s: Floats) -> bool | None:
     """Tell whether a process was steady; None where it made too few calls to tell."""
-    flags = steadiness(facts.calls()[index])
+    flags = steadiness(calls_s)
     return None if flags is None else not flags
 
 

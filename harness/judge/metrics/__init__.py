@@ -7,6 +7,8 @@ registers a function under the entry-point group `harness.metrics`.
 
 from __future__ import annotations
 
+import math
+
 from harness.judge.facts import Facts
 from harness.names import METRICS, METRICS_GROUP
 from harness.record import Metric
@@ -46,8 +48,11 @@ def metric(
 ) -> Metric:
     """Make a metric that has a value; unit and direction go with its name.
 
-    `spans` says what the interval is over; an interval of None has none.
+    `spans` says what the interval is over; an interval of None has none. A
+    value that overflowed is no value.
     """
+    if not math.isfinite(value):
+        return missing(name, "not a finite number", n=n, kind=kind)
     unit, direction = METRICS[name]
     low, high = interval if interval is not None else (None, None)
     spans = spans if low is not None else ""

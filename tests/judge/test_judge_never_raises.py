@@ -1,0 +1,58 @@
+import json
+import math
+import warnings
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+from harness.built import Built
+from harness.case import Artifact, Case, Load, Model, Session, Source
+from harness.judge import Facts, judge
+from harness.record import Observation
+
+DTYPES = st.sampled_from(["f2", "f4", "f8", "i4", "i8", "u1", "?", "U2"])
+
+
+def arrays(rows):
+    shapes = st.lists(st.integers(0, 4), max_size=3).map(lambda rest: (rows, *rest)) | st.just(())
+    return DTYPES.flatmap(lambda dtype: npst.arrays(dtype, shapes))
+
+
+outputs = st.integers(0, 5).flatmap(arrays)
+calls = st.lists(st.integers(0, 2**62), max_size=80)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    ours=st.none() | outputs,
+    twin=st.none() | outputs,
+    same=st.booleans(),
+    labels=st.none() | st.integers(0, 5).flatmap(lambda n: npst.arrays(DTYPES, (n,))),
+    task=st.sampled_from([None, "classification", "regression"]),
+    samples=st.lists(calls, min_size=1, max_size=3),
+)
+def test_whatever_a_model_answers_is_judged_and_fits_in_json(ours, twin, same, labels, task, samples):
+    model = Model("net", Source("fake", ()), task=task)
+    facts = Facts(
+        case=Case(Artifact(model), Session(), Load()),
+        built=Built("p", "s", 1, 17, "fp32", {}, (), ("y",)),
+        observations=tuple(
+            Observation(passes=("timing",), timing={"samples_ns": item, "wall_ns": sum(item)})
+            for item in samples
+        ),
+        output_names=("y",),
+        outputs=None if ours is None else (ours,),
+        twin_outputs=(ours,) if same and ours is not None else None if twin is None else (twin,),
+        labels=labels,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # overflows of absurd values
+        verdict = judge(facts)
+    for metric in verdict.metrics.values():
+        assert metric.value is None or math.isfinite(metric.value)
+        assert (metric.value is None) == bool(metric.reason)
+        assert metric.low is None or metric.low <= metric.high
+    json.dumps(verdict.samples | {"notes": verdict.notes, "effective": dict(verdict.effective)})
+    assert np.isfinite([m.value for m in verdict.metrics.values() if m.value is not None]).all()
