@@ -88,15 +88,16 @@ def latest_and_anchor(
     the last five again with the prefix ``anchor_``, null where the suite has
     no anchor on that machine or the case is not in it. Raises StoreError.
     """
-    import pandas as pd
+    import pyarrow as pa
 
     found = runs(results_dir, suite, machine)
-    pins = pd.DataFrame(map(asdict, anchors(results_dir)), columns=["suite", "machine", "run"], dtype=str)
+    text = pa.schema([(name, pa.string()) for name in ("suite", "machine", "run")])
+    pins = pa.Table.from_pylist([asdict(pin) for pin in anchors(results_dir)], schema=text)
     with opened(found) as connection:
-        newest = connection.execute(
+        newest = connection.sql(
             'SELECT suite, machine, "case", max(run) AS run FROM records GROUP BY ALL'
-        ).df()
-    needed = {*newest["run"], *pins["run"]}
+        ).to_arrow_table()
+    needed = {*newest["run"].to_pylist(), *pins["run"].to_pylist()}
     with opened([item for item in found if item.run in needed]) as connection:
         connection.register("newest", newest)
         connection.register("pins", pins)
