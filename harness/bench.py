@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from harness import build, judge, measure
 from harness.built import Built, Dataset
 from harness.case import Artifact, Case, DataRef, Load, Session, plain
-from harness.errors import CaseError, Unsupported
+from harness.errors import CaseError, StoreError, Unsupported
 from harness.measure import Cores, runtimes
 from harness.measure.runtimes import Runtime
 from harness.record import Observation, Record, Status
@@ -162,9 +162,14 @@ class Bench:
             runtime_path=str(runtime.path) if runtime else None,
             runtime_version=runtime.version if runtime else None,
         )
-        with measure.measuring(cores.worker), self._folder() as folder:
-            observation = measure.observe(request, folder)
-            return replace(observation, outputs=_with_arrays(observation.outputs))
+        try:
+            with measure.measuring(cores.worker), self._folder() as folder:
+                observation = measure.observe(request, folder)
+                return replace(observation, outputs=_with_arrays(observation.outputs))
+        except OSError as error:
+            # Nothing can be measured any more; what was measured is kept.
+            reason = f"{error.strerror or error}; free some space, then go on with --resume"
+            raise StoreError(f"{self.work_dir}: a worker cannot be started or read: {reason}") from error
 
     @contextmanager
     def _folder(self) -> Iterator[Path]:
