@@ -36,7 +36,7 @@ class Decision:
     low: float | None = None
     high: float | None = None
     p: float | None = None
-    blocks: int = 0  # blocks of an A/B, processes of the smaller arm of a comparison
+    blocks: int = 0  # of an A/B; else processes of the smaller arm, or samples of an accuracy
     min_effect: float | None = None
     mde: float | None = None
     reason: str = ""

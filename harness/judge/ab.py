@@ -41,7 +41,6 @@ def decide(
     *,
     min_effect: float,
     alpha: float = ALPHA,
-    equivalence_alpha: float = EQUIVALENCE_ALPHA,
     direction: str = "lower",
 ) -> Decision:
     """Decide on log-ratios: exact one-sided signed-rank tests against the minimum effect.
@@ -56,7 +55,7 @@ def decide(
         return _nothing("no blocks", 0, min_effect)
     worse, margin = _worse(blocks, direction), math.log1p(min_effect)
     p = _sides(worse, margin)
-    verdict = _verdict(p, alpha, equivalence_alpha)
+    verdict = _verdict(p, alpha)
     numbers = _numbers(blocks, margin, alpha)
     return replace(
         numbers,
@@ -89,12 +88,12 @@ def _sides(worse: Sequence[float], margin: float) -> _Sides:
     )
 
 
-def _verdict(p: _Sides, alpha: float, equivalence_alpha: float) -> Change:
+def _verdict(p: _Sides, alpha: float) -> Change:
     if p.regression <= alpha:
         return Change.REGRESSION
     if p.improvement <= alpha:
         return Change.IMPROVEMENT
-    return Change.EQUIVALENT if p.equivalence <= equivalence_alpha else Change.INCONCLUSIVE
+    return Change.EQUIVALENT if p.equivalence <= EQUIVALENCE_ALPHA else Change.INCONCLUSIVE
 
 
 def _p_of(verdict: Change, p: _Sides) -> float:

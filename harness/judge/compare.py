@@ -15,18 +15,17 @@ from dataclasses import replace
 import numpy as np
 
 from harness.comparison import Change, Compared, Comparison, Decision
-from harness.judge.answers import correct_bits, paired_error, paired_right
+from harness.judge.answers import MIN_SQNR_DB, correct_bits, paired_error, paired_right
 from harness.judge.likeness import differences
-from harness.judge.processes import METRICS_BY_PROCESS, between, by_process
+from harness.judge.processes import REPLICATED, between, by_process
 from harness.judge.records import value_of
 from harness.names import METRICS
 from harness.record import BAD, Record, Status
-from harness.units import format_percent
+from harness.units import format_percent, format_value
 
 ALPHA = 0.01
 """False discoveries among the regressions of one comparison, as a share."""
 
-ONCE = ("memory/session", "memory/peak", "memory/arena_peak")
 _RANK = {
     Change.REGRESSION: 0,
     Change.INCONCLUSIVE: 1,
@@ -102,21 +101,13 @@ def _metrics(
     noise: Mapping[str, float],
 ) -> list[Comparison]:
     decisions: dict[str, Decision] = {}
-    for name in METRICS_BY_PROCESS if like else ():
+    for name in REPLICATED if like else ():
         values = by_process(base, name), by_process(head, name)
         if values[0] and values[1]:
             decisions[name] = between(*values, name, min_effect, alpha, noise.get(name))
-    for name in ONCE if like else ():
-        values = _once(base, name), _once(head, name)
-        if values[0] and values[1]:
-            decisions[name] = between(*values, name, min_effect, alpha, noise.get(name))
     decisions |= _size(base, head, min_effect) | _answers(base, head, alpha, max_loss)
+    decisions |= _drift(base, head, max_loss)
     return [_comparison(base, head, name, decision) for name, decision in decisions.items()]
-
-
-def _once(record: Record, name: str) -> list[float]:
-    value = value_of(record, name)
-    return [value] if value is not None and value > 0 else []
 
 
 def _size(base: Record, head: Record, min_effect: float) -> dict[str, Decision]:
@@ -142,6 +133,26 @@ def _answers(base: Record, head: Record, alpha: float, max_loss: float) -> dict[
         errors = np.asarray(before, np.float64), np.asarray(after, np.float64)
         return {"accuracy/mae": paired_error(*errors, alpha=alpha, max_loss=max_loss)}
     return {}
+
+
+def _drift(base: Record, head: Record, max_loss: float) -> dict[str, Decision]:
+    """Decide how far the outputs are from the FP32 twin's: the inputs are the same, so no test is needed."""
+    decisions = {}
+    for name in ("accuracy/agreement", "accuracy/sqnr_db", "accuracy/nonfinite"):
+        before, after = value_of(base, name), value_of(head, name)
+        if before is None or after is None:
+            continue
+        verdict = Change.REGRESSION if _lost(name, before, after, max_loss) else Change.EQUIVALENT
+        verdict = Change.IMPROVEMENT if _lost(name, after, before, max_loss) else verdict
+        texts = [format_value(value, METRICS[name][0]) for value in (before, after)]
+        decisions[name] = Decision(verdict=verdict, reason=f"exact: {texts[0]} in base, {texts[1]} in head")
+    return decisions
+
+
+def _lost(name: str, before: float, after: float, max_loss: float) -> bool:
+    if name == "accuracy/agreement":
+        return before - after > max_loss
+    return before >= MIN_SQNR_DB > after if name == "accuracy/sqnr_db" else after > before
 
 
 def _comparison(base: Record, head: Record, name: str, decision: Decision) -> Comparison:

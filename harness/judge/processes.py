@@ -12,13 +12,16 @@ from harness.comparison import Change, Decision
 from harness.judge.ab import EQUIVALENCE_ALPHA
 from harness.judge.intervals import sample_floor
 from harness.judge.metrics.latency import QUANTILES
+from harness.judge.records import value_of
 from harness.judge.signed_rank import POWER
 from harness.names import METRICS
 from harness.record import Record
 from harness.units import format_percent
 
 ONE_NUMBER = {"startup/session": "session_ns", "startup/first_call": "first_call_ns"}
-METRICS_BY_PROCESS = (*QUANTILES, "throughput/samples_per_s", *ONE_NUMBER)
+ONE_READING = ("memory/session", "memory/peak", "memory/arena_peak")
+REPLICATED = (*QUANTILES, "throughput/samples_per_s", *ONE_NUMBER, *ONE_READING)
+"""Metrics that differ from process to process: a difference needs a test."""
 
 LEAST_NOISE = 0.001
 """SD between processes, as a ratio, below which none is believed: few processes may agree by luck."""
@@ -28,8 +31,11 @@ def by_process(record: Record, name: str) -> list[float]:
     """Return a metric in each process, out of the raw samples; empty where it cannot be had.
 
     Times in seconds, throughput in calls a second (the batch is part of the
-    case, so it cancels).
+    case, so it cancels), memory in bytes: it is read in the first process only.
     """
+    if name in ONE_READING:
+        reading = value_of(record, name)
+        return [reading] if reading is not None and reading > 0 else []
     raw = record.samples
     calls: list[Any] = [samples for samples in raw.get("latency_ns") or () if samples]
     if name in ONE_NUMBER:

@@ -216,3 +216,28 @@ def test_a_comparison_is_one_flat_object(measured):
         "verdict",
         "reason",
     ]
+
+
+@pytest.mark.parametrize(
+    ("metric", "before", "after", "verdict"),
+    [
+        ("accuracy/agreement", 0.99, 0.98, Change.REGRESSION),
+        ("accuracy/agreement", 0.99, 0.986, Change.EQUIVALENT),
+        ("accuracy/agreement", 0.98, 0.99, Change.IMPROVEMENT),
+        ("accuracy/sqnr_db", 30.0, 19.0, Change.REGRESSION),
+        ("accuracy/sqnr_db", 130.0, 90.0, Change.EQUIVALENT),
+        ("accuracy/nonfinite", 0, 1, Change.REGRESSION),
+        ("accuracy/nonfinite", 0, 0, Change.EQUIVALENT),
+    ],
+)
+def test_drift_without_labels_is_exact(record, metric, before, after, verdict):
+    (item,) = compare([record({metric: before})], [record({metric: after})]).comparisons
+    assert (item.metric, item.decision.verdict) == (metric, verdict)
+
+
+def test_memory_is_a_single_reading(record):
+    base, head = record({"memory/peak": 100e6}), record({"memory/peak": 120e6})
+    (item,) = compare([base], [head]).comparisons
+    assert (item.decision.verdict, item.suspect) == (Change.INCONCLUSIVE, True)
+    (item,) = compare([base], [head], noise={"memory/peak": 0.01}).comparisons
+    assert item.decision.verdict is Change.REGRESSION
