@@ -73,6 +73,9 @@ def paired_error(
     """
     if len(base) != len(head):
         return _unknown(f"{len(base)} labelled samples in base, {len(head)} in head")
+    broken = int(np.sum(~np.isfinite(base) | ~np.isfinite(head)))
+    if broken:
+        return _unknown(f"{broken} of {len(base)} answers are NaN or Inf")
     before, growth = float(np.mean(base)), head - base
     bounds = mean_interval(growth)
     if bounds is None or before == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -82,7 +83,8 @@ def samples(facts: Facts) -> dict[str, Any]:
     ``latency_ns``, ``warmup_ns``: lists of ns, one a process. ``wall_ns``,
     ``import_ns``, ``session_ns``, ``first_call_ns``: one number a process.
     ``correct``: ``{"n", "bits"}``, a bit a labelled sample in hexadecimal, the
-    first sample first. ``abs_error``: one number a labelled sample.
+    first sample first. ``abs_error``: one number a labelled sample, None for
+    an answer that is NaN or Inf.
     """
     timed = facts.timings
     raw: dict[str, Any] = {
@@ -100,4 +102,5 @@ def samples(facts: Facts) -> dict[str, Any]:
     if own.task == CLASSIFICATION:
         bits = np.packbits(own.per_sample.astype(bool)).tobytes().hex()
         return {**raw, "correct": {"n": len(own.per_sample), "bits": bits}}
-    return {**raw, "abs_error": own.per_sample.tolist()}
+    errors = [error if math.isfinite(error) else None for error in own.per_sample.tolist()]
+    return {**raw, "abs_error": errors}

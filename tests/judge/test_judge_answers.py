@@ -79,6 +79,11 @@ def test_one_sample_shows_nothing():
     assert decision.verdict is Change.INCONCLUSIVE
 
 
+def test_an_error_of_nan_is_inconclusive():
+    decision = paired_error(np.ones(3), np.array([1, np.nan, 1]), alpha=0.01, max_loss=0.005)
+    assert (decision.verdict, decision.reason) == (Change.INCONCLUSIVE, "1 of 3 answers are NaN or Inf")
+
+
 SCORES = np.random.default_rng(0).standard_normal((100, 10))
 
 
