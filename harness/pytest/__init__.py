@@ -1,0 +1,1 @@
+"""Benchmarks among tests: suites as test files, and a fixture for people's own tests."""

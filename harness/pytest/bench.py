@@ -1,0 +1,107 @@
+"""The fixture `onnx_bench`: one case, measured within somebody's own test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.case import AXES
+from harness.errors import InputError
+from harness.pytest.stats import Stats
+from harness.record import BAD, Record, Status
+from harness.suite import Sampling
+from harness.tables import closest
+
+OPTIONS = ("data", "shapes", "seconds", "processes")
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxBench:
+    """Measure models through the common runner, one case a call."""
+
+    cache_dir: Path
+    work_dir: Path
+
+    def __call__(
+        self,
+        model: str | os.PathLike[str] | Mapping[str, Any],
+        *,
+        data: str | os.PathLike[str] | None = None,
+        shapes: Mapping[str, int] | None = None,
+        seconds: float | None = None,
+        processes: int | None = None,
+        **axes: Any,
+    ) -> Stats:
+        """Measure `model`: an .onnx file, or a source as a suite has it (``{"zoo": "squeezenet"}``).
+
+        `data` names the data to evaluate on (a catalogue name or an .npz
+        file), `shapes` sizes symbolic dimensions, `seconds` (of timed calls)
+        and `processes` say how long to measure. `axes` are the axes of a
+        suite, a value each. Paths are relative to the current folder.
+
+        Skips the test where this machine, runtime or exporter cannot, fails it
+        where the model does not run. Raises TypeError for an unknown axis,
+        InputError for a value that is wrong.
+        """
+        __tracebackhide__ = True  # a failure shows the line of the test, not these
+        unknown = next((axis for axis in axes if axis not in AXES), None)
+        if unknown is not None:
+            raise TypeError(f"onnx_bench has no argument {unknown!r}: {closest(unknown, (*AXES, *OPTIONS))}")
+        document = {
+            "models": {_name(model): _model(model, data, shapes)},
+            "axes": axes,
+            "sampling": _sampling(seconds, processes),
+        }
+        try:
+            record = self._measure(document)
+        except InputError as error:
+            raise InputError(str(error)) from None
+        if record.status in BAD:
+            pytest.fail(f"{record.case} {record.status}: {record.reason}")
+        if record.status is not Status.OK:
+            pytest.skip(f"{record.case} {record.status}: {record.reason}")
+        return Stats(record)
+
+    def _measure(self, document: Mapping[str, Any]) -> Record:
+        from harness.bench import Bench
+        from harness.plan import plan_document
+        from harness.run import environment
+
+        plan = plan_document(document, Path.cwd(), "onnx_bench")
+        if len(plan.cases) != 1:
+            raise InputError(
+                f"onnx_bench measures one case, this is {len(plan.cases)}: give every axis one value"
+            )
+        bench = Bench(plan.suite, self.cache_dir, self.work_dir, environment(plan))
+        return bench.measure(plan.cases[0])
+
+
+def _name(model: str | os.PathLike[str] | Mapping[str, Any]) -> str:
+    """Name a file's model after the file, any other after its kind."""
+    return next(iter(model), "") if isinstance(model, Mapping) else Path(model).stem
+
+
+def _model(
+    model: str | os.PathLike[str] | Mapping[str, Any],
+    data: str | os.PathLike[str] | None,
+    shapes: Mapping[str, int] | None,
+) -> dict[str, Any]:
+    source = dict(model) if isinstance(model, Mapping) else {"onnx": os.fspath(model)}
+    entry: dict[str, Any] = {"source": source}
+    if data is not None:
+        entry["data"] = os.fspath(data)
+    if shapes is not None:
+        entry["shapes"] = dict(shapes)
+    return entry
+
+
+def _sampling(seconds: float | None, processes: int | None) -> dict[str, Any]:
+    wanted: dict[str, Any] = {"seconds": seconds, "processes": processes}
+    if isinstance(seconds, int | float) and seconds > Sampling().max_seconds:
+        wanted["max_seconds"] = seconds
+    return {key: value for key, value in wanted.items() if value is not None}

@@ -1,0 +1,119 @@
+"""Keep what a session measures: one run a suite, written as the reports of its cases arrive."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from harness.report import Report
+    from harness.store import Journal
+
+
+@dataclass
+class Run:
+    """The run of one suite; unfinished while a cell of it has no record."""
+
+    suite: str  # absolute path
+    journal: Journal
+    left: set[str]  # keys of the cells that have no record yet
+
+
+@dataclass(eq=False)  # pytest keeps its plugins in sets
+class Runs:
+    """The runs of this session, kept by the one process that sees every report."""
+
+    config: pytest.Config
+    results_dir: Path
+    benchmark_json: Path | None
+    runs: dict[str, Run] = field(default_factory=dict)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Put a case's record on disk. One that is measured again is not kept twice."""
+        text = getattr(report, "harness_record", None)
+        if text is None:
+            return
+        try:
+            self._keep(report.harness_suite, text)
+        except HarnessError as error:
+            pytest.exit(str(error), returncode=pytest.ExitCode.INTERNAL_ERROR)
+
+    def pytest_sessionfinish(self) -> None:
+        """Seal the runs that are whole, leave the others to be resumed; write what was asked for."""
+        try:
+            for run in self.runs.values():
+                if run.left:
+                    run.journal.close()
+                else:
+                    run.journal.seal()
+            if self.benchmark_json:
+                self._write(self.benchmark_json)
+        except (HarnessError, OSError) as error:
+            pytest.exit(str(error), returncode=pytest.ExitCode.INTERNAL_ERROR)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Show the numbers, and where they are kept."""
+        from harness.show import render
+
+        width = self.config.get_terminal_writer().fullwidth if terminalreporter.isatty else None
+        for run in self.runs.values():
+            report = self._report(run)
+            terminalreporter.section(f"harness: {report.title}")
+            table = render(report, "table", width=width, color=terminalreporter.hasmarkup)
+            terminalreporter.write_line(f"{table}\n\nresults: {self._shown(run.journal.folder)}")
+            if run.left:
+                terminalreporter.write_line(self._unfinished(run))
+        if self.benchmark_json:
+            terminalreporter.write_line(f"pytest-benchmark: {self._shown(self.benchmark_json)}")
+
+    def _keep(self, suite: str, text: str) -> None:
+        from dataclasses import replace
+
+        from harness.record import Record
+
+        run = self.runs.get(suite) or self._begin(suite)
+        record = Record.from_json(json.loads(text))
+        if record.case in run.left:
+            run.journal.append(replace(record, run=run.journal.run))
+            run.left.remove(record.case)
+
+    def _begin(self, suite: str) -> Run:
+        from harness import store
+        from harness.plan import plan
+        from harness.run import environment, header
+
+        made = plan(Path(suite))  # by the controller of pytest-xdist, which collects nothing itself
+        cells = [*made.cases, *(skip.case for skip in made.skips)]
+        journal = store.new_run(self.results_dir, header(made, environment(made)))
+        self.runs[suite] = Run(suite, journal, {cell.key for cell in cells})
+        return self.runs[suite]
+
+    def _unfinished(self, run: Run) -> str:
+        cells = run.journal.header.cases
+        results = self._shown(self.results_dir)
+        where = "" if results == "results" else f" --results {results}"
+        command = f"harness run {self._shown(Path(run.suite))} --resume{where}"
+        return f"unfinished: {len(run.left)} of {cells} cells were not run; '{command}' runs them"
+
+    def _shown(self, path: Path) -> str:
+        return os.path.relpath(path, self.config.invocation_params.dir)
+
+    def _report(self, run: Run) -> Report:
+        from harness import store
+        from harness.review import review
+
+        return review(self.results_dir, store.find_run(self.results_dir, run.journal.run))
+
+    def _write(self, path: Path) -> None:
+        from harness.judge import report
+        from harness.show import render
+
+        records = [record for run in self.runs.values() for record in self._report(run).records]
+        path.write_text(render(report("", records), "pytest-benchmark"))

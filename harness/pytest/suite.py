@@ -1,0 +1,135 @@
+"""A suite as a test file: every cell of its plan is an item."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from abc import abstractmethod
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.errors import HarnessError, InputError
+from harness.pytest.plugin import RECORD, cache_dir, results_dir
+from harness.record import BAD, Status
+
+if TYPE_CHECKING:
+    from harness.bench import Bench
+    from harness.case import Case
+    from harness.record import Record
+    from harness.report import GateOutcome
+    from harness.suite import Plan, Skip
+
+
+class SuiteFile(pytest.File):
+    """A suite, and what its cases share."""
+
+    def collect(self) -> Iterator[CellItem]:
+        """Give an item for every case, in the order in which they run, and for every skip."""
+        try:
+            plan = self.plan
+        except InputError as error:
+            raise self.CollectError(str(error)) from None
+        for case in plan.cases:
+            yield CaseItem.from_parent(self, name=case.key, case=case)
+        for skip in plan.skips:
+            yield SkipItem.from_parent(self, name=skip.case.key, skip=skip)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The suite's plan. Raises InputError."""
+        from harness.plan import plan
+
+        return plan(Path(os.path.relpath(self.path, self.config.invocation_params.dir)))
+
+    @cached_property
+    def environment(self) -> dict[str, Any]:
+        """What is known of the machine, and the commit of the suite's repository."""
+        from harness.run import environment
+
+        return environment(self.plan)
+
+    @cached_property
+    def bench(self) -> Bench:
+        """What all cases share while the session lasts. Raises InputError."""
+        from harness.bench import Bench
+
+        work = tempfile.TemporaryDirectory(prefix="harness-")
+        self.config.add_cleanup(work.cleanup)
+        return Bench(self.plan.suite, cache_dir(self.config), Path(work.name), self.environment)
+
+    @cached_property
+    def references(self) -> dict[str, dict[str, Record]]:
+        """The runs that gates hold this one against. Raises StoreError."""
+        from harness.review import references
+        from harness.run import header
+
+        about = header(self.plan, self.environment)
+        return references(results_dir(self.config), about, self.plan.suite.gates)
+
+    def failed_gates(self, record: Record) -> list[GateOutcome]:
+        """Hold `record` against the suite's gates; one that has no data has not failed."""
+        from harness.judge import evaluate_gates
+
+        outcomes = evaluate_gates(self.plan.suite.gates, [record], self.references)
+        return [outcome for outcome in outcomes if outcome.outcome == "failed"]
+
+
+class CellItem(pytest.Item):
+    """One cell of a plan; its name is the case's key."""
+
+    parent: SuiteFile
+
+    @abstractmethod
+    def record(self) -> Record:
+        """Find out what is to be known of the cell."""
+
+    def runtest(self) -> None:
+        """Pass where the case was measured and every gate held; else say why, without a traceback."""
+        from harness.store.journal import encode
+
+        try:
+            record = self.record()
+            self.stash[RECORD] = encode(record).decode()
+            broken = self.parent.failed_gates(record)
+        except HarnessError as error:
+            pytest.fail(str(error), pytrace=False)
+        if record.stderr and record.status in BAD:
+            self.add_report_section("call", "stderr of the worker", record.stderr)
+        if record.status in BAD:
+            pytest.fail(f"{record.status}: {record.reason}", pytrace=False)
+        if record.status is not Status.OK:
+            pytest.skip(f"{record.status}: {record.reason}")
+        if broken:
+            pytest.fail("\n".join(f"{gate.gate}: {gate.reason}" for gate in broken), pytrace=False)
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        """Say where the case comes from."""
+        return self.path, None, self.name
+
+
+class CaseItem(CellItem):
+    """A case, to be measured."""
+
+    def __init__(self, *, case: Case, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.case = case
+
+    def record(self) -> Record:
+        """Measure the case."""
+        return self.parent.bench.measure(self.case)
+
+
+class SkipItem(CellItem):
+    """A cell that the suite leaves out."""
+
+    def __init__(self, *, skip: Skip, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.skip = skip
+
+    def record(self) -> Record:
+        """Record that the cell is left out, and why."""
+        return self.parent.bench.skipped(self.skip)
