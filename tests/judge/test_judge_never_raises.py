@@ -2,7 +2,6 @@ import json
 import math
 import warnings
 
-import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
