@@ -7,7 +7,13 @@ from pathlib import Path
 import click
 
 
-@click.group()
+@click.group(
+    epilog="""\b
+Examples:
+  harness demo history
+  harness demo history --nights 365 --results results/year
+"""
+)
 def demo() -> None:
     """See what the harness shows, before anything is measured."""
 
