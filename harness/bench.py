@@ -109,12 +109,20 @@ class Bench:
             self._record(case, verdict.status, reason=verdict.reason),
             notes=tuple(note for note in notes if note),
             metrics=verdict.metrics,
-            effective=verdict.effective,
+            effective={**verdict.effective, **self._provenance(case)},
             artifact=built.to_json(),
             environment={**self.machine, "during": dict(observations[0].system)},
             samples=verdict.samples,
             stderr=str(observations[0].exit.get("stderr", "")),
         )
+
+    def _provenance(self, case: Case) -> dict[str, Any]:
+        """Say which data and which installed runtime were used: names alone may come to mean others."""
+        ref, runtime = case.artifact.model.data, self._runtime(case.session.runtime)
+        return {
+            "data": asdict(self._data[ref]) if ref else None,
+            "installed": {"requirement": runtime.requirement, "sha256": runtime.sha256} if runtime else None,
+        }
 
     def _record(self, case: Case, status: Status, *, reason: str = "") -> Record:
         return Record(
