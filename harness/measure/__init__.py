@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harness.measure.ask import ENGINES, request
     from harness.measure.cores import Cores, choose_cores
+    from harness.measure.duel import Block, Draw, run_block
     from harness.measure.git import git_commit
     from harness.measure.launch import observe, observe_here
     from harness.measure.lock import measuring
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 __all__ = [
     "ENGINES",
     "PASSES",
+    "Block",
     "Cores",
+    "Draw",
     "Request",
     "choose_cores",
     "describe_machine",
@@ -31,12 +34,15 @@ __all__ = [
     "observe",
     "observe_here",
     "request",
+    "run_block",
 ]
 
 _HOME = {
     "ENGINES": "ask",
     "PASSES": "worker.request",
+    "Block": "duel",
     "Cores": "cores",
+    "Draw": "duel",
     "Request": "worker.request",
     "choose_cores": "cores",
     "describe_machine": "machine",
@@ -45,6 +51,7 @@ _HOME = {
     "observe": "launch",
     "observe_here": "launch",
     "request": "ask",
+    "run_block": "duel",
 }
 
 

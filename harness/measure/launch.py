@@ -34,17 +34,19 @@ def observe(request: Request, workdir: Path) -> Observation:
     request.json, answer.json, stdout, stderr and outputs.npz afterwards.
     Raises OSError where no process or file can be made, and KeyboardInterrupt.
     """
+    begun = time.monotonic()
+    with standing_aside(request.cores.parent):
+        return conclude(spawn(request, workdir), request, workdir, begun, request.sampling.timeout_s)
+
+
+def spawn(request: Request, workdir: Path) -> subprocess.Popen[bytes]:
+    """Start the worker of `request`, which inherits its channel; it must be waited for. Raises OSError."""
     workdir.mkdir(parents=True, exist_ok=True)
     path = workdir / "request.json"
     path.write_text(json.dumps(request.to_json()))
     (workdir / FILE).unlink(missing_ok=True)
-    begun = time.monotonic()
-    with (
-        (workdir / "stdout").open("wb") as stdout,
-        (workdir / "stderr").open("wb") as stderr,
-        standing_aside(request.cores.parent),
-    ):
-        worker = subprocess.Popen(
+    with (workdir / "stdout").open("wb") as stdout, (workdir / "stderr").open("wb") as stderr:
+        return subprocess.Popen(
             _command(path.absolute()),
             cwd=workdir,
             env=_environment(request),
@@ -52,8 +54,18 @@ def observe(request: Request, workdir: Path) -> Observation:
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,
+            pass_fds=() if request.channel is None else (request.channel,),
         )
-        in_time = _wait(worker, request.sampling.timeout_s)
+
+
+def conclude(
+    worker: subprocess.Popen[bytes], request: Request, workdir: Path, begun: float, wait_s: float
+) -> Observation:
+    """Wait until the `worker` spawned at `begun` (of `time.monotonic`) ends; return what it saw.
+
+    After `wait_s`, and whatever interrupts the wait, it is killed.
+    """
+    in_time = _wait(worker, wait_s)
     how = _how_it_ended(worker.returncode, timeout=not in_time, wall_s=time.monotonic() - begun)
     how.update(stdout=_tail(workdir / "stdout"), stderr=_tail(workdir / "stderr"))
     return _read(workdir / FILE, request, how)

@@ -7,9 +7,11 @@ it writes ``answer.json`` beside the request, anew after each stage, so that a
 crash leaves the facts of the stages before it.
 
 Stages, in order: ``session`` (pin, feeds, import, session, first call), then
-the passes asked for: ``memory``, ``timing``, ``outputs``, ``proof``. The parts
-of the answer, and so of `harness.record.Observation` (times in ns, memory in
-bytes; a *reading* R is ``{"bytes": int}`` or ``{"unavailable": "why"}``)::
+the passes asked for: ``memory``, ``timing``, ``outputs``, ``proof``; in a worker
+of an A/B ``slices`` stands for ``timing``, and its samples go to the parent
+over a channel (`slices`), not into the answer. The parts of the answer, and so
+of `harness.record.Observation` (times in ns, memory in bytes; a *reading* R is
+``{"bytes": int}`` or ``{"unavailable": "why"}``)::
 
     runtime  {"distribution", "version", "build", "path", "available_providers": [...],
               "python", "numpy", "import_ns"}

@@ -16,8 +16,9 @@ file, all keys optional::
      "fail": {"at": "timing", "how": "signal", ...}}
 
 A phase of memory that is absent is unavailable. `fail.at` is a stage ("import",
-"session", "first_call", "memory", "warmup", "timing", "outputs", "proof"),
-`fail.how` one of: "raise" and "unsupported" (with `message`), "signal" (with
+"session", "first_call", "memory", "warmup", "timing", "slices", "outputs",
+"proof"): there it fails, or after `fail.after_calls` of its calls. `fail.how`
+is one of: "raise" and "unsupported" (with `message`), "signal" (with
 `signal`), "exit" (with `code`), "hang", "garbage" (an answer that nobody can
 read), "stdout" (prints `message` and goes on).
 """
@@ -65,8 +66,11 @@ class FakeEngine(Engine):
     def enter(self, stage: str) -> None:
         """Fail here where the file says so."""
         super().enter(stage)
+        self._fail_after(0)
+
+    def _fail_after(self, calls: int) -> None:
         fail = self.model.get("fail", {})
-        if fail.get("at") == stage:
+        if fail.get("at") == self.stage and fail.get("after_calls", 0) == calls:
             self._fail(fail)
 
     def _fail(self, fail: dict[str, Any]) -> None:
@@ -144,6 +148,7 @@ class FakeEngine(Engine):
         number = self.calls.get(self.stage, 0)
         self.calls[self.stage] = number + 1
         self.now_ns += spans[number % len(spans)]
+        self._fail_after(number + 1)
 
     def evaluate(self, feed: Rows) -> dict[str, np.ndarray | str]:
         """Answer the next rows of the file's outputs."""

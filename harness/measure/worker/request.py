@@ -33,6 +33,7 @@ class Request:
     data: str | None = None  # .npz; None: seeded random rows
     runtime_path: str | None = None  # folder that goes first on the worker's path
     runtime_version: str | None = None  # which version must be found there
+    channel: int | None = None  # the inherited socket on which slices are asked for
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for the request's file."""

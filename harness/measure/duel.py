@@ -1,0 +1,210 @@
+"""Let two fresh workers run in turn on the same cores: one block of an A/B.
+
+Both are alive at once and one of them runs: the other is stopped, threads and
+all, so that a thread pool that spins disturbs nobody. They are driven in short
+slices, ABBA and again, so that noise which lasts longer than a slice falls on
+both; the first calls of a slice, which pay for the switch, are thrown away.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import statistics
+import time
+from array import array
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.measure.cores import standing_aside
+from harness.measure.launch import conclude, spawn
+from harness.measure.worker.request import Request
+from harness.measure.worker.slices import WORD, Slice
+from harness.record import Observation
+
+SLICE_NS = 25_000_000
+SLICE_CALLS = 20
+"""A slice lasts this long, and at least so many calls where the block's time allows."""
+
+MAX_CALLS = 2_000  # a slice of more would fill the store, not sharpen a quantile
+DISCARD_NS = 2_000_000
+DISCARD_CALLS = 2
+ABBA = (0, 1, 1, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """What is left to chance in a block: which arm starts first, and which runs first."""
+
+    starts: int
+    leads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What one block saw. Everything is by arm: 0 is BASE, 1 is HEAD."""
+
+    samples_ns: tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]  # a tuple a slice
+    observations: tuple[Observation | None, Observation | None]  # None: it was never started
+    turns: tuple[int, ...]  # the arm of each slice
+    slice_ns: int  # as asked for
+    start_s: float  # until both were warm
+    wall_s: float
+    lost: int | None = None  # the arm that crashed, hung or could not start; its observation says how
+
+
+def run_block(pair: tuple[Request, Request], draw: Draw, span_s: float, folder: Path) -> Block:
+    """Run one block of about `span_s` of calls after both workers are warm.
+
+    A worker that is lost ends the block; nothing of either lives on, whatever
+    interrupts it. Raises OSError where no process or file can be made.
+    """
+    begun = time.monotonic()
+    samples: tuple[list[tuple[int, ...]], list[tuple[int, ...]]] = ([], [])
+    turns: list[int] = []
+    asked = Slice(0, 0)
+    with standing_aside(_aside(pair)), ExitStack() as stack:
+        live, call_ns, lost = _start(pair, draw.starts, folder, stack)
+        start_s = time.monotonic() - begun
+        if lost is None:
+            asked, planned = cut(span_s, call_ns, draw.leads)
+            for arm in planned:
+                answer = live[arm].run(asked)
+                turns.append(arm)
+                if answer is None:
+                    lost = arm
+                    break
+                samples[arm].append(tuple(answer))
+        observations = {arm: contender.end() for arm, contender in live.items()}
+    return Block(
+        samples_ns=(tuple(samples[0]), tuple(samples[1])),
+        observations=(observations.get(0), observations.get(1)),
+        turns=tuple(turns),
+        slice_ns=asked.span_ns,
+        start_s=start_s,
+        wall_s=time.monotonic() - begun,
+        lost=lost,
+    )
+
+
+def _start(
+    pair: tuple[Request, Request], first: int, folder: Path, stack: ExitStack
+) -> tuple[dict[int, Contender], float, int | None]:
+    """Start both, one after the other; return them, the slower one's ns a call, and which was lost."""
+    live: dict[int, Contender] = {}
+    call_ns = 1.0
+    for arm in (first, 1 - first):
+        live[arm] = stack.enter_context(Contender(pair[arm], folder / f"arm-{arm}"))
+        warmup_ns = live[arm].receive()
+        if warmup_ns is None:
+            return live, call_ns, arm
+        live[arm].pause()
+        call_ns = max(call_ns, statistics.median(warmup_ns[len(warmup_ns) // 2 :] or [0]))
+    return live, call_ns, None
+
+
+def cut(span_s: float, call_ns: float, leads: int) -> tuple[Slice, tuple[int, ...]]:
+    """Cut a block's time into slices: whole rounds of ABBA, or BAAB where arm 1 leads."""
+    span_ns = span_s * 1e9
+    wanted_ns = max(SLICE_NS, SLICE_CALLS * call_ns)
+    discard_ns = max(DISCARD_NS, DISCARD_CALLS * call_ns)
+    rounds = max(1, round(span_ns / (len(ABBA) * (wanted_ns + discard_ns))))
+    slice_ns = max(call_ns, min(wanted_ns, span_ns / len(ABBA) - discard_ns))
+    asked = Slice(
+        span_ns=round(slice_ns), calls=MAX_CALLS, discard_ns=DISCARD_NS, discard_calls=DISCARD_CALLS
+    )
+    return asked, tuple(arm ^ leads for arm in ABBA) * rounds
+
+
+def _aside(pair: tuple[Request, Request]) -> tuple[int, ...]:
+    """Return cores that neither arm runs on, or those of the first arm's choice where there are none."""
+    free = set(pair[0].cores.parent) & set(pair[1].cores.parent)
+    return tuple(sorted(free)) or pair[0].cores.parent
+
+
+class Contender:
+    """A worker that serves slices, on a socket of its own. As a context: killed at its end."""
+
+    def __init__(self, request: Request, folder: Path) -> None:
+        self._folder = folder
+        self._begun = time.monotonic()
+        self._socket, theirs = socket.socketpair()
+        with theirs:
+            self._request = replace(request, channel=theirs.fileno())
+            self._process = spawn(self._request, folder)
+        self._pidfd = os.pidfd_open(self._process.pid)
+        self._poll = select.poll()
+        self._poll.register(self._socket, select.POLLIN)
+        self._poll.register(self._pidfd, select.POLLIN)
+        self._wait_s = request.sampling.timeout_s
+        self._lost = self._ended = False
+
+    def __enter__(self) -> Contender:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._ended:
+            self._signal(signal.SIGKILL)
+            self._process.wait()
+        self._socket.close()
+        os.close(self._pidfd)
+
+    def run(self, asked: Slice) -> list[int] | None:
+        """Wake it for one slice; return the samples, or None where it was lost."""
+        with suppress(ConnectionError):  # it died while it was stopped: there will be no answer
+            self._socket.sendall(asked.pack())
+        self._signal(signal.SIGCONT)
+        answer = self.receive()
+        self.pause()
+        return answer
+
+    def pause(self) -> None:
+        """Stop it with all its threads; it uses no core until it runs again."""
+        self._signal(signal.SIGSTOP)
+
+    def receive(self) -> list[int] | None:
+        """Sleep until an answer is there; None where there will be none in time."""
+        deadline = time.monotonic() + self._wait_s
+        head = self._read(WORD.size, deadline)
+        body = None if head is None else self._read(WORD.size * WORD.unpack(head)[0], deadline)
+        self._lost = body is None
+        return None if body is None else array("q", body).tolist()
+
+    def _read(self, size: int, deadline: float) -> bytes | None:
+        data = bytearray()
+        while len(data) < size:
+            ready = dict(self._poll.poll(max(0.0, deadline - time.monotonic()) * 1000))
+            if self._socket.fileno() in ready:  # first: it may have answered and died
+                try:
+                    part = self._socket.recv(size - len(data))
+                except ConnectionResetError:  # it died with a request unread
+                    return None
+                if not part:
+                    return None
+                data += part
+            elif ready:
+                return None
+            else:
+                self._wait_s = 0.0  # it had its time
+                return None
+        return bytes(data)
+
+    def end(self) -> Observation:
+        """Let it finish, or kill it where its time is up; return what it saw."""
+        with suppress(OSError):  # the worker may have closed it first
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._signal(signal.SIGCONT)
+        seen = conclude(self._process, self._request, self._folder, self._begun, self._wait_s)
+        self._ended = True
+        if self._lost and seen.error is None:
+            message = "the worker ended before it was told to"
+            error = {"status": "failed", "pass": "slices", "type": "exit", "message": message}
+            return replace(seen, error=error)
+        return seen
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):  # it has ended; until it is reaped its number is no other's
+            os.killpg(self._process.pid, number)

@@ -1,0 +1,285 @@
+"""Two live workers in turn: real processes, the fake engine, so every sample is exact."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.built import Input
+from harness.case import Session
+from harness.measure import duel as duel_module
+from harness.measure.duel import MAX_CALLS, Contender, Draw, cut, run_block
+from harness.measure.worker.slices import Slice
+from harness.suite import Measure, Sampling
+
+QUICK = Sampling(warmup_calls=3, warmup_s=0, timeout_s=60)
+SPAN_S = 0.02  # of the fake clock
+
+
+@pytest.fixture
+def arm(tmp_path, ask):
+    """Put together one arm's request, from what its file says."""
+
+    def arm(name, says, sampling=QUICK, **options):
+        path = tmp_path / f"{name}.json"
+        path.write_text(json.dumps(says))
+        asked = ask(path, engine="fake", sampling=sampling, wanted=Measure(inputs=2), **options)
+        return replace(asked, passes=("memory", "slices"))
+
+    return arm
+
+
+def test_a_block_holds_the_samples_of_both_arms_slice_by_slice(arm, work):
+    block = duel(
+        (arm("base", {"call_ns": [1_000]}), arm("head", {"call_ns": [1_020]})), Draw(0, 0), SPAN_S, work
+    )
+    assert block.turns == (0, 1, 1, 0)
+    assert block.lost is None
+    # 5 ms a slice, 2 ms of it thrown away
+    assert block.slice_ns == 3_000_000
+    assert [set(samples) for samples in block.samples_ns[0]] == [{1_000}, {1_000}]
+    assert [set(samples) for samples in block.samples_ns[1]] == [{1_020}, {1_020}]
+    assert {len(samples) for arm in block.samples_ns for samples in arm} == {MAX_CALLS}
+
+
+@pytest.mark.parametrize("leads, turns", [(0, (0, 1, 1, 0)), (1, (1, 0, 0, 1))])
+@pytest.mark.parametrize("starts", [0, 1])
+def test_chance_says_who_starts_and_who_leads(arm, work, monkeypatch, starts, leads, turns):
+    spawned = []
+    spawn = duel_module.spawn
+    monkeypatch.setattr(
+        duel_module, "spawn", lambda request, folder: spawned.append(folder.name) or spawn(request, folder)
+    )
+    block = run_block((arm("base", {}), arm("head", {})), Draw(starts, leads), SPAN_S, work)
+    assert block.turns == turns
+    assert spawned == [f"arm-{starts}", f"arm-{1 - starts}"]
+
+
+def test_one_arm_runs_at_a_time_and_the_other_is_stopped(arm, work, monkeypatch):
+    """Every wake is of the arm whose turn it is, and every arm is stopped before the other one is woken."""
+    sent = []
+    kill = os.killpg
+
+    def record(pid, number):
+        sent.append((pid, number))
+        kill(pid, number)
+
+    monkeypatch.setattr(duel_module.os, "killpg", record)
+    block = run_block((arm("base", {}), arm("head", {})), Draw(0, 0), SPAN_S, work)
+    base, head = dict.fromkeys(pid for pid, _ in sent)
+    stop, go = signal.SIGSTOP, signal.SIGCONT
+    turn = {0: [(base, go), (base, stop)], 1: [(head, go), (head, stop)]}
+    expected = [(base, stop), (head, stop), *(step for side in block.turns for step in turn[side])]
+    # at the end each is woken to finish, and its process group killed once it has
+    assert sent[: len(expected)] == expected
+    assert Counter(sent[len(expected) :]) == Counter(
+        (pid, number) for pid in (base, head) for number in (go, signal.SIGKILL)
+    )
+
+
+def state(pid):
+    """The state letters of all threads of a process: T is stopped."""
+    return {
+        (folder / "stat").read_text().rpartition(")")[2].split()[0]
+        for folder in Path(f"/proc/{pid}/task").iterdir()
+    }
+
+
+def test_a_paused_worker_is_stopped_and_answers_when_it_runs_again(arm, work):
+    with Contender(arm("base", {"call_ns": [500]}), work) as contender:
+        assert contender.receive() == [500, 500, 500]  # its warm-up
+        contender.pause()
+        pid = contender._process.pid
+        end = time.monotonic() + 20
+        while state(pid) != {"T"}:
+            assert time.monotonic() < end
+            time.sleep(0.005)
+        assert contender.run(Slice(span_ns=1_500, calls=100)) == [500, 500, 500]
+        assert contender.run(Slice(span_ns=10**9, calls=2, discard_calls=1)) == [500, 500]
+        seen = contender.end()
+    assert seen.error is None
+    assert seen.passes == ("session", "memory", "slices")
+
+
+def test_discarded_calls_are_in_no_sample(arm, work):
+    """Of the calls 1 … 10 in rotation, three are thrown away before each slice of four."""
+    with Contender(arm("base", {"call_ns": list(range(1, 11)), "warmup_ns": [1]}), work) as contender:
+        contender.receive()
+        asked = Slice(span_ns=10**9, calls=4, discard_calls=3)
+        assert [contender.run(asked), contender.run(asked)] == [[4, 5, 6, 7], [1, 2, 3, 4]]
+        asked = Slice(span_ns=10**9, calls=1, discard_ns=12)  # 5 and 6 are 11 ns, 7 ends it
+        assert contender.run(asked) == [8]
+
+
+def test_a_block_keeps_what_each_worker_said_of_itself(arm, work):
+    says = {"version": "2.5", "memory": {"peak": 70_000, "after_session": 30_000}}
+    block = run_block((arm("base", {}), arm("head", says)), Draw(0, 0), SPAN_S, work)
+    assert [seen.passes for seen in block.observations] == [("session", "memory", "slices")] * 2
+    assert block.observations[1].runtime["version"] == "2.5"
+    assert block.observations[1].memory["peak"] == {"bytes": 70_000}
+    assert block.observations[0].memory["peak"] == {"unavailable": "the file has no peak"}
+    assert block.observations[0].exit["code"] == 0
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+@pytest.mark.parametrize(
+    "fail, status, message",
+    [
+        ({"how": "signal"}, "crashed", "the worker died of SIGSEGV during slices"),
+        ({"how": "raise", "message": "no more"}, "failed", "RuntimeError: no more"),
+        ({"how": "exit", "code": 3}, "failed", "the worker ended with exit code 3 during slices"),
+        ({"how": "exit", "code": 0}, "failed", "the worker ended before it was told to"),
+    ],
+)
+def test_a_worker_that_dies_in_the_midst_of_a_slice_is_lost(arm, work, lost, fail, status, message):
+    bad = arm("bad", {"fail": {"at": "slices", "after_calls": 30, **fail}})
+    good = arm("good", {})
+    block = run_block((bad, good) if lost == 0 else (good, bad), Draw(0, 0), SPAN_S, work)
+    assert block.lost == lost
+    assert block.observations[lost].error["status"] == status
+    assert block.observations[lost].error["message"] == message
+    assert block.turns == ((0,) if lost == 0 else (0, 1))  # its first slice was the last one
+    assert block.samples_ns[lost] == ()
+    assert block.observations[1 - lost].error is None
+
+
+def test_a_worker_that_hangs_is_lost_when_its_time_is_up_and_the_other_is_not_blamed(arm, work):
+    limits = replace(QUICK, timeout_s=1.0)
+    bad = arm("bad", {"fail": {"at": "slices", "after_calls": 30, "how": "hang"}}, sampling=limits)
+    block = run_block((arm("good", {}), bad), Draw(0, 0), SPAN_S, work)
+    assert block.lost == 1
+    assert block.observations[1].error["status"] == "timeout"
+    assert block.observations[1].error["message"] == "not done after 1 s; stopped during slices"
+    assert block.observations[1].exit["timeout"] is True
+    assert block.observations[0].error is None
+
+
+def test_a_worker_that_cannot_start_is_lost_and_the_other_never_started(arm, work):
+    bad = arm("bad", {"fail": {"at": "session", "how": "unsupported", "message": "no such operator"}})
+    block = run_block((bad, arm("good", {})), Draw(0, 0), SPAN_S, work)
+    assert (block.lost, block.turns, block.slice_ns) == (0, (), 0)
+    assert block.observations[0].error["status"] == "unsupported"
+    assert block.observations[0].error["message"] == "no such operator"
+    assert block.observations[1] is None
+
+
+def test_a_worker_that_dies_while_it_is_stopped_is_lost_at_its_turn(arm, work):
+    with Contender(arm("base", {}), work) as contender:
+        contender.receive()
+        contender.pause()
+        os.kill(contender._process.pid, signal.SIGKILL)
+        assert contender.run(Slice(span_ns=1_000, calls=10)) is None
+        assert contender.end().error["message"] == "the worker died of SIGKILL during slices"
+
+
+def test_an_interrupt_leaves_no_worker_behind(arm, work, monkeypatch):
+    pids = []
+
+    def interrupted(contender, asked):
+        pids.append(contender._process.pid)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Contender, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_block((arm("base", {}), arm("head", {})), Draw(0, 0), SPAN_S, work)
+    assert not Path(f"/proc/{pids[0]}").exists()
+    assert not [path for path in Path("/proc").glob("[0-9]*") if owned(path, work)]
+
+
+def owned(folder, work):
+    try:
+        return str(work).encode() in (folder / "cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def test_killing_the_parent_kills_both_workers_even_a_stopped_one(arm, work):
+    """The parent has one worker stopped and one hanging in a slice when it is killed."""
+    hang = arm("hang", {"fail": {"at": "slices", "after_calls": 30, "how": "hang"}})
+    for name, request in (("base", arm("base", {})), ("head", hang)):
+        (work / name).mkdir(parents=True)
+        (work / name / "asked.json").write_text(json.dumps(request.to_json()))
+    script = """
+import json, sys
+from pathlib import Path
+from harness.measure.duel import Draw, run_block
+from harness.measure.worker.request import Request
+work = Path(sys.argv[1])
+files = [work / name / "asked.json" for name in ("base", "head")]
+pair = tuple(Request.from_json(json.loads(file.read_text())) for file in files)
+run_block(pair, Draw(0, 0), 0.02, work)
+"""
+    parent = subprocess.Popen([sys.executable, "-c", script, str(work)])
+    try:
+        end = time.monotonic() + 60
+        workers = []
+        while len(workers) < 2:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+            workers = [
+                folder
+                for folder in Path("/proc").glob("[0-9]*")
+                if owned(folder, work) and int(folder.name) != parent.pid
+            ]
+        time.sleep(0.3)
+    finally:
+        parent.kill()
+        parent.wait()
+    while any(owned(folder, work) for folder in workers):
+        assert time.monotonic() < end, "a worker outlived its parent"
+        time.sleep(0.02)
+
+
+def test_noise_that_a_runtime_prints_is_no_answer(arm, work):
+    noisy = arm(
+        "noisy", {"fail": {"at": "slices", "after_calls": 5, "how": "stdout", "message": "\x00" * 64}}
+    )
+    block = run_block((noisy, noisy), Draw(0, 0), SPAN_S, work)
+    assert block.lost is None
+    assert "\x00" * 64 in block.observations[0].exit["stdout"]
+
+
+def test_time_is_cut_into_rounds_of_short_slices():
+    asked, turns = cut(0.54, 100_000, 0)
+    assert asked.span_ns == 25_000_000  # 250 calls; with 2 ms thrown away, 27 ms: 20 slices in 540 ms
+    assert turns == (0, 1, 1, 0) * 5
+
+
+def test_slow_calls_get_longer_slices_of_twenty_calls():
+    asked, turns = cut(1.0, 5_000_000, 1)
+    assert asked.span_ns == 100_000_000
+    assert turns == (1, 0, 0, 1) * 2
+
+
+def test_calls_too_slow_for_that_share_one_round():
+    asked, turns = cut(1.0, 40_000_000, 0)
+    assert asked.span_ns == 170_000_000  # a quarter of the time, less two calls
+    assert turns == (0, 1, 1, 0)
+    assert cut(0.1, 400_000_000, 0)[0].span_ns == 400_000_000  # one call, however long it is
+
+
+def test_real_sessions_take_turns(ask, relu, work):
+    request = replace(ask(relu, sampling=QUICK), passes=("memory", "slices"))
+    block = run_block((request, request), Draw(1, 1), SPAN_S, work)
+    assert block.lost is None, [seen and seen.error for seen in block.observations]
+    assert block.turns == (1, 0, 0, 1)
+    assert all(samples and min(samples) > 0 for arm in block.samples_ns for samples in arm)
+    assert all(seen.runtime["distribution"] == "onnxruntime" for seen in block.observations)
+    assert all(seen.memory["peak"]["bytes"] > 10**6 for seen in block.observations)
+
+
+def test_two_spinning_thread_pools_take_turns(ask, conv, work):
+    image = Input("x", "float32", ("N", 3, 16, 16))
+    asked = ask(conv, inputs=(image,), session=Session(intra_threads=2), sampling=QUICK)
+    request = replace(asked, passes=("slices",))
+    block = run_block((request, request), Draw(0, 0), SPAN_S, work)
+    assert block.lost is None, [seen and seen.error for seen in block.observations]
+    assert all(samples for arm in block.samples_ns for samples in arm)
+    assert all(len(seen.session["thread_cores"]) > 0 for seen in block.observations)
