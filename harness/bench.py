@@ -120,7 +120,7 @@ class Bench:
         """Say which data and which installed runtime were used: names alone may come to mean others."""
         ref, runtime = case.artifact.model.data, self._runtime(case.session.runtime)
         return {
-            "data": asdict(self._data[ref]) if ref else None,
+            "data": _without_paths(self._data[ref]) if ref else None,
             "installed": {"requirement": runtime.requirement, "sha256": runtime.sha256} if runtime else None,
         }
 
@@ -244,6 +244,10 @@ def _once(known: dict[Key, Value | CaseError], key: Key, make: Callable[[], Valu
     if isinstance(value, CaseError):
         raise value
     return value
+
+
+def _without_paths(dataset: Dataset) -> dict[str, Any]:
+    return {name: getattr(dataset, name) for name in ("name", "samples", "labelled", "sha256")}
 
 
 def _went_well(observation: Observation) -> bool:

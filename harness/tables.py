@@ -15,7 +15,6 @@ from typing import Any
 
 from harness.errors import NotFoundError
 
-
 MOST = 16
 """Names that one message lists; beyond that, those nearest to the one that was asked for."""
 

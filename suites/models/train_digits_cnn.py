@@ -1,6 +1,6 @@
 """Train the digits CNN and export it to ``digits_cnn.onnx`` (a quarter of a minute)::
 
-    python suites/models/train_digits_cnn.py
+python suites/models/train_digits_cnn.py
 """
 
 from __future__ import annotations
