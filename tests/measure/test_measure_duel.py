@@ -37,7 +37,7 @@ def arm(tmp_path, ask):
 
 
 def test_a_block_holds_the_samples_of_both_arms_slice_by_slice(arm, work):
-    block = duel(
+    block = run_block(
         (arm("base", {"call_ns": [1_000]}), arm("head", {"call_ns": [1_020]})), Draw(0, 0), SPAN_S, work
     )
     assert block.turns == (0, 1, 1, 0)
