@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.comparison import Change
-from harness.judge import ab
+from harness.judge import ab, screening
 
 Floats = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, int], Floats]
@@ -50,7 +50,7 @@ def job(
 ) -> Change:
     """Run one case: screening, then confirmation on fresh blocks."""
     first = math.log1p(effect) + sd * draw(rng, screen)
-    if not ab.is_candidate(first.tolist(), min_effect=min_effect):
+    if not screening.is_candidate(first.tolist(), min_effect=min_effect):
         return ab.decide(first.tolist(), min_effect=min_effect).verdict
     fresh = math.log1p(effect) + sd * draw(rng, n)
     return ab.confirm({"case": fresh.tolist()}, min_effect=min_effect)["case"].verdict

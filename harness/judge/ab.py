@@ -108,10 +108,6 @@ def _p_of(verdict: Change, p: _Sides) -> float:
 
 def _numbers(blocks: Sequence[float], margin: float, alpha: float) -> Decision:
     """Return ratio, interval, blocks and the smallest effect that these blocks could have shown."""
-    shift = signed_rank.visible_shift(len(blocks), alpha)
-    mde = None
-    if shift is not None:
-        mde = math.expm1(margin + shift * float(np.std(blocks, ddof=1)))
     bounds = signed_rank.interval(blocks)
     return Decision(
         verdict=Change.INCONCLUSIVE,
@@ -119,8 +115,16 @@ def _numbers(blocks: Sequence[float], margin: float, alpha: float) -> Decision:
         low=math.exp(bounds[0]) if bounds else None,
         high=math.exp(bounds[1]) if bounds else None,
         blocks=len(blocks),
-        mde=mde,
+        mde=smallest_visible(blocks, len(blocks), margin, alpha),
     )
+
+
+def smallest_visible(blocks: Sequence[float], n: int, margin: float, alpha: float) -> float | None:
+    """Return the smallest effect that `n` blocks spread like these would show; None where none would."""
+    shift = signed_rank.visible_shift(n, alpha)
+    if shift is None or len(blocks) < 2:
+        return None
+    return math.expm1(margin + shift * float(np.std(blocks, ddof=1)))
 
 
 def _reason(verdict: Change, numbers: Decision, p: _Sides, min_effect: float, alpha: float) -> str:
@@ -137,18 +141,6 @@ def _reason(verdict: Change, numbers: Decision, p: _Sides, min_effect: float, al
 
 def _nothing(reason: str, blocks: int, min_effect: float) -> Decision:
     return Decision(verdict=Change.INCONCLUSIVE, blocks=blocks, min_effect=min_effect, reason=reason)
-
-
-def is_candidate(blocks: Sequence[float], *, min_effect: float) -> bool:
-    """Tell whether screening blocks ask for a confirmation: they look like half the minimum effect or more.
-
-    Half, so that a true effect well above the minimum is hardly ever missed;
-    what passes by chance is sorted out by the fresh blocks. Blocks that have
-    no ratio ask for one too.
-    """
-    if len(blocks) == 0 or not all(math.isfinite(block) for block in blocks):
-        return True
-    return abs(signed_rank.estimate(blocks)) >= math.log1p(min_effect) / 2
 
 
 def holm(p_values: Mapping[Key, float], alpha: float) -> dict[Key, float]:

@@ -19,12 +19,17 @@ from harness.judge.answers import MIN_SQNR_DB, correct_bits, paired_error, paire
 from harness.judge.likeness import differences
 from harness.judge.processes import REPLICATED, between, by_process
 from harness.judge.records import value_of
+from harness.match import fits
 from harness.names import METRICS
 from harness.record import BAD, Record, Status
 from harness.units import format_percent, format_value
 
 ALPHA = 0.01
 """False discoveries among the regressions of one comparison, as a share."""
+
+DRIFT = ("accuracy/agreement", "accuracy/sqnr_db", "accuracy/nonfinite")
+COMPARED = (*REPLICATED, "model/size", "accuracy/top1", "accuracy/mae", *DRIFT)
+"""Metrics that two records are compared by."""
 
 _RANK = {
     Change.REGRESSION: 0,
@@ -41,16 +46,19 @@ def compare(
     min_effect: float = 0.01,
     max_loss: float = 0.005,
     alpha: float = ALPHA,
-    noise: Mapping[str, float] | None = None,
+    metrics: Sequence[str] = ("*",),
+    noise: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Compared:
     """Match records by case and decide every metric that both have; worst first.
 
-    `min_effect` is a ratio less one, `max_loss` a loss of accuracy. `noise`
-    gives the known SD between processes by metric, as a ratio: with it a
-    single process can be decided too. Timings of records that were measured
-    unlike are refused, and the fields that differ are named; accuracy and size
-    are compared all the same.
+    `min_effect` is a ratio less one, `max_loss` a loss of accuracy. `metrics`
+    are the names or globs that are asked for. `noise` gives the known SD
+    between processes by case and metric, as a ratio: with it a single process
+    can be decided too. Timings of records that were measured unlike are
+    refused, and the fields that differ are named; accuracy and size are
+    compared all the same.
     """
+    timed = any(fits(name, metrics) for name in REPLICATED)
     ours, theirs = ({record.case: record for record in side} for side in (base, head))
     found: list[Comparison] = []
     refused: dict[str, tuple[str, ...]] = {}
@@ -62,9 +70,11 @@ def compare(
             found.append(_status_change(*pair))
             continue
         unlike = differences(*pair)
-        if unlike:
+        if unlike and timed:
             refused[case] = unlike
-        found += _metrics(*pair, not unlike, min_effect, max_loss, alpha, noise or {})
+        known = (noise or {}).get(case, {})
+        decided = _metrics(*pair, not unlike, min_effect, max_loss, alpha, known)
+        found += [item for item in decided if fits(item.metric, metrics)]
     found = _discoveries(found, alpha)
     found.sort(key=lambda item: (_RANK[item.decision.verdict], -item.worse))
     return Compared(
@@ -138,7 +148,7 @@ def _answers(base: Record, head: Record, alpha: float, max_loss: float) -> dict[
 def _drift(base: Record, head: Record, max_loss: float) -> dict[str, Decision]:
     """Decide how far the outputs are from the FP32 twin's: the inputs are the same, so no test is needed."""
     decisions = {}
-    for name in ("accuracy/agreement", "accuracy/sqnr_db", "accuracy/nonfinite"):
+    for name in DRIFT:
         before, after = value_of(base, name), value_of(head, name)
         if before is None or after is None:
             continue

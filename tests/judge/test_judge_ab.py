@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.comparison import Change
-from harness.judge import ab
+from harness.judge import ab, screening
 from harness.judge.signed_rank import tail
 
 
@@ -88,11 +88,11 @@ def test_blocks_needed_grow_with_the_candidates():
 
 
 def test_screening_keeps_what_looks_like_half_the_minimum_effect():
-    assert ab.is_candidate(blocks(0.6, 0.5, 0.6), min_effect=0.01)
-    assert ab.is_candidate(blocks(-0.6, -0.6, -0.6), min_effect=0.01)
-    assert not ab.is_candidate(blocks(0.4, 0.5, 0.4), min_effect=0.01)
-    assert ab.is_candidate([math.nan], min_effect=0.01)
-    assert ab.is_candidate([], min_effect=0.01)
+    assert screening.is_candidate(blocks(0.6, 0.5, 0.6), min_effect=0.01)
+    assert screening.is_candidate(blocks(-0.6, -0.6, -0.6), min_effect=0.01)
+    assert not screening.is_candidate(blocks(0.4, 0.5, 0.4), min_effect=0.01)
+    assert screening.is_candidate([math.nan], min_effect=0.01)
+    assert screening.is_candidate([], min_effect=0.01)
 
 
 def test_holm_tests_the_smallest_p_at_the_strictest_level_and_stops_at_the_first_miss():
@@ -181,7 +181,7 @@ def job(effect, sd, generator, *, min_effect=0.01, screen=5, confirm=8):
     """One simulated case of an A/B: screening, then confirmation on fresh blocks."""
     centre = math.log1p(effect)
     first = list(generator.normal(centre, sd, screen))
-    if not ab.is_candidate(first, min_effect=min_effect):
+    if not screening.is_candidate(first, min_effect=min_effect):
         return ab.decide(first, min_effect=min_effect).verdict
     return ab.confirm({"c": list(generator.normal(centre, sd, confirm))}, min_effect=min_effect)["c"].verdict
 

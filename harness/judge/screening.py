@@ -1,0 +1,88 @@
+"""Screen before confirming: which cases are worth fresh blocks, and how many.
+
+Nothing here raises an alarm: that takes a confirmation, on blocks that the
+screening never saw. So it may look at its blocks as often as it likes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from harness.comparison import Change, Decision
+from harness.judge import ab, signed_rank
+from harness.units import format_percent
+
+EVIDENCE = 1 / 8
+"""The p against no effect at all that asks for a confirmation: three blocks of one sign."""
+
+_CAUTION = 0.2  # the chance with which the true spread is larger than it is taken for
+
+
+def is_candidate(blocks: Sequence[float], *, min_effect: float, share: float = 0.5) -> bool:
+    """Tell whether screening blocks ask for a confirmation.
+
+    They do where the estimate reaches `share` of the minimum effect and the
+    blocks agree on its sign (p ≤ EVIDENCE). A half, so that a true effect well
+    above the minimum is hardly ever missed. Blocks that have no ratio ask for
+    a confirmation too.
+    """
+    if len(blocks) == 0 or not all(math.isfinite(block) for block in blocks):
+        return True
+    p = min(signed_rank.p_above(blocks, 0.0), signed_rank.p_below(blocks, 0.0))
+    return p <= EVIDENCE and abs(signed_rank.estimate(blocks)) >= math.log1p(min_effect) * share
+
+
+def blocks_worth(
+    screened: Sequence[float], *, fewest: int, most: int, min_effect: float, alpha: float = ab.ALPHA
+) -> int:
+    """Return how many fresh blocks would show what the screening saw, between `fewest` and `most`.
+
+    Takes the estimate at its word and the spread for larger than it was:
+    few blocks tell it badly.
+    """
+    n = len(screened)
+    gap = abs(signed_rank.estimate(screened)) - math.log1p(min_effect) if n else 0.0
+    if gap <= 0 or n < 2:
+        return max(fewest, most)
+    spread = float(np.std(screened, ddof=1)) * _inflation(n)
+    for blocks in range(fewest, most):
+        shift = signed_rank.visible_shift(blocks, alpha)
+        if shift is not None and shift * spread <= gap:
+            return blocks
+    return max(fewest, most)
+
+
+def screened(
+    blocks: Sequence[float],
+    *,
+    planned: int,
+    min_effect: float,
+    alpha: float = ab.ALPHA,
+    direction: str = "lower",
+) -> Decision:
+    """Decide what is no candidate: equivalent or inconclusive, never an alarm.
+
+    The smallest visible effect is that of the whole job: of the `planned`
+    blocks that a candidate would have been confirmed on.
+    """
+    found = ab.decide(blocks, min_effect=min_effect, alpha=alpha, direction=direction)
+    if not found.blocks or found.ratio is None:
+        return found
+    mde = ab.smallest_visible(blocks, planned, math.log1p(min_effect), alpha)
+    if found.verdict is Change.EQUIVALENT:
+        return replace(found, mde=mde)
+    limit = format_percent(min_effect)
+    change = format_percent(found.ratio - 1, signed=True)
+    reason = f"{change}: no candidate for more than {limit}, nor shown to be within it"
+    return replace(found, verdict=Change.INCONCLUSIVE, mde=mde, reason=reason)
+
+
+def _inflation(n: int) -> float:
+    """Return the factor that an SD of n normal values falls short by, but with the chance _CAUTION."""
+    from scipy.special import chdtri
+
+    return math.sqrt((n - 1) / float(chdtri(n - 1, 1 - _CAUTION)))
