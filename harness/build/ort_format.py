@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -34,10 +35,13 @@ def read_ort(path: Path, inputs: tuple[Input, ...], outputs: tuple[str, ...]) ->
     """Read opset, operators and precision back; inputs and outputs are those of the model it was made of."""
     graph, opset = _open(path)
     nodes = list(_walk(graph))
-    types = {type_name(graph.Initializers(i).DataType()) for i in range(graph.InitializersLength())}
-    return Reading(
-        opset, classify(nodes, types), dict(sorted(Counter(nodes).items())), inputs=inputs, outputs=outputs
-    )
+    elements: Counter[str] = Counter()
+    for tensor in (graph.Initializers(i) for i in range(graph.InitializersLength())):
+        elements[type_name(tensor.DataType())] += math.prod(
+            tensor.Dims(i) for i in range(tensor.DimsLength())
+        )
+    operators = dict(sorted(Counter(nodes).items()))
+    return Reading(opset, classify(nodes, elements), operators, inputs, outputs)
 
 
 def _open(path: Path) -> tuple[Any, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ QUANTIZED = frozenset(
     }
 )
 
+FLOATS = {"float16": "fp16", "bfloat16": "bf16", "float32": "fp32", "float64": "fp64"}
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -36,7 +39,7 @@ class Reading:
 
 
 def read_onnx(path: Path) -> Reading:
-    """Read an .onnx file; its external data is not touched. Raises Unsupported for an input without a shape."""
+    """Read an .onnx file, its external data left alone. Raises Unsupported for an input without a shape."""
     import onnx
 
     model = onnx.load(path, load_external_data=False)
@@ -45,7 +48,7 @@ def read_onnx(path: Path) -> Reading:
     inputs = [value for value in model.graph.input if value.name not in constants]
     return Reading(
         opset=opset_of(model),
-        precision=classify((node.op_type for node in nodes), _weight_types(model, nodes)),
+        precision=classify((node.op_type for node in nodes), _elements(model, nodes)),
         operators=dict(sorted(Counter(node.op_type for node in nodes).items())),
         inputs=tuple(hint(_read_input(value), model.graph) for value in inputs),
         outputs=tuple(value.name for value in model.graph.output),
@@ -77,37 +80,34 @@ def is_quantized(op_type: str) -> bool:
     return op_type.startswith(("QLinear", "QOrdered")) or op_type.endswith("Integer") or op_type in QUANTIZED
 
 
-def classify(op_types: Iterable[str], types: Iterable[str]) -> str:
-    """Name a precision by the operators of a file and the element types of its constants.
+def classify(op_types: Iterable[str], elements: Mapping[str, int]) -> str:
+    """Name a precision by the operators of a file and the number of constants of each element type.
 
-    A file is intN only where a quantized operator is there too.
+    A file is intN only where a quantized operator is there too; else it is of
+    the floating-point type that most of its constants have.
     """
-    present = set(types)
-    quantized = any(is_quantized(op_type) for op_type in op_types)
-    for name in ("int8", "int4", "int16") if quantized else ():
-        if present & {name, f"u{name}"}:
-            return name
-    if quantized:
-        return "int8"  # what the operators quantize to where no zero point says otherwise
-    for name, kind in (("float16", "fp16"), ("bfloat16", "bf16"), ("float32", "fp32"), ("float64", "fp64")):
-        if name in present:
-            return kind
-    return "fp32"
+    if any(is_quantized(op_type) for op_type in op_types):
+        names = (name for name in ("int8", "int4", "int16") if name in elements or f"u{name}" in elements)
+        return next(names, "int8")  # what is quantized to where no zero point says otherwise
+    floats = {name: count for name, count in elements.items() if name in FLOATS}
+    return FLOATS[max(floats, key=floats.__getitem__)] if floats else "fp32"
 
 
-def _weight_types(model: onnx.ModelProto, nodes: list[onnx.NodeProto]) -> set[str]:
-    """Return the element types of all constants, and those that Cast makes on the way."""
+def _elements(model: onnx.ModelProto, nodes: list[onnx.NodeProto]) -> Counter[str]:
+    """Count the elements of all constants by type; a type that Cast makes on the way is there as well."""
     tensors = list(model.graph.initializer)
-    types = set()
+    elements: Counter[str] = Counter()
     for node in nodes:
         for attribute in node.attribute:
             tensors += [*attribute.g.initializer, *attribute.tensors]
             tensors += [attribute.t] if attribute.HasField("t") else []
             if node.op_type == "Cast" and attribute.name == "to":
-                types.add(type_name(attribute.i))
+                elements[type_name(attribute.i)] += 0
             if node.op_type == "MatMulNBits" and attribute.name == "bits":
-                types.add(f"int{attribute.i}")
-    return types | {type_name(tensor.data_type) for tensor in tensors}
+                elements[f"int{attribute.i}"] += 1
+    for tensor in tensors:
+        elements[type_name(tensor.data_type)] += math.prod(tensor.dims)
+    return elements
 
 
 def type_name(elem_type: int) -> str:

@@ -39,6 +39,7 @@ def main(folder: Path) -> None:
     request = json.loads((folder / REQUEST).read_text())
     if request["step"] != "source":
         sys.modules["torch"] = None  # type: ignore[assignment]  # onnxruntime.tools imports it for two seconds
+    answer: dict[str, Any]
     try:
         answer = {"content": STEPS[request["step"]](request, Path(request["target"]))}
     except Unsupported as error:
@@ -100,6 +101,11 @@ def reformat(request: Mapping[str, Any], target: Path) -> Content:
     base = Built.from_json(request["built"])
     done = ort_format.convert(Path(base.path), target)
     reading = ort_format.read_ort(target / ort_format.MODEL, base.inputs, base.outputs)
+    if reading.precision != base.precision:
+        raise Unsupported(
+            f"asked for {base.precision}; the ort file holds {reading.precision}: "
+            f"ONNX Runtime converts what this machine's CPU has no kernel for"
+        )
     provenance = {**base.provenance, "format": {"versions": request["versions"], **done}}
     return content(ort_format.MODEL, reading, provenance, (*base.notes, ort_format.NOTE))
 

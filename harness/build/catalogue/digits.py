@@ -27,7 +27,10 @@ def split(arrays: Arrays) -> tuple[Arrays, Arrays]:
 
 
 def parts_of(arrays: Arrays) -> dict[str, Arrays]:
-    """Split into training, calibration and evaluation; ``x`` float32 [n, 1, 8, 8] in 0..1, ``y`` int64 [n]."""
+    """Split into training, calibration and evaluation.
+
+    ``x`` becomes float32 [n, 1, 8, 8] in 0..1, ``y`` int64 [n].
+    """
     import numpy as np
 
     order = np.random.default_rng(SEED).permutation(len(arrays["y"]))

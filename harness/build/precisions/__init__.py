@@ -48,10 +48,16 @@ class Precision:
     calibrated: bool = False
 
     def complete(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return all options, defaults filled in. Raises Failed for an unknown name or value."""
+        """Return all options, defaults filled in. Raises Failed for an unknown name or a wrong value."""
         for option, value in options.items():
             if option not in self.defaults:
                 raise Failed(f"precision {name!r} has no option {option!r}: {closest(option, self.defaults)}")
-            if option in self.choices and value not in self.choices[option]:
-                raise Failed(f"precision {name!r}: {option}: {closest(str(value), self.choices[option])}")
+            default, choices = self.defaults[option], self.choices.get(option)
+            wanted = int | float if isinstance(default, float) else type(default)
+            if not isinstance(value, wanted):
+                raise Failed(f"precision {name!r}: {option}: expected one like {default!r}, got {value!r}")
+            if choices is not None and value not in choices:
+                raise Failed(
+                    f"precision {name!r}: {option}: unknown {value!r}: {closest(str(value), choices)}"
+                )
         return {**self.defaults, **options}

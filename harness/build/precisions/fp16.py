@@ -1,4 +1,7 @@
-"""FP16 by ONNX Runtime's converter; inputs and outputs stay FP32, so that twins are fed and compared alike."""
+"""FP16 by ONNX Runtime's converter.
+
+Inputs and outputs stay FP32, so that a model and its twin are fed and compared alike.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any
 
 from harness.build import files
 from harness.build.precisions import Precision
-from harness.build.precisions.targets import exclude
+from harness.build.precisions.targets import check_nodes, check_operators
 from harness.feeds import Rows
 
 
@@ -24,7 +27,8 @@ def convert(base: Path, target: Path, options: Mapping[str, Any], feeds: Sequenc
     model = onnx.load(inferred, load_external_data=False)
     inferred.unlink()
     load_external_data_for_model(model, str(base.parent))
-    exclude(model, options["nodes_to_exclude"], options["op_types_to_exclude"])
+    check_nodes(model, options["nodes_to_exclude"])
+    check_operators(model, "op_types_to_exclude", options["op_types_to_exclude"], DEFAULT_OP_BLOCK_LIST)
     model = convert_float_to_float16(
         model,
         keep_io_types=options["keep_io_types"],

@@ -25,7 +25,10 @@ HELD = 16
 
 
 def convert(base: Path, target: Path, options: Mapping[str, Any], feeds: Sequence[Rows]) -> Mapping[str, Any]:
-    """Quantize with ``onnxruntime.quantization.quantize_static``. Raises Unsupported for types it cannot pair."""
+    """Quantize with ``onnxruntime.quantization.quantize_static``.
+
+    Raises Unsupported for types that it cannot pair.
+    """
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, quantize_static
     from onnxruntime.quantization.quantize import check_static_quant_arguments
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from harness.build import files
 from harness.build.check import one_line
 from harness.build.listening import listen
-from harness.build.precisions.targets import exclude
+from harness.build.precisions.targets import check_nodes, check_operators
 
 if TYPE_CHECKING:
     from onnxruntime.quantization import QuantType
@@ -45,8 +45,13 @@ def is_large(base: Path) -> bool:
 
 
 def shared(base: Path, prepared: Path, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments that both quantizers take. Raises Failed for a node or operator that is not there."""
-    exclude(files.parse(base), options["nodes_to_exclude"], options["op_types"], "op_types")
+    """Return the arguments that both quantizers take. Raises Failed for a node that is not there."""
+    from onnxruntime.quantization.registry import IntegerOpsRegistry, QDQRegistry, QLinearOpsRegistry
+
+    model = files.parse(base)
+    check_nodes(model, options["nodes_to_exclude"])
+    known = {*IntegerOpsRegistry, *QDQRegistry, *QLinearOpsRegistry}
+    check_operators(model, "op_types", options["op_types"], known)
     return {
         "model_input": prepared,
         "per_channel": options["per_channel"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from harness.errors import Failed
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
     import onnx
 
 
-def exclude(
-    model: onnx.ModelProto, nodes: Sequence[str], op_types: Sequence[str], key: str = "op_types_to_exclude"
-) -> None:
-    """See that every node and operator named is there. Raises Failed with the closest one that is."""
-    names = {node.name for node in model.graph.node if node.name}
-    for name in nodes:
-        if name not in names:
-            raise Failed(f"nodes_to_exclude: no node {name!r} in the model; {_some(name, names)}")
+def check_nodes(model: onnx.ModelProto, names: Sequence[str]) -> None:
+    """Raise Failed with the closest node where one that is named is not there."""
+    present = {node.name for node in model.graph.node if node.name}
+    for name in names:
+        if name not in present:
+            raise Failed(f"nodes_to_exclude: no node {name!r} in the model; {closest(name, present)}")
+
+
+def check_operators(model: onnx.ModelProto, option: str, names: Sequence[str], known: Iterable[str]) -> None:
+    """Raise Failed where an operator is neither in the model nor one that the converter knows.
+
+    One that only other models have is fine: suites name operators for all of theirs.
+    """
     present = {node.op_type for node in model.graph.node}
-    for op_type in op_types:
-        if op_type not in present:
-            raise Failed(f"{key}: no {op_type!r} in the model; {closest(op_type, present)}")
-
-
-def _some(name: str, names: set[str], limit: int = 300) -> str:
-    text = closest(name, names)
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+    for name in names:
+        if name not in present and name not in known:
+            raise Failed(f"{option}: no {name!r} in the model; {closest(name, present)}")

@@ -46,7 +46,10 @@ class Example:
 
 
 def export(target: str, asked: Asked, folder: Path) -> Written:
-    """Write ``model.onnx``. Raises Failed for a mistake of the module, Unsupported where an exporter cannot."""
+    """Write ``model.onnx``.
+
+    Raises Failed for a mistake of the user's module, Unsupported where the exporter cannot.
+    """
     exporter = asked.exporter or EXPORTERS[0]
     if exporter not in EXPORTERS:
         raise Failed(f"unknown exporter {exporter!r}: {closest(exporter, EXPORTERS)}")
