@@ -7,7 +7,7 @@ FP32 twins are shared by the cases of one sweep; a measurement never is.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -19,10 +19,10 @@ from harness import build, judge, measure
 from harness.built import Built, Dataset
 from harness.case import Artifact, Case, DataRef, Load, Session, plain
 from harness.errors import CaseError, StoreError, Unsupported
-from harness.measure import Cores, runtimes
+from harness.measure import Block, Cores, Draw, Request, runtimes
 from harness.measure.runtimes import Runtime
 from harness.record import Observation, Record, Status
-from harness.suite import Skip, Suite
+from harness.suite import Sampling, Skip, Suite
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,12 +42,18 @@ class Outputs:
 
 @dataclass
 class Bench:
-    """What the cases of one sweep share. Raises InputError where a model's data is wrong."""
+    """What the cases of one sweep share. Raises InputError where a model's data is wrong.
+
+    With `arms`, cases are compared with each other: `outputs` keeps what each
+    computed, and no FP32 twin is run.
+    """
 
     suite: Suite
     cache_dir: Path
     work_dir: Path
     machine: dict[str, Any]
+    arms: bool = False
+    outputs: dict[Case, Outputs] = field(default_factory=dict)
     _built: dict[Artifact, Built | CaseError] = field(default_factory=dict)
     _data: dict[DataRef, Dataset] = field(default_factory=dict)
     _twins: dict[Case, Outputs] = field(default_factory=dict)
@@ -84,7 +90,10 @@ class Bench:
         while len(observations) < self.suite.sampling.processes and _went_well(observations[-1]):
             observations.append(self._observe(case, built, cores, ("timing",)))
         twin, reference = Outputs(reason=outputs.reason), ""
-        if outputs.values is not None:
+        if self.arms:
+            self.outputs[case] = outputs
+            twin = Outputs(reason="compared with the other arm instead")
+        elif outputs.values is not None:
             twin_case = self._twin_case(case, built)
             twin, reference = self._twin(twin_case), twin_case.key
         verdict = judge.judge(
@@ -158,8 +167,14 @@ class Bench:
 
     def _observe(self, case: Case, built: Built, cores: Cores, passes: tuple[str, ...]) -> Observation:
         """Run one fresh worker in a folder of its own. Raises CaseError where its runtime cannot be had."""
+        request = self._request(case, built, cores, passes)
+        with self._measuring(cores.worker) as folder:
+            observation = measure.observe(request, folder)
+            return replace(observation, outputs=_with_arrays(observation.outputs))
+
+    def _request(self, case: Case, built: Built, cores: Cores, passes: tuple[str, ...]) -> Request:
         runtime = self._runtime(case.session.runtime)
-        request = measure.request(
+        return measure.request(
             case,
             built,
             self.suite.sampling,
@@ -170,10 +185,25 @@ class Bench:
             runtime_path=str(runtime.path) if runtime else None,
             runtime_version=runtime.version if runtime else None,
         )
+
+    def request(self, case: Case, sampling: Sampling) -> Request:
+        """Ask for a worker that serves slices of `case` (`run_block`). Raises CaseError."""
+        cores = measure.choose_cores(case.session.intra_threads, self.suite.measure.cores)
+        passes = ("memory", "slices") if self.suite.measure.memory else ("slices",)
+        request = self._request(case, self._build(case.artifact), cores, ())
+        return replace(request, sampling=sampling, passes=passes)
+
+    def run_block(self, pair: tuple[Request, Request], draw: Draw, span_s: float) -> Block:
+        """Let one fresh worker of each arm take turns. Raises StoreError."""
+        with self._measuring({*pair[0].cores.worker, *pair[1].cores.worker}) as folder:
+            return measure.run_block(pair, draw, span_s, folder)
+
+    @contextmanager
+    def _measuring(self, cores: Iterable[int]) -> Iterator[Path]:
+        """Hold `cores` and a folder for a worker. Raises StoreError."""
         try:
-            with measure.measuring(cores.worker), self._folder() as folder:
-                observation = measure.observe(request, folder)
-                return replace(observation, outputs=_with_arrays(observation.outputs))
+            with measure.measuring(cores), self._folder() as folder:
+                yield folder
         except OSError as error:
             # Nothing can be measured any more; what was measured is kept.
             reason = f"{error.strerror or error}; free some space, then go on with --resume"
