@@ -69,22 +69,19 @@ def export(results_dir: Path, config: Path, names: Sequence[str] = (), suites: S
     Raises InputError, StoreError.
     """
     results_dir = results_dir.absolute()
-    with configured(config) as conf:
-        target = Path(conf.results_dir).absolute()
-        target.mkdir(parents=True, exist_ok=True)
-        with FileLock(target.with_name(f"{target.name}.lock")):
-            infos, left_out = _choose(results_dir, names, suites)
-            commits = _commits(conf, target, infos)
-            left_out |= {info.run: "its commit is not in 'repo'" for info in infos if info.run not in commits}
-            if not commits:
-                run, why = next(iter(left_out.items()))
-                raise InputError(f"nothing to export, of {len(left_out)} runs; {run}: {why}")
-            documents, files = _documents(target), []
-            for info in infos:
-                if info.run in commits:
-                    lines = view.lines(_records(results_dir, info), found=not _keeps_timeline(conf))
-                    files += [_export(target, commits[info.run], *line, documents) for line in lines.items()]
-            _save(target, "benchmarks.json", lambda part: _benchmarks(part, documents).save())
+    with configured(config) as conf, _locked(Path(conf.results_dir).absolute()) as target:
+        infos, left_out = _choose(results_dir, names, suites)
+        commits = _commits(conf, target, infos)
+        left_out |= {info.run: "its commit is not in 'repo'" for info in infos if info.run not in commits}
+        if not commits:
+            run, why = next(iter(left_out.items()))
+            raise InputError(f"nothing to export, of {len(left_out)} runs; {run}: {why}")
+        documents, files = _documents(target), []
+        for info in infos:
+            if info.run in commits:
+                lines = view.lines(_records(results_dir, info), found=not _keeps_timeline(conf))
+                files += [_export(target, commits[info.run], *line, documents) for line in lines.items()]
+        _save(target, "benchmarks.json", lambda part: _benchmarks(part, documents).save())
     return Export(tuple(commits), left_out, tuple(dict.fromkeys(files)))
 
 
@@ -99,8 +96,8 @@ def publish(results_dir: Path, config: Path, last: int | None = None) -> Path:
             raise InputError(
                 f"run {info.run} is being measured; publish when it is done, for it takes the cores"
             )
-    with configured(config) as conf:
-        if not _documents(Path(conf.results_dir)):
+    with configured(config) as conf, _locked(Path(conf.results_dir).absolute()) as target:
+        if not _documents(target):
             raise InputError(f"{conf.results_dir}: nothing exported yet; say 'harness asv export' first")
         site = Path(conf.html_dir).absolute()
         part, old = (site.with_name(f".{site.name}.{state}") for state in ("part", "old"))
@@ -109,6 +106,7 @@ def publish(results_dir: Path, config: Path, last: int | None = None) -> Path:
         if last is not None:
             command += ["--", f"-n {last} {' '.join(branch or 'HEAD' for branch in conf.branches)}"]
         if (code := subprocess.run(command, stdout=2, check=False).returncode) != 0:
+            rmtree(part, ignore_errors=True)
             raise InputError(f"asv publish ended with exit code {code}; what it said stands above")
         rmtree(old, ignore_errors=True)
         if site.exists():
@@ -151,6 +149,14 @@ def configured(config: Path) -> Iterator[Config]:
             yield Config.load(config.name)
         except UserError as error:
             raise InputError(f"{config}: {error}") from error
+
+
+@contextmanager
+def _locked(target: Path) -> Iterator[Path]:
+    """Keep other exports and publishers out of asv's results, and give their folder."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(target.with_name(f"{target.name}.lock")):
+        yield target
 
 
 def _keeps_timeline(conf: Config) -> bool:

@@ -17,9 +17,19 @@ from pathlib import Path
 import numpy as np
 
 from harness.case import FP32, Artifact, Case, Load, Model, Named, Session, Source
+from harness.errors import InputError
 from harness.names import METRICS
 from harness.record import Metric, Record, Status
-from harness.store.header import SEALED, Header, RunInfo, count, plan_hash, run_folder, write_header
+from harness.store.header import (
+    SEALED,
+    Header,
+    RunInfo,
+    count,
+    plan_hash,
+    run_folder,
+    runs,
+    write_header,
+)
 from harness.store.parquet import write_run
 
 SUITE = "synthetic"
@@ -77,7 +87,15 @@ BATCHES = (1, 8)
 
 
 def write_history(results_dir: Path, nights: int = NIGHTS, seed: int = 0) -> list[RunInfo]:
-    """Write `nights` sealed runs into `results_dir`, oldest first; the same bytes every time."""
+    """Write `nights` sealed runs into `results_dir`, oldest first; the same numbers every time.
+
+    Raises InputError where something measured lies there.
+    """
+    for info in runs(results_dir):
+        if info.header.suite != SUITE:
+            raise InputError(
+                f"{results_dir}: holds runs that were measured; choose another folder with --results"
+            )
     rng = np.random.default_rng(seed)
     return [_write_night(results_dir, night, rng) for night in range(nights)]
 

@@ -27,9 +27,11 @@ def demo() -> None:
     show_default=True,
     help="Folder for the synthetic runs; real ones are never beside them.",
 )
-@click.option("--nights", type=click.IntRange(min=1, max=3650), default=60, show_default=True)
+@click.option(
+    "--nights", type=click.IntRange(min=1, max=3650), default=60, show_default=True, help="How many nights."
+)
 def history(results_dir: Path, nights: int) -> int:
-    """Make up 60 nights of results with steps in speed, memory and accuracy, and publish them.
+    """Make up nights of results with steps in speed, memory and accuracy, and publish them.
 
     Everything in them says that it is synthetic.
     """

@@ -122,6 +122,18 @@ def test_steps_of_speed_memory_and_accuracy_are_found_and_nothing_else(site: Sit
     assert len(expected) == 10
 
 
+def test_the_first_error_after_none_is_found(published, results, stored, record, cell) -> None:
+    for night in range(12):
+        perfect = night < 8
+        values = {"accuracy/top1": 1.0 if perfect else 0.98, "accuracy/nonfinite": 0.0 if perfect else 3.0}
+        stored(results, night, [record(cell(), values)])
+    found = published().regressions
+    assert {name.split("(")[0]: jumps for name, jumps in found.items()} == {
+        "nightly.net.accuracy_top1_error": [[None, 8, 0.0, pytest.approx(0.02)]],
+        "nightly.net.accuracy_nonfinite": [[None, 8, 0.0, 3.0]],
+    }
+
+
 def test_the_feed_tells_the_regressions_too(site: Site) -> None:
     assert "10.00% synthetic" not in (feed := (site.folder / "regressions.xml").read_text())
     assert feed.count("<entry>") == 10 and "150.00% synthetic.synthetic_cnn.accuracy_top1_error" in feed
@@ -222,23 +234,35 @@ def test_over_commits_of_ones_own(published, results, stored, record, cell, repo
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
-def tool(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
-    """Run `python -m MODULE ...` beside one version of asv, and give what it prints."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+def beside(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """An environment in which Python finds one version of asv."""
+    path = str(ROOT)
     if request.param != "pinned":
         folder = tmp_path_factory.mktemp("asv")
         wanted = ["asv", "asv_runner"] if request.param == "newest" else [f"asv=={request.param}"]
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder)]
         subprocess.run([*pip, *wanted], check=True)
-        environment["PYTHONPATH"] = f"{folder}{os.pathsep}{ROOT}"
+        path = f"{folder}{os.pathsep}{ROOT}"
+    return {**os.environ, "PYTHONPATH": path, "ASV_WANTED": request.param}
+
+
+@pytest.fixture(scope="module")
+def tool(beside: dict[str, str]) -> Callable[..., str]:
+    """Run `python -m MODULE ...` and give what it prints."""
 
     def run(module: str, *arguments: str, cwd: Path) -> str:
         command = [sys.executable, "-m", module, *arguments]
-        done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, cwd=cwd, env=beside, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     return run
+
+
+def test_contract_is_with_the_version_asked_for(tool, beside, demo: Path) -> None:
+    wanted = {"pinned": metadata.version("asv")}.get(beside["ASV_WANTED"], beside["ASV_WANTED"])
+    found = tool("asv", "--version", cwd=demo).split()[-1]
+    assert found == wanted or wanted == "newest"
 
 
 def test_what_is_pinned_is_installed() -> None:
@@ -278,13 +302,15 @@ def test_contract_asv_compare(tool, demo: Path) -> None:
 
 
 @pytest.fixture
-def preview(tool, demo: Path) -> Iterator[str]:
+def preview(tool, beside, demo: Path) -> Iterator[str]:
     tool("asv", "publish", cwd=demo)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "asv", "preview", "--port", str(port)]
-    server = subprocess.Popen(command, cwd=demo, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    server = subprocess.Popen(
+        command, cwd=demo, env=beside, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         yield f"http://127.0.0.1:{port}/"
     finally:
