@@ -14,11 +14,9 @@ _NUMBER = re.compile(r"\s*([+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*([^\d\s]*)\s*"
 
 
 def _significant(value: float, digits: int = 3) -> str:
-    """Round to `digits` significant digits, without an exponent."""
-    if value == 0:
-        return "0"
+    """Round to `digits` significant digits; an exponent only where the number is tiny."""
     text = f"{value:.{digits}g}"
-    return f"{float(text):.0f}" if "e" in text else text
+    return f"{float(text):.0f}" if "e+" in text else text
 
 
 def format_seconds(value_s: float) -> str:

@@ -41,6 +41,8 @@ def test_waits_read_as_people_say_them(value: float, text: str) -> None:
         (0.995, "ratio", "99.50%"),
         (41.26, "dB", "41.3 dB"),
         (3.0, "1", "3"),
+        (1.234e-7, "1", "1.23e-07"),
+        (0.0, "1", "0"),
         (12345.678, "samples/s", "12350 samples/s"),
     ],
 )

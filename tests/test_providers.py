@@ -1,0 +1,87 @@
+"""Providers for real: OpenVINO runs on a plain CPU, and the record proves what it took."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from harness.build import default_cache_dir
+from harness.errors import Unsupported
+from harness.measure import runtimes
+
+pytestmark = pytest.mark.slow
+OPENVINO = "onnxruntime-openvino==1.24.1"
+Records = Callable[..., list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def cache() -> Path:
+    """The cache with OpenVINO in it, kept from session to session: the wheel is large."""
+    folder = default_cache_dir()
+    try:
+        runtimes.ensure(runtimes.parse(OPENVINO), folder)
+    except Unsupported as error:
+        pytest.skip(f"OpenVINO cannot be installed here: {error}")
+    return folder
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """Two convolutions around a Det, which OpenVINO has no kernel for."""
+    weights = np.random.default_rng(0).standard_normal((4, 4, 3, 3)).astype(np.float32) / 10
+    nodes = [
+        helper.make_node("Conv", ["x", "W"], ["a"], pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["a"], ["b"]),
+        helper.make_node("Det", ["b"], ["d"]),
+        helper.make_node("Unsqueeze", ["d", "axes"], ["e"]),
+        helper.make_node("Mul", ["b", "e"], ["f"]),
+        helper.make_node("Conv", ["f", "W"], ["y"], pads=[1, 1, 1, 1]),
+    ]
+    shape = ["N", 4, 8, 8]
+    graph = helper.make_graph(
+        nodes,
+        "mixed",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)],
+        [numpy_helper.from_array(weights, "W"), numpy_helper.from_array(np.array([2, 3]), "axes")],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(made, tmp_path / "mixed.onnx")
+    return tmp_path / "mixed.onnx"
+
+
+@pytest.fixture
+def sweep(model: Path, cache: Path, records: Records) -> Callable[..., list[dict[str, Any]]]:
+    """Sweep the model under OpenVINO's runtime."""
+    return lambda *arguments: records(
+        "sweep", model, "--runtime", OPENVINO, "--seconds", "0.05", "--cache", cache, *arguments
+    )
+
+
+def test_a_provider_that_takes_some_nodes_says_which_it_left(sweep: Records) -> None:
+    cpu, openvino = sweep("--provider", "cpu,openvino")
+    assert (cpu["status"], openvino["status"]) == ("ok", "ok")
+    assert "openvino 83%: cpu ran Det 1" in openvino["notes"]
+    assignment = openvino["effective"]["proof"]["assignment"]
+    assert assignment["OpenVINOExecutionProvider"]["nodes"] == 5
+    assert assignment["CPUExecutionProvider"]["operators"] == {"Det": 1}
+    assert openvino["metrics"]["accuracy/agreement"]["value"] == 1.0
+    assert openvino["effective"]["runtime"]["version"] == "1.24.1"
+
+
+def test_a_strict_suite_fails_what_ran_elsewhere(sweep: Records) -> None:
+    (record,) = sweep("--provider", "openvino", "--strict-provider")
+    assert record["status"] == "failed"
+    assert "Det" in record["reason"]
+
+
+def test_a_provider_that_the_runtime_lacks_is_unsupported(sweep: Records) -> None:
+    (record,) = sweep("--provider", "tensorrt")
+    assert record["status"] == "unsupported"
+    assert "TensorrtExecutionProvider" in record["reason"]
