@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from harness.report import GateOutcome
+
 
 class Change(StrEnum):
     """What changed from BASE to HEAD, as far as the evidence goes."""
@@ -89,6 +91,56 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
+class Side:
+    """One of two runs that are held against each other."""
+
+    run: str
+    suite: str
+    started_at: str
+    commit: str = ""
+    unfinished: str = ""  # how far it came, where it is not sealed: "3 of 10 cases"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contrast:
+    """Two stored runs held against each other, with all that a reader needs to judge them."""
+
+    base: Side
+    head: Side
+    compared: Compared
+    gates: tuple[GateOutcome, ...] = ()  # those of HEAD's suite, held against BASE
+    bad: Mapping[str, str] = field(default_factory=dict)  # case of HEAD that ended badly -> how
+    causes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # what else differs -> cases
+
+    @property
+    def regressed(self) -> bool:
+        """Whether a regression was shown, or a gate failed."""
+        found = any(item.decision.verdict is Change.REGRESSION for item in self.compared.comparisons)
+        return found or any(gate.outcome == "failed" for gate in self.gates)
+
+    @property
+    def incomparable(self) -> bool:
+        """Whether no timing at all could be compared: every case was measured unlike."""
+        refused = self.compared.refused
+        return bool(refused) and all(
+            item.case in refused or item.metric == "status" for item in self.compared.comparisons
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One run's value in a series, and what it was taken from."""
+
+    run: str
+    started_at: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    runtime: str | None = None  # version
+    model: str | None = None  # sha256 of the file
+
+
+@dataclass(frozen=True, slots=True)
 class Shift:
     """A point in a series of runs at which a metric went to another level and stayed there."""
 
@@ -99,3 +151,17 @@ class Shift:
     strength: float  # the change in standard errors learned from the series itself
     verdict: Change  # regression or improvement; inconclusive where neither way is better
     causes: tuple[str, ...] = ()  # what else changed at that point: "runtime: 1.23.0 -> 1.24.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """A metric of one case over the runs of one suite on one machine, oldest first."""
+
+    suite: str
+    machine: str
+    case: str
+    metric: str
+    unit: str
+    points: tuple[Point, ...]
+    shifts: tuple[Shift, ...] = ()  # their indexes are those of `points`
+    reason: str = ""  # why nothing is said of shifts, where nothing is

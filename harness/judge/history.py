@@ -84,23 +84,37 @@ def shifts(
 def with_causes(
     found: Sequence[Shift], values: Sequence[float | None], facts: Sequence[Mapping[str, Any]]
 ) -> tuple[Shift, ...]:
-    """Name beside each shift what else changed there.
+    """Name beside each shift what else changed there, or LASTING values before or after.
 
+    Noise moves the place of a shift that is no larger than itself by a value
+    or two; a change that is not at the very place says how far from it.
     `facts` holds what is known of each point (see `facts_of`), as many as
-    `values`; a shift is held against the last point before it that has a value.
+    `values`; a point is held against the last one before it that has a value.
     """
-    named = []
-    for shift in found:
-        earlier = next((i for i in range(shift.index - 1, -1, -1) if values[i] is not None), None)
-        causes: tuple[str, ...] = ()
-        if earlier is not None:
-            then, now = facts[earlier], facts[shift.index]
-            keys = dict.fromkeys((*then, *now))
-            causes = tuple(
-                f"{key}: {then.get(key)} -> {now.get(key)}" for key in keys if then.get(key) != now.get(key)
-            )
-        named.append(replace(shift, causes=causes))
-    return tuple(named)
+    known = [index for index, value in enumerate(values) if value is not None]
+    return tuple(replace(shift, causes=_causes(known, known.index(shift.index), facts)) for shift in found)
+
+
+def _causes(known: Sequence[int], place: int, facts: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Name what changed around `known[place]`, the nearest changes first."""
+    causes = []
+    for away in sorted(range(-LASTING, LASTING + 1), key=abs):
+        if not 0 < place + away < len(known):
+            continue
+        then, now = facts[known[place + away - 1]], facts[known[place + away]]
+        keys = dict.fromkeys((*then, *now))
+        causes += [
+            f"{key}: {then.get(key)} -> {now.get(key)}{_away(away)}"
+            for key in keys
+            if then.get(key) != now.get(key)
+        ]
+    return tuple(causes)
+
+
+def _away(points: int) -> str:
+    if points == 0:
+        return ""
+    return f" ({abs(points)} {'run' if abs(points) == 1 else 'runs'} {'later' if points > 0 else 'before'})"
 
 
 def facts_of(record: Record) -> dict[str, Any]:

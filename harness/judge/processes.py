@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ REPLICATED = (*QUANTILES, "throughput/samples_per_s", *ONE_NUMBER, *ONE_READING)
 
 LEAST_NOISE = 0.001
 """SD between processes, as a ratio, below which none is believed: few processes may agree by luck."""
+
+_MANY = 10**6  # degrees of freedom of an SD that is known
 
 
 def by_process(record: Record, name: str) -> list[float]:
@@ -61,14 +64,23 @@ def between(
     """Decide between two groups of positive numbers, one a process, on their logarithms.
 
     Student's one-sided tests with a common SD, against the minimum effect.
-    With one process on a side the SD must be known (`noise`, as a ratio);
-    where it is not, nothing is decided.
+    `noise` is the known SD of a run's number from run to run, as a ratio. It
+    decides where it is wider than what the processes show: what differs
+    between two runs (the night, the machine's state) the processes of one run
+    share. With one process on a side and no known noise, nothing is decided.
     """
     ours, theirs = np.log(base), np.log(head)
     change = float(np.mean(theirs) - np.mean(ours))
-    degrees = len(ours) + len(theirs) - 2
     fewest = min(len(ours), len(theirs))
-    if fewest < 2 and noise is None:
+    error, degrees, basis = 0.0, 0, f" between {fewest} processes a side"
+    if fewest >= 2:
+        degrees = len(ours) + len(theirs) - 2
+        squares = float(np.sum((ours - ours.mean()) ** 2) + np.sum((theirs - theirs.mean()) ** 2))
+        spread = max(math.sqrt(squares / degrees), LEAST_NOISE)
+        error = spread * math.sqrt(1 / len(ours) + 1 / len(theirs))
+    if noise is not None and (known := max(noise, LEAST_NOISE) * math.sqrt(2)) > error:
+        error, degrees, basis = known, _MANY, f" where runs vary by {format_percent(noise)}"
+    if not error:
         return Decision(
             verdict=Change.INCONCLUSIVE,
             ratio=math.exp(change),
@@ -77,17 +89,13 @@ def between(
             reason=f"{format_percent(math.expm1(change), signed=True)} between single processes, "
             "and nothing is known of the noise between them",
         )
-    if fewest < 2:
-        spread, degrees = max(noise or 0.0, LEAST_NOISE), 10**6
-    else:
-        squares = float(np.sum((ours - ours.mean()) ** 2) + np.sum((theirs - theirs.mean()) ** 2))
-        spread = max(math.sqrt(squares / degrees), LEAST_NOISE)
-    error = spread * math.sqrt(1 / len(ours) + 1 / len(theirs))
-    return _decide(change, error, degrees, fewest, METRICS[metric][1], min_effect, alpha)
+    decision = _decide(change, error, degrees, METRICS[metric][1], min_effect, alpha)
+    reason = f"{format_percent(math.expm1(change), signed=True)}{basis} (p = {decision.p:.2g})"
+    return replace(decision, blocks=fewest, reason=reason)
 
 
 def _decide(
-    change: float, error: float, degrees: int, blocks: int, direction: str, min_effect: float, alpha: float
+    change: float, error: float, degrees: int, direction: str, min_effect: float, alpha: float
 ) -> Decision:
     from scipy.special import stdtr, stdtrit
 
@@ -111,9 +119,6 @@ def _decide(
         low=math.exp(change - half),
         high=math.exp(change + half),
         p=p,
-        blocks=blocks,
         min_effect=min_effect,
         mde=math.expm1(margin + reach),
-        reason=f"{format_percent(math.expm1(change), signed=True)} between {blocks} processes a side "
-        f"(p = {p:.2g})",
     )

@@ -8,11 +8,11 @@ A results folder::
     anchors.json               which runs later ones are held against
 """
 
-from harness.store.find import Anchor, anchor, anchors, find_run, previous, set_anchor
+from harness.store.find import Anchor, anchor, anchors, clear_anchor, find_run, previous, set_anchor
 from harness.store.header import Header, RunInfo, plan_hash, runs
 from harness.store.journal import Journal, new_run, open_run, resume
 from harness.store.merge import Merged, merge
-from harness.store.query import durations, latest_and_anchor, records, series
+from harness.store.query import durations, latest_and_anchor, outlines, records, series
 
 __all__ = [
     "Anchor",
@@ -22,12 +22,14 @@ __all__ = [
     "RunInfo",
     "anchor",
     "anchors",
+    "clear_anchor",
     "durations",
     "find_run",
     "latest_and_anchor",
     "merge",
     "new_run",
     "open_run",
+    "outlines",
     "plan_hash",
     "previous",
     "records",

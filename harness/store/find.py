@@ -90,10 +90,19 @@ def set_anchor(results_dir: Path, run: RunInfo) -> Anchor:
     """Hold later runs of the same suite and machine against `run`. Raises StoreError."""
     pin = Anchor(run.header.suite, run.header.machine, run.run)
     kept = [item for item in anchors(results_dir) if (item.suite, item.machine) != (pin.suite, pin.machine)]
-    pins = sorted([*kept, pin], key=lambda item: (item.suite, item.machine))
-    text = json.dumps({"schema": SCHEMA, "anchors": [asdict(item) for item in pins]}, indent=1) + "\n"
-    write_whole(results_dir / ANCHORS, lambda part: part.write_text(text))
+    _write_anchors(results_dir, [*kept, pin])
     return pin
+
+
+def clear_anchor(results_dir: Path, pin: Anchor) -> None:
+    """Hold later runs of the suite and machine of `pin` against nothing. Raises StoreError."""
+    _write_anchors(results_dir, [item for item in anchors(results_dir) if item != pin])
+
+
+def _write_anchors(results_dir: Path, pins: Sequence[Anchor]) -> None:
+    ordered = sorted(pins, key=lambda item: (item.suite, item.machine))
+    text = json.dumps({"schema": SCHEMA, "anchors": [asdict(item) for item in ordered]}, indent=1) + "\n"
+    write_whole(results_dir / ANCHORS, lambda part: part.write_text(text))
 
 
 def _anchored(results_dir: Path, found: Sequence[RunInfo]) -> RunInfo:

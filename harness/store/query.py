@@ -7,7 +7,7 @@ join the same view.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +19,7 @@ from harness.record import SCHEMA, Record
 from harness.store.find import anchors, find_run
 from harness.store.header import SEALED, RunInfo, runs
 from harness.store.journal import read_folder
-from harness.store.parquet import read_run, records_of, table
+from harness.store.parquet import read_run, records_of, restore, table
 
 if TYPE_CHECKING:
     import duckdb
@@ -50,6 +50,27 @@ def records(
     return [item for item in read if matches({**item.axes, "status": item.status}, where or {})]
 
 
+def outlines(results_dir: Path, places: Collection[tuple[str, str]]) -> dict[tuple[str, str], Record]:
+    """Read the records at `places`, pairs of run and case, without raw samples: most of a record is those.
+
+    A place where there is no record is not in the answer. Raises StoreError.
+    """
+    import pyarrow as pa
+
+    wanted = {run for run, _ in places}
+    found = [item for item in runs(results_dir) if item.run in wanted]
+    rows = pa.table({
+        "run": pa.array([run for run, _ in places], pa.string()),
+        "case": pa.array([case for _, case in places], pa.string()),
+    })  # fmt: skip
+    with opened(found) as connection:
+        connection.register("places", rows)
+        sql = 'SELECT record FROM records SEMI JOIN places USING (run, "case")'
+        texts = connection.execute(sql).fetchall()
+    read = (restore(text, (), results_dir) for (text,) in texts)
+    return {(record.run, record.case): record for record in read}
+
+
 def series(
     results_dir: Path,
     metric: str,
@@ -58,7 +79,7 @@ def series(
     suite: str | None = None,
     machine: str | None = None,
 ) -> pd.DataFrame:
-    """Give a metric's history, a row a record that has it, by case and then time.
+    """Give a metric's history, a row a record that is ok and has it, by case and then time.
 
     `case` is a key or a glob. Columns: suite, machine, case, run, started_at
     (text, UTC), value, low, high, artifact_sha256, runtime_version. Raises
@@ -69,7 +90,7 @@ def series(
         sql = f"""
             SELECT suite, machine, "case", run, started_at, {_numbers(connection, metric)},
                    artifact_sha256, runtime_version
-            FROM records WHERE {clause} AND value IS NOT NULL
+            FROM records WHERE {clause} AND status = 'ok' AND value IS NOT NULL
             ORDER BY suite, machine, "case", run
         """
         return connection.execute(sql, values).df()

@@ -85,14 +85,16 @@ def test_single_processes_decide_nothing_but_raise_a_suspicion(measured):
 
 
 def test_single_processes_are_decided_where_the_noise_is_known(measured):
-    found = compare([measured(1000)], [measured(1100)], noise={"latency/p50": 0.01})
+    known = {"net/batch=a": {"latency/p50": 0.01}}
+    found = compare([measured(1000)], [measured(1100)], noise=known)
     decision = {item.metric: item.decision for item in found.comparisons}["latency/p50"]
     assert decision.verdict is Change.REGRESSION
     z = (math.log(1.1) - math.log(1.01)) / (0.01 * math.sqrt(2))
     from scipy.stats import norm
 
     assert decision.p == pytest.approx(norm.sf(z), rel=1e-3)
-    wide = compare([measured(1000)], [measured(1100)], noise={"latency/p50": 0.05})
+    known = {"net/batch=a": {"latency/p50": 0.05}}
+    wide = compare([measured(1000)], [measured(1100)], noise=known)
     assert {item.metric: item.decision.verdict for item in wide.comparisons}["latency/p50"] is (
         Change.INCONCLUSIVE
     )
@@ -239,5 +241,5 @@ def test_memory_is_a_single_reading(record):
     base, head = record({"memory/peak": 100e6}), record({"memory/peak": 120e6})
     (item,) = compare([base], [head]).comparisons
     assert (item.decision.verdict, item.suspect) == (Change.INCONCLUSIVE, True)
-    (item,) = compare([base], [head], noise={"memory/peak": 0.01}).comparisons
+    (item,) = compare([base], [head], noise={"net": {"memory/peak": 0.01}}).comparisons
     assert item.decision.verdict is Change.REGRESSION

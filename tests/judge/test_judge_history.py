@@ -127,6 +127,26 @@ def test_what_else_changed_is_named_beside_the_shift():
     assert shift.causes == ("runtime: 1.23.0 -> 1.24.1",)
 
 
+def test_what_changed_a_night_or_two_off_is_named_with_the_distance():
+    series: list[float | None] = stepped(sd=0.003).tolist()
+    facts = [{"runtime": "1", "model": "a"} for _ in series]
+    for index in range(69, 120):
+        facts[index]["runtime"] = "2"
+    for index in range(72, 120):
+        facts[index]["model"] = "b"
+    for index in range(73, 120):
+        facts[index]["kernel"] = "too far off"
+    (shift,) = with_causes(shifts(series, "latency/p50"), series, facts)
+    assert shift.causes == ("runtime: 1 -> 2 (1 run before)", "model: a -> b (2 runs later)")
+
+
+def test_a_shift_near_the_end_has_no_causes_beyond_it():
+    series = [1.0] * 20 + [2.0] * 2
+    facts = [{"runtime": "1"}] * 20 + [{"runtime": "2"}] * 2
+    (shift,) = with_causes(shifts(series, "model/size"), series, facts)
+    assert (shift.index, shift.causes) == (20, ("runtime: 1 -> 2",))
+
+
 def test_a_record_tells_what_may_explain_a_shift(record):
     from dataclasses import replace
 

@@ -110,6 +110,16 @@ def test_an_anchor_is_pinned_for_one_suite_on_one_machine(results: Path, stored:
     assert {item.name for item in results.iterdir()} == {"anchors.json", "runs"}
 
 
+def test_an_anchor_is_cleared_without_touching_the_others(results: Path, stored: MakeRun) -> None:
+    stored(FIRST)
+    stored(SECOND, machine="other")
+    first, second = (store.set_anchor(results, store.find_run(results, run)) for run in (FIRST, SECOND))
+    store.clear_anchor(results, first)
+    assert store.anchors(results) == [second]
+    store.clear_anchor(results, first)
+    assert store.anchors(results) == [second]
+
+
 def test_an_anchor_whose_run_is_gone_is_said(results: Path, stored: MakeRun) -> None:
     stored(FIRST)
     stored(SECOND)

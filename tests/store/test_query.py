@@ -1,6 +1,7 @@
 """Questions over all runs are answered from sealed and unfinished ones alike."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,29 @@ def test_a_series_is_a_metric_over_time_for_each_case(
     one = store.series(results, "latency/p50", case="m/batch=1", suite="nightly", machine="box")
     assert one["value"].tolist() == [0.001, 0.5]
     assert one["runtime_version"].tolist() == ["1.32.0", "1.32.0"]
+
+
+def test_what_a_failed_case_measured_is_not_in_its_series(
+    results: Path, record: MakeRecord, stored: MakeRun
+) -> None:
+    stored(FIRST, record(1))
+    stored(SECOND, record(1, status=Status.FAILED, reason="another provider ran it"))
+    assert store.series(results, "latency/p50")["run"].tolist() == [FIRST]
+
+
+def test_outlines_are_the_records_at_places_without_their_samples(
+    results: Path, record: MakeRecord, stored: MakeRun
+) -> None:
+    stored(FIRST, record(1), record(8))
+    stored(SECOND, record(1), record(8), sealed=False)
+    places = [(FIRST, "m/batch=8"), (SECOND, "m/batch=1"), (SECOND, "gone"), (THIRD, "m/batch=1")]
+    found = store.outlines(results, places)
+    assert sorted(found) == [(FIRST, "m/batch=8"), (SECOND, "m/batch=1")]
+    outline = found[FIRST, "m/batch=8"]
+    (whole,) = store.records(results, FIRST, case="m/batch=8")
+    assert outline == replace(whole, samples={})
+    assert whole.samples
+    assert store.outlines(results, []) == {}
 
 
 def test_a_metric_that_only_some_runs_have_is_found_in_those(
