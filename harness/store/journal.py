@@ -149,7 +149,8 @@ def resume(results_dir: Path, suite: str, plan_hash: str) -> Journal | None:
 
 def encode(record: Record) -> bytes:
     """Write a record as one line of strict JSON; numbers that are not finite become null."""
-    data = record.to_json()
+    # The samples are plain already, and many: to_json would copy each number.
+    data = {**replace(record, samples={}).to_json(), "samples": record.samples}
     try:
         text = json.dumps(data, allow_nan=False, ensure_ascii=False, default=_plain)
     except ValueError:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SCHEMA_KEY = "harness.schema"
+BULK = ("record", "samples.key_value.value.list.element.list.element")
 
 Samples = dict[str, list[list[int]]]
 
@@ -65,14 +66,17 @@ def write_table(rows: pa.Table, path: Path) -> str:
     import pyarrow.parquet as pq
 
     # Sorted, so that one case's history touches few pages of each file; no
-    # statistics but those that queries skip by, to keep the footers small.
+    # statistics but those that queries skip by, to keep the footers small;
+    # what every query reads is packed for speed, the bulk for size.
     ordered = rows.sort_by([("case", "ascending"), ("position", "ascending")])
-    skipped_by = ["run", "case", "suite", "status"]
+    options = {
+        "compression": {**dict.fromkeys(rows.column_names, "snappy"), **dict.fromkeys(BULK, "zstd")},
+        "write_statistics": ["run", "case", "suite", "status"],
+        "store_schema": False,
+    }
 
     def write(part: Path) -> None:
-        with pq.ParquetWriter(
-            part, rows.schema, compression="zstd", write_statistics=skipped_by, store_schema=False
-        ) as file:
+        with pq.ParquetWriter(part, rows.schema, **options) as file:
             file.write_table(ordered)
             file.add_key_value_metadata({SCHEMA_KEY: str(SCHEMA)})
 
