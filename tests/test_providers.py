@@ -67,10 +67,12 @@ def sweep(model: Path, cache: Path, records: Records) -> Callable[..., list[dict
 def test_a_provider_that_takes_some_nodes_says_which_it_left(sweep: Records) -> None:
     cpu, openvino = sweep("--provider", "cpu,openvino")
     assert (cpu["status"], openvino["status"]) == ("ok", "ok")
-    assert "openvino 83%: cpu ran Det 1" in openvino["notes"]
     assignment = openvino["effective"]["proof"]["assignment"]
-    assert assignment["OpenVINOExecutionProvider"]["nodes"] == 5
-    assert assignment["CPUExecutionProvider"]["operators"] == {"Det": 1}
+    taken = assignment["OpenVINOExecutionProvider"]["nodes"]
+    assert 0 < taken < 6  # it may leave the Unsqueeze beside the Det, too
+    assert taken + assignment["CPUExecutionProvider"]["nodes"] == 6
+    assert assignment["CPUExecutionProvider"]["operators"]["Det"] == 1
+    assert any(note.startswith(f"openvino {taken * 100 // 6}%: cpu ran Det 1") for note in openvino["notes"])
     assert openvino["metrics"]["accuracy/agreement"]["value"] == 1.0
     assert openvino["effective"]["runtime"]["version"] == "1.24.1"
 
