@@ -93,7 +93,7 @@ def read_header(folder: Path) -> Header:
         data = convert_header(stored, path)
         lists = {name: tuple(data.get(name, ())) for name in ("command", "gates")}
         return Header(**{**data, **lists, "schema": stored["schema"]})
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise StoreError(
             f"{path}: not a run's header ({error}); restore it, or move the folder away"
         ) from error

@@ -177,7 +177,7 @@ def read_journal(folder: Path) -> Iterator[Record]:
     for number, line in enumerate(whole.split(b"\n")[:-1], 1):
         try:
             yield Record.from_json(convert_record(json.loads(line), path))
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise StoreError(f"{path}:{number}: not a record ({error}); remove that line") from error
 
 

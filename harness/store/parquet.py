@@ -54,10 +54,12 @@ def table(records: Sequence[Record]) -> pa.Table:
         ("record", pa.string()),
     ]
     rows = [_row(position, record) for position, record in enumerate(records)]
-    taken = {name for name, _ in fields}
-    # SQL is blind to case: of two names that differ in nothing else, the first becomes a column.
-    metrics = {name.casefold(): name for row in reversed(rows) for name in reversed(row) if name not in taken}
-    fields += [(name, pa.float64()) for name in sorted(metrics.values())]
+    # SQL is blind to case: of names that differ in nothing else, the first becomes a column.
+    columns = {name: name for name, _ in fields}
+    for row in rows:
+        for name in row:
+            columns.setdefault(name.casefold(), name)
+    fields += [(name, pa.float64()) for name in sorted(list(columns.values())[len(fields) :])]
     return pa.Table.from_pylist(rows, schema=pa.schema(fields))
 
 
@@ -138,7 +140,7 @@ def _row(position: int, record: Record) -> dict[str, Any]:
         "record": json.dumps(data, allow_nan=False, ensure_ascii=False),
     }
     numbers = {
-        name + suffix: value
+        name + suffix: float(value)
         for name, metric in record.metrics.items()
         for suffix, value in (("", metric.value), (".low", metric.low), (".high", metric.high))
         if value is not None

@@ -135,9 +135,10 @@ def test_a_broken_line_before_the_last_is_an_error_that_names_it(results: Path, 
     path.write_bytes(b"{}\n" + path.read_bytes())
     with pytest.raises(StoreError, match=r"journal\.jsonl: no schema version in it"):
         store.records(results)
-    path.write_bytes(b"nonsense\n" + path.read_bytes())
-    with pytest.raises(StoreError, match=r"journal\.jsonl:1: not a record .*; remove that line"):
-        store.records(results)
+    for line in (b"nonsense\n", b"[]\n", b'{"schema": 1}\n'):
+        path.write_bytes(line + path.read_bytes())
+        with pytest.raises(StoreError, match=r"journal\.jsonl:1: not a record .*; remove that line"):
+            store.records(results)
 
 
 def test_only_the_newest_unfinished_run_of_the_same_plan_is_resumed(
