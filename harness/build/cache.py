@@ -90,13 +90,12 @@ def fetch(
     try:
         for parent in (folder.parent, draft.parent, locks):
             parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(locks / f"{key}.lock")
-        lock.acquire()
+        held = FileLock(locks / f"{key}.lock").acquire()
     except OSError as error:
         raise InputError(
             f"the cache {cache_dir} cannot be written: {error.strerror}; set HARNESS_CACHE to another folder"
         ) from error
-    with lock:
+    with held:
         damage = verify(folder) if folder.exists() else "absent"
         if damage == "":
             return read(folder)
