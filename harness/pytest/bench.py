@@ -74,9 +74,8 @@ class OnnxBench:
 
         plan = plan_document(document, Path.cwd(), "onnx_bench")
         if len(plan.cases) != 1:
-            raise InputError(
-                f"onnx_bench measures one case, this is {len(plan.cases)}: give every axis one value"
-            )
+            cases = f"these are {len(plan.cases)}; give every axis one value"
+            raise InputError(f"onnx_bench measures one case, {cases}")
         bench = Bench(plan.suite, self.cache_dir, self.work_dir, environment(plan))
         return bench.measure(plan.cases[0])
 

@@ -64,6 +64,9 @@ def pytest_configure(config: pytest.Config) -> None:
     suites = [_path(config, suite) for suite in config.getoption("--harness-suite")]
     config.stash[SUITES] = set(suites)
     config.stash[NAMED] = {_path(config, argument.partition("::")[0]) for argument in config.args}
+    config.addinivalue_line(
+        "markers", "harness(axis=value, ...): a case of a suite, which -m selects by its axes"
+    )
     config.args.extend(str(suite) for suite in suites if suite not in config.stash[NAMED])
     if hasattr(config, "workerinput"):  # a worker of pytest-xdist: the controller keeps
         return
@@ -101,7 +104,10 @@ def pytest_runtest_makereport(
 
 @pytest.fixture(scope="session")
 def onnx_bench(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> OnnxBench:
-    """Measure a model in a test, as in ``stats = onnx_bench("model.onnx", batch=8)``."""
+    """Measure a model within a test.
+
+    For example ``stats = onnx_bench("model.onnx", batch=8)``, ``assert stats.p95 < 0.010``.
+    """
     from harness.pytest.bench import OnnxBench
 
     return OnnxBench(cache_dir(pytestconfig), tmp_path_factory.mktemp("onnx_bench"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,9 +63,10 @@ class Runs:
         from harness.show import render
 
         width = self.config.get_terminal_writer().fullwidth if terminalreporter.isatty else None
+        if self.runs:
+            terminalreporter.section("benchmarks")
         for run in self.runs.values():
-            report = self._report(run)
-            terminalreporter.section(f"harness: {report.title}")
+            report = _numbers(self._report(run))
             table = render(report, "table", width=width, color=terminalreporter.hasmarkup)
             terminalreporter.write_line(f"{table}\n\nresults: {self._shown(run.journal.folder)}")
             if run.left:
@@ -74,8 +75,6 @@ class Runs:
             terminalreporter.write_line(f"pytest-benchmark: {self._shown(self.benchmark_json)}")
 
     def _keep(self, suite: str, text: str) -> None:
-        from dataclasses import replace
-
         from harness.record import Record
 
         run = self.runs.get(suite) or self._begin(suite)
@@ -117,3 +116,13 @@ class Runs:
 
         records = [record for run in self.runs.values() for record in self._report(run).records]
         path.write_text(render(report("", records), "pytest-benchmark"))
+
+
+def _numbers(report: Report) -> Report:
+    """Leave out what pytest itself tells: which cases failed, at which gate, or were skipped."""
+    measured = {row.record.case for row in report.rows if row.rank}
+    return replace(
+        report,
+        records=tuple(record for record in report.records if record.case in measured),
+        gates=tuple(gate for gate in report.gates if gate.case in measured and gate.outcome == "no data"),
+    )

@@ -33,11 +33,13 @@ class Stats:
 
     def __getitem__(self, name: str) -> float:
         """Return a metric's value. Raises NoValueError."""
+        __tracebackhide__ = True
         metric = self.metrics.get(name)
         if metric is None:
             raise NoValueError(f"{self.record.case} has no {name}: {closest(name, self.metrics)}")
         if metric.value is None:
-            raise NoValueError(f"{self.record.case} has no {name}: {metric.reason}")
+            longer = "; measure longer with seconds=" if name.startswith("latency/") else ""
+            raise NoValueError(f"{self.record.case} has no {name}: {metric.reason}{longer}")
         return metric.value
 
     @property

@@ -34,9 +34,9 @@ class SuiteFile(pytest.File):
         except InputError as error:
             raise self.CollectError(str(error)) from None
         for case in plan.cases:
-            yield CaseItem.from_parent(self, name=case.key, case=case)
+            yield CaseItem.from_parent(self, case=case)
         for skip in plan.skips:
-            yield SkipItem.from_parent(self, name=skip.case.key, skip=skip)
+            yield SkipItem.from_parent(self, skip=skip)
 
     @cached_property
     def plan(self) -> Plan:
@@ -83,6 +83,10 @@ class CellItem(pytest.Item):
 
     parent: SuiteFile
 
+    def __init__(self, *, parent: SuiteFile, cell: Case) -> None:
+        super().__init__(cell.key, parent)
+        self.add_marker(pytest.mark.harness(**cell.axes))
+
     @abstractmethod
     def record(self) -> Record:
         """Find out what is to be known of the cell."""
@@ -96,7 +100,7 @@ class CellItem(pytest.Item):
             self.stash[RECORD] = encode(record).decode()
             broken = self.parent.failed_gates(record)
         except HarnessError as error:
-            pytest.fail(str(error), pytrace=False)
+            raise pytest.fail.Exception(str(error), pytrace=False) from None
         if record.stderr and record.status in BAD:
             self.add_report_section("call", "stderr of the worker", record.stderr)
         if record.status in BAD:
@@ -114,8 +118,8 @@ class CellItem(pytest.Item):
 class CaseItem(CellItem):
     """A case, to be measured."""
 
-    def __init__(self, *, case: Case, **rest: Any) -> None:
-        super().__init__(**rest)
+    def __init__(self, *, parent: SuiteFile, case: Case) -> None:
+        super().__init__(parent=parent, cell=case)
         self.case = case
 
     def record(self) -> Record:
@@ -126,8 +130,8 @@ class CaseItem(CellItem):
 class SkipItem(CellItem):
     """A cell that the suite leaves out."""
 
-    def __init__(self, *, skip: Skip, **rest: Any) -> None:
-        super().__init__(**rest)
+    def __init__(self, *, parent: SuiteFile, skip: Skip) -> None:
+        super().__init__(parent=parent, cell=skip.case)
         self.skip = skip
 
     def record(self) -> Record:
