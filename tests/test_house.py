@@ -11,22 +11,12 @@ import harness
 
 PACKAGE = Path(harness.__file__).parent
 ROOMS = ("plan", "build", "measure", "store", "judge", "show")
-LOOPS = {
-    "bench",
-    "run",
-    "review",
-    "ab",
-    "bisect",
-    "asv",
-    "timeline",
-    "demo",
-    "nightly",
-    "doctor",
-    "pytest_plugin",
+NOUNS = {
+    *("case", "built", "suite", "record", "report", "comparison", "errors"),
+    *("units", "tables", "names", "match", "feeds"),
 }
-"""What joins the rooms; everything else at the root is a noun."""
+"""What flows between the rooms; everything else at the root is a loop that joins them."""
 
-NOUNS = {path.stem for path in PACKAGE.glob("*.py")} - LOOPS - {"__init__", "__main__"}
 HEAVY = ("torch", "onnx", "onnxruntime", "pandas", "matplotlib", "scipy", "duckdb", "pyarrow", "asv", "rich")
 
 
