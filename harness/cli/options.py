@@ -7,11 +7,12 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import click
 
 from harness.report import Report
+from harness.suite import Plan
 
 FORMATS = ("table", "json", "markdown", "csv")
 """The views that every list has."""
@@ -81,12 +82,40 @@ def plan_options(command: Command) -> Command:
     return click.argument("suite", type=click.Path(path_type=Path))(command)
 
 
-def print_report(report: Report, view: str) -> None:
-    """Print `report` on standard output; a table fits the terminal, and is whole where it is piped."""
-    from harness.show import render
+class Paper(TypedDict):
+    """What text may look like; the keywords of every view that draws tables."""
 
+    width: int | None
+    color: bool
+
+
+def paper() -> Paper:
+    """Describe standard output: tables fit a terminal, and are whole and plain where they are piped."""
     tty = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if tty else None
-    text = render(report, view, width=width, color=tty and "NO_COLOR" not in os.environ)
+    return {"width": width, "color": tty and "NO_COLOR" not in os.environ}
+
+
+def shard_option(command: Command) -> Command:
+    """Add --shard: which part of the plan."""
+    return click.option(
+        "--shard",
+        metavar="I/N",
+        help="Measure only the I-th of N parts; all cases of a model file are in one part.",
+    )(command)
+
+
+def shard_of(plan: Plan, text: str | None) -> Plan:
+    """Keep the part of `plan` that --shard names, or all of it. Raises InputError."""
+    from harness.plan import parse_shard, shard
+
+    return shard(plan, *parse_shard(text)) if text else plan
+
+
+def print_report(report: Report, view: str) -> None:
+    """Print `report` on standard output."""
+    from harness.show import render
+
+    text = render(report, view, **paper())
     if text:
         click.echo(text)

@@ -13,6 +13,8 @@ from harness.cli.options import (
     plan_options,
     print_report,
     results_option,
+    shard_of,
+    shard_option,
 )
 from harness.record import BAD
 from harness.report import Report
@@ -26,10 +28,12 @@ Examples:
   harness run suites/nightly.yaml --only model=digits_cnn --format json > records.json
   harness run suites/quickstart.yaml --set axes.batch=1,8 --set sampling.processes=5
   harness run suites/nightly.yaml --resume
+  harness run suites/nightly.yaml --shard 1/4 --results results/shard-1
 """
 )
 @plan_options
 @click.option("--resume", is_flag=True, help="Take up the newest unfinished run of this very plan.")
+@shard_option
 @results_option
 @cache_option
 @format_option(*RECORD_FORMATS)
@@ -38,6 +42,7 @@ def run(
     overrides: tuple[str, ...],
     only: tuple[str, ...],
     resume: bool,
+    shard: str | None,
     results_dir: Path,
     cache_dir: Path,
     view: str,
@@ -45,7 +50,7 @@ def run(
     """Measure every case of SUITE and store a record of each."""
     from harness.plan import plan
 
-    made = plan(suite, overrides=overrides, only=only)
+    made = shard_of(plan(suite, overrides=overrides, only=only), shard)
     return measure_and_print(made, results_dir, cache_dir, view, resume=resume)
 
 
