@@ -102,12 +102,7 @@ def _causes(known: Sequence[int], place: int, facts: Sequence[Mapping[str, Any]]
         if not 0 < place + away < len(known):
             continue
         then, now = facts[known[place + away - 1]], facts[known[place + away]]
-        keys = dict.fromkeys((*then, *now))
-        causes += [
-            f"{key}: {then.get(key)} -> {now.get(key)}{_away(away)}"
-            for key in keys
-            if then.get(key) != now.get(key)
-        ]
+        causes += [f"{change}{_away(away)}" for change in changed(then, now)]
     return tuple(causes)
 
 
@@ -115,6 +110,15 @@ def _away(points: int) -> str:
     if points == 0:
         return ""
     return f" ({abs(points)} {'run' if abs(points) == 1 else 'runs'} {'later' if points > 0 else 'before'})"
+
+
+def changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Name the facts that differ: ``runtime: 1.31.0 -> 1.32.0``; one that either does not know is none."""
+    return [
+        f"{key}: {then[key]} -> {value}"
+        for key, value in now.items()
+        if value is not None and then.get(key) is not None and then[key] != value
+    ]
 
 
 def facts_of(record: Record) -> dict[str, Any]:

@@ -78,8 +78,9 @@ def between(
         squares = float(np.sum((ours - ours.mean()) ** 2) + np.sum((theirs - theirs.mean()) ** 2))
         spread = max(math.sqrt(squares / degrees), LEAST_NOISE)
         error = spread * math.sqrt(1 / len(ours) + 1 / len(theirs))
-    if noise is not None and (known := max(noise, LEAST_NOISE) * math.sqrt(2)) > error:
-        error, degrees, basis = known, _MANY, f" where runs vary by {format_percent(noise)}"
+    if noise is not None and (noise := max(noise, LEAST_NOISE)) * math.sqrt(2) > error:
+        error, degrees = noise * math.sqrt(2), _MANY
+        basis = f" where runs vary by {format_percent(noise)}"
     if not error:
         return Decision(
             verdict=Change.INCONCLUSIVE,

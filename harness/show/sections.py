@@ -36,15 +36,7 @@ def sections(report: Report) -> Iterator[Section]:
     bad = [record for record in report.records if record.status in BAD]
     if bad:
         yield Section(f"Failed: {_cases(len(bad))}", _by_reason(bad), "bad")
-    failed = [gate for gate in report.gates if gate.outcome == "failed"]
-    if failed:
-        yield Section(f"Gates failed: {len(failed)}", tuple(map(_gate, failed)), "bad")
-    missing = [gate for gate in report.gates if gate.outcome == "no data"]
-    if missing:
-        yield Section(f"Gates without data: {len(missing)}", tuple(map(_gate, missing)), "warning")
-    passed = [gate for gate in report.gates if gate.outcome == "passed"]
-    if passed:
-        yield Section(f"Gates passed: {len(passed)}", (), "good")
+    yield from gate_sections(report.gates)
     for status, title in ((Status.UNSUPPORTED, "Unsupported"), (Status.SKIPPED, "Skipped")):
         found = [record for record in report.records if record.status is status]
         if found:
@@ -55,6 +47,19 @@ def sections(report: Report) -> Iterator[Section]:
         records = {record.case: record for record in report.records}
         entries = tuple(_advice(advice, records.get(advice.case)) for advice in report.advice)
         yield Section("Best", entries, "good")
+
+
+def gate_sections(gates: Sequence[GateOutcome]) -> Iterator[Section]:
+    """Give the gates that failed, those without data, and the number of those that passed."""
+    failed = [gate for gate in gates if gate.outcome == "failed"]
+    if failed:
+        yield Section(f"Gates failed: {len(failed)}", tuple(map(_gate, failed)), "bad")
+    missing = [gate for gate in gates if gate.outcome == "no data"]
+    if missing:
+        yield Section(f"Gates without data: {len(missing)}", tuple(map(_gate, missing)), "warning")
+    passed = [gate for gate in gates if gate.outcome == "passed"]
+    if passed:
+        yield Section(f"Gates passed: {len(passed)}", (), "good")
 
 
 def summary(report: Report) -> str:

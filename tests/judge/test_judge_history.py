@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.comparison import Change
-from harness.judge.history import facts_of, shifts, with_causes
+from harness.judge.history import changed, facts_of, shifts, with_causes
 
 
 def nights(n=120, seed=0, sd=0.01, base=1e-3):
@@ -138,6 +138,11 @@ def test_what_changed_a_night_or_two_off_is_named_with_the_distance():
         facts[index]["kernel"] = "too far off"
     (shift,) = with_causes(shifts(series, "latency/p50"), series, facts)
     assert shift.causes == ("runtime: 1 -> 2 (1 run before)", "model: a -> b (2 runs later)")
+
+
+def test_a_fact_that_is_not_known_on_both_sides_explains_nothing():
+    assert changed({"kernel": None, "model": "a"}, {"kernel": "6.1", "runtime": "1", "model": "a"}) == []
+    assert changed({"model": "a"}, {"model": "b"}) == ["model: a -> b"]
 
 
 def test_a_shift_near_the_end_has_no_causes_beyond_it():

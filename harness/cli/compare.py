@@ -1,0 +1,100 @@
+"""`harness compare`: two stored runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.cli.options import format_option, paper, results_option
+from harness.comparison import Contrast
+from harness.errors import InputError
+
+
+def parse_effect(ctx: click.Context, parameter: click.Parameter, value: str) -> float:
+    """Read a ratio such as 1% or 0.01. Raises InputError."""
+    from harness.units import parse_ratio
+
+    try:
+        ratio = parse_ratio(value)
+    except ValueError as error:
+        raise InputError(f"{parameter.opts[0]}: {error}") from None
+    if not 0 <= ratio < 1:
+        raise InputError(
+            f"{parameter.opts[0]}: expected a ratio from 0 to below 1, such as 1%, got {value!r}"
+        )
+    return ratio
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  harness compare
+  harness compare anchor latest --metric latency/p50 --metric 'accuracy/*'
+  harness compare v1.2 HEAD --suite nightly --min-effect 3%
+  harness compare 2026-11-21 latest --only model=digits_cnn --format markdown
+"""
+)
+@click.argument("base", default="previous")
+@click.argument("head", default="latest")
+@click.option("--suite", help="Only runs of this suite.")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="AXIS=VALUE[,VALUE]",
+    help="Compare only the cases that match; may be repeated, globs allowed.",
+)
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="NAME",
+    help="Compare only this metric; may be repeated, globs allowed.",
+)
+@click.option(
+    "--min-effect",
+    default="1%",
+    show_default=True,
+    metavar="RATIO",
+    callback=parse_effect,
+    help="The least change of interest.",
+)
+@click.option("--all", "everything", is_flag=True, help="List what did not change as well.")
+@format_option()
+@results_option
+def compare(
+    base: str,
+    head: str,
+    suite: str | None,
+    only: tuple[str, ...],
+    metrics: tuple[str, ...],
+    min_effect: float,
+    everything: bool,
+    view: str,
+    results_dir: Path,
+) -> int:
+    """Hold the run HEAD against the run BASE, worst first.
+
+    A run is an id or its beginning, latest, previous, anchor, a date or a git revision.
+    """
+    from harness.compare import compare as compare_runs
+    from harness.compare import find_pair
+    from harness.match import parse_conditions
+    from harness.show.compare import render
+
+    pair = find_pair(results_dir, base, head, suite)
+    contrast = compare_runs(
+        results_dir, *pair, where=parse_conditions(only), metrics=metrics, min_effect=min_effect
+    )
+    click.echo(render(contrast, view, everything=everything, **paper()))
+    return exit_code(contrast)
+
+
+def exit_code(contrast: Contrast) -> int:
+    """Give 1 for a regression or a failed gate, 2 where no timing could be compared, 3 for failed cases."""
+    if contrast.regressed:
+        return 1
+    if contrast.incomparable:
+        click.echo("error: no timing was compared: every case was measured unlike in the two runs", err=True)
+        return 2
+    return 3 if contrast.bad else 0

@@ -1,0 +1,58 @@
+"""`harness history`: a metric over the stored runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.cli.options import format_option, paper, results_option
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  harness history
+  harness history --case 'digits_cnn/*' --metric latency/p50 --metric memory/peak
+  harness history --metric 'accuracy/*' --last 60 --format markdown
+  harness history --changed --format json | jq '.[].shifts'
+"""
+)
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    default=["latency/p50"],
+    show_default=True,
+    metavar="NAME",
+    help="Metric to follow; may be repeated, globs allowed.",
+)
+@click.option("--case", metavar="KEY", help="Only cases of this key or glob.")
+@click.option("--suite", help="Only runs of this suite.")
+@click.option("--machine", help="Only runs on this machine, by its identity.")
+@click.option("--last", type=click.IntRange(min=1), help="Look at the newest LAST runs of each case only.")
+@click.option("--changed", is_flag=True, help="Show only the series in which something changed.")
+@format_option()
+@results_option
+def history(
+    metrics: tuple[str, ...],
+    case: str | None,
+    suite: str | None,
+    machine: str | None,
+    last: int | None,
+    changed: bool,
+    view: str,
+    results_dir: Path,
+) -> int:
+    """Follow metrics over the stored runs, and name the runs at which their level changed."""
+    from harness.history import history as follow
+    from harness.show.history import render
+
+    trends = follow(results_dir, metrics, case=case, suite=suite, machine=machine, last=last)
+    shown = [trend for trend in trends if trend.shifts or not changed]
+    text = render(shown, view, **paper())
+    if text:
+        click.echo(text)
+    if not shown:
+        click.echo(f"nothing changed in {len(trends)} series", err=True)
+    return 0

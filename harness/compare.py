@@ -1,0 +1,136 @@
+"""Hold two stored runs against each other: find them, learn the noise between runs, judge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from harness import judge, store
+from harness.comparison import Contrast, Side
+from harness.errors import InputError, NotFoundError
+from harness.judge.compare import COMPARED
+from harness.judge.compare import compare as compare_records
+from harness.judge.history import changed, facts_of
+from harness.judge.noise import RUNS, noise_between
+from harness.match import fits, matches
+from harness.record import BAD, Record, Status
+from harness.suite import Gate
+from harness.tables import closest
+
+
+def find_pair(
+    results_dir: Path, base: str, head: str, suite: str | None = None
+) -> tuple[store.RunInfo, store.RunInfo]:
+    """Find the runs that `base` and `head` name, as `harness.store.find_run` knows them.
+
+    ``previous`` and ``anchor`` as BASE are those of HEAD. Other names of BASE
+    mean a run of HEAD's suite and machine where there is one. Raises
+    NotFoundError, InputError where both are the same run.
+    """
+    ours = store.find_run(results_dir, head, suite=suite)
+    theirs = _find_base(results_dir, base, ours)
+    if theirs.run == ours.run:
+        raise InputError(f"BASE ({base}) and HEAD ({head}) are both run {ours.run}; name two runs")
+    return theirs, ours
+
+
+def _find_base(results_dir: Path, name: str, head: store.RunInfo) -> store.RunInfo:
+    alike = {"suite": head.header.suite, "machine": head.header.machine}
+    if name == "previous":
+        sealed = [item for item in store.runs(results_dir, **alike) if item.sealed]
+        found = store.previous(sealed, head)
+        if found is None:
+            raise NotFoundError(f"no finished run before {head.run} of the same suite and machine")
+        return found
+    try:
+        return store.find_run(results_dir, name, **alike)
+    except NotFoundError:
+        if name == "anchor":
+            raise
+        return store.find_run(results_dir, name)
+
+
+def compare(
+    results_dir: Path,
+    base: store.RunInfo,
+    head: store.RunInfo,
+    *,
+    where: Mapping[str, Sequence[str]] | None = None,
+    metrics: Sequence[str] = (),
+    min_effect: float = 0.01,
+) -> Contrast:
+    """Decide every metric of every case that two runs share.
+
+    `where` is a condition on axes as in `harness.match`, `metrics` are names
+    or globs: nothing else is tested. Raises NotFoundError where they leave
+    nothing to compare, StoreError.
+    """
+    _check(metrics)
+    ours, theirs = _records(results_dir, base, where), _records(results_dir, head, where)
+    shared = {record.case for record in ours} & {record.case for record in theirs}
+    if not shared:
+        that = " that --only leaves" if where else ""
+        raise NotFoundError(f"runs {base.run} and {head.run} have no case in common{that}")
+    compared = compare_records(
+        ours,
+        theirs,
+        min_effect=min_effect,
+        metrics=metrics or ("*",),
+        noise=_noise(results_dir, head, [record for record in theirs if record.case in shared]),
+    )
+    gates = [replace(Gate(**gate), against="base") for gate in head.header.gates]
+    return Contrast(
+        base=_side(base, ours),
+        head=_side(head, theirs),
+        compared=compared,
+        gates=judge.evaluate_gates(gates, theirs, {"base": {record.case: record for record in ours}}),
+        bad={record.case: f"{record.status}: {record.reason}" for record in theirs if record.status in BAD},
+        causes=_causes(ours, theirs),
+    )
+
+
+def _check(metrics: Sequence[str]) -> None:
+    for pattern in metrics:
+        if not any(fits(name, [pattern]) for name in COMPARED):
+            raise NotFoundError(
+                f"--metric {pattern}: runs are not compared by it; {closest(pattern, COMPARED)}"
+            )
+
+
+def _records(
+    results_dir: Path, info: store.RunInfo, where: Mapping[str, Sequence[str]] | None
+) -> list[Record]:
+    return [record for record in store.records(results_dir, info.run) if matches(record.axes, where or {})]
+
+
+def _noise(results_dir: Path, head: store.RunInfo, records: Sequence[Record]) -> dict[str, dict[str, float]]:
+    """Learn from the newest runs before HEAD how much each case differs from run to run."""
+    found = store.runs(results_dir, head.header.suite, head.header.machine)
+    before = [item.run for item in found if item.sealed and item.run < head.run][-RUNS:]
+    measured = [record for record in records if record.status is Status.OK]
+    outlines = store.outlines(results_dir, [(run, record.case) for run in before for record in measured])
+    return {
+        record.case: noise_between(
+            record, [outlines[run, record.case] for run in before if (run, record.case) in outlines]
+        )
+        for record in measured
+    }
+
+
+def _causes(base: Sequence[Record], head: Sequence[Record]) -> dict[str, tuple[str, ...]]:
+    """Say what may explain a difference, each with the cases that it is true of."""
+    earlier = {record.case: record for record in base}
+    found: dict[str, tuple[str, ...]] = {}
+    for record in head:
+        if record.case in earlier:
+            for change in changed(facts_of(earlier[record.case]), facts_of(record)):
+                found[change] = (*found.get(change, ()), record.case)
+    return found
+
+
+def _side(info: store.RunInfo, records: Sequence[Record]) -> Side:
+    header = info.header
+    state = "being measured" if info.live else "unfinished"
+    unfinished = "" if info.sealed else f"{state}, {len(records)} of {header.cases} cases so far"
+    return Side(info.run, header.suite, header.started_at, header.commit, unfinished)
