@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,16 @@ FAKE: dict[str, Any] = {
     "operators": {"FusedConv": 2},
 }
 """A model of the fake engine that answers everything."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cores_to_itself(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Lock cores in a folder of this session's own: what others measure here does not hold tests up."""
+    folder = tmp_path_factory.mktemp("tmp")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(folder))
+        patch.setattr(tempfile, "tempdir", str(folder))
+        yield
 
 
 @pytest.fixture
