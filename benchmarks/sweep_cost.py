@@ -10,7 +10,8 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from harness.cli.run import Silent
+from harness import store
+from harness.build import default_cache_dir
 from harness.plan import plan_document
 from harness.run import run
 
@@ -29,14 +30,14 @@ DOCUMENT = {
 
 def main() -> None:
     """Build once, then time the sweep itself, case by case."""
-    from harness.build import default_cache_dir
-
     plan = plan_document(DOCUMENT, SUITES, "sweep_cost")
-    with tempfile.TemporaryDirectory() as results:
-        run(plan, Path(results), default_cache_dir(), watch=Silent())
-        outcome = run(plan, Path(results), default_cache_dir(), watch=Silent())
-    seconds = [record.duration_s for record in outcome.records]
-    for record in outcome.records:
+    with tempfile.TemporaryDirectory() as folder:
+        results = Path(folder)
+        run(plan, results, default_cache_dir())
+        timed = run(plan, results, default_cache_dir())
+        records = store.records(results, timed.run)
+    seconds = [record.duration_s for record in records]
+    for record in records:
         print(f"{record.duration_s:6.2f} s  {record.status:8} {record.case} {record.reason}")
     print(f"median {statistics.median(seconds):.2f} s, mean {statistics.mean(seconds):.2f} s a case")
 
