@@ -140,6 +140,7 @@ class Session:
     intra_threads: int = 0
     inter_threads: int = 0
     config: Named = NO_CONFIG
+    alias: str = ""  # what keys call the runtime, where that stays the same while its version moves
     key: str = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -161,8 +162,8 @@ class Session:
 
     @property
     def runtime_name(self) -> str:
-        """The runtime as keys show it: of a wheel, the file's name alone, the same on every machine."""
-        return self.runtime.rpartition("/")[2]
+        """The runtime as keys show it: its alias; of a wheel, the file's name, the same on every machine."""
+        return self.alias or self.runtime.rpartition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,9 @@ GRAPH_OPT = {0: "disable", 1: "basic", 2: "extended", 99: "all"}
 EXECUTION_MODES = ("sequential", "parallel")
 IO = ("iobinding", "run")
 
+ROLLING = ("latest", "nightly")
+"""Values of the axis runtime that mean another version of onnxruntime from time to time."""
+
 METRICS = {
     "latency/p50": ("s", "lower"),
     "latency/p90": ("s", "lower"),

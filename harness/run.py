@@ -11,14 +11,17 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
 from harness import measure, store
 from harness.bench import Bench
+from harness.case import Case
 from harness.errors import InputError
+from harness.measure import runtimes
+from harness.names import ROLLING
 from harness.record import Record
 from harness.suite import Plan
 
@@ -70,6 +73,7 @@ def run(
     Raises InputError where data is wrong or there is nothing to resume,
     StoreError where results cannot be kept.
     """
+    plan = settle(plan)
     machine = environment(plan)
     with tempfile.TemporaryDirectory(prefix="harness-") as work:
         bench = Bench(plan.suite, cache_dir, Path(work), machine)
@@ -92,6 +96,23 @@ def run(
             except KeyboardInterrupt:
                 pass  # said by what is left
             return Outcome(journal.run, journal.folder, left=len(todo) - measured)
+
+
+def settle(plan: Plan) -> Plan:
+    """Let ``latest`` and ``nightly`` mean the versions that they are now; keys keep their names.
+
+    Raises InputError where there is none, CaseError where the package index cannot be asked.
+    """
+    asked = {case.session.runtime for case in plan.cases}
+    found = {name: str(runtimes.newest(name)) for name in ROLLING if name in asked}
+
+    def settled(case: Case) -> Case:
+        name = case.session.runtime
+        if name not in found:
+            return case
+        return replace(case, session=replace(case.session, runtime=found[name], alias=name))
+
+    return replace(plan, cases=tuple(map(settled, plan.cases))) if found else plan
 
 
 def _open(plan: Plan, results_dir: Path, machine: dict[str, Any], resume: bool) -> store.Journal:

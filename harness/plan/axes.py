@@ -56,9 +56,12 @@ def _runtime(value: Any) -> str:
     """Check for what may be handed to an installer: never an option, a URL or shell text."""
     if isinstance(value, str):
         is_wheel = value.endswith(".whl") and value.startswith("/")
-        if value == "current" or is_wheel or _REQUIREMENT.fullmatch(value):
+        if value == "current" or value in names.ROLLING or is_wheel or _REQUIREMENT.fullmatch(value):
             return value
-    raise Expected("expected current, a requirement such as onnxruntime==1.22.1, or the path of a .whl file")
+    raise Expected(
+        "expected current, latest, nightly, a requirement such as onnxruntime==1.22.1, "
+        "or the path of a .whl file"
+    )
 
 
 @dataclass(frozen=True, slots=True)

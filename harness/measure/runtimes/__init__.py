@@ -8,6 +8,7 @@ worker's path; so any version runs beside any other from one parent.
 `installer`    pip in a process of its own, and what its errors mean
 `folder`       one runtime on disk: its name, its manifest, is it intact
 `catalogue`    ensure, list and remove
+`rolling`      which version ``latest`` and ``nightly`` mean now
 ============== =========================================================
 """
 
@@ -15,6 +16,7 @@ from harness.measure.runtimes.catalogue import ensure, list_runtimes, remove
 from harness.measure.runtimes.folder import Runtime
 from harness.measure.runtimes.installer import released
 from harness.measure.runtimes.requirement import DISTRIBUTIONS, Requirement, parse
+from harness.measure.runtimes.rolling import newest
 
 __all__ = [
     "DISTRIBUTIONS",
@@ -22,6 +24,7 @@ __all__ = [
     "Runtime",
     "ensure",
     "list_runtimes",
+    "newest",
     "parse",
     "released",
     "remove",

@@ -60,15 +60,16 @@ def pip_install(requirement: Requirement, draft: Path) -> str | None:
     return _wheel_sha256(report, requirement)
 
 
-def released(distribution: str) -> tuple[str, ...]:
+def released(distribution: str, *, pre: bool = False) -> tuple[str, ...]:
     """List the versions of `distribution` that this Python can install, oldest first.
 
-    Pre-releases are left out. Raises NotFoundError for an unknown distribution,
+    Pre-releases are among them with `pre` only. Raises NotFoundError for an unknown distribution,
     Failed where the package index cannot be asked.
     """
     if distribution not in DISTRIBUTIONS:
         raise NotFoundError(f"unknown distribution {distribution!r}: {closest(distribution, DISTRIBUTIONS)}")
-    said = _pip(["index", "versions", "--only-binary=:all:", distribution], distribution, None)
+    options = ["--only-binary=:all:", *(["--pre"] if pre else [])]
+    said = _pip(["index", "versions", *options, distribution], distribution, None)
     found = re.search(r"^Available versions: (.*)$", said, re.MULTILINE)
     return tuple(reversed(found[1].split(", "))) if found else ()
 
