@@ -85,10 +85,10 @@ class Bench:
         built = self._build(case.artifact)
         cores = measure.choose_cores(case.session.intra_threads, self.suite.measure.cores)
         passes = self._passes()
-        observations = [self._observe(case, built, cores, passes)]
-        outputs = self._outputs(observations[0], passes)
+        first, outputs = self._observe(case, built, cores, passes)
+        observations = [first]
         while len(observations) < self.suite.sampling.processes and _went_well(observations[-1]):
-            observations.append(self._observe(case, built, cores, ("timing",)))
+            observations.append(self._observe(case, built, cores, ("timing",))[0])
         twin, reference = Outputs(reason=outputs.reason), ""
         if self.arms:
             self.outputs[case] = outputs
@@ -107,7 +107,7 @@ class Bench:
                 twin_outputs=twin.values,
                 twin_reason=twin.reason,
                 reference=reference,
-                labels=self._labels(case, observations[0]),
+                labels=self._labels(case, first),
                 strict_provider=self.suite.measure.strict_provider,
                 passes=passes,
                 cores=cores.worker,
@@ -120,9 +120,9 @@ class Bench:
             metrics=verdict.metrics,
             effective={**verdict.effective, **self._provenance(case)},
             artifact=built.to_json(),
-            environment={**self.machine, "during": dict(observations[0].system)},
+            environment={**self.machine, "during": dict(first.system)},
             samples=verdict.samples,
-            stderr=str(observations[0].exit.get("stderr", "")),
+            stderr=str(first.exit.get("stderr", "")),
         )
 
     def _provenance(self, case: Case) -> dict[str, Any]:
@@ -165,12 +165,14 @@ class Bench:
         passes = {"memory": wanted.memory, "timing": True, "outputs": wanted.accuracy, "proof": wanted.proof}
         return tuple(name for name, on in passes.items() if on)
 
-    def _observe(self, case: Case, built: Built, cores: Cores, passes: tuple[str, ...]) -> Observation:
+    def _observe(
+        self, case: Case, built: Built, cores: Cores, passes: tuple[str, ...]
+    ) -> tuple[Observation, Outputs]:
         """Run one fresh worker in a folder of its own. Raises CaseError where its runtime cannot be had."""
         request = self._request(case, built, cores, passes)
         with self._measuring(cores.worker) as folder:
             observation = measure.observe(request, folder)
-            return replace(observation, outputs=_with_arrays(observation.outputs))
+            return observation, _read_outputs(observation, passes)
 
     def _request(self, case: Case, built: Built, cores: Cores, passes: tuple[str, ...]) -> Request:
         runtime = self._runtime(case.session.runtime)
@@ -237,19 +239,10 @@ class Bench:
             try:
                 built = self._build(twin.artifact)
                 cores = measure.choose_cores(0, self.suite.measure.cores)
-                self._twins[twin] = self._outputs(
-                    self._observe(twin, built, cores, ("outputs",)), ("outputs",)
-                )
+                self._twins[twin] = self._observe(twin, built, cores, ("outputs",))[1]
             except CaseError as error:
                 self._twins[twin] = Outputs(reason=f"the FP32 twin cannot be built: {error}")
         return self._twins[twin]
-
-    def _outputs(self, observation: Observation, passes: tuple[str, ...]) -> Outputs:
-        if "outputs" not in passes:
-            return Outputs(reason="accuracy was not asked for")
-        if not observation.outputs:
-            return Outputs(reason=str((observation.error or {}).get("message", "the worker left no outputs")))
-        return Outputs(tuple(observation.outputs["names"]), observation.outputs["arrays"])
 
     def _labels(self, case: Case, observation: Observation) -> np.ndarray | None:
         """Read the labels of the rows that were evaluated."""
@@ -284,15 +277,17 @@ def _went_well(observation: Observation) -> bool:
     return observation.error is None and not observation.exit.get("code")
 
 
-def _with_arrays(outputs: Any) -> dict[str, Any]:
+def _read_outputs(observation: Observation, passes: tuple[str, ...]) -> Outputs:
     """Read the arrays that a worker left behind, before its folder goes."""
-    if not outputs:
-        return {}
+    if "outputs" not in passes:
+        return Outputs(reason="accuracy was not asked for")
+    if not observation.outputs:
+        return Outputs(reason=str((observation.error or {}).get("message", "the worker left no outputs")))
     import numpy as np
 
-    with np.load(outputs["file"]) as arrays:
-        values = tuple(arrays[str(index)] for index in range(len(outputs["names"])))
-    return {**outputs, "arrays": values}
+    names = tuple(observation.outputs["names"])
+    with np.load(observation.outputs["file"]) as arrays:
+        return Outputs(names, tuple(arrays[str(index)] for index in range(len(names))))
 
 
 def _now() -> str:

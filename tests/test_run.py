@@ -55,6 +55,8 @@ def test_what_is_asked_for_and_what_is_in_effect_are_both_kept(suite: Suite, rec
     (record,) = records("run", suite(axes={"intra_threads": 1, "graph_opt": 1}))
     assert record["asked"]["session"]["graph_opt"] == "basic"
     assert record["effective"]["session"]["options"]["intra_threads"] == 1
+    assert record["effective"]["outputs"]["rows"] == 32
+    assert "arrays" not in record["effective"]["outputs"]  # what was computed is judged, not kept
 
 
 def test_another_setting_in_effect_than_asked_for_is_failed(suite: Suite, records: Records) -> None:
