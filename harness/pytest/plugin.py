@@ -94,9 +94,9 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Send a case's record along with its report: under pytest-xdist, to another process."""
     report = yield
-    record = item.stash.get(RECORD, None)
-    if record is not None and call.when == "call":
-        report.__dict__.update(harness_suite=str(item.path), harness_record=record)
+    if call.when == "call" and RECORD in item.stash:
+        report.__dict__.update(harness_suite=str(item.path), harness_record=item.stash[RECORD])
+        del item.stash[RECORD]
         if isinstance(report.longrepr, tuple):  # skipped: by the suite, not by the line that noticed
             report.longrepr = (str(item.path), 1, report.longrepr[2])
     return report

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import shlex
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,11 +37,11 @@ class Runs:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Put a case's record on disk. One that is measured again is not kept twice."""
-        text = getattr(report, "harness_record", None)
-        if text is None:
+        record = report.__dict__.pop("harness_record", None)  # pytest itself keeps all reports to the end
+        if record is None:
             return
         try:
-            self._keep(report.harness_suite, text)
+            self._keep(report.__dict__["harness_suite"], record)
         except HarnessError as error:
             pytest.exit(str(error), returncode=pytest.ExitCode.INTERNAL_ERROR)
 
@@ -95,14 +95,15 @@ class Runs:
         return self.runs[suite]
 
     def _unfinished(self, run: Run) -> str:
-        cells = run.journal.header.cases
         results = self._shown(self.results_dir)
-        where = "" if results == "results" else f" --results {results}"
-        command = f"harness run {self._shown(Path(run.suite))} --resume{where}"
-        return f"unfinished: {len(run.left)} of {cells} cells were not run; '{command}' runs them"
+        where = [] if results == "results" else ["--results", results]
+        command = shlex.join(["harness", "run", self._shown(Path(run.suite)), "--resume", *where])
+        cells = f"{len(run.left)} of {run.journal.header.cases} cells"
+        return f"unfinished: {cells} were not run; measure them with: {command}"
 
     def _shown(self, path: Path) -> str:
-        return os.path.relpath(path, self.config.invocation_params.dir)
+        here = self.config.invocation_params.dir
+        return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
     def _report(self, run: Run) -> Report:
         from harness import store

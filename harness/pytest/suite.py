@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -43,7 +42,8 @@ class SuiteFile(pytest.File):
         """The suite's plan. Raises InputError."""
         from harness.plan import plan
 
-        return plan(Path(os.path.relpath(self.path, self.config.invocation_params.dir)))
+        here = Path.cwd()
+        return plan(self.path.relative_to(here) if self.path.is_relative_to(here) else self.path)
 
     @cached_property
     def environment(self) -> dict[str, Any]:

@@ -111,7 +111,9 @@ def test_a_suite_that_was_run_in_part_is_completed_by_the_command_line(
     result = session(suite, "-m", "harness(batch=2)", "--harness-results", "kept")
     result.assert_outcomes(passed=1, deselected=2)
     result.stdout.fnmatch_lines(
-        ["unfinished: 2 of 3 cells were not run; 'harness run fake.yaml --resume --results kept' runs them"]
+        [
+            "unfinished: 2 of 3 cells were not run; measure them with: harness run fake.yaml --resume --results kept"
+        ]
     )
     (run,) = store.runs(Path("kept"))
     assert not run.sealed
