@@ -55,7 +55,7 @@ def columns(report: Report) -> list[Column]:
     """Give the columns that have something to say: the axes that vary, then the numbers that are there."""
     made = [Column(axis, _axis(axis), number=False) for axis in report.axes]
     made.append(Column("p50", _metric("latency/p50")))
-    if any(row.baseline for row in report.rows):
+    if any(row.speedup is not None for row in report.rows):
         made.append(Column("speedup", _speedup))
     for title, metric, drop in METRIC_COLUMNS:
         if title == "Δ memory":

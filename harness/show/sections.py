@@ -63,10 +63,20 @@ def gate_sections(gates: Sequence[GateOutcome]) -> Iterator[Section]:
 
 
 def summary(report: Report) -> str:
-    """Count the cases by status, in the order of `Status`."""
+    """Count the cases by status, in the order of `Status`, and say what ran them."""
     counts = {status: sum(record.status is status for record in report.records) for status in Status}
     parts = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
-    return f"{_cases(len(report.records))}: {parts}" if parts else "no cases"
+    if not parts:
+        return "no cases"
+    return "; ".join(filter(None, (f"{_cases(len(report.records))}: {parts}", _ran_by(report.records))))
+
+
+def _ran_by(records: Sequence[Record]) -> str:
+    """Name the runtimes and machines, as they were found in effect."""
+    runtimes = [record.effective.get("runtime", {}) for record in records]
+    names = {f"{found['distribution']} {found['version']}" for found in runtimes if found}
+    machines = {record.machine for record in records if record.machine}
+    return " on ".join(", ".join(sorted(found)) for found in (names, machines) if found)
 
 
 def _by_reason(records: Sequence[Record]) -> tuple[Entry, ...]:

@@ -14,7 +14,7 @@ from harness.show.escape import formula, markdown, markdown_item, visible
 
 TABLE = """\
 quick 20261123T140732Z-3f2a1c
-10 cases: 3 ok, 2 skipped, 2 unsupported, 1 failed, 1 crashed, 1 timeout
+10 cases: 3 ok, 2 skipped, 2 unsupported, 1 failed, 1 crashed, 1 timeout; box
 
 model       precision    batch      p50   speedup  samples/s  peak memory  Δ memory   top-1  Δ top-1  notes
 digits      int8_static  1       800 µs     1.50×       1250      50.8 MB   -400 kB  98.90%   -0.20%  openvino 97%; note 2
@@ -60,7 +60,7 @@ Best
 MARKDOWN = """\
 ## quick 20261123T140732Z-3f2a1c
 
-10 cases: 3 ok, 2 skipped, 2 unsupported, 1 failed, 1 crashed, 1 timeout
+10 cases: 3 ok, 2 skipped, 2 unsupported, 1 failed, 1 crashed, 1 timeout; box
 
 | model | precision | batch | p50 | speedup | samples/s | peak memory | Δ memory | top-1 | Δ top-1 | notes |
 | :-- | :-- | :-- | --: | --: | --: | --: | --: | --: | --: | :-- |
