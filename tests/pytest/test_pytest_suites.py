@@ -112,7 +112,8 @@ def test_a_suite_that_was_run_in_part_is_completed_by_the_command_line(
     result.assert_outcomes(passed=1, deselected=2)
     result.stdout.fnmatch_lines(
         [
-            "unfinished: 2 of 3 cells were not run; measure them with: harness run fake.yaml --resume --results kept"
+            "unfinished: 2 of 3 cells were not run; "
+            "measure them with: harness run fake.yaml --resume --results kept"
         ]
     )
     (run,) = store.runs(Path("kept"))
