@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
-from harness.errors import NotFoundError
+from harness.errors import InputError, NotFoundError
 
 MOST = 16
 """Names that one message lists; beyond that, those nearest to the one that was asked for."""
@@ -53,12 +53,25 @@ class Table:
         return metadata.entry_points(group=self.group) if self.group else ()
 
     def resolve(self, name: str) -> Any:
-        """Import what `name` stands for. Raises NotFoundError with the closest known name."""
+        """Import what `name` stands for.
+
+        Raises NotFoundError with the closest known name, InputError where
+        another package's name cannot be imported.
+        """
         target = self.builtin.get(name)
         if target is None:
             for point in self._foreign():
                 if point.name == name:
-                    return point.load()
+                    return self._load(point)
             raise NotFoundError(f"unknown {self.kind} {name!r}: {closest(name, self)}")
         module, _, attribute = target.partition(":")
         return getattr(importlib.import_module(module), attribute)
+
+    def _load(self, point: metadata.EntryPoint) -> Any:
+        try:
+            return point.load()
+        except Exception as error:  # another package's code raises what it likes
+            of = f" of {point.dist.name}" if point.dist else ""
+            raise InputError(
+                f"{self.kind} {point.name!r}{of}: cannot import {point.value}: {type(error).__name__}: {error}"
+            ) from error

@@ -12,13 +12,14 @@ from typing import Any, TypedDict
 import click
 
 from harness.report import Report
+from harness.show import VIEWS
 from harness.suite import Plan
 
 FORMATS = ("table", "json", "markdown", "csv")
 """The views that every list has."""
 
-RECORD_FORMATS = (*FORMATS, "junit", "pytest-benchmark")
-"""The views of records."""
+RECORD_FORMATS = tuple(VIEWS)
+"""The views of records, those of other packages too."""
 
 Command = Callable[..., Any]
 

@@ -89,11 +89,22 @@ def provider(value: Any) -> Named:
 
 
 def config(value: Any) -> Named:
-    """Check session config entries: ``default``, or a name for a mapping of entries to text."""
+    """Check session config entries: ``default``, or a name for a mapping of entries to text.
+
+    A key without a dot is an attribute of ONNX Runtime's SessionOptions and
+    keeps its type.
+    """
     if value == "default":
         return NO_CONFIG
     known = choice("config", ["default"])
-    return _named(value, known, lambda written: Named("", "config", freeze(scalars(written))))
+    return _named(value, known, lambda written: Named("", "config", freeze(_entries(written))))
+
+
+def _entries(written: Any) -> Mapping[str, Any]:
+    if not isinstance(written, dict):
+        return scalars(written)
+    attributes = {key: item for key, item in written.items() if "." not in key and type(item) in (bool, int)}
+    return attributes | scalars({key: item for key, item in written.items() if key not in attributes})
 
 
 def shapes(value: Any) -> Named:

@@ -1,6 +1,9 @@
+from importlib.metadata import EntryPoint
+
 import numpy as np
 import pytest
 
+from harness.errors import Failed
 from harness.judge import judge
 from harness.judge.metrics import FAMILIES, measured
 from harness.names import METRICS
@@ -24,6 +27,21 @@ def test_every_metric_has_a_value_or_a_reason(facts):
 def test_a_family_is_looked_up_by_name():
     assert "latency" in list(FAMILIES)
     assert FAMILIES.resolve("throughput").__name__ == "throughput"
+
+
+@pytest.mark.parametrize(
+    ("give", "told"),
+    [
+        (lambda facts: 1 / 0, "^metric family 'cost': ZeroDivisionError: division by zero$"),
+        (lambda facts: {"latency/p50": None}, "^metric family 'cost' gave 'latency/p50'; its names begin"),
+    ],
+)
+def test_a_family_of_another_package_that_does_not_work_fails_the_case(facts, monkeypatch, give, told):
+    monkeypatch.setattr("harness.judge.test_cost", give, raising=False)
+    point = EntryPoint("cost", "harness.judge:test_cost", FAMILIES.group)
+    monkeypatch.setattr("harness.tables.metadata.entry_points", lambda group: [point])
+    with pytest.raises(Failed, match=told):
+        measured(facts())
 
 
 def test_latency_of_one_process_has_exact_quantiles_and_an_interval_within_it(facts):

@@ -293,7 +293,8 @@ def test_every_axis_takes_a_scalar(planned: Planner) -> None:
         "models: {m: {source: {torch: 'a.b:c'}}}\n"
         "axes: {exporter: torchscript, opset: 17, precision: int8_static, format: ort, runtime: onnxruntime==1.22.1,\n"
         "  provider: openvino, graph_opt: 0, execution_mode: parallel, intra_threads: 2, inter_threads: 3,\n"
-        '  config: {calm: {session.intra_op.allow_spinning: "0", n: 1}}, batch: 8, shapes: {short: {seq: 4}}, io: run}\n'
+        "  config: {calm: {session.dynamic_block_base: 4, enable_cpu_mem_arena: false}}, batch: 8,\n"
+        "  shapes: {short: {seq: 4}}, io: run}\n"
     ).cases
     artifact, session, load = case.artifact, case.session, case.load
     assert (artifact.exporter, artifact.opset, artifact.format) == ("torchscript", 17, "ort")
@@ -302,7 +303,7 @@ def test_every_axis_takes_a_scalar(planned: Planner) -> None:
     assert (session.graph_opt, session.execution_mode) == ("disable", "parallel")
     assert (session.intra_threads, session.inter_threads) == (2, 3)
     assert session.config == Named(
-        "calm", "config", freeze({"session.intra_op.allow_spinning": "0", "n": "1"})
+        "calm", "config", freeze({"session.dynamic_block_base": "4", "enable_cpu_mem_arena": False})
     )
     assert (load.batch, load.io) == (8, "run")
     assert load.shapes == Named("short", "shapes", freeze({"seq": 4}))

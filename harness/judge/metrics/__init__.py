@@ -1,14 +1,17 @@
 """Metrics, one file a family: Facts in, `{name: Metric}` out.
 
 A family gives every one of its names in every case; where there is no value
-the metric is null and its reason says why. A family of another package
-registers a function under the entry-point group `harness.metrics`.
+the metric is null and its reason says why. Another package registers a
+function under the entry-point group `harness.metrics`; what that gives is
+named after the family.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
+from harness.errors import Failed
 from harness.judge.facts import Facts
 from harness.names import METRICS, METRICS_GROUP
 from harness.record import Metric
@@ -30,10 +33,22 @@ FAMILIES = Table(
 
 
 def measured(facts: Facts) -> dict[str, Metric]:
-    """Return every metric of every family."""
+    """Return every metric of every family. Raises Failed where another package's family does not work."""
     metrics: dict[str, Metric] = {}
     for family in FAMILIES:
-        metrics |= FAMILIES.resolve(family)(facts)
+        give = FAMILIES.resolve(family)
+        metrics |= give(facts) if family in FAMILIES.builtin else _foreign(family, give, facts)
+    return metrics
+
+
+def _foreign(family: str, give: Callable[[Facts], dict[str, Metric]], facts: Facts) -> dict[str, Metric]:
+    try:
+        metrics = give(facts)
+    except Exception as error:  # another package's code raises what it likes
+        raise Failed(f"metric family {family!r}: {type(error).__name__}: {error}") from error
+    for name in metrics:
+        if not name.startswith(f"{family}/"):
+            raise Failed(f"metric family {family!r} gave {name!r}; its names begin with '{family}/'")
     return metrics
 
 
