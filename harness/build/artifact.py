@@ -44,15 +44,10 @@ def build(artifact: Artifact, cache_dir: Path, timeout_s: float = process.TIMEOU
     Raises Unsupported where it cannot be had as asked for, Failed where
     something broke, InputError where the cache cannot be written.
     """
-    line = _Line(cache_dir, timeout_s)
-    built = line.take_source(artifact)
-    if built.engine == "fake":
-        built = replace(built, precision=artifact.precision.kind)
-    else:
-        if artifact.precision.kind != FP32.kind:
-            built = line.convert(artifact, built)
-        if artifact.format != "onnx":
-            built = line.reformat(built)
+    try:
+        built = _follow(_Line(cache_dir, timeout_s), artifact)
+    except OSError as error:
+        raise Failed(f"{error.filename or cache_dir}: {error.strerror or error}") from error
     return replace(built, inputs=with_overrides(built.inputs, thaw(artifact.model.inputs)))
 
 
@@ -72,6 +67,17 @@ def list_cache(cache_dir: Path) -> list[Stored]:
         built = None if damage else _built(cache.read(folder))
         found.append(Stored(folder.name, folder, built, damage))
     return found
+
+
+def _follow(line: _Line, artifact: Artifact) -> Built:
+    built = line.take_source(artifact)
+    if built.engine == "fake":  # it stands for whatever it is said to be
+        return replace(built, precision=artifact.precision.kind)
+    if artifact.precision.kind != FP32.kind:
+        built = line.convert(artifact, built)
+    if artifact.format != "onnx":
+        built = line.reformat(built)
+    return built
 
 
 @dataclass(frozen=True, slots=True)

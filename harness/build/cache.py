@@ -3,7 +3,7 @@
 An entry is a folder that appears by one rename, under a lock of its own, and
 is believed only while its files hash to what was written down::
 
-    <cache>/<kind>/<key>/entry.json   recipe, content, file -> sha256
+    <cache>/<kind>/<key>/entry.json   recipe, content, file -> sha256, and a seal over all three
     <cache>/<kind>/<key>/...          the files
     <cache>/tmp/<key>/                being written
     <cache>/locks/<key>.lock
@@ -115,7 +115,7 @@ def fetch(
 def _write(folder: Path, recipe: Mapping[str, Any], content: Mapping[str, Any]) -> None:
     files = {path.relative_to(folder).as_posix(): hash_file(path) for path in _files(folder)}
     manifest = {"recipe": recipe, "content": content, "files": files}
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1))
+    (folder / MANIFEST).write_text(json.dumps({**manifest, "seal": digest(manifest)}, indent=1))
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -123,8 +123,10 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def read(folder: Path) -> Entry:
-    """Read an entry's manifest. Raises OSError, ValueError or KeyError where it is damaged."""
+    """Read an entry's manifest. Raises OSError, ValueError, KeyError or TypeError where it is damaged."""
     manifest = json.loads((folder / MANIFEST).read_text())
+    if manifest.pop("seal") != digest(manifest):
+        raise ValueError("changed since it was written")
     return Entry(folder, manifest["recipe"], manifest["content"], manifest["files"])
 
 
@@ -133,7 +135,7 @@ def verify(folder: Path) -> str:
     try:
         entry = read(folder)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        return f"its {MANIFEST} is unreadable ({type(error).__name__})"
+        return f"its {MANIFEST} is damaged ({type(error).__name__})"
     there = {path.relative_to(folder).as_posix() for path in _files(folder)}
     if differing := there ^ set(entry.files):
         return f"its files are not those that were written: {', '.join(sorted(differing))}"

@@ -37,4 +37,4 @@ def convert(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
 
 def reason(error: Exception | str) -> str:
     """Return what an assertion of the converter says, without its place in a source file."""
-    return one_line(error).rpartition("Assertion `false` failed: ")[2]
+    return one_line(error).rpartition("` failed: ")[2]

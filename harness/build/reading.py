@@ -39,7 +39,7 @@ class Reading:
 
 
 def read_onnx(path: Path) -> Reading:
-    """Read an .onnx file, its external data left alone. Raises Unsupported for an input without a shape."""
+    """Read a checked file, external data left alone. Raises Unsupported for inputs that are no tensors."""
     import onnx
 
     model = onnx.load(path, load_external_data=False)
@@ -126,11 +126,7 @@ def _read_input(value: onnx.ValueInfoProto) -> Input:
         raise Unsupported(
             f"input {value.name!r} is a {str(kind).removesuffix('_type')}; only tensors are fed"
         )
-    tensor = value.type.tensor_type
-    if not tensor.HasField("shape"):
-        raise Unsupported(
-            f"input {value.name!r} has no shape in the file, not even how many dimensions it has"
-        )
+    tensor = value.type.tensor_type  # with a shape: the checker insists
     shape = tuple(_read_dimension(dimension) for dimension in tensor.shape.dim)
     return Input(value.name, type_name(tensor.elem_type), shape)
 

@@ -24,7 +24,7 @@ from harness.build.check import check, one_line
 from harness.build.precisions import PRECISIONS, Precision
 from harness.build.reading import Reading, read_onnx
 from harness.build.sources import SOURCES, Asked, Written
-from harness.built import Built
+from harness.built import Built, Input
 from harness.errors import HarnessError, Unsupported
 
 REQUEST, ANSWER = "request.json", "answer.json"
@@ -93,7 +93,8 @@ def convert(request: Mapping[str, Any], target: Path) -> Content:
     notes = base.notes
     if reading.opset != base.opset:
         notes = (*notes, f"{kind} raised the opset from {base.opset} to {reading.opset}")
-    return content(files.MODEL, replace(reading, inputs=base.inputs), provenance, notes)
+    reading = replace(reading, inputs=tuple(carry_hint(item, base) for item in reading.inputs))
+    return content(files.MODEL, reading, provenance, notes)
 
 
 def reformat(request: Mapping[str, Any], target: Path) -> Content:
@@ -120,6 +121,12 @@ def settle(path: Path, opset: int | None, who: str) -> Reading:
     if opset not in (None, reading.opset):
         raise Unsupported(f"asked for opset {opset}; {who} {reading.opset}")
     return reading
+
+
+def carry_hint(item: Input, base: Built) -> Input:
+    """Bound an input as that of the FP32 model is: a conversion hides what indexes which table."""
+    known = next((other for other in base.inputs if other.name == item.name), item)
+    return replace(item, low=known.low, high=known.high, fill=known.fill)
 
 
 def discard(folder: Path, path: Path) -> None:

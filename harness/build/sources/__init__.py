@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness.build.reading import Reading
-from harness.names import SOURCES_GROUP
+from harness.names import EXPORTERS_GROUP, SOURCES_GROUP
 from harness.tables import Table
 
 SOURCES = Table(
@@ -25,6 +25,16 @@ SOURCES = Table(
     },
     SOURCES_GROUP,
 )
+
+EXPORTERS = Table(
+    "exporter",
+    {
+        "dynamo": "harness.build.sources.torch_export:dynamo",
+        "torchscript": "harness.build.sources.torch_export:torchscript",
+    },
+    EXPORTERS_GROUP,
+)
+"""Ways to export a torch module: ``(Example, opset or None, path) -> None``; the first is the default."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ class OnnxFile:
         hashes = {location: files.locate(path, location) for location in _external(path)}
         hashes[files.MODEL] = path
         return {
+            "name": path.name,
             "sha256": combine({name: hash_file(file) for name, file in hashes.items()}),
             "versions": versions("onnx") if asked.opset else {},
         }

@@ -23,9 +23,8 @@ from harness.build.check import check, one_line
 from harness.build.listening import listen
 from harness.build.opset import reason
 from harness.build.reading import opset_of
-from harness.build.sources import Asked, Written
+from harness.build.sources import EXPORTERS, Asked, Written
 from harness.errors import Failed, Unsupported
-from harness.names import EXPORTERS
 from harness.tables import closest
 
 KEYS = ("module", "inputs", "input_names", "output_names", "dynamic_shapes")
@@ -50,14 +49,13 @@ def export(target: str, asked: Asked, folder: Path) -> Written:
 
     Raises Failed for a mistake of the user's module, Unsupported where the exporter cannot.
     """
-    exporter = asked.exporter or EXPORTERS[0]
-    if exporter not in EXPORTERS:
-        raise Failed(f"unknown exporter {exporter!r}: {closest(exporter, EXPORTERS)}")
+    exporter = asked.exporter or next(iter(EXPORTERS))
+    write: Callable[[Example, int | None, Path], None] = EXPORTERS.resolve(exporter)
     example = _example(target)
     path = folder / files.MODEL
     try:
         with torch.no_grad(), listen("onnxscript", logging.WARNING) as heard:
-            (_dynamo if exporter == "dynamo" else _torchscript)(example, asked.opset, path)
+            write(example, asked.opset, path)
     except Exception as error:  # an exporter raises whatever its translation of some operator does
         raise Unsupported(f"{exporter} cannot export it: {_cause(error)}") from error
     _strip(path)
@@ -71,7 +69,8 @@ def export(target: str, asked: Asked, folder: Path) -> Written:
     return Written(files.MODEL, {"exporter": exporter})
 
 
-def _dynamo(example: Example, opset: int | None, path: Path) -> None:
+def dynamo(example: Example, opset: int | None, path: Path) -> None:
+    """Export by ``torch.export``; an opset that it cannot reach is left at 18, without an error."""
     size = sum(tensor.nbytes for tensor in example.module.state_dict().values())
     torch.onnx.export(
         example.module,
@@ -87,7 +86,8 @@ def _dynamo(example: Example, opset: int | None, path: Path) -> None:
     )
 
 
-def _torchscript(example: Example, opset: int | None, path: Path) -> None:
+def torchscript(example: Example, opset: int | None, path: Path) -> None:
+    """Export by tracing."""
     parameters = list(inspect.signature(example.module.forward).parameters)
     ordered = sorted(example.inputs, key=parameters.index)
     torch.onnx.export(
@@ -140,6 +140,7 @@ def _read(target: str, made: Any) -> Example:
     """Read a pair (module, example inputs), or a mapping or object with the attributes of `KEYS`."""
     if isinstance(made, tuple) and len(made) == 2:
         made = {"module": made[0], "inputs": made[1]}
+    given = type(made).__name__
     if not isinstance(made, Mapping):
         made = {key: getattr(made, key) for key in KEYS if hasattr(made, key)}
     if unknown := sorted(set(made) - set(KEYS)):
@@ -148,9 +149,7 @@ def _read(target: str, made: Any) -> Example:
         )
     module, inputs = made.get("module"), made.get("inputs")
     if not isinstance(module, torch.nn.Module) or inputs is None:
-        raise Failed(
-            f"torch source: {target} must return (module, example inputs), got {type(made).__name__}"
-        )
+        raise Failed(f"torch source: {target} must return (module, example inputs), got {given}")
     named = _name(module, inputs, made.get("input_names"))
     shapes = made.get("dynamic_shapes")
     if shapes is None:

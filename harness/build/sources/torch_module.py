@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.build.cache import combine, hash_file
-from harness.build.sources import Asked, Written
+from harness.build.sources import EXPORTERS, Asked, Written
 from harness.build.versions import versions
 from harness.errors import Failed, Unsupported
+from harness.tables import closest
 
 PACKAGES = ("torch", "onnxscript", "onnx_ir", "onnx", "numpy")
 NEEDED = "needs the torch extra: pip install 'onnx-harness[torch]'"
@@ -29,6 +30,8 @@ class TorchModule:
         its own (``encoder.py``: ``encoder_weights.npz``). Of a package: all of its
         .py files.
         """
+        if asked.exporter is not None and asked.exporter not in EXPORTERS:
+            raise Failed(f"unknown exporter {asked.exporter!r}: {closest(asked.exporter, EXPORTERS)}")
         if find_spec("torch") is None or find_spec("onnxscript") is None:
             raise Unsupported(NEEDED)
         module, _, function = options["target"].rpartition(":")
