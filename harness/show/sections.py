@@ -11,7 +11,7 @@ from harness.show.grid import Note, format_delta, notes
 from harness.units import format_value
 
 MOST_DETAILS = 3
-"""Wordings of one note that are spelled out."""
+"""Wordings of one note, and cases of one gate without data, that are spelled out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def gate_sections(gates: Sequence[GateOutcome]) -> Iterator[Section]:
         yield Section(f"Gates failed: {len(failed)}", tuple(map(_gate, failed)), "bad")
     missing = [gate for gate in gates if gate.outcome == "no data"]
     if missing:
-        yield Section(f"Gates without data: {len(missing)}", tuple(map(_gate, missing)), "warning")
+        yield Section(f"Gates without data: {len(missing)}", _without_data(missing), "warning")
     passed = [gate for gate in gates if gate.outcome == "passed"]
     if passed:
         yield Section(f"Gates passed: {len(passed)}", (), "good")
@@ -96,6 +96,20 @@ def _by_reason(records: Sequence[Record]) -> tuple[Entry, ...]:
 
 def _gate(gate: GateOutcome) -> Entry:
     return Entry(f"{gate.gate}: {gate.reason}", (gate.case,))
+
+
+def _without_data(gates: Sequence[GateOutcome]) -> tuple[Entry, ...]:
+    """Say each gate and reason once; the sections above and below say why a case did not end well."""
+    found: dict[str, list[str]] = {}
+    for gate in gates:
+        ended = gate.reason.startswith("the case is ")
+        reason = gate.reason.partition(": ")[0] if ended else gate.reason
+        found.setdefault(f"{gate.gate}: {reason}", []).append(gate.case)
+    few = MOST_DETAILS
+    return tuple(
+        Entry(text, tuple(cases)) if len(cases) <= few else Entry(f"{text} ({_cases(len(cases))})")
+        for text, cases in found.items()
+    )
 
 
 def _note(note: Note) -> Entry:
