@@ -72,6 +72,5 @@ class Table:
             return point.load()
         except Exception as error:  # another package's code raises what it likes
             of = f" of {point.dist.name}" if point.dist else ""
-            raise InputError(
-                f"{self.kind} {point.name!r}{of}: cannot import {point.value}: {type(error).__name__}: {error}"
-            ) from error
+            why = f"cannot import {point.value}: {type(error).__name__}: {error}"
+            raise InputError(f"{self.kind} {point.name!r}{of}: {why}") from error
