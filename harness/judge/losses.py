@@ -1,0 +1,180 @@
+"""Say how much worse one version is than another, for a bisection.
+
+Speed and memory are decided by an A/B; everything else is compared exactly,
+on the same inputs. `worse` is 0 where nothing changed, and grows with what
+was lost:
+
+======================== =====================================================
+metric                   worse
+======================== =====================================================
+latency/*, memory/peak   the ratio less one
+accuracy/top1            the share of samples lost
+accuracy/mae             the growth of the mean absolute error, as a ratio
+accuracy/agreement       the share of answers that differ from the good version's
+accuracy/cosine          one less the cosine to the good version's outputs
+accuracy/sqnr_db         the RMS of the difference to them over their own RMS
+accuracy/max_abs_error   the largest difference to them
+status                   nothing: a version runs the model or does not
+======================== =====================================================
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.comparison import Change, Comparison, Decision
+from harness.judge.answers import BASE
+from harness.judge.facts import Array
+from harness.judge.metrics.drift import IDENTICAL, compare_outputs
+from harness.judge.outputs import Pair, Unfit, chosen, nonfinite_count
+from harness.record import BAD, Record, Status
+from harness.search import Mark, Step
+
+TIMED = ("latency/p50", "latency/p95", "memory/peak")
+"""What takes an A/B."""
+
+LABELLED = ("accuracy/top1", "accuracy/mae")
+"""What takes labels."""
+
+_LEAST = {"accuracy/top1": 0.005, "accuracy/cosine": 1e-4}
+_ROUNDING = 1e-4  # of the largest value: what another order of the same additions may change
+
+METRICS = (
+    *TIMED,
+    *LABELLED,
+    "accuracy/agreement",
+    "accuracy/cosine",
+    "accuracy/sqnr_db",
+    "accuracy/max_abs_error",
+    "status",
+)
+"""What can be searched by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one version made of the model and its inputs."""
+
+    record: Record
+    names: tuple[str, ...] = ()
+    outputs: tuple[Array, ...] | None = None
+
+
+def least(metric: str, base: Seen | None, wanted: str | None = None) -> float:
+    """Return the loss that counts as none where nobody says: rounding, or 1%."""
+    if metric != "accuracy/max_abs_error" or base is None or base.outputs is None:
+        return _LEAST.get(metric, 0.01)
+    output = chosen(base.outputs, base.names, wanted)
+    if output.dtype.kind != "f":
+        return 0.0
+    finite = np.abs(output[np.isfinite(output)].astype(np.float64))
+    return max(_ROUNDING, 4 * float(np.finfo(output.dtype).eps)) * float(np.max(finite, initial=0.0))
+
+
+def hold(metric: str, base: Seen, head: Seen, limit: float, wanted: str | None = None) -> Step:
+    """Hold `head` against `base` exactly: bad where it is worse by more than `limit`.
+
+    `wanted` names the output that counts, else it is the first. The step has
+    no versions yet.
+    """
+    step = _lost(head.record, metric)
+    if step is not None or metric == "status":
+        return step or _step(Mark.GOOD, "it runs the model")
+    if metric in LABELLED:
+        return _labelled(metric, base.record, head.record, limit)
+    if base.outputs is None or head.outputs is None:
+        return _step(Mark.UNDECIDED, "there are no outputs to compare")
+    try:
+        pair = Pair(chosen(head.outputs, head.names, wanted), chosen(base.outputs, base.names, wanted))
+    except Unfit as error:
+        return _step(Mark.BAD, str(error).replace("the reference's", "the good version's"))
+    broken = nonfinite_count(head.outputs) - nonfinite_count(base.outputs)
+    if broken > 0:
+        return _step(Mark.BAD, f"{broken} more NaN or Inf in the outputs")
+    return _drift(metric, pair, limit)
+
+
+def judge_speed(comparison: Comparison, limit: float) -> Step:
+    """Turn an A/B, asked for changes above `limit`, into a step; see `Step.sure`."""
+    decision = comparison.decision
+    worse = None if decision.ratio is None else decision.ratio - 1
+    mark, sure = _side(decision, worse, limit)
+    return Step(
+        version="",
+        against="",
+        mark=mark,
+        worse=worse,
+        sure=sure,
+        base=comparison.base,
+        head=comparison.head,
+        decision=decision,
+        reason=decision.reason,
+    )
+
+
+def _side(decision: Decision, worse: float | None, limit: float) -> tuple[Mark, bool]:
+    if decision.verdict is Change.REGRESSION:
+        return Mark.BAD, True
+    if decision.verdict is not Change.INCONCLUSIVE:
+        return Mark.GOOD, True
+    if worse is None:
+        return Mark.UNDECIDED, True
+    if decision.high is not None and decision.high < 1 + limit:
+        return Mark.GOOD, True
+    return (Mark.BAD if worse > limit else Mark.GOOD), False
+
+
+def _lost(record: Record, metric: str) -> Step | None:
+    """Judge a version that does not run the model: bad where that is the question, else passed over."""
+    if record.status is Status.OK:
+        return None
+    reason = f"{record.status}: {record.reason}"
+    asked = metric == "status" and record.status in BAD
+    return _step(Mark.BAD if asked else Mark.SKIPPED, reason)
+
+
+def _labelled(metric: str, base: Record, head: Record, limit: float) -> Step:
+    ours, theirs = base.metrics[metric], head.metrics[metric]
+    if ours.value is None or theirs.value is None:
+        return _step(Mark.UNDECIDED, theirs.reason or ours.reason)
+    if metric == "accuracy/mae":
+        worse = theirs.value / ours.value - 1 if ours.value else None
+        bad = theirs.value > 0 if worse is None else worse > limit
+    else:
+        worse = ours.value - theirs.value
+        bad = worse > limit
+    return _step(Mark.BAD if bad else Mark.GOOD, "", worse=worse, base=ours.value, head=theirs.value)
+
+
+def _drift(metric: str, pair: Pair, limit: float) -> Step:
+    found = compare_outputs(pair, kind=BASE)[metric]
+    if found.value is None and found.reason != IDENTICAL:
+        return _step(Mark.UNDECIDED, found.reason)
+    worse = _distance(metric, found.value)
+    mark = Mark.BAD if worse > limit else Mark.GOOD
+    return _step(mark, IDENTICAL if not worse else "", worse=worse, head=found.value)
+
+
+def _distance(metric: str, value: float | None) -> float:
+    if value is None:
+        return 0.0
+    match metric:
+        case "accuracy/sqnr_db":
+            return float(10 ** (-value / 20))
+        case "accuracy/agreement" | "accuracy/cosine":
+            return max(0.0, 1 - value)
+        case _:
+            return value
+
+
+def _step(
+    mark: Mark,
+    reason: str,
+    *,
+    worse: float | None = None,
+    base: float | None = None,
+    head: float | None = None,
+) -> Step:
+    return Step(version="", against="", mark=mark, worse=worse, base=base, head=head, reason=reason)
