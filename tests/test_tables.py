@@ -42,8 +42,6 @@ def test_a_name_of_another_package_that_cannot_be_imported_is_one_line(
     monkeypatch.syspath_prepend(tmp_path)
     table = Table("source", TABLE.builtin, "shop.sources")
     assert list(table) == ["onnx", "zoo", "hub"]
-    with pytest.raises(
-        InputError, match="^source 'hub' of shop: cannot import broken:Hub: ZeroDivisionError"
-    ):
+    with pytest.raises(InputError, match=r"^source 'hub' of shop: cannot import broken:Hub: ZeroDiv"):
         table.resolve("hub")
     assert table.resolve("onnx").__name__ == "dumps"

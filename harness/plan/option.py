@@ -104,7 +104,7 @@ def _entries(written: Any) -> Mapping[str, Any]:
     if not isinstance(written, dict):
         return scalars(written)
     attributes = {key: item for key, item in written.items() if "." not in key and type(item) in (bool, int)}
-    return attributes | scalars({key: item for key, item in written.items() if key not in attributes})
+    return {**scalars({key: item for key, item in written.items() if key not in attributes}), **attributes}
 
 
 def shapes(value: Any) -> Named:
