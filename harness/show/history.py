@@ -96,7 +96,7 @@ def _changes(trends: Sequence[Trend]) -> Iterator[Entry]:
     for run, trend, shift in sorted(found, key=lambda item: item[0], reverse=True):
         levels = f"{format_value(shift.before, trend.unit)} -> {format_value(shift.after, trend.unit)}"
         verdict = "change" if shift.verdict is Change.INCONCLUSIVE else str(shift.verdict)
-        text = f"{_day(trend, shift)} {verdict} {_size(shift, trend)}: {levels}"
+        text = f"{verdict} {_size(shift, trend)} since {_day(trend, shift)}: {levels}"
         yield Entry(f"{text}, {trend.case} (run {run})", shift.causes)
 
 
