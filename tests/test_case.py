@@ -12,7 +12,15 @@ def test_a_case_at_its_defaults_is_named_by_its_model() -> None:
 def test_keys_name_what_differs_from_the_defaults_in_a_fixed_order() -> None:
     case = Case(
         Artifact(MODEL, "torchscript", 17, Named("int8_static", "int8_static"), "ort"),
-        Session("onnxruntime==1.22.1", Named("ov", "openvino"), "disable", "parallel", 2, 1, Named("calm", "config")),
+        Session(
+            "onnxruntime==1.22.1",
+            Named("ov", "openvino"),
+            "disable",
+            "parallel",
+            2,
+            1,
+            Named("calm", "config"),
+        ),
         Load(32, Named("short", "shapes"), "run"),
     )
     assert case.key == (
