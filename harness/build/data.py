@@ -26,6 +26,8 @@ CATALOGUE = Table("data set", {"digits": "harness.build.catalogue.digits:DIGITS"
 
 Arrays = Mapping[str, "np.ndarray[Any, Any]"]
 
+Split = Callable[[Arrays, int], tuple[Arrays, Arrays]]
+
 KIND = "data"
 SEED = 0
 CALIBRATION_SHARE = 5
@@ -36,22 +38,29 @@ CALIBRATION_SHARE = 5
 class Catalogued:
     """A data set that ships with a package: the file it lies in, and how it is split.
 
-    `split` returns the calibration part, in the order in which samples are
-    taken from it, and the evaluation part.
+    `split` takes the arrays and how many samples are to be calibrated on; it
+    returns the calibration part and the evaluation part.
     """
 
     path: Path
-    split: Callable[[Arrays], tuple[Arrays, Arrays]]
+    split: Split
 
 
 def load_data(ref: DataRef, cache_dir: Path) -> Dataset:
-    """Return the data that `ref` names, split and on disk as float32 or as it is.
+    """Return the data that `ref` names, split, on disk and ready to feed.
 
     A sample is calibrated on or evaluated, never both. Of a user's file,
     ``ref.calibration`` samples (a fifth at most) drawn by a seeded permutation
     are calibrated on; a catalogued set has a split of its own. Raises
     InputError naming the file, the array and what was expected.
     """
+    try:
+        return _load(ref, cache_dir)
+    except OSError as error:
+        raise InputError(f"{error.filename or ref.location}: {error.strerror or error}") from error
+
+
+def _load(ref: DataRef, cache_dir: Path) -> Dataset:
     if ref.kind == "catalogue":
         if ref.location not in CATALOGUE:
             raise InputError(f"unknown data set {ref.location!r}: {closest(ref.location, CATALOGUE)}")
@@ -71,7 +80,7 @@ def load_data(ref: DataRef, cache_dir: Path) -> Dataset:
     }
 
     def make(folder: Path) -> Mapping[str, Any]:
-        return _split(path, split, ref.calibration, folder)
+        return _write(*split(read(path), ref.calibration), folder)
 
     entry = cache.fetch(cache_dir, KIND, recipe, make)
     return Dataset(
@@ -80,28 +89,25 @@ def load_data(ref: DataRef, cache_dir: Path) -> Dataset:
         evaluation=str(entry.folder / "evaluation.npz"),
         samples=entry.content["samples"],
         labelled=entry.content["labelled"],
-        sha256=cache.digest(recipe),
+        sha256=entry.sha256,
     )
 
 
-def _split(
-    path: Path, split: Callable[[Arrays], tuple[Arrays, Arrays]], calibration: int, folder: Path
-) -> Mapping[str, Any]:
+def _write(calibration: Arrays, evaluation: Arrays, folder: Path) -> Mapping[str, Any]:
     import numpy as np
 
-    first, evaluation = split(read(path))
-    np.savez(folder / "calibration.npz", **{name: array[:calibration] for name, array in first.items()})  # type: ignore[arg-type]
+    np.savez(folder / "calibration.npz", **calibration)  # type: ignore[arg-type]
     np.savez(folder / "evaluation.npz", **evaluation)  # type: ignore[arg-type]
     return {"samples": len(next(iter(evaluation.values()))), "labelled": LABELS in evaluation}
 
 
-def permute(arrays: Arrays) -> tuple[Arrays, Arrays]:
-    """Shuffle, seeded, and set a fifth apart: files are often sorted by class."""
+def permute(arrays: Arrays, calibration: int) -> tuple[Arrays, Arrays]:
+    """Shuffle, seeded, and set some samples apart: files are often sorted by class."""
     import numpy as np
 
     count = len(next(iter(arrays.values())))
     order = np.random.default_rng(SEED).permutation(count)
-    cut = max(1, count // CALIBRATION_SHARE)
+    cut = min(calibration, max(1, count // CALIBRATION_SHARE))
     return (
         {name: array[order[:cut]] for name, array in arrays.items()},
         {name: array[order[cut:]] for name, array in arrays.items()},

@@ -77,7 +77,7 @@ def test_the_evaluation_part_is_the_same_however_many_are_calibrated_on(tmp_path
 def test_no_sample_is_both_calibrated_on_and_evaluated(write: Write, tmp_path: Path) -> None:
     data = load_data(write(10, x=np.arange(100.0), y=np.arange(100)), tmp_path / "cache")
     calibration, evaluation = load(data.calibration), load(data.evaluation)
-    assert (len(calibration["x"]), len(evaluation["x"]), data.samples) == (10, 80, 80)
+    assert (len(calibration["x"]), len(evaluation["x"]), data.samples) == (10, 90, 90)
     assert not set(calibration["x"]) & set(evaluation["x"])
     assert np.array_equal(evaluation["x"], evaluation["y"])  # samples keep their labels
 
@@ -162,3 +162,15 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
         load_data(DataRef("npz", str(tmp_path / "gone.npz")), tmp_path)
     with pytest.raises(InputError, match="unknown data set 'digit': did you mean 'digits'"):
         load_data(DataRef("catalogue", "digit"), tmp_path)
+
+
+def test_a_full_disk_is_told_in_one_line(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object, **arrays: object) -> None:
+        raise OSError(28, "No space left on device", "/cache/evaluation.npz")
+
+    ref = write(x=np.arange(10.0))
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(InputError, match=r"/cache/evaluation\.npz: No space left on device"):
+        load_data(ref, tmp_path / "cache")

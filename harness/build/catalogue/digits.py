@@ -20,10 +20,10 @@ TRAINING, CALIBRATION = 1000, 200
 """Samples trained on, and set apart for calibration; the other 597 are evaluated."""
 
 
-def split(arrays: Arrays) -> tuple[Arrays, Arrays]:
-    """Return the calibration and the evaluation part as a model takes them."""
+def split(arrays: Arrays, calibration: int) -> tuple[Arrays, Arrays]:
+    """Return the calibration part, cut short, and the evaluation part, as a model takes them."""
     parts = parts_of(arrays)
-    return parts["calibration"], parts["evaluation"]
+    return {name: array[:calibration] for name, array in parts["calibration"].items()}, parts["evaluation"]
 
 
 def parts_of(arrays: Arrays) -> dict[str, Arrays]:
