@@ -10,7 +10,7 @@ import click
 from harness.cli.options import RECORD_FORMATS, Command, cache_option, format_option, results_option
 from harness.errors import InputError
 
-_AXES = {
+CHOICES = {
     "opset": "Operator set versions, e.g. 17,21.",
     "precision": "fp32, fp16, int8_dynamic, int8_static.",
     "runtime": "current, or a requirement such as onnxruntime==1.22.1.",
@@ -26,7 +26,7 @@ _AXES = {
 
 
 def _axis_options(command: Command) -> Command:
-    for axis, text in reversed(_AXES.items()):
+    for axis, text in reversed(CHOICES.items()):
         flag = f"--{axis.replace('_', '-')}"
         command = click.option(flag, axis, metavar="VALUE[,VALUE]", help=text)(command)
     return command
@@ -69,14 +69,14 @@ def sweep(
     from harness.cli.run import measure_and_print
     from harness.plan import dump, plan_document
 
-    document = _document(model, choices)
+    document = document_of(model, choices)
     plan = plan_document(document, Path.cwd(), model.stem, overrides=choices["overrides"])
     if save_suite:
-        _save(dump(_document(model, choices, base=save_suite.resolve().parent)), save_suite)
+        _save(dump(document_of(model, choices, base=save_suite.resolve().parent)), save_suite)
     return measure_and_print(plan, results_dir, cache_dir, view)
 
 
-def _document(model: Path, choices: dict[str, Any], base: Path | None = None) -> dict[str, Any]:
+def document_of(model: Path, choices: dict[str, Any], base: Path | None = None) -> dict[str, Any]:
     """Write the suite that the command line stands for, its paths relative to `base`."""
     entry: dict[str, Any] = {"source": {"onnx": _path(model, base)}}
     if choices["data"]:
@@ -87,7 +87,7 @@ def _document(model: Path, choices: dict[str, Any], base: Path | None = None) ->
     if choices["output"]:
         entry["output"] = choices["output"]
     document: dict[str, Any] = {"models": {model.stem: entry}}
-    axes = {axis: _values(choices[axis]) for axis in _AXES if choices[axis]}
+    axes = {axis: _values(choices[axis]) for axis in CHOICES if choices[axis]}
     sampling = {key: choices[key] for key in ("seconds", "processes") if choices[key] is not None}
     for key, value in (("axes", axes), ("sampling", sampling)):
         if value:

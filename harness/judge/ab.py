@@ -237,25 +237,3 @@ def _settled(
         signed_rank.p_above([*worse, *[math.inf] * left], -margin),
     )
     return (Change.INCONCLUSIVE, None) if best > EQUIVALENCE_ALPHA else None
-
-
-@dataclass(frozen=True, slots=True)
-class Control:
-    """What an A/A said of the job that it is a part of."""
-
-    fired: bool  # a difference was shown where there is none: the job's verdicts are not to be trusted
-    decision: Decision
-    reason: str
-
-
-def control(blocks: Sequence[float], *, min_effect: float, alpha: float = ALPHA) -> Control:
-    """Judge an A/A, the base arm against itself, by the rule that the job's verdicts are made by."""
-    decision = decide(blocks, min_effect=min_effect, alpha=alpha)
-    fired = decision.verdict in (Change.REGRESSION, Change.IMPROVEMENT)
-    if fired:
-        reason = f"the base arm differs from itself: {decision.reason}; do not trust this job's verdicts"
-    elif len(blocks) < blocks_needed(alpha):
-        reason = f"the control could not have fired: {decision.reason}"
-    else:
-        reason = f"the base arm against itself: {decision.reason}"
-    return Control(fired, decision, reason)

@@ -8,51 +8,70 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from harness.record import Observation
+from harness.trial import Reading
 
 Slices = Sequence[Sequence[int]]
 """The samples of one arm, ns a call, slice by slice."""
 
 QUANTILES = {"latency/p50": 0.50, "latency/p95": 0.95}
 MEMORY = "memory/peak"
-METRICS = (*QUANTILES, MEMORY)
-"""What a block decides on."""
 
 CALLS_NEEDED = {"latency/p50": 1, "latency/p95": 40}
 """Calls of an arm in one round: fewer have no such quantile. Two in forty lie beyond the p95."""
 
 
-def log_ratio(base: Slices, head: Slices, metric: str) -> float | None:
-    """Return HEAD over BASE of a quantile, as a logarithm; None where the calls are too few.
+def read_block(
+    slices: tuple[Slices, Slices], observations: tuple[Observation | None, Observation | None]
+) -> tuple[dict[str, Reading], dict[str, str]]:
+    """Return a reading of each metric that this block has, and why it has not the others.
 
-    Rounds are two slices of each arm, run as ABBA. The ratio is taken in each
-    round and the median over the rounds kept: a burst of noise is in few
-    rounds, and falls on both arms of those.
+    Memory is among them where both workers were asked for it.
     """
-    rounds = [(_calls(base, i), _calls(head, i)) for i in range(0, min(len(base), len(head)) - 1, 2)]
-    if not rounds or min(len(calls) for pair in rounds for calls in pair) < CALLS_NEEDED[metric]:
-        return None
-    share = QUANTILES[metric]
-    ratios = [np.quantile(theirs, share) / np.quantile(ours, share) for ours, theirs in rounds]
-    return float(np.median(np.log(ratios)))
+    readings: dict[str, Reading] = {}
+    missing: dict[str, str] = {}
+    calls = _fewest(*slices)
+    for metric, needed in CALLS_NEEDED.items():
+        if calls < needed:
+            missing[metric] = f"{calls} calls of an arm in a round; {needed} are needed"
+        else:
+            readings[metric] = _quantile(*slices, QUANTILES[metric])
+    peaks = [_peak(observation) for observation in observations]
+    if None not in peaks:
+        before, after = (peak.get("bytes") for peak in peaks if peak is not None)
+        if before and after:
+            readings[MEMORY] = Reading(math.log(after / before), before, after)
+        else:
+            missing[MEMORY] = str(
+                next(peak["unavailable"] for peak in peaks if peak and "unavailable" in peak)
+            )
+    return readings, missing
 
 
-def level(slices: Slices, metric: str) -> float | None:
-    """Return the quantile of one arm in one block, in seconds, over all its calls."""
-    calls = [sample for part in slices for sample in part]
-    return float(np.quantile(calls, QUANTILES[metric])) * 1e-9 if calls else None
+def _fewest(base: Slices, head: Slices) -> int:
+    """Return the calls of the shortest round, of either arm."""
+    return min((len(calls) for pair in _rounds(base, head) for calls in pair), default=0)
 
 
-def memory(observation: Observation | None) -> float | None:
-    """Return the peak of the resident size in bytes, None where it could not be read."""
-    reading: Mapping[str, int] = observation.memory.get("peak", {}) if observation else {}
-    return float(reading["bytes"]) if reading.get("bytes") else None
+def _rounds(base: Slices, head: Slices) -> list[tuple[list[int], list[int]]]:
+    """Give the calls of both arms round by round: two slices of each, run as ABBA."""
+    return [
+        ([*base[i], *base[i + 1]], [*head[i], *head[i + 1]])
+        for i in range(0, min(len(base), len(head)) - 1, 2)
+    ]
 
 
-def memory_ratio(base: Observation | None, head: Observation | None) -> float | None:
-    """Return HEAD over BASE of the peak of the resident size, as a logarithm."""
-    before, after = memory(base), memory(head)
-    return math.log(after / before) if before and after else None
+def _quantile(base: Slices, head: Slices, share: float) -> Reading:
+    """Take the ratio of a quantile in each round, and keep the median over the rounds.
+
+    A burst of noise is in few rounds, and falls on both arms of those.
+    """
+    levels = np.array(
+        [[np.quantile(calls, share) for calls in pair] for pair in _rounds(base, head)], np.float64
+    )
+    ratio = float(np.median(np.log(levels[:, 1] / levels[:, 0])))
+    before, after = np.median(levels, axis=0) * 1e-9
+    return Reading(ratio, float(before), float(after))
 
 
-def _calls(slices: Slices, first: int) -> list[int]:
-    return [*slices[first], *slices[first + 1]]
+def _peak(observation: Observation | None) -> Mapping[str, int] | None:
+    return observation.memory.get("peak") if observation else None

@@ -7,6 +7,7 @@ screening never saw. So it may look at its blocks as often as it likes.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -46,14 +47,16 @@ def blocks_worth(
     """
     n = len(screened)
     gap = abs(signed_rank.estimate(screened)) - math.log1p(min_effect) if n else 0.0
-    if gap <= 0 or n < 2:
-        return max(fewest, most)
+    if gap <= 0 or n < 2 or fewest >= most:
+        return most
     spread = float(np.std(screened, ddof=1)) * _inflation(n)
-    for blocks in range(fewest, most):
-        shift = signed_rank.visible_shift(blocks, alpha)
-        if shift is not None and shift * spread <= gap:
-            return blocks
-    return max(fewest, most)
+    return bisect_left(range(most), True, lo=fewest, key=lambda n: _shows(n, alpha, spread, gap))
+
+
+def _shows(n: int, alpha: float, spread: float, gap: float) -> bool:
+    """Tell whether `n` blocks of this spread show what lies by `gap` beyond the limit."""
+    shift = signed_rank.visible_shift(n, alpha)
+    return shift is not None and shift * spread <= gap
 
 
 def screened(

@@ -49,6 +49,7 @@ class Block:
 
     samples_ns: tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]  # a tuple a slice
     observations: tuple[Observation | None, Observation | None]  # None: it was never started
+    draw: Draw
     turns: tuple[int, ...]  # the arm of each slice
     slice_ns: int  # as asked for
     start_s: float  # until both were warm
@@ -82,6 +83,7 @@ def run_block(pair: tuple[Request, Request], draw: Draw, span_s: float, folder: 
     return Block(
         samples_ns=(tuple(samples[0]), tuple(samples[1])),
         observations=(observations.get(0), observations.get(1)),
+        draw=draw,
         turns=tuple(turns),
         slice_ns=asked.span_ns,
         start_s=start_s,

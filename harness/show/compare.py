@@ -61,10 +61,16 @@ def _page(contrast: Contrast, everything: bool) -> Page:
     compared = contrast.compared
     shown, hidden = list[Comparison](), list[Comparison]()
     for item in compared.comparisons:
-        (shown if everything or tells(item) else hidden).append(item)
+        settled = (item.case, item.metric) in contrast.settled
+        (shown if everything or settled or tells(item) else hidden).append(item)
     return Page(
         title=f"{contrast.head.suite}: {contrast.base.run} -> {contrast.head.run}",
-        said=(_said("BASE", contrast.base), _said("HEAD", contrast.head), _summary(contrast)),
+        said=(
+            _said("BASE", contrast.base),
+            _said("HEAD", contrast.head),
+            _summary(contrast),
+            *contrast.notes,
+        ),
         columns=COLUMNS,
         lines=tuple(map(line, shown)),
         sections=tuple(_sections(contrast, hidden)),
@@ -107,7 +113,7 @@ def _change(item: Comparison) -> str:
 def _why(decision: Decision) -> str:
     """Give the reason without the change, which has a column of its own."""
     change = "" if decision.ratio is None else _percent(decision.ratio)
-    return decision.reason.removeprefix("exact: ").removeprefix(change).lstrip()
+    return decision.reason.removeprefix("exact: ").removeprefix(change).lstrip(" ,:")
 
 
 def _percent(ratio: float) -> str:
@@ -219,4 +225,6 @@ def _document(contrast: Contrast) -> dict[str, Any]:
         "bad": dict(contrast.bad),
         "gates": [asdict(gate) for gate in contrast.gates],
         "causes": {change: list(cases) for change, cases in contrast.causes.items()},
+        "settled": [{"case": case, "metric": metric} for case, metric in contrast.settled],
+        "notes": list(contrast.notes),
     }

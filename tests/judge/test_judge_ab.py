@@ -87,14 +87,6 @@ def test_blocks_needed_grow_with_the_candidates():
     assert [ab.blocks_needed(0.01, k) for k in (1, 2, 10)] == [7, 8, 10]
 
 
-def test_screening_keeps_what_looks_like_half_the_minimum_effect():
-    assert screening.is_candidate(blocks(0.6, 0.5, 0.6), min_effect=0.01)
-    assert screening.is_candidate(blocks(-0.6, -0.6, -0.6), min_effect=0.01)
-    assert not screening.is_candidate(blocks(0.4, 0.5, 0.4), min_effect=0.01)
-    assert screening.is_candidate([math.nan], min_effect=0.01)
-    assert screening.is_candidate([], min_effect=0.01)
-
-
 def test_holm_tests_the_smallest_p_at_the_strictest_level_and_stops_at_the_first_miss():
     levels = ab.holm({"a": 0.001, "b": 0.02, "c": 0.004, "d": 0.021}, 0.02)
     assert levels == {
@@ -164,17 +156,6 @@ def test_a_settled_verdict_is_the_one_that_every_completion_ends_with():
 def test_several_candidates_settle_later():
     all_alike = blocks(*[3.0] * 14)
     assert ab.settled(all_alike[:13], 14, min_effect=0.01, candidates=5) is None
-
-
-def test_a_control_fires_when_the_base_arm_differs_from_itself():
-    fired = ab.control(SLOWER, min_effect=0.01)
-    assert fired.fired
-    assert fired.reason.startswith("the base arm differs from itself: +2.00%")
-    quiet = ab.control(blocks(0.1, -0.1, 0.2, -0.2, 0.3, 0.1, 0.0), min_effect=0.01)
-    assert not quiet.fired
-    short = ab.control(SLOWER[:5], min_effect=0.01)
-    assert not short.fired
-    assert short.reason.startswith("the control could not have fired: 5 blocks")
 
 
 def job(effect, sd, generator, *, min_effect=0.01, screen=5, confirm=8):

@@ -1,0 +1,363 @@
+"""The second loop: two arms of the same cases in turn, screened, then confirmed.
+
+Every case is measured once in each arm for what needs no repetition (does it
+run, size, memory, outputs). Then blocks: few for every case, and fresh ones
+for the candidates, which alone decide. One case's base arm runs against itself
+as the control. Every block is on disk before the next one begins.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from harness import measure
+from harness.bench import Bench
+from harness.case import Case
+from harness.comparison import Comparison
+from harness.judge import gates, trial
+from harness.judge.blocks import read_block
+from harness.measure import Block, Draw, Request
+from harness.record import Record, Status
+from harness.store.trace import Trace
+from harness.suite import Sampling, Suite
+from harness.trial import Pair, Pairing, Reading, Seen, Silent, Terms, Trial, Watch
+from harness.units import format_seconds
+
+ARMS = ("base", "head")
+SCREEN_FEW, SCREEN_ALL = 3, 6
+"""Blocks of a screening: after the first few a clear candidate is promoted."""
+
+WARMUP_S = 0.03
+"""Warm-up of a block's worker at most: the first calls of every slice are thrown away as well."""
+
+LEAST_SPAN_S = 0.1
+"""Calls of a block at least, both arms together."""
+
+START_S = 0.5
+"""What two starts are taken to cost before one was seen."""
+
+
+def run_trial(
+    pairing: Pairing,
+    suite: Suite,
+    terms: Terms,
+    results_dir: Path,
+    cache_dir: Path,
+    *,
+    base: Mapping[str, str] | None = None,
+    head: Mapping[str, str] | None = None,
+    watch: Watch | None = None,
+) -> Trial:
+    """Compare every pair and return what was found; `base` and `head` name the arms.
+
+    Ctrl-C ends the measuring: what is known by then is judged, and the trial is
+    marked interrupted. Raw facts are in ``<results>/ab/<id>.jsonl``. Raises
+    InputError where data is wrong, StoreError where results cannot be kept.
+    """
+    begun = monotonic()
+    machine = measure.describe_machine()
+    named = {"base": dict(base or {}), "head": dict(head or {})}
+    with tempfile.TemporaryDirectory(prefix="harness-") as work, Trace(results_dir / "ab") as trace:
+        names = [pair.name for pair in pairing.pairs]
+        trace.append({"job": trace.id, **named, **asdict(terms), "cases": names, "environment": machine})
+        bench = Bench(_brief(suite), cache_dir, Path(work), machine, arms=True)
+        job = _Job(bench, suite.sampling, terms, trace, watch or Silent())
+        interrupted = False
+        try:
+            job.run(pairing.pairs)
+        except KeyboardInterrupt:
+            interrupted = True
+        found = job.conclude(interrupted)
+        axes = {pair.name: pair.head.axes for pair in pairing.pairs}
+        made = replace(
+            found,
+            base=named["base"],
+            head=named["head"],
+            pairing=pairing,
+            gates=gates.evaluate_comparisons(suite.gates, found.comparisons, axes),
+            interrupted=interrupted,
+            seconds=monotonic() - begun,
+            file=str(trace.path),
+        )
+        trace.append({"rows": [row.to_json() for row in made.comparisons], "summary": made.to_json()})
+        return made
+
+
+def _brief(suite: Suite) -> Suite:
+    """Time a few calls only, once: the blocks are for that."""
+    few = replace(
+        suite.sampling,
+        warmup_calls=1,
+        warmup_s=0.0,
+        calls=suite.sampling.min_calls,
+        seconds=None,
+        target_ci=None,
+        processes=1,
+    )
+    return replace(suite, sampling=few)
+
+
+@dataclass
+class _Series:
+    """The blocks of one pair of requests, as they come in."""
+
+    case: str
+    requests: tuple[Request, Request]
+    screening: list[Mapping[str, Reading]] = field(default_factory=list)
+    fresh: list[Mapping[str, Reading]] = field(default_factory=list)
+    missing: dict[str, str] = field(default_factory=dict)
+    candidates: frozenset[str] = frozenset()
+    planned: int = 0
+    ended: bool = False  # nothing is left to do for it
+    unconfirmed: str = ""
+    spent_s: float = 0.0
+    start_s: float = START_S  # of the latest block
+
+    @property
+    def block_s(self) -> float:
+        """What a block has cost on average."""
+        return self.spent_s / max(1, len(self.screening) + len(self.fresh))
+
+    def give_up(self, reason: str) -> None:
+        """End it without a verdict."""
+        self.ended, self.unconfirmed = True, reason
+
+    def seen(self) -> Seen:
+        """Hand over what there is."""
+        return Seen(
+            case=self.case,
+            screening=tuple(self.screening),
+            fresh=tuple(self.fresh),
+            planned=self.planned,
+            candidates=self.candidates,
+            unconfirmed=self.unconfirmed,
+            missing=self.missing,
+        )
+
+
+class _Lost(Exception):
+    """An arm was lost in a block."""
+
+
+class _Job:
+    """One job on its way."""
+
+    def __init__(self, bench: Bench, sampling: Sampling, terms: Terms, trace: Trace, watch: Watch) -> None:
+        self.bench = bench
+        self.sampling = replace(sampling, warmup_s=min(sampling.warmup_s, WARMUP_S))
+        self.terms = terms
+        self.trace = trace
+        self.watch = watch
+        self.random = random.Random(terms.seed)
+        self.rows: list[Comparison] = []
+        self.failed: dict[str, str] = {}
+        self.series: list[_Series] = []
+        self.controlled: _Series | None = None  # the one whose base arm also runs against itself
+        self.control: _Series | None = None
+        self.records: dict[Case, Record] = {}
+        self.blocks = 0
+
+    def run(self, pairs: Sequence[Pair]) -> None:
+        """Go through all stages."""
+        for number, pair in enumerate(pairs, 1):
+            self.watch.start("numbers", pair.name, number, len(pairs))
+            outcome = self._compare_once(pair)
+            self.watch.done(outcome, self._at_most_s(unseen=len(pairs) - number))
+        if not self.series:
+            return
+        self.controlled = self.random.choice(self.series)
+        base = self.controlled.requests[0]
+        self.control = _Series(self.controlled.case, (base, base))
+        self._stage("screening", self.series, self._screen)
+        self._stage("confirmation", [item for item in self.series if not item.ended], self._confirm)
+        self._stage("control", [self.control], self._top_up)
+
+    def conclude(self, interrupted: bool) -> Trial:
+        """Judge what there is."""
+        for series in self.series:
+            if interrupted and not series.ended:
+                of = f" of {series.planned}" if series.planned else ""
+                series.give_up(f"interrupted after {len(series.fresh) or len(series.screening)}{of} blocks")
+        control = None
+        if self.control is not None:
+            control = trial.judge_control(self.control.case, self.control.screening, self.terms)
+        rows = [*self.rows, *trial.decide_blocks([item.seen() for item in self.series], self.terms)]
+        return Trial(
+            job=self.trace.id,
+            terms=self.terms,
+            base={},
+            head={},
+            comparisons=trial.conclude(rows, control),
+            control=control,
+            failed=self.failed,
+            notes=tuple(dict.fromkeys(note for record in self.records.values() for note in record.notes)),
+            blocks=self.blocks,
+        )
+
+    def _stage(self, name: str, series: Sequence[_Series], step: Callable[[_Series], str]) -> None:
+        for number, item in enumerate(series, 1):
+            self.watch.start(name, item.case, number, len(series))
+            try:
+                outcome = step(item)
+            except _Lost as lost:
+                outcome = str(lost)
+                item.screening.clear()  # of an arm that cannot be relied on nothing is concluded
+                item.give_up(outcome)
+            self.watch.done(outcome, self._at_most_s())
+
+    def _at_most_s(self, unseen: int = 0) -> float:
+        """Return how long the rest may take: what is left of every budget, and of the control's."""
+        budget_s = self.terms.budget_s
+        left = [budget_s - item.spent_s for item in self.series if not item.ended]
+        if self.control is None or not self.control.ended:
+            left.append(budget_s - (self.control.spent_s if self.control else 0.0))
+        return sum(max(0.0, span) for span in left) + unseen * budget_s
+
+    # what is measured once
+
+    def _compare_once(self, pair: Pair) -> str:
+        """Measure what needs no blocks; where both arms run, make ready for blocks."""
+        base, head = self._record(pair.base), self._record(pair.head)
+        self.rows += trial.compare_records(pair.name, base, head, self.terms)
+        bad = [
+            f"{arm} {record.status}: {record.reason}"
+            for arm, record in zip(ARMS, (base, head), strict=True)
+            if record.status is not Status.OK
+        ]
+        if bad:
+            self.failed[pair.name] = "; ".join(bad)
+            return self.failed[pair.name]
+        self._compare_answers(pair)
+        requests = [self.bench.request(case, self.sampling) for case in (pair.base, pair.head)]
+        self.series.append(_Series(pair.name, (requests[0], requests[1])))
+        return "both arms run"
+
+    def _record(self, case: Case) -> Record:
+        if case not in self.records:
+            self.records[case] = self.bench.measure(case, self.trace.id)
+            self.trace.append({"record": self.records[case].to_json()})
+        return self.records[case]
+
+    def _compare_answers(self, pair: Pair) -> None:
+        base, head = self.bench.outputs[pair.base], self.bench.outputs[pair.head]
+        if base.values is not None and head.values is not None:
+            wanted = pair.head.artifact.model.output
+            self.rows += trial.compare_answers(pair.name, base.values, head.values, head.names, wanted)
+
+    # blocks
+
+    def _screen(self, series: _Series) -> str:
+        """Run few blocks: is the case worth a confirmation, and what is left of the budget for it?"""
+        budget_s = self.terms.budget_s
+        for number in range(1, SCREEN_ALL + 1):
+            self._block(series, series.screening)
+            if number == SCREEN_FEW and trial.candidates(series.screening, self.terms, share=1.0):
+                break
+            if series.spent_s + series.block_s > budget_s:
+                break
+        series.candidates = trial.candidates(series.screening, self.terms)
+        series.planned = max(0, int((budget_s - series.spent_s) / series.block_s))
+        series.ended = not series.candidates
+        return f"{', '.join(sorted(series.candidates)) or 'nothing'} to confirm"
+
+    def _confirm(self, series: _Series) -> str:
+        """Run as many fresh blocks as the decision takes, where the budget pays the fewest that could."""
+        family = sum(len(item.candidates) for item in self.series)
+        needed = trial.confirmation_blocks(self.terms, family)
+        if series.planned < needed:
+            budget_s = math.ceil(series.spent_s + needed * series.block_s)
+            series.give_up(
+                f"a confirmation takes {needed} blocks of {format_seconds(series.block_s)}, and the budget "
+                f"pays {series.planned}; --budget {budget_s} would do"
+            )
+            return series.unconfirmed
+        series.planned = trial.blocks_to_confirm(
+            series.seen(), self.terms, family=family, most=series.planned
+        )
+        while len(series.fresh) < series.planned:
+            self._block(series, series.fresh)
+            if trial.is_settled(series.seen(), self.terms, family=family):
+                break
+        series.ended = True
+        return f"{len(series.fresh)} fresh blocks"
+
+    def _top_up(self, control: _Series) -> str:
+        """Give the control the blocks that it still lacks."""
+        while not control.ended:
+            self._block_of_control(control)
+        return f"{len(control.screening)} blocks"
+
+    def _block(self, series: _Series, into: list[Mapping[str, Reading]]) -> None:
+        """Run one block of `series`, and one of the control where it is this one that is controlled."""
+        into.append(self._read_block(series, "confirmation" if into is series.fresh else "screening"))
+        if series is self.controlled and self.control is not None and not self.control.ended:
+            self._block_of_control(self.control)
+
+    def _block_of_control(self, control: _Series) -> None:
+        try:
+            control.screening.append(self._read_block(control, "control"))
+        except _Lost as lost:
+            control.give_up(str(lost))
+        control.ended = control.ended or len(control.screening) >= trial.control_blocks(self.terms)
+
+    def _read_block(self, series: _Series, stage: str) -> Mapping[str, Reading]:
+        """Run one block, keep its raw facts, and read it."""
+        draw = Draw(starts=self.random.randrange(2), leads=self.random.randrange(2))
+        block = self.bench.run_block(series.requests, draw, self._span_s(series))
+        self.blocks += 1
+        if block.lost is not None:
+            self.trace.append(_facts(series.case, stage, block, {}))
+            raise self._lost(series.case, block)
+        readings, missing = read_block(block.samples_ns, block.observations)
+        self.trace.append(_facts(series.case, stage, block, readings))
+        series.missing.update(missing)
+        series.spent_s += block.wall_s
+        series.start_s = block.start_s
+        return readings
+
+    def _span_s(self, series: _Series) -> float:
+        """Return how long the calls of a block may last.
+
+        A block should cost no more than the budget pays with the fewest blocks
+        of a job, and no more than twice its starts: beyond that, more blocks
+        tell more than longer ones.
+        """
+        share_s = self.terms.budget_s / (SCREEN_FEW + trial.confirmation_blocks(self.terms, 2) + 1)
+        return max(LEAST_SPAN_S, min(share_s - series.start_s, max(series.start_s, START_S)))
+
+    def _lost(self, case: str, block: Block) -> _Lost:
+        """Record which arm was lost, and how."""
+        assert block.lost is not None
+        seen = block.observations[block.lost]
+        error = (seen.error if seen else None) or {"status": "failed", "message": "no answer"}
+        arm = ARMS[block.lost]
+        self.rows.append(trial.lost_arm(case, arm, error["status"], error["message"]))
+        self.failed[case] = f"{arm} {error['status']} in block {self.blocks}: {error['message']}"
+        return _Lost(self.failed[case])
+
+
+def _facts(case: str, stage: str, block: Block, readings: Mapping[str, Reading]) -> dict[str, Any]:
+    """Return what is kept of a block: everything that its numbers were computed from."""
+    return {
+        "case": case,
+        "stage": stage,
+        "starts": ARMS[block.draw.starts],
+        "turns": block.turns,
+        "slice_ns": block.slice_ns,
+        "start_s": block.start_s,
+        "wall_s": block.wall_s,
+        "lost": None if block.lost is None else ARMS[block.lost],
+        "readings": {metric: asdict(reading) for metric, reading in readings.items()},
+        "samples_ns": block.samples_ns,
+        "arms": [
+            seen and {"memory": seen.memory, "system": seen.system, "error": seen.error, "exit": seen.exit}
+            for seen in block.observations
+        ],
+    }

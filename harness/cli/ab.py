@@ -1,0 +1,252 @@
+"""`harness ab`: two arms of the same cases, in turn."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from glob import escape
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.case import AXES
+from harness.cli.compare import parse_effect
+from harness.cli.options import cache_option, format_option, paper, results_option
+from harness.cli.sweep import CHOICES, document_of
+from harness.errors import InputError
+from harness.match import spell
+from harness.pairing import pair_cases
+from harness.show.escape import visible
+from harness.suite import Plan, Suite
+from harness.tables import closest
+from harness.trial import Trial
+from harness.units import format_span
+
+SUITES = (".yaml", ".yml")
+OF_FILES = ("data", "shapes", "batch", "output")
+"""Options that stand for what a suite says itself."""
+
+Point = Mapping[str, str]
+"""Axis -> value, of one arm."""
+
+Planner = Callable[[Sequence[str], Sequence[str]], Plan]
+"""Make a plan out of overrides and filters."""
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  harness ab old.onnx new.onnx
+  harness ab model.onnx --base graph_opt=disable --head graph_opt=all
+  harness ab suites/quickstart.yaml --head runtime=onnxruntime==1.22.1
+  harness ab suites/nightly.yaml --base precision=fp32 --head precision=int8_static --format json
+  harness ab model.onnx --head intra_threads=2 --min-effect 0.3% --budget 30
+\b
+Exit codes: 0 nothing is worse; 1 a regression, or a gate failed; 2 the input was wrong;
+3 an arm failed, or the control fired: the verdicts are not to be trusted.
+"""
+)
+@click.argument(
+    "models", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SUITE|MODEL [MODEL]"
+)
+@click.option(
+    "--base", multiple=True, metavar="AXIS=VALUE", help="What BASE is, model=NAME too; may be repeated."
+)
+@click.option("--head", multiple=True, metavar="AXIS=VALUE", help="What HEAD is; may be repeated.")
+@click.option(
+    "--only", multiple=True, metavar="AXIS=VALUE[,VALUE]", help="Compare only the cases that match."
+)
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override any key of the suite.")
+@click.option("--data", help="Of a model file: a data catalogue name, or an .npz file.")
+@click.option(
+    "--shape",
+    "shapes",
+    multiple=True,
+    metavar="NAME=SIZE",
+    help="Of a model file: bind a symbolic dimension; may be repeated.",
+)
+@click.option("--batch", metavar="SIZE[,SIZE]", help="Of a model file: batch sizes, e.g. 1,8.")
+@click.option("--output", help="Of a model file: the output that counts, where there are several.")
+@click.option(
+    "--min-effect",
+    default="1%",
+    show_default=True,
+    metavar="RATIO",
+    callback=parse_effect,
+    help="The least change of interest: smaller ones raise no alarm.",
+)
+@click.option(
+    "--budget",
+    "budget_s",
+    type=click.FloatRange(min=0, min_open=True),
+    default=10,
+    show_default=True,
+    help="Seconds of blocks a case. The control takes about as much again, once a job.",
+)
+@click.option(
+    "--alpha",
+    default="1%",
+    show_default=True,
+    metavar="RATIO",
+    callback=parse_effect,
+    help="Chance of a false regression, in the whole job.",
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), help="Draws the order of the arms.  [default: drawn, and reported]"
+)
+@results_option
+@cache_option
+@format_option()
+def ab(
+    models: tuple[Path, ...],
+    base: tuple[str, ...],
+    head: tuple[str, ...],
+    results_dir: Path,
+    cache_dir: Path,
+    view: str,
+    **choices: Any,
+) -> int:
+    """Is HEAD worse than BASE? Two settings of a SUITE or a MODEL file, or two files.
+
+    Both arms take turns on the same cores, in pairs of fresh processes, until it is decided or the
+    budget is spent.
+    """
+    from harness.ab import run_trial
+    from harness.show.ab import render
+    from harness.trial import Terms
+
+    if not choices["alpha"]:
+        raise InputError("--alpha: expected a ratio above 0, such as 1%")
+    seed = secrets.randbelow(2**32) if choices["seed"] is None else choices["seed"]
+    terms = Terms(choices["min_effect"], choices["alpha"], choices["budget_s"], seed)
+    points = {"--base": _point("--base", base), "--head": _point("--head", head)}
+    plans = [_plan(flag, point, _planner(models, flag, choices)) for flag, point in points.items()]
+    pairing = pair_cases(plans[0], plans[1], _varied(models, points))
+    trial = run_trial(
+        pairing,
+        _join(*plans),
+        terms,
+        results_dir,
+        cache_dir,
+        base=_named(models[0], models, points["--base"]),
+        head=_named(models[-1], models, points["--head"]),
+        watch=Lines(),
+    )
+    click.echo(render(trial, view, **paper()))
+    click.echo(f"raw samples: {trial.file}", err=True)
+    return exit_code(trial)
+
+
+def exit_code(trial: Trial) -> int:
+    """Give 130 where interrupted, 3 where not all could be answered, 1 where HEAD is worse, else 0."""
+    if trial.interrupted:
+        return 130
+    if trial.failed or not trial.trusted:
+        return 3
+    return 1 if trial.worse else 0
+
+
+class Lines:
+    """A watch that prints a line on standard error whenever a case ends in a stage."""
+
+    def __init__(self) -> None:
+        self._line = ""
+
+    def start(self, stage: str, case: str, number: int, total: int) -> None:
+        """Remember what is going on."""
+        self._line = f"[{stage} {number}/{total}] {visible(case)}"
+
+    def done(self, outcome: str, at_most_s: float) -> None:
+        """Say how it ended, and how long the rest may take."""
+        rest = f"  (at most {format_span(at_most_s)} left)" if at_most_s else ""
+        click.echo(f"{self._line}: {visible(outcome)}{rest}", err=True)
+
+
+def _point(flag: str, texts: Sequence[str]) -> Point:
+    """Read ``axis=value`` options. Raises InputError."""
+    point: dict[str, str] = {}
+    for text in texts:
+        axis, _, value = text.partition("=")
+        if not axis or not value:
+            raise InputError(f"{flag} {text}: expected AXIS=VALUE, such as graph_opt=all")
+        if axis not in ("model", *AXES):
+            raise InputError(f"{flag} {text}: unknown axis {axis!r}: {closest(axis, ('model', *AXES))}")
+        if point.setdefault(axis, value) != value:
+            raise InputError(f"{flag} has {axis} twice: an arm has one value of each axis")
+    return point
+
+
+def _varied(models: Sequence[Path], points: Mapping[str, Point]) -> set[str]:
+    """Name the axes in which the arms may differ. Raises InputError where there is nothing to differ in."""
+    varied = {axis for point in points.values() for axis in point}
+    same = points["--base"] == points["--head"]
+    if len(models) == 2:
+        if same and models[0].resolve() == models[1].resolve():
+            raise InputError(f"{models[0]} is named twice: there is nothing to compare")
+        return {*varied, "model"}
+    if same:
+        raise InputError(
+            "nothing differs: name two model files, or what each arm is, such as --head graph_opt=basic"
+        )
+    return varied
+
+
+def _planner(models: Sequence[Path], flag: str, choices: Mapping[str, Any]) -> Planner:
+    """Say how plans of one arm's suite or model file are made. Raises InputError."""
+    from harness.plan import plan, plan_document
+
+    suites = [path for path in models if path.suffix in SUITES]
+    if len(models) > 2 or (suites and len(models) > 1):
+        raise InputError("expected one suite, one model file, or two model files")
+    overrides, only = choices["overrides"], choices["only"]
+    if suites:
+        if given := [name for name in OF_FILES if choices[name]]:
+            option = given[0].removesuffix("s")
+            raise InputError(f"--{option} is for model files; of a suite, say it there or with --set")
+        return lambda more, narrow: plan(suites[0], [*overrides, *more], [*only, *narrow])
+    path = models[0] if flag == "--base" else models[-1]
+    asked = {**dict.fromkeys(CHOICES), "seconds": None, "processes": None, "strict_provider": False}
+    document = document_of(path, {**asked, **{name: choices[name] for name in OF_FILES}})
+    return lambda more, narrow: plan_document(
+        document, Path.cwd(), path.stem, [*overrides, *more], [*only, *narrow]
+    )
+
+
+def _plan(flag: str, point: Point, make: Planner) -> Plan:
+    """Make one arm's plan: of the suite's own values where it has them, else with others put in.
+
+    Raises InputError; what is said of an override is said of the option that it came from.
+    """
+    whole = make((), ())
+    overrides: dict[str, str] = {}
+    only: dict[str, str] = {}
+    for axis, value in point.items():
+        known = {spell(case.axes[axis]) for case in (*whole.cases, *(skip.case for skip in whole.skips))}
+        said = f"{flag} {axis}={value}"
+        if axis == "model" or value in known:
+            only[f"{axis}={escape(value)}"] = said
+        else:
+            overrides |= {f"models.{model.name}.axes.{axis}={value}": said for model in whole.suite.models}
+    if not overrides and not only:
+        return whole
+    try:
+        return make(tuple(overrides), tuple(only))
+    except InputError as error:
+        text = str(error)
+        for written, said in overrides.items():
+            text = text.replace(f"--set {written}", said)
+        for written, said in only.items():
+            text = text.replace(f"--only {written}", said)
+        raise InputError("\n".join(dict.fromkeys(text.splitlines()))) from error
+
+
+def _join(base: Plan, head: Plan) -> Suite:
+    """Return one suite with the models of both arms."""
+    return replace(base.suite, models=tuple(dict.fromkeys((*base.suite.models, *head.suite.models))))
+
+
+def _named(model: Path, models: Sequence[Path], point: Point) -> Point:
+    """Name an arm: its axes, and its file where there are two."""
+    return {**({"model": str(model)} if len(models) == 2 else {}), **point}

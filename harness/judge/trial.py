@@ -1,0 +1,212 @@
+"""Put together what an A/B job found: decisions on the blocks, then the facts that need no blocks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from harness.comparison import Change, Comparison, Decision
+from harness.judge import ab, screening
+from harness.judge.answers import outputs_change
+from harness.judge.blocks import MEMORY, QUANTILES
+from harness.judge.compare import compare
+from harness.judge.facts import Array
+from harness.record import BAD, Record, Status
+from harness.trial import Control, Reading, Seen, Terms
+from harness.units import format_percent
+
+Blocks = Sequence[Mapping[str, Reading]]
+
+BLOCK_METRICS = (*QUANTILES, MEMORY)
+FACTS = ("status", "model/size", "accuracy/top1", "accuracy/mae")
+"""What is taken from the records of both arms; for timings and memory there are blocks."""
+
+_SEVERITY = {
+    Change.REGRESSION: 0,
+    Change.INCONCLUSIVE: 1,
+    Change.EQUIVALENT: 2,
+    Change.IMPROVEMENT: 3,
+}
+
+
+def candidates(blocks: Blocks, terms: Terms, *, share: float = 0.5) -> frozenset[str]:
+    """Name the metrics for which screening blocks ask for a confirmation."""
+    return frozenset(
+        metric
+        for metric in BLOCK_METRICS
+        if (ratios := column(blocks, metric))
+        and screening.is_candidate(ratios, min_effect=terms.min_effect, share=share)
+    )
+
+
+def confirmation_blocks(terms: Terms, family: int) -> int:
+    """Return the fewest fresh blocks that can show anything of `family` candidates, by Holm's correction."""
+    return ab.blocks_needed(terms.alpha, max(1, family))
+
+
+def blocks_to_confirm(seen: Seen, terms: Terms, *, family: int, most: int) -> int:
+    """Return how many fresh blocks confirm what the screening saw, at most `most`.
+
+    `family` counts the candidates of the whole job, for Holm's correction. One
+    block more than the fewest that could show anything: one may stray.
+    """
+    alpha = terms.alpha / family
+    fewest = min(confirmation_blocks(terms, family) + 1, most)
+    return max(
+        screening.blocks_worth(
+            column(seen.screening, metric),
+            fewest=fewest,
+            most=most,
+            min_effect=terms.min_effect,
+            alpha=alpha,
+        )
+        for metric in seen.candidates
+    )
+
+
+def is_settled(seen: Seen, terms: Terms, *, family: int) -> bool:
+    """Tell whether no completion of the planned fresh blocks can change any verdict of this case."""
+    return all(
+        ab.settled(
+            column(seen.fresh, metric),
+            seen.planned,
+            min_effect=terms.min_effect,
+            alpha=terms.alpha,
+            candidates=family,
+        )
+        for metric in seen.candidates
+    )
+
+
+def decide_blocks(seen: Sequence[Seen], terms: Terms) -> list[Comparison]:
+    """Decide every metric of every case on its blocks, with Holm's correction over all candidates."""
+    fresh = {
+        (item.case, metric): column(item.fresh, metric)
+        for item in seen
+        for metric in item.candidates
+        if not item.unconfirmed
+    }
+    confirmed = ab.confirm(fresh, min_effect=terms.min_effect, alpha=terms.alpha)
+    rows = []
+    for item in seen:
+        for metric in BLOCK_METRICS:
+            decision = _decision(item, metric, confirmed.get((item.case, metric)), terms)
+            if decision is not None:
+                rows.append(_row(item, metric, decision))
+    return rows
+
+
+def _decision(seen: Seen, metric: str, confirmed: Decision | None, terms: Terms) -> Decision | None:
+    """Return the decision on one metric; None where it was not asked for."""
+    if metric in seen.missing:
+        return Decision(verdict=Change.INCONCLUSIVE, min_effect=terms.min_effect, reason=seen.missing[metric])
+    if confirmed is not None:
+        left = seen.planned - len(seen.fresh)
+        early = f"; {left} of {seen.planned} blocks spared: they could not change it" if left > 0 else ""
+        return replace(confirmed, reason=confirmed.reason + early)
+    ratios = column(_decisive(seen), metric)
+    if not ratios:
+        if metric == MEMORY:
+            return None
+        return Decision(
+            verdict=Change.INCONCLUSIVE,
+            min_effect=terms.min_effect,
+            reason=seen.unconfirmed or "no blocks were run",
+        )
+    decision = screening.screened(
+        ratios, planned=seen.planned, min_effect=terms.min_effect, alpha=terms.alpha
+    )
+    if metric not in seen.candidates:
+        return decision
+    change = format_percent((decision.ratio or 1.0) - 1, signed=True)
+    reason = f"{change} on {len(ratios)} screening blocks, not confirmed: {seen.unconfirmed}"
+    return replace(decision, verdict=Change.INCONCLUSIVE, reason=reason)
+
+
+def _decisive(seen: Seen) -> Blocks:
+    """Return the blocks that a metric which is no candidate is decided on."""
+    return seen.fresh if seen.fresh and not seen.unconfirmed else seen.screening
+
+
+def _row(seen: Seen, metric: str, decision: Decision) -> Comparison:
+    readings = [block[metric] for block in _decisive(seen) if metric in block]
+    base = float(np.median([reading.base for reading in readings])) if readings else None
+    head = float(np.median([reading.head for reading in readings])) if readings else None
+    worse = math.log(decision.ratio) if decision.ratio else 0.0
+    return Comparison(seen.case, metric, base, head, decision, worse)
+
+
+def column(blocks: Blocks, metric: str) -> list[float]:
+    """Return a metric's log-ratios, block by block; nothing where a block does not have it."""
+    if not all(metric in block for block in blocks):
+        return []
+    return [block[metric].ratio for block in blocks]
+
+
+def judge_control(case: str, blocks: Blocks, terms: Terms) -> Control:
+    """Judge an A/A, the base arm against itself, by the rule of the job; the metrics share alpha."""
+    decisions = {
+        metric: ab.decide(ratios, min_effect=terms.min_effect, alpha=terms.alpha / len(QUANTILES))
+        for metric in QUANTILES
+        if (ratios := column(blocks, metric))
+    }
+    alarms = (Change.REGRESSION, Change.IMPROVEMENT)
+    fired = [metric for metric, decision in decisions.items() if decision.verdict in alarms]
+    told = "; ".join(f"{metric}: {decisions[metric].reason}" for metric in fired or decisions)
+    if not fired and len(blocks) < control_blocks(terms):
+        told = f"too few blocks to show anything ({len(blocks)} of {control_blocks(terms)})"
+    return Control(case=case, fired=bool(fired), decisions=decisions, reason=told)
+
+
+def control_blocks(terms: Terms) -> int:
+    """Return the fewest blocks with which the control can fire."""
+    return ab.blocks_needed(terms.alpha, len(QUANTILES))
+
+
+def compare_records(case: str, base: Record, head: Record, terms: Terms) -> list[Comparison]:
+    """Compare what both arms' records say beside speed: status, size, labelled accuracy."""
+    if Status.OK not in (base.status, head.status):
+        reason = f"{base.status} in base: {base.reason}; {head.status} in head: {head.reason}"
+        return [Comparison(case, "status", None, None, Decision(verdict=Change.INCONCLUSIVE, reason=reason))]
+    pair = replace(base, case=case), replace(head, case=case)
+    found = compare([pair[0]], [pair[1]], min_effect=terms.min_effect, alpha=terms.alpha)
+    return [item for item in found.comparisons if item.metric in FACTS]
+
+
+def compare_answers(
+    case: str,
+    base: Sequence[Array],
+    head: Sequence[Array],
+    names: Sequence[str] = (),
+    wanted: str | None = None,
+) -> list[Comparison]:
+    """Compare the outputs of both arms on the same inputs: one decision, told by every metric there is."""
+    decision, metrics = outputs_change(base, head, names, wanted)
+    told = ("accuracy/agreement", "accuracy/sqnr_db", "accuracy/max_abs_error")
+    values = {name: metrics[name].value for name in told if name in metrics}
+    rows = [
+        Comparison(case, name, None, value, decision) for name, value in values.items() if value is not None
+    ]
+    return rows or [Comparison(case, "accuracy/agreement", None, None, decision)]
+
+
+def lost_arm(case: str, arm: str, status: str, reason: str) -> Comparison:
+    """Judge an arm that was lost among the blocks: losing HEAD is a regression."""
+    worse = arm == "head" and status in BAD
+    verdict = Change.REGRESSION if worse else Change.INCONCLUSIVE
+    decision = Decision(verdict=verdict, reason=f"{arm} {status}: {reason}")
+    return Comparison(case, "status", None, None, decision, math.inf if worse else 0.0)
+
+
+def conclude(rows: Iterable[Comparison], control: Control | None) -> tuple[Comparison, ...]:
+    """Order the rows, worst first, and mark them where the control fired."""
+    ordered = sorted(rows, key=lambda row: (_SEVERITY[row.decision.verdict], -row.worse))
+    if control is None or not control.fired:
+        return tuple(ordered)
+    return tuple(
+        replace(row, decision=replace(row.decision, reason=f"untrusted: {row.decision.reason}"))
+        for row in ordered
+    )

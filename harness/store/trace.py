@@ -1,0 +1,49 @@
+"""Keep a job's raw facts as they come: one line of JSON a fact, on disk before the next one is taken."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from harness.store.files import sync_folder, writing
+from harness.store.header import new_id
+
+
+class Trace:
+    """The one writer of ``<folder>/<id>.jsonl``; what was appended outlives a kill."""
+
+    def __init__(self, folder: Path) -> None:
+        """Begin a file under a new identifier. Raises StoreError."""
+        self.id = new_id(datetime.now(UTC))
+        self.path = folder / f"{self.id}.jsonl"
+        with writing(self.path):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = self.path.open("xb", buffering=0)
+            sync_folder(folder)
+        self._size = 0
+
+    def __enter__(self) -> Trace:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def append(self, fact: Mapping[str, Any]) -> None:
+        """Put `fact` on disk before returning. Raises StoreError; earlier lines stay whole."""
+        text = json.dumps(fact, separators=(",", ":"), ensure_ascii=False, default=str)
+        line = text.encode("utf-8", "replace") + b"\n"
+        with writing(self.path):
+            self._file.truncate(self._size)
+            self._file.seek(self._size)
+            rest = memoryview(line)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+            os.fsync(self._file.fileno())
+        self._size += len(line)
