@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,14 +10,16 @@ from pathlib import Path
 from harness import judge, store
 from harness.comparison import Contrast, Side
 from harness.errors import InputError, NotFoundError
-from harness.judge.compare import COMPARED
+from harness.judge.compare import COMPARED, worst_first
 from harness.judge.compare import compare as compare_records
 from harness.judge.history import changed, facts_of
 from harness.judge.noise import RUNS, noise_between
+from harness.judge.settle import is_open, settle
 from harness.match import fits, matches
 from harness.record import BAD, Record, Status
-from harness.suite import Gate
+from harness.suite import Gate, Plan
 from harness.tables import closest
+from harness.trial import Terms, Watch
 
 
 def find_pair(
@@ -88,6 +91,61 @@ def compare(
         bad={record.case: f"{record.status}: {record.reason}" for record in theirs if record.status in BAD},
         causes=_causes(ours, theirs),
     )
+
+
+def confirm_suspects(
+    contrast: Contrast,
+    results_dir: Path,
+    cache_dir: Path,
+    *,
+    min_effect: float = 0.01,
+    budget_s: float = 300.0,
+    watch: Watch | None = None,
+) -> Contrast:
+    """Run an A/B of every case whose timings or memory look worse, and let it decide.
+
+    `budget_s` is for all of them, the worst first. Raises InputError where
+    HEAD's suite cannot be planned any more, StoreError.
+    """
+    from harness.confirm import confirm  # a plain comparison measures nothing
+
+    suspects = [item for item in contrast.compared.comparisons if is_open(item)]
+    if not suspects:
+        return replace(contrast, notes=("A/B: nothing looks worse, so none was run",))
+    sides = [
+        {record.case: record for record in store.records(results_dir, side.run)}
+        for side in (contrast.base, contrast.head)
+    ]
+    pairs = [(sides[0][case], sides[1][case]) for case in dict.fromkeys(item.case for item in suspects)]
+    terms = Terms(min_effect=min_effect, seed=secrets.randbelow(2**32))
+    plan = _plan(store.find_run(results_dir, contrast.head.run))
+    said = confirm(plan, pairs, results_dir, cache_dir, terms=terms, budget_s=budget_s, watch=watch)
+    trial = said.trial
+    if trial is not None and trial.interrupted:
+        raise KeyboardInterrupt
+    if trial is not None and not trial.trusted and trial.control is not None:
+        return replace(contrast, notes=(f"A/B not trusted, nothing is settled: {trial.control.reason}",))
+    comparisons = (
+        settle(item, said.decisions, said.left) if is_open(item) else item
+        for item in contrast.compared.comparisons
+    )
+    return replace(
+        contrast,
+        compared=replace(contrast.compared, comparisons=worst_first(comparisons)),
+        settled=tuple((item.case, item.metric) for item in suspects),
+        notes=(f"A/B: raw samples in {trial.file}" if trial else "A/B: none could be run",),
+    )
+
+
+def _plan(info: store.RunInfo) -> Plan:
+    """Plan the cases of a stored run again, from the text that is stored with it."""
+    import yaml
+
+    from harness.plan import plan_document
+
+    header = info.header
+    folder = Path(header.suite_path).parent if header.suite_path else Path.cwd()
+    return plan_document(yaml.safe_load(header.suite_text), folder, header.suite)
 
 
 def _check(metrics: Sequence[str]) -> None:

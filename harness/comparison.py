@@ -111,6 +111,8 @@ class Contrast:
     gates: tuple[GateOutcome, ...] = ()  # those of HEAD's suite, held against BASE
     bad: Mapping[str, str] = field(default_factory=dict)  # case of HEAD that ended badly -> how
     causes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # what else differs -> cases
+    settled: tuple[tuple[str, str], ...] = ()  # (case, metric) that an A/B looked at again
+    notes: tuple[str, ...] = ()  # what is to be known of that A/B
 
     @property
     def regressed(self) -> bool:

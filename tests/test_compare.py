@@ -465,6 +465,36 @@ def test_an_unfinished_run_is_compared_and_said_to_be_so(runs: Runs, results: Pa
     assert "unfinished, 1 of 7 cases so far)" in out
 
 
+def test_nothing_is_run_again_where_nothing_looks_worse(runs: Runs, results: Path, harness: Call) -> None:
+    code, document = found(harness, runs["base3"], runs["same3"], *P50, "--confirm")
+    assert (code, document["settled"]) == (0, [])
+    assert document["notes"] == ["A/B: nothing looks worse, so none was run"]
+    assert not (results / "ab").exists()
+
+
+def test_what_cannot_be_run_again_keeps_its_verdict_and_says_why(runs: Runs, harness: Call) -> None:
+    code, document = found(harness, runs["base3"], runs["slow3"], *P50, "--confirm")
+    (p50,) = document["comparisons"]
+    assert (code, p50["verdict"]) == (1, "regression")
+    assert f"; no A/B: the runtime of run {runs['base3']} cannot be had: " in p50["reason"]
+    assert document["notes"] == ["A/B: none could be run"]
+
+
+@pytest.mark.slow
+def test_suspects_are_settled_by_an_ab_of_what_the_runs_measured(
+    suite: Callable[..., Path], records: Callable[..., list[dict[str, Any]]], harness: Call
+) -> None:
+    slow = {"call_ns": [1_100, 1_320, 1_210]}
+    base, head = (records("run", suite(model))[0]["run"] for model in ({}, slow))
+    code, document = found(harness, base, head, "--metric", "latency/*", "--confirm", "--budget", "30")
+    decided = {item["metric"]: item for item in document["comparisons"]}
+    p50 = decided["latency/p50"]
+    assert (code, p50["verdict"], p50["ratio"]) == (1, "regression", pytest.approx(1.1))
+    assert p50["reason"].startswith("A/B: +10.00%, shown to exceed 1.00%")
+    assert decided["latency/p90"]["verdict"] == "inconclusive"
+    assert {"case": "m", "metric": "latency/p50"} in document["settled"]
+
+
 def test_a_comparison_reads_runs_and_changes_nothing(runs: Runs, results: Path) -> None:
     before = {path: path.read_bytes() for path in results.rglob("*") if path.is_file()}
     compare(results, *find_pair(results, runs["base3"], runs["slow3"]))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.options import format_option, paper, results_option
+from harness.cli.options import cache_option, format_option, paper, results_option
 from harness.comparison import Contrast
 from harness.errors import InputError
 
@@ -30,6 +30,7 @@ def parse_effect(ctx: click.Context, parameter: click.Parameter, value: str) -> 
     epilog="""\b
 Examples:
   harness compare
+  harness compare anchor latest --confirm
   harness compare anchor latest --metric latency/p50 --metric 'accuracy/*'
   harness compare v1.2 HEAD --suite nightly --min-effect 3%
   harness compare 2026-11-21 latest --only model=digits_cnn --format markdown
@@ -59,9 +60,19 @@ Examples:
     callback=parse_effect,
     help="The least change of interest.",
 )
+@click.option("--confirm", is_flag=True, help="Run an A/B of the cases that look slower or bigger.")
+@click.option(
+    "--budget",
+    "budget_s",
+    type=click.FloatRange(min=0, min_open=True),
+    default=300,
+    show_default=True,
+    help="Seconds for the A/Bs of --confirm, all together.",
+)
 @click.option("--all", "everything", is_flag=True, help="List what did not change as well.")
 @format_option()
 @results_option
+@cache_option
 def compare(
     base: str,
     head: str,
@@ -69,16 +80,19 @@ def compare(
     only: tuple[str, ...],
     metrics: tuple[str, ...],
     min_effect: float,
+    confirm: bool,
+    budget_s: float,
     everything: bool,
     view: str,
     results_dir: Path,
+    cache_dir: Path,
 ) -> int:
     """Hold the run HEAD against the run BASE, worst first.
 
     A run is an id or its beginning, latest, previous, anchor, a date or a git revision.
     """
     from harness.compare import compare as compare_runs
-    from harness.compare import find_pair
+    from harness.compare import confirm_suspects, find_pair
     from harness.match import parse_conditions
     from harness.show.compare import render
 
@@ -86,7 +100,15 @@ def compare(
     contrast = compare_runs(
         results_dir, *pair, where=parse_conditions(only), metrics=metrics, min_effect=min_effect
     )
+    if confirm:
+        from harness.cli.ab import Lines
+
+        contrast = confirm_suspects(
+            contrast, results_dir, cache_dir, min_effect=min_effect, budget_s=budget_s, watch=Lines()
+        )
     click.echo(render(contrast, view, everything=everything, **paper()))
+    if not confirm and any(item.suspect for item in contrast.compared.comparisons):
+        click.echo("next:    the same command with --confirm runs an A/B of what looks worse", err=True)
     return exit_code(contrast)
 
 

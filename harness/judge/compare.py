@@ -9,7 +9,7 @@ suspects settles what is left open.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -75,14 +75,17 @@ def compare(
         known = (noise or {}).get(case, {})
         decided = _metrics(*pair, not unlike, min_effect, max_loss, alpha, known)
         found += [item for item in decided if fits(item.metric, metrics)]
-    found = _discoveries(found, alpha)
-    found.sort(key=lambda item: (_RANK[item.decision.verdict], -item.worse))
     return Compared(
-        comparisons=tuple(found),
+        comparisons=worst_first(_discoveries(found, alpha)),
         refused=refused,
         only_base=tuple(case for case in ours if case not in theirs),
         only_head=tuple(case for case in theirs if case not in ours),
     )
+
+
+def worst_first(found: Iterable[Comparison]) -> tuple[Comparison, ...]:
+    """Order comparisons: regressions, what is not decided, the rest; in each the worse ones first."""
+    return tuple(sorted(found, key=lambda item: (_RANK[item.decision.verdict], -item.worse)))
 
 
 def _status_change(base: Record, head: Record) -> Comparison:
