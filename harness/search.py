@@ -55,6 +55,7 @@ class Step:
     ratio less one for speed and memory, a difference for the others; None
     where no number says it (NaN, another shape). `sure` is false where noise
     leaves open on which side of the limit it lies, and the estimate was taken.
+    `ran` is false where it does not run the model.
     """
 
     version: str
@@ -62,6 +63,7 @@ class Step:
     mark: Mark
     worse: float | None = None
     sure: bool = True
+    ran: bool = True
     base: float | None = None  # in the metric's unit; of `against`
     head: float | None = None
     decision: Decision | None = None  # of an A/B

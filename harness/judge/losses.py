@@ -14,13 +14,13 @@ accuracy/agreement       the share of answers that differ from the good version'
 accuracy/cosine          one less the cosine to the good version's outputs
 accuracy/sqnr_db         the RMS of the difference to them over their own RMS
 accuracy/max_abs_error   the largest difference to them
-status                   nothing: a version runs the model or does not
+status                   no number: a version runs the model or does not
 ======================== =====================================================
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,7 +29,7 @@ from harness.judge.answers import BASE
 from harness.judge.facts import Array
 from harness.judge.metrics.drift import IDENTICAL, compare_outputs
 from harness.judge.outputs import Pair, Unfit, chosen, nonfinite_count
-from harness.record import BAD, Record, Status
+from harness.record import Record, Status
 from harness.search import Mark, Step
 
 TIMED = ("latency/p50", "latency/p95", "memory/peak")
@@ -79,9 +79,10 @@ def hold(metric: str, base: Seen, head: Seen, limit: float, wanted: str | None =
     `wanted` names the output that counts, else it is the first. The step has
     no versions yet.
     """
-    step = _lost(head.record, metric)
-    if step is not None or metric == "status":
-        return step or _step(Mark.GOOD, "it runs the model")
+    if head.record.status is not Status.OK:
+        return lost(head.record, fatal=metric == "status")
+    if metric == "status":
+        return _step(Mark.GOOD, "it runs the model")
     if metric in LABELLED:
         return _labelled(metric, base.record, head.record, limit)
     if base.outputs is None or head.outputs is None:
@@ -126,13 +127,13 @@ def _side(decision: Decision, worse: float | None, limit: float) -> tuple[Mark, 
     return (Mark.BAD if worse > limit else Mark.GOOD), False
 
 
-def _lost(record: Record, metric: str) -> Step | None:
-    """Judge a version that does not run the model: bad where that is the question, else passed over."""
-    if record.status is Status.OK:
-        return None
-    reason = f"{record.status}: {record.reason}"
-    asked = metric == "status" and record.status in BAD
-    return _step(Mark.BAD if asked else Mark.SKIPPED, reason)
+def lost(record: Record, *, fatal: bool) -> Step:
+    """Judge a version that does not run the model: passed over, or bad where that is `fatal`.
+
+    One that cannot be had is passed over in any case: nothing of it was in effect.
+    """
+    mark = Mark.BAD if fatal and record.effective else Mark.SKIPPED
+    return replace(_step(mark, f"{record.status}: {record.reason}"), ran=False)
 
 
 def _labelled(metric: str, base: Record, head: Record, limit: float) -> Step:

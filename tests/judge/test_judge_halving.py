@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from harness.judge.halving import conclude, limit, next_step
+from harness.judge.halving import conclude, end_is_lost, limit, next_step
 from harness.search import Finding, Mark, Outcome, Step
 
 VERSIONS = tuple("abcdefghijklmnop")  # 16
@@ -91,27 +91,47 @@ def test_holes_away_from_the_step_leave_it_exact() -> None:
 def test_ends_that_cannot_be_had_move_inwards() -> None:
     finding, steps = search(step_at("g") | {"a": None, "b": None, "p": None, "o": None})
     assert finding.suspects == ("g",)
-    assert [(step.version, step.against) for step in steps[:6]] == [
-        ("a", ""),
-        ("b", ""),
-        ("c", ""),
-        ("p", "c"),
-        ("o", "c"),
-        ("n", "c"),
-    ]
+    assert {step.version for step in steps if step.mark is Mark.SKIPPED} == {"a", "b", "p", "o"}
 
 
-def test_where_nothing_can_be_had_the_search_ends_undecided() -> None:
+@pytest.mark.parametrize("oldest", VERSIONS[:-2])
+def test_the_oldest_version_that_runs_is_found_by_halves(oldest: str) -> None:
+    levels = {version: (None if version < oldest else 0.0) for version in VERSIONS}
+    finding, steps = search(levels | {"p": 0.3})
+    assert (finding.last_good, finding.first_bad) == ("o", "p")
+    alone = [step.version for step in steps if not step.against]
+    assert alone[:2] == (["a"] if oldest == "a" else ["a", "p"])
+    assert len(alone) <= 2 + 4
+    assert {step.against for step in steps} == {"", oldest}
+
+
+def test_where_nothing_can_be_had_a_few_are_tried_and_the_search_ends_undecided() -> None:
     finding, steps = search(dict.fromkeys(VERSIONS, None))
     assert finding.outcome is Outcome.UNDECIDED
-    assert "no wheel" in finding.reason
-    assert len(steps) == len(VERSIONS) - 1  # the last one alone would prove nothing
+    assert [step.version for step in steps] == ["a", "p", "h", "l", "d", "f"]
+    assert finding.reason == "none of a, p, h, l, d, f can be tested; the last reason: no wheel"
+    assert len(search({"a": None, "b": None}, "ab")[1]) == 2
+
+
+def test_a_newest_version_that_does_not_run_the_model_is_what_is_searched_by() -> None:
+    steps = [Step(version="a", against="", mark=Mark.GOOD)]
+    assert end_is_lost(VERSIONS, steps) is None
+    steps.append(Step(version="p", against="a", mark=Mark.BAD, ran=False, reason="failed: boom"))
+    assert end_is_lost(VERSIONS, steps) is True
+    while pair := next_step(VERSIONS, steps, confirm=True):
+        runs = pair[0] < "f"
+        mark = Mark.GOOD if runs else Mark.BAD
+        steps.append(Step(version=pair[0], against=pair[1], mark=mark, ran=runs))
+    finding = conclude(VERSIONS, steps)
+    assert (finding.last_good, finding.first_bad, finding.share) == ("e", "f", None)
+    assert finding.reason.startswith("p does not run the model")
+    assert {step.against for step in steps} == {"", "a"}  # there is nothing to confirm by an A/B
 
 
 def test_where_only_one_version_can_be_had_the_search_ends_undecided() -> None:
-    finding, _ = search(dict.fromkeys(VERSIONS, None) | {"e": 0.0})
+    finding, _ = search(dict.fromkeys(VERSIONS, None) | {"d": 0.0})
     assert finding.outcome is Outcome.UNDECIDED
-    assert "no version after e" in finding.reason
+    assert finding.reason == "no version after d can be tested"
 
 
 def test_two_versions_take_two_steps() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -19,7 +21,16 @@ def seen(*outputs: np.ndarray, status: Status = Status.OK, **metrics: float | No
         )
         for name, value in metrics.items()
     }
-    record = Record(run="", suite="s", case="c", axes={}, status=status, reason="boom", metrics=found)
+    record = Record(
+        run="",
+        suite="s",
+        case="c",
+        axes={},
+        status=status,
+        reason="boom",
+        metrics=found,
+        effective={"runtime": {"version": "1.0"}},
+    )
     return Seen(record, tuple(f"y{i}" for i in range(len(outputs))), outputs or None)
 
 
@@ -88,16 +99,24 @@ def test_the_growth_of_an_error_is_a_ratio() -> None:
     assert (step.mark, step.worse) == (Mark.BAD, pytest.approx(0.25))
 
 
-@pytest.mark.parametrize("status", [Status.FAILED, Status.CRASHED, Status.TIMEOUT])
+BROKEN = [Status.FAILED, Status.CRASHED, Status.TIMEOUT, Status.UNSUPPORTED]
+
+
+@pytest.mark.parametrize("status", BROKEN)
 def test_a_version_that_does_not_run_the_model_is_passed_over_unless_that_is_the_question(
     status: Status,
 ) -> None:
     head = seen(status=status)
     step = hold("accuracy/max_abs_error", seen(SCORES), head, limit=1.0)
-    assert (step.mark, step.reason) == (Mark.SKIPPED, f"{status}: boom")
+    assert (step.mark, step.ran, step.reason) == (Mark.SKIPPED, False, f"{status}: boom")
     assert hold("status", seen(SCORES), head, limit=1.0).mark is Mark.BAD
     assert hold("status", seen(SCORES), seen(SCORES), limit=1.0).mark is Mark.GOOD
-    assert hold("status", seen(SCORES), seen(status=Status.UNSUPPORTED), limit=1.0).mark is Mark.SKIPPED
+
+
+def test_a_version_that_cannot_be_had_is_passed_over_in_any_case() -> None:
+    head = seen(status=Status.UNSUPPORTED)
+    nothing = Seen(replace(head.record, effective={}))
+    assert hold("status", seen(SCORES), nothing, limit=1.0).mark is Mark.SKIPPED
 
 
 def test_rounding_is_relative_to_the_outputs_and_their_type() -> None:
