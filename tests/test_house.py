@@ -13,7 +13,7 @@ PACKAGE = Path(harness.__file__).parent
 ROOMS = ("plan", "build", "measure", "store", "judge", "show")
 NOUNS = {
     *("case", "built", "suite", "record", "report", "comparison", "errors"),
-    *("units", "tables", "names", "match", "feeds", "search", "trial"),
+    *("units", "tables", "names", "match", "feeds", "search", "trial", "night"),
 }
 """What flows between the rooms; everything else at the root is a loop that joins them."""
 

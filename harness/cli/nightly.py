@@ -1,0 +1,138 @@
+"""`harness nightly`: measure a suite, and say what got worse."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.cli.asv import config_option
+from harness.cli.options import cache_option, paper, plan_options, results_option, shard_of, shard_option
+from harness.errors import InputError
+from harness.night import AGAINST, Night
+
+ANNOTATIONS = ("github",)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  harness nightly suites/nightly.yaml
+  harness nightly suites/nightly.yaml --runtime latest --annotate github
+  harness nightly suites/nightly.yaml --against anchor --confirm 0 --out artifacts
+  harness nightly suites/nightly.yaml --shard 1/4 --results results/shard-1
+"""
+)
+@plan_options
+@click.option(
+    "--runtime",
+    "runtimes",
+    multiple=True,
+    metavar="RUNTIME",
+    help="Measure this runtime in place of the suite's: onnxruntime==VERSION, latest, nightly, a .whl "
+    "file; may be repeated.",
+)
+@click.option(
+    "--against",
+    multiple=True,
+    type=click.Choice(AGAINST),
+    help="What to hold the run against; may be repeated.  [default: both]",
+)
+@click.option(
+    "--confirm",
+    "confirm_s",
+    type=click.FloatRange(min=0),
+    default=600,
+    show_default=True,
+    metavar="SECONDS",
+    help="Time for A/Bs of what looks worse; 0 for none.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for summary, JUnit and JSON files.  [default: RESULTS/nightly/RUN]",
+)
+@click.option("--annotate", type=click.Choice(ANNOTATIONS), help="Print annotations for this CI system.")
+@click.option(
+    "--resume/--no-resume",
+    default=None,
+    help="Take up an unfinished night of this very plan, or begin anew.  "
+    "[default: take it up where it began within 20 hours]",
+)
+@shard_option
+@config_option
+@results_option
+@cache_option
+def nightly(
+    suite: Path,
+    overrides: tuple[str, ...],
+    only: tuple[str, ...],
+    runtimes: tuple[str, ...],
+    shard: str | None,
+    annotate: str | None,
+    results_dir: Path,
+    cache_dir: Path,
+    **wishes: Any,
+) -> int:
+    """Measure SUITE, hold it against the night before and the anchor, publish, and say what got worse.
+
+    Started again after an interruption, it goes on where it was. Everything goes into one folder;
+    the summary is appended to $GITHUB_STEP_SUMMARY where that is set.
+    """
+    from harness.nightly import Wishes
+    from harness.nightly import nightly as run_night
+    from harness.plan import estimate, plan
+    from harness.show.nightly import render, summary
+    from harness.show.progress import Progress
+    from harness.store import durations
+
+    asked = (*overrides, f"axes.runtime={','.join(runtimes)}") if runtimes else overrides
+    made = shard_of(plan(suite, overrides=asked, only=only), shard)
+    config, against = wishes.pop("config"), wishes.pop("against") or AGAINST
+    expected = estimate(made, durations(results_dir, made.suite.name))
+    done = run_night(
+        made,
+        results_dir,
+        cache_dir,
+        Wishes(asv_config=config, against=against, **wishes),
+        watching=lambda total, finished: Progress(
+            total, finished=finished, estimate_s=expected.seconds * (total - finished) / max(total, 1)
+        ),
+    )
+    if done.night is None:
+        click.echo(f"interrupted: {done.left} of {len(made.cases)} cases are left", err=True)
+        click.echo("next:    the same command goes on", err=True)
+        return 130
+    click.echo(render(done.night, **paper()))
+    if annotate:
+        _annotate(done.night)
+    _append(os.environ.get("GITHUB_STEP_SUMMARY"), summary(done.night))
+    click.echo(f"results: {done.folder}", err=True)
+    return exit_code(done.night)
+
+
+def exit_code(night: Night) -> int:
+    """Give 1 for a regression or a failed gate, else 3 where a case failed, crashed or timed out, else 0."""
+    if night.worse:
+        return 1
+    return 3 if night.bad else 0
+
+
+def _annotate(night: Night) -> None:
+    from harness.show.annotate import render
+
+    if text := render(night):
+        click.echo(text)
+
+
+def _append(path: str | None, text: str) -> None:
+    """Append `text` to the summary of a job, where there is one. Raises InputError."""
+    if not path:
+        return
+    try:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(text + "\n")
+    except OSError as error:
+        raise InputError(f"$GITHUB_STEP_SUMMARY: {path}: {error.strerror or error}") from error

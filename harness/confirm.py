@@ -1,0 +1,142 @@
+"""Settle suspects by an A/B: run what two stored runs measured again, in turn, on the same cores.
+
+What can be varied is what the two records differ in and what is still there:
+the runtime (installed again beside the other) and the model file (in the
+cache).
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from harness.ab import run_trial
+from harness.build.cache import read as read_entry
+from harness.case import Artifact, Case, Session, Source, freeze
+from harness.comparison import Decision
+from harness.errors import CaseError, InputError
+from harness.measure import runtimes
+from harness.names import ROLLING
+from harness.record import Record
+from harness.suite import Plan
+from harness.trial import Pair, Pairing, Terms, Trial, Watch
+
+NOTHING_DIFFERS = "the same runtime and model file in both runs: an A/B has nothing to vary"
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What an A/B said of suspects, and why it said nothing of others."""
+
+    decisions: Mapping[tuple[str, str], Decision]  # (case, metric)
+    left: Mapping[str, str]  # case -> why it was not tried
+    trial: Trial | None = None  # None: there was nothing to try
+
+
+def confirm(
+    plan: Plan,
+    pairs: Sequence[tuple[Record, Record]],
+    results_dir: Path,
+    cache_dir: Path,
+    *,
+    terms: Terms | None = None,
+    budget_s: float = 600.0,
+    watch: Watch | None = None,
+) -> Confirmation:
+    """Run an A/B of each pair of records (BASE, HEAD) of one case, those first in the list first.
+
+    `plan` holds HEAD's cases; `budget_s` is for all of them, the control
+    included. Raises InputError, StoreError.
+    """
+    terms = terms or Terms(seed=secrets.randbelow(2**32))
+    cases = {case.key: case for case in plan.cases}
+    found: list[Pair] = []
+    left: dict[str, str] = {}
+    most = int(budget_s / terms.budget_s) - 1  # the control costs as much as a case
+    for base, head in pairs:
+        try:
+            if len(found) >= most:
+                raise _Left(f"the {budget_s:g} s for A/Bs are spent on other cases")
+            case = _head_case(cases, head)
+            found.append(Pair(head.case, _base_case(case, base, head, cache_dir), case))
+        except _Left as why:
+            left[head.case] = str(why)
+    if not found:
+        return Confirmation({}, left)
+    suite = replace(plan.suite, gates=())
+    named = {"base": {"run": pairs[0][0].run}, "head": {"run": pairs[0][1].run}}
+    trial = run_trial(Pairing(tuple(found)), suite, terms, results_dir, cache_dir, **named, watch=watch)
+    left |= {pair.name: trial.failed[pair.name] for pair in found if pair.name in trial.failed}
+    return Confirmation({(item.case, item.metric): item.decision for item in trial.comparisons}, left, trial)
+
+
+class _Left(Exception):
+    """A suspect that cannot be tried; says why."""
+
+
+def _base_case(case: Case, base: Record, head: Record, cache_dir: Path) -> Case:
+    """Make the case that BASE measured, out of HEAD's. Raises _Left."""
+    made = replace(
+        case,
+        artifact=_artifact(case.artifact, base, head),
+        session=_session(case.session, base, head, cache_dir),
+    )
+    if made == case:
+        raise _Left(NOTHING_DIFFERS)
+    return made
+
+
+def _head_case(cases: Mapping[str, Case], head: Record) -> Case:
+    """Find the case that HEAD measured; a runtime that moves is the version that it was. Raises _Left."""
+    if head.case not in cases:
+        raise _Left("the suite does not have this case any more")
+    case = cases[head.case]
+    name = case.session.runtime
+    if name not in ROLLING:
+        return case
+    return replace(case, session=replace(case.session, runtime=_runtime(head), alias=name))
+
+
+def _session(session: Session, base: Record, head: Record, cache_dir: Path) -> Session:
+    ours, theirs = _runtime(base), _runtime(head)
+    if ours == theirs:
+        return session
+    try:
+        runtimes.ensure(runtimes.parse(ours), cache_dir)
+    except (InputError, CaseError) as error:
+        raise _Left(f"the runtime of run {base.run} cannot be had: {error}") from None
+    return replace(session, runtime=ours)
+
+
+def _runtime(record: Record) -> str:
+    """Give the requirement that installs what `record` ran under."""
+    installed = record.effective.get("installed") or {}
+    runtime = record.effective.get("runtime") or {}
+    return installed.get("requirement") or f"{runtime.get('distribution')}=={runtime.get('version')}"
+
+
+def _artifact(artifact: Artifact, base: Record, head: Record) -> Artifact:
+    """Stand BASE's model file, as it lies in the cache, for what would be built now."""
+    if base.artifact.get("sha256") == head.artifact.get("sha256"):
+        return artifact
+    path = Path(str(base.artifact.get("path", "")))
+    try:
+        same = path.is_file() and read_entry(path.parent).sha256 == base.artifact.get("sha256")
+    except (OSError, ValueError, KeyError, TypeError):
+        same = False
+    if not same:
+        raise _Left(f"the model file of run {base.run} is no longer in the cache")
+    model = replace(artifact.model, source=_source(path, base.artifact))
+    return Artifact(model)
+
+
+def _source(path: Path, built: Mapping[str, Any]) -> Source:
+    if built.get("engine") != "fake":
+        return Source("onnx", freeze({"path": str(path)}))
+    inputs = {item["name"]: {"dtype": item["dtype"], "shape": item["shape"]} for item in built["inputs"]}
+    mapping = {**json.loads(path.read_text()), "inputs": inputs, "output_names": list(built["outputs"])}
+    return Source("fake", freeze(mapping))
