@@ -63,8 +63,12 @@ def list_cache(cache_dir: Path) -> list[Stored]:
     """Return every artifact in the cache, oldest first, each file hashed anew."""
     found = []
     for folder in cache.entries(cache_dir, KIND):
-        damage = cache.verify(folder)
-        built = None if damage else _built(cache.read(folder))
+        built, damage = None, cache.verify(folder)
+        if not damage:
+            try:
+                built = _built(cache.read(folder))
+            except (KeyError, TypeError):
+                damage = "written by another version of the harness"
         found.append(Stored(folder.name, folder, built, damage))
     return found
 

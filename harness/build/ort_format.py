@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.build.ort_tools import load_tools
 from harness.build.reading import Reading, classify, type_name
 from harness.built import Input
 
@@ -17,6 +18,7 @@ NOTE = "ort format: optimized at level 'all' when converted; graph_opt changes n
 
 def convert(base: Path, folder: Path) -> Mapping[str, Any]:
     """Convert with ONNX Runtime's tool, as a deployer would; returns how."""
+    load_tools()
     from onnxruntime.tools.convert_onnx_models_to_ort import OptimizationStyle, convert_onnx_models_to_ort
 
     convert_onnx_models_to_ort(base, folder, [OptimizationStyle.Fixed])

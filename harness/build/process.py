@@ -13,11 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import harness
-from harness.build.worker import ANSWER, REQUEST
 from harness.errors import Failed, Unsupported
 from harness.units import format_span
 
 TIMEOUT_S = 1800.0
+REQUEST, ANSWER = "request.json", "answer.json"
+
+START = """
+import pathlib, sys
+sys.path.append(sys.argv[1])
+from harness.build.worker import main
+main(pathlib.Path(sys.argv[2]))
+"""
+"""Finds this package wherever it lies, and shadows nothing by it."""
 
 
 def run(request: Mapping[str, Any], timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
@@ -28,7 +36,7 @@ def run(request: Mapping[str, Any], timeout_s: float = TIMEOUT_S) -> dict[str, A
     with tempfile.TemporaryDirectory(prefix="harness-build-") as name:
         folder = Path(name)
         (folder / REQUEST).write_text(json.dumps(request))
-        command = [sys.executable, "-P", "-m", "harness.build.worker", name]
+        command = [sys.executable, "-P", "-c", START, str(Path(harness.__file__).parent.parent), name]
         try:
             done = subprocess.run(
                 command,
@@ -53,10 +61,8 @@ def run(request: Mapping[str, Any], timeout_s: float = TIMEOUT_S) -> dict[str, A
 
 
 def _environment() -> dict[str, str]:
-    """Let the worker find this package, hash names alike every time, and keep warnings to itself."""
-    root = str(Path(harness.__file__).parent.parent)
-    path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH")) if part)
-    return {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "0", "PYTHONWARNINGS": "ignore"}
+    """Let the worker hash names alike every time, and keep warnings to itself."""
+    return {**os.environ, "PYTHONHASHSEED": "0", "PYTHONWARNINGS": "ignore"}
 
 
 def _death(code: int, stderr: str) -> str:

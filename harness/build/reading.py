@@ -83,11 +83,12 @@ def is_quantized(op_type: str) -> bool:
 def classify(op_types: Iterable[str], elements: Mapping[str, int]) -> str:
     """Name a precision by the operators of a file and the number of constants of each element type.
 
-    A file is intN only where a quantized operator is there too; else it is of
-    the floating-point type that most of its constants have.
+    A file is intN only where a quantized operator is there too, and then of its
+    fewest bits (MatMulNBits packs its 4 bits into uint8); else it is of the
+    floating-point type that most of its constants have.
     """
     if any(is_quantized(op_type) for op_type in op_types):
-        names = (name for name in ("int8", "int4", "int16") if name in elements or f"u{name}" in elements)
+        names = (name for name in ("int4", "int8", "int16") if name in elements or f"u{name}" in elements)
         return next(names, "int8")  # what is quantized to where no zero point says otherwise
     floats = {name: count for name, count in elements.items() if name in FLOATS}
     return FLOATS[max(floats, key=floats.__getitem__)] if floats else "fp32"

@@ -1,9 +1,7 @@
 """The process in which one step of a build runs: reads a request, leaves files and an answer.
 
 A process of its own, so that a converter that crashes, hangs or prints is one
-failed record, and so that torch never enters the process that measures::
-
-    python -m harness.build.worker FOLDER     # FOLDER/request.json -> FOLDER/answer.json
+failed record, and so that torch never enters the process that measures.
 """
 
 from __future__ import annotations
@@ -11,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import json
 import signal
-import sys
 import traceback
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -22,23 +19,20 @@ from harness.build import files, ort_format
 from harness.build.calibration import calibrate
 from harness.build.check import check, one_line
 from harness.build.precisions import PRECISIONS, Precision
+from harness.build.process import ANSWER, REQUEST
 from harness.build.reading import Reading, read_onnx
 from harness.build.sources import SOURCES, Asked, Written
 from harness.built import Built, Input
 from harness.errors import HarnessError, Unsupported
-
-REQUEST, ANSWER = "request.json", "answer.json"
 
 Content = dict[str, Any]
 """What is kept of an artifact beside its files: `Built` without path, hash and size."""
 
 
 def main(folder: Path) -> None:
-    """Run the request in `folder` and write the answer."""
+    """Run ``request.json`` in `folder` and write ``answer.json``."""
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: end with the parent
     request = json.loads((folder / REQUEST).read_text())
-    if request["step"] != "source":
-        sys.modules["torch"] = None  # type: ignore[assignment]  # onnxruntime.tools imports it for two seconds
     answer: dict[str, Any]
     try:
         answer = {"content": STEPS[request["step"]](request, Path(request["target"]))}
@@ -94,7 +88,7 @@ def convert(request: Mapping[str, Any], target: Path) -> Content:
     if reading.opset != base.opset:
         notes = (*notes, f"{kind} raised the opset from {base.opset} to {reading.opset}")
     reading = replace(reading, inputs=tuple(carry_hint(item, base) for item in reading.inputs))
-    return content(files.MODEL, reading, provenance, notes)
+    return content(files.MODEL, reading, provenance, notes, base.engine)
 
 
 def reformat(request: Mapping[str, Any], target: Path) -> Content:
@@ -102,13 +96,15 @@ def reformat(request: Mapping[str, Any], target: Path) -> Content:
     base = Built.from_json(request["built"])
     done = ort_format.convert(Path(base.path), target)
     reading = ort_format.read_ort(target / ort_format.MODEL, base.inputs, base.outputs)
+    if reading.opset != base.opset:
+        raise Unsupported(f"asked for opset {base.opset}; the ort file holds {reading.opset}")
     if reading.precision != base.precision:
         raise Unsupported(
             f"asked for {base.precision}; the ort file holds {reading.precision}: "
             f"ONNX Runtime converts what this machine's CPU has no kernel for"
         )
     provenance = {**base.provenance, "format": {"versions": request["versions"], **done}}
-    return content(ort_format.MODEL, reading, provenance, (*base.notes, ort_format.NOTE))
+    return content(ort_format.MODEL, reading, provenance, (*base.notes, ort_format.NOTE), base.engine)
 
 
 STEPS = {"source": take_source, "precision": convert, "format": reformat}
@@ -137,11 +133,7 @@ def discard(folder: Path, path: Path) -> None:
 
 
 def content(
-    file: str, reading: Reading, provenance: Mapping[str, Any], notes: tuple[str, ...], engine: str = "ort"
+    file: str, reading: Reading, provenance: Mapping[str, Any], notes: tuple[str, ...], engine: str
 ) -> Content:
     """Join what is kept of an artifact beside its files."""
     return {"file": file, **asdict(reading), "provenance": provenance, "notes": notes, "engine": engine}
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

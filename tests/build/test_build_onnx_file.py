@@ -11,7 +11,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from harness.build import build, list_cache
+from harness.build import build, cache, list_cache
 from harness.build.reading import opset_of
 from harness.built import Built, Input
 from harness.case import freeze
@@ -187,6 +187,12 @@ def test_the_list_shows_what_is_whole_and_what_is_not(save: Save, tmp_path: Path
     assert stored[first.key] == first
     assert stored[second.key].built is None
     assert "model.onnx does not have the hash it was written with" in stored[second.key].damage
+
+
+def test_an_entry_of_another_version_is_listed_as_such(tmp_path: Path) -> None:
+    cache.fetch(tmp_path, "artifacts", {"of": "old"}, lambda folder: {"file": "x", "colour": "red"})
+    (stored,) = list_cache(tmp_path)
+    assert (stored.built, stored.damage) == (None, "written by another version of the harness")
 
 
 def test_an_input_that_is_no_tensor_is_unsupported(save: Save, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from harness.built import Input
         ({"DequantizeLinear"}, {"int4": 10, "float32": 1}, "int4"),
         ({"DequantizeLinear"}, {"int8": 10, "uint16": 1}, "int8"),
         ({"DequantizeLinear"}, {"uint16": 10}, "int16"),
-        ({"MatMulNBits"}, {"int4": 1, "uint8": 100}, "int8"),
+        ({"MatMulNBits"}, {"int4": 1, "uint8": 100}, "int4"),
         ({"QuantizeLinear"}, {"float32": 10}, "int8"),
     ],
 )

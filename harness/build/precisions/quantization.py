@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from harness.build import files
 from harness.build.check import one_line
 from harness.build.listening import listen
+from harness.build.ort_tools import load_tools
 from harness.build.precisions.targets import check_nodes, check_operators
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def preprocess(base: Path, folder: Path) -> tuple[Path, dict[str, Any]]:
     """
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
+    load_tools()
     prepared = folder / "prepared.onnx"
     done: dict[str, Any] = {"by": "onnxruntime.quantization.quant_pre_process", "symbolic_shapes": True}
     large = is_large(base)
