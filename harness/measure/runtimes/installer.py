@@ -31,7 +31,7 @@ Installer = Callable[[Requirement, Path], str | None]
 
 _PIP = ("-P", "-m", "pip", "--no-input", "--disable-pip-version-check", "--retries=2")
 _NO_VERSION = re.compile(r"satisfies the requirement (\S+)==(\S+) \(from versions: (.*)\)")
-_UNREACHED = re.compile(r"connection broken by '(\w+)\(.*?host='([^']+)'")
+_UNREACHED = re.compile(r"connection broken by '(\w+)\((?:.*?host='([^']+)')?")  # older pips name no host
 
 
 def pip_install(requirement: Requirement, draft: Path) -> str | None:
@@ -118,7 +118,8 @@ def explain(subject: str, said: str, free_bytes: int) -> CaseError:
     pip takes a disk that fills up for a broken connection, so a small `free_bytes` is said.
     """
     if broken := _UNREACHED.search(said):
-        return Failed(f"{subject}: the package index at {broken[2]} cannot be reached ({broken[1]})")
+        where = f" at {broken[2]}" if broken[2] else ""
+        return Failed(f"{subject}: the package index{where} cannot be reached ({broken[1]})")
     if missing := _NO_VERSION.search(said):
         return Unsupported(f"{subject}: {_no_version(said, *missing.groups())}")
     reason = _reason(said)

@@ -104,7 +104,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("offline")
 def test_an_index_that_cannot_be_reached_is_a_failure_and_no_missing_version(tmp_path: Path) -> None:
-    reason = r": the package index at 127\.0\.0\.1 cannot be reached \(NewConnectionError\)$"
+    reason = r": the package index( at 127\.0\.0\.1)? cannot be reached \(NewConnectionError\)$"
     with pytest.raises(Failed, match=r"^onnxruntime==1\.22\.1" + reason):
         ensure(parse("onnxruntime==1.22.1"), tmp_path)
     with pytest.raises(Failed, match="^onnxruntime" + reason):
