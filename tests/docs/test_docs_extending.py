@@ -1,0 +1,221 @@
+"""docs/extending.md: its code is taken from the page, installed as a package, and run."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import pkgutil
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import harness
+from harness.tables import Table
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "extending.md"
+Blocks = Callable[[Path], list[Any]]
+Records = dict[str, dict[str, Any]]
+Run = Callable[[str], Records]
+Makes = Callable[[str], Any]
+
+
+@pytest.fixture(scope="module")
+def written(blocks: Blocks, desk: Makes) -> Any:
+    """A desk with the files of the page on it and its package installed."""
+    made, found = desk("extending"), blocks(PAGE)
+    for block in found:
+        if block.file and block.language != "diff":
+            made.put(f"site/{block.file}" if block.language == "python" else block.file, block.text)
+    project = [block.text for block in found if block.language == "toml"]
+    made.install("extras", merge(project))
+    return made
+
+
+def merge(projects: list[str]) -> str:
+    """Join fragments of a pyproject.toml, some of which begin the same table."""
+    tables: dict[str, list[str]] = {}
+    for line in "\n".join(projects).splitlines():
+        if line.startswith("["):
+            lines = tables.setdefault(line, [])
+        elif line:
+            lines.append(line)
+    return "\n".join(line for head, lines in tables.items() for line in (head, *lines))
+
+
+@pytest.fixture(scope="module")
+def follow(blocks: Blocks, written: Any) -> Callable[[str], str]:
+    """Run the block of the page that has these words in it; return what it printed."""
+
+    @functools.cache
+    def run(words: str) -> str:
+        (block,) = [block for block in blocks(PAGE) if block.runnable and words in block.text]
+        return str(written.run(block.text, block.language))
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def run(follow: Callable[[str], str], written: Any) -> Run:
+    """Run the block that measures the suite of this name; return the records by case."""
+
+    def measure(name: str) -> Records:
+        follow(f"{name}.yaml")
+        return read(written, f"{name}.json")
+
+    return measure
+
+
+def read(made: Any, name: str) -> Records:
+    """Read printed records, by case."""
+    return {record["case"]: record for record in json.loads((made.folder / name).read_text())}
+
+
+def ended(records: Records) -> dict[str, str]:
+    """How each case ended, and why."""
+    return {case: " ".join(filter(None, (item["status"], item["reason"]))) for case, item in records.items()}
+
+
+def test_a_metric(run: Run, follow: Callable[[str], str], written: Any) -> None:
+    records = run("cpu")
+    assert ended(records) == {"digits_cnn/intra_threads=1": "ok", "digits_cnn/intra_threads=2": "ok"}
+    assert all(0 < record["metrics"]["cpu/per_call"]["value"] < 0.5 for record in records.values())
+    assert "cpu/per_call" in follow("cpu.yaml")
+    assert "Gates passed: 2" in written.run("harness show --suite cpu")
+
+
+def test_a_source(run: Run) -> None:
+    records = run("mlp")
+    cases = [f"{model}/opset={opset}" for model in ("wide", "deep") for opset in (17, 21)]
+    assert ended(records) == dict.fromkeys(cases, "ok")
+    deep = records["deep/opset=17"]
+    assert deep["notes"][:1] == ["random weights"]
+    assert (deep["artifact"]["opset"], deep["artifact"]["operators"]) == (17, {"MatMul": 8, "Relu": 8})
+    assert deep["artifact"]["provenance"]["source"] == {"kind": "mlp", "width": 64, "depth": 8, "version": 1}
+
+
+def test_a_precision(run: Run) -> None:
+    records = run("int4")
+    none = "asked for int4; the file holds fp32: no operator of it could be converted"
+    assert ended(records) == {
+        "wide": "ok",
+        "wide/precision=int4": "ok",
+        "wide/precision=int4_coarse": "ok",
+        "digits_cnn": "ok",
+        "digits_cnn/precision=int4": f"unsupported {none}",
+        "digits_cnn/precision=int4_coarse": f"unsupported {none}",
+    }
+    fine, coarse = (records[f"wide/precision={name}"] for name in ("int4", "int4_coarse"))
+    noise = [record["metrics"]["accuracy/sqnr_db"]["value"] for record in (coarse, fine)]
+    assert 10 < noise[0] < noise[1] < 40
+    assert fine["artifact"]["precision"] == "int4"
+    assert fine["artifact"]["provenance"]["precision"]["versions"]["extras"] == "1.0"
+
+
+def test_an_engine(run: Run) -> None:
+    records = run("reference")
+    assert ended(records) == {
+        "digits_reference/graph_opt=disable/intra_threads=1": "ok",
+        "digits_reference/intra_threads=1": "failed graph_opt: asked for all, in effect disable",
+        "digits_cnn/graph_opt=disable/intra_threads=1": "ok",
+        "digits_cnn/intra_threads=1": "ok",
+    }
+    reference, ort = (
+        records[f"{model}/graph_opt=disable/intra_threads=1"] for model in ("digits_reference", "digits_cnn")
+    )
+    assert (reference["artifact"]["engine"], ort["artifact"]["engine"]) == ("reference", "ort")
+    assert reference["effective"]["runtime"]["distribution"] == "onnx"
+    right = [record["metrics"]["accuracy/top1"]["value"] for record in (reference, ort)]
+    assert right[0] == right[1] > 0.9
+
+
+def test_an_engine_stays_with_its_artifact_through_a_conversion(written: Any) -> None:
+    written.run(
+        "harness run reference.yaml --only model=digits_reference --set name=half --set axes.precision=fp16 "
+        "--set axes.graph_opt=disable --format json > half.json"
+    )
+    (record,) = read(written, "half.json").values()
+    assert (record["status"], record["reason"]) == ("ok", "")
+    assert (record["artifact"]["precision"], record["artifact"]["engine"]) == ("fp16", "reference")
+    assert record["effective"]["runtime"]["distribution"] == "onnx"
+
+
+def test_a_view(run: Run, follow: Callable[[str], str], written: Any) -> None:
+    run("cpu")
+    follow("--format prometheus")
+    text = (written.folder / "harness.prom").read_text()
+    assert re.search(r'^harness_latency_p50\{case="\w+[^"]*",suite="\w+"\} \d[\d.e-]*$', text, re.M)
+
+
+def test_an_axis_without_code(run: Run) -> None:
+    records = run("arena")
+    assert list(ended(records).values()) == ["ok", "ok", "ok"]
+    assert {
+        record["axes"]["config"]: record["effective"]["session"]["options"]["config"]
+        for record in records.values()
+    } == {
+        "default": {},
+        "no_arena": {"enable_cpu_mem_arena": False},
+        "denormals": {"session.set_denormal_as_zero": "1"},
+    }
+
+
+def test_an_axis_with_code(blocks: Blocks, desk: Makes) -> None:
+    copy = desk("axis")
+    shutil.copytree(
+        ROOT / "harness", copy.folder / "site/harness", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    diffs = [block for block in blocks(PAGE) if block.language == "diff"]
+    assert len(diffs) == 5
+    for block in diffs:
+        path = copy.folder / "site" / block.file
+        path.write_text(patched(path.read_text(), block.text))
+    for block in blocks(PAGE):
+        if block.file == "nice.yaml":
+            copy.put("nice.yaml", block.text)
+        if block.runnable and "nice.yaml" in block.text:
+            copy.run(block.text)
+    records = read(copy, "nice.json")
+    assert ended(records) == {
+        "digits_cnn/intra_threads=1": "ok",
+        "digits_cnn/intra_threads=1/nice=10": "ok",
+    }
+    assert [record["effective"]["session"]["nice"] for record in records.values()] == [0, 10]
+
+
+def patched(text: str, diff: str) -> str:
+    """Apply a diff whose hunks have no line numbers: what stays must be there once."""
+    for hunk in re.split(r"^@@.*\n", diff, flags=re.M)[1:]:
+        lines = hunk.splitlines(keepends=True)
+        old = "".join(line[1:] for line in lines if line[0] != "+")
+        new = "".join(line[1:] for line in lines if line[0] != "-")
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    return text
+
+
+def test_every_table_is_on_the_page() -> None:
+    modules = (importlib.import_module(item.name) for item in modules_of_the_rooms())
+    groups = {
+        value.group for module in modules for value in vars(module).values() if isinstance(value, Table)
+    }
+    assert len(groups) >= 7
+    assert {group for group in groups if f"| `{group}` |" not in PAGE.read_text()} == set()
+
+
+def modules_of_the_rooms() -> list[pkgutil.ModuleInfo]:
+    """Every module that may hold a table."""
+    found = pkgutil.walk_packages(harness.__path__, "harness.")
+    rooms = tuple(f"harness.{room}" for room in ("build", "judge", "measure", "show"))
+    return [item for item in found if item.name.startswith(rooms) and "Table(" in source(item)]
+
+
+def source(item: pkgutil.ModuleInfo) -> str:
+    """The text of a module."""
+    path = ROOT / item.name.replace(".", "/")
+    return (path / "__init__.py" if item.ispkg else path.with_suffix(".py")).read_text()
