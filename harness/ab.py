@@ -119,6 +119,7 @@ class _Series:
     unconfirmed: str = ""
     spent_s: float = 0.0
     start_s: float = START_S  # of the latest block
+    draws: list[Draw] = field(default_factory=list)  # for the next blocks
 
     @property
     def block_s(self) -> float:
@@ -309,8 +310,7 @@ class _Job:
 
     def _read_block(self, series: _Series, stage: str) -> Mapping[str, Reading]:
         """Run one block, keep its raw facts, and read it."""
-        draw = Draw(starts=self.random.randrange(2), leads=self.random.randrange(2))
-        block = self.bench.run_block(series.requests, draw, self._span_s(series))
+        block = self.bench.run_block(series.requests, self._draw(series), self._span_s(series))
         self.blocks += 1
         if block.lost is not None:
             self.trace.append(_facts(series.case, stage, block, {}))
@@ -321,6 +321,13 @@ class _Job:
         series.spent_s += block.wall_s
         series.start_s = block.start_s
         return readings
+
+    def _draw(self, series: _Series) -> Draw:
+        """Draw the order of the next block: in every four, each way to start and to lead once."""
+        if not series.draws:
+            series.draws = [Draw(starts, leads) for starts in (0, 1) for leads in (0, 1)]
+            self.random.shuffle(series.draws)
+        return series.draws.pop()
 
     def _span_s(self, series: _Series) -> float:
         """Return how long the calls of a block may last.

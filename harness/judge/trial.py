@@ -119,10 +119,12 @@ def _decision(seen: Seen, metric: str, confirmed: Decision | None, terms: Terms)
     decision = screening.screened(
         ratios, planned=seen.planned, min_effect=terms.min_effect, alpha=terms.alpha
     )
-    if metric not in seen.candidates:
+    screened_out = metric not in seen.candidates and (seen.candidates or not seen.unconfirmed)
+    if screened_out:
         return decision
     change = format_percent((decision.ratio or 1.0) - 1, signed=True)
-    reason = f"{change} on {len(ratios)} screening blocks, not confirmed: {seen.unconfirmed}"
+    count = "1 screening block" if len(ratios) == 1 else f"{len(ratios)} screening blocks"
+    reason = f"{change} on {count}, not confirmed: {seen.unconfirmed}"
     return replace(decision, verdict=Change.INCONCLUSIVE, reason=reason)
 
 
