@@ -1,0 +1,515 @@
+"""Two arms held against each other, with the fake engine's exact numbers.
+
+Most tests make up the blocks and run everything else for real; some start
+real workers, and assert nothing about their speed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.ab import run_trial
+from harness.bench import Bench, Outputs
+from harness.case import Case
+from harness.comparison import Change, Comparison
+from harness.errors import StoreError
+from harness.measure import Block, Draw, Request
+from harness.pairing import pair_cases
+from harness.plan import plan_document
+from harness.record import Observation, Record
+from harness.store.trace import Trace
+from harness.trial import Pairing, Terms, Trial, Watch
+
+P50, P95, PEAK = "latency/p50", "latency/p95", "memory/peak"
+QUICK = {"warmup_calls": 2, "warmup_seconds": 0, "calls": 20, "timeout": 20}
+FAKE = {"call_ns": [1_000], "memory": {"peak": 50_000}, "outputs": {"y": [[0.1, 0.9], [0.8, 0.2]]}}
+SLOWER = {"when": {"graph_opt": "all"}, "call_ns": [1_020]}
+
+Percent = Mapping[str, float] | None
+"""How much slower HEAD is in a block, by model; None: HEAD is lost in it."""
+
+
+def suite(*cases: Mapping[str, Any], models: tuple[str, ...] = ("m",), **keys: Any) -> dict[str, Any]:
+    """A suite of fake models; `cases` say what differs where."""
+    fake = {**FAKE, "cases": list(cases)}
+    return {"models": {name: {"source": {"fake": fake}} for name in models}, "sampling": QUICK, **keys}
+
+
+def paired(document: dict[str, Any], base: str = "basic", head: str = "all") -> tuple[Any, Pairing]:
+    """The arms: two levels of optimization."""
+    plans = [
+        plan_document({**document, "axes": {**document.get("axes", {}), "graph_opt": level}}, Path.cwd(), "s")
+        for level in (base, head)
+    ]
+    return plans[0].suite, pair_cases(plans[0], plans[1], {"graph_opt"})
+
+
+@pytest.fixture
+def trial(tmp_path: Path) -> Callable[..., Trial]:
+    """Run a job."""
+
+    def run(document: dict[str, Any], watch: Watch | None = None, **terms: Any) -> Trial:
+        made, pairing = paired(document)
+        asked = Terms(**{"seed": 1, **terms})
+        return run_trial(pairing, made, asked, tmp_path / "results", tmp_path / "cache", watch=watch)
+
+    return run
+
+
+class Blocks:
+    """Blocks made up: HEAD differs by so many percent, and each costs so many seconds."""
+
+    def __init__(self, *percent: float, wall_s: float = 0.5, calls: int = 20) -> None:
+        self.percent = percent or (0.0,)
+        self.wall_s = wall_s
+        self.calls = calls
+        self.control = 0.0
+        self.peaks = 50_000, 50_000
+        self.lost: dict[int, int] = {}  # number of the block -> arm
+        self.stop_at: int | None = None
+        self.asked: list[tuple[str, Draw, float]] = []
+        self.pairs: Counter[str] = Counter()
+
+    def run_block(self, bench: Bench, pair: tuple[Request, Request], draw: Draw, span_s: float) -> Block:
+        """Stand in for `Bench.run_block`."""
+        number = len(self.asked) + 1
+        if number == self.stop_at:
+            raise KeyboardInterrupt
+        same = pair[0] is pair[1]
+        self.asked.append(("control" if same else pair[0].case, draw, span_s))
+        self.pairs[self.asked[-1][0]] += 1
+        percent = self.control if same else self.percent[(self.pairs[pair[0].case] - 1) % len(self.percent)]
+        head_ns = round(1_000_000 * (1 + percent / 100))
+        lost = self.lost.get(number)
+        peaks = self.peaks[:1] * 2 if same else self.peaks
+        fine = [Observation(passes=(), memory={"peak": {"bytes": peak}}) for peak in peaks]
+        error = {"status": "crashed", "pass": "slices", "message": "the worker died of SIGSEGV"}
+        bad = Observation(passes=(), error=error)
+        return Block(
+            samples_ns=(((1_000_000,) * self.calls,) * 2, ((head_ns,) * self.calls,) * 2),
+            observations=(bad if lost == 0 else fine[0], bad if lost == 1 else fine[1]),
+            draw=draw,
+            turns=(0, 1, 1, 0),
+            slice_ns=1,
+            start_s=0.3,
+            wall_s=self.wall_s,
+            lost=lost,
+        )
+
+
+RECORDS: dict[str, tuple[Record, Outputs | None]] = {}
+"""What is measured once, by case: the fake engine answers the same every time."""
+
+
+@pytest.fixture
+def made_up(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Blocks]:
+    """Have blocks made up instead of measured, and every case measured by one test only."""
+    measure = Bench.measure
+
+    def remembered(bench: Bench, case: Case, run: str = "") -> Record:
+        key = repr(case)
+        if key not in RECORDS:
+            record = measure(bench, case, run)
+            RECORDS[key] = record, bench.outputs.get(case)
+        record, outputs = RECORDS[key]
+        if outputs is not None:
+            bench.outputs[case] = outputs
+        return record
+
+    monkeypatch.setattr(Bench, "measure", remembered)
+
+    def make(*percent: float, **more: Any) -> Blocks:
+        blocks = Blocks(*percent, **more)
+        monkeypatch.setattr(Bench, "run_block", lambda *arguments: blocks.run_block(*arguments))
+        return blocks
+
+    return make
+
+
+def rows(trial: Trial) -> dict[tuple[str, str], Comparison]:
+    return {(row.case, row.metric): row for row in trial.comparisons}
+
+
+def lines(trial: Trial) -> list[dict[str, Any]]:
+    """What the job left on disk."""
+    return [json.loads(line) for line in Path(trial.file).read_text().splitlines()]
+
+
+def stages(trial: Trial) -> Counter[str]:
+    return Counter(line["stage"] for line in lines(trial) if "stage" in line)
+
+
+def test_two_percent_are_a_regression_with_the_exact_ratio_through_real_workers(trial) -> None:
+    found = trial(suite(SLOWER), budget_s=30)
+    row = rows(found)["m", P50]
+    assert row.decision.verdict is Change.REGRESSION
+    assert row.decision.ratio == pytest.approx(1.02, abs=1e-12)
+    assert (row.decision.low, row.decision.high) == (pytest.approx(1.02), pytest.approx(1.02))
+    assert (row.base, row.head) == (pytest.approx(1e-6), pytest.approx(1.02e-6))
+    # p50 and p95 are candidates: eight blocks could show them, and one may stray
+    assert (row.decision.blocks, row.decision.p) == (9, 2**-9)
+    assert rows(found)["m", P95].decision.verdict is Change.REGRESSION
+    assert rows(found)["m", PEAK].decision.verdict is Change.EQUIVALENT
+    assert stages(found) == {"screening": 3, "confirmation": 9, "control": 8}
+    assert found.control is not None
+    assert not found.control.fired
+    assert {decision.ratio for decision in found.control.decisions.values()} == {1.0}
+    assert found.worse
+    assert found.trusted
+    assert found.blocks == 20
+
+
+def test_what_is_the_same_is_equivalent_after_the_screening_alone(trial, made_up) -> None:
+    made_up(0.1)
+    found = trial(suite())
+    row = rows(found)["m", P50]
+    assert row.decision.verdict is Change.EQUIVALENT
+    assert row.decision.ratio == pytest.approx(1.001)
+    assert stages(found) == {"screening": 6, "control": 8}
+    assert not found.worse
+
+
+def test_a_faster_head_is_an_improvement(trial, made_up) -> None:
+    made_up(-5)
+    row = rows(trial(suite()))["m", P50]
+    assert row.decision.verdict is Change.IMPROVEMENT
+    assert row.decision.ratio == pytest.approx(0.95)
+
+
+def test_a_change_between_half_the_minimum_effect_and_all_of_it_is_screened_on_and_not_shown(
+    trial, made_up
+) -> None:
+    """0.7% asks for a confirmation after six blocks; no number of blocks shows it to exceed 1%."""
+    made_up(0.7, 0.9, 0.6)
+    found = trial(suite())
+    assert rows(found)["m", P50].decision.verdict is not Change.REGRESSION
+    assert stages(found)["screening"] == 6
+    assert stages(found)["confirmation"] > 0
+
+
+def test_a_screening_that_misleads_is_corrected_by_the_fresh_blocks(trial, made_up) -> None:
+    """Three slow blocks promote the case; the nine fresh ones show that nothing changed."""
+    made_up(3, 3, 3, *[0.1] * 40)
+    row = rows(trial(suite()))["m", P50]
+    assert row.decision.verdict is Change.EQUIVALENT
+    assert row.decision.ratio == pytest.approx(1.001)
+
+
+def test_holm_makes_a_suite_of_candidates_need_more_blocks(trial, made_up) -> None:
+    made_up(3)
+    found = trial(suite(models=("a", "b", "c", "d")), budget_s=60)
+    # eight candidates, p50 and p95 of each: ten blocks could show them, and one may stray
+    assert {row.decision.blocks for (_, metric), row in rows(found).items() if metric == P50} == {11}
+    assert {row.decision.verdict for (_, metric), row in rows(found).items() if metric == P50} == {
+        Change.REGRESSION
+    }
+
+
+def test_the_control_is_of_one_case_drawn_by_the_seed_and_runs_among_its_blocks(trial, made_up) -> None:
+    blocks = made_up(3)
+    found = trial(suite(models=("a", "b", "c")), seed=3)
+    assert found.control is not None
+    chosen = found.control.case
+    order = [name for name, _, _ in blocks.asked]
+    assert order.count("control") == 8
+    first = order.index(chosen + "/graph_opt=basic")
+    assert order[first : first + 6] == [chosen + "/graph_opt=basic", "control"] * 3
+    chosen_by = {trial(suite(models=("a", "b", "c")), seed=seed).control.case for seed in range(12)}
+    assert chosen_by == {"a", "b", "c"}
+
+
+def test_the_seed_draws_the_order_of_the_arms_and_can_be_repeated(trial, made_up) -> None:
+    draws = []
+    for seed in (5, 5, 6):
+        blocks = made_up(3)
+        trial(suite(), seed=seed)
+        draws.append([(draw.starts, draw.leads) for _, draw, _ in blocks.asked])
+    assert draws[0] == draws[1] != draws[2]
+    assert Counter(draws[0]).keys() == {(0, 0), (0, 1), (1, 0), (1, 1)}
+
+
+def test_a_control_that_fires_marks_the_job_and_every_row(trial, made_up) -> None:
+    made_up(3).control = 2.0
+    found = trial(suite())
+    assert not found.trusted
+    assert found.control is not None
+    assert found.control.reason.startswith("latency/p50: +2.00%, shown to exceed 1.00%")
+    assert all(row.decision.reason.startswith("untrusted: ") for row in found.comparisons)
+
+
+def test_a_budget_that_cannot_pay_a_confirmation_says_which_would(trial, made_up) -> None:
+    made_up(3, wall_s=2.0)
+    found = trial(suite(), budget_s=10)
+    row = rows(found)["m", P50]
+    assert row.decision.verdict is Change.INCONCLUSIVE
+    assert row.decision.reason == (
+        "+3.00% on 3 screening blocks, not confirmed: a confirmation takes 8 blocks of 2 s, and the budget "
+        "pays 2; --budget 22 would do"
+    )
+    assert stages(found)["confirmation"] == 0
+
+
+def test_the_budget_it_names_does_suffice(trial, made_up) -> None:
+    made_up(3, wall_s=2.0)
+    found = trial(suite(), budget_s=22)
+    assert rows(found)["m", P50].decision.verdict is Change.REGRESSION
+    assert stages(found)["confirmation"] == 8
+
+
+def test_a_budget_is_not_overspent_by_more_than_the_block_that_ends_it(trial, made_up) -> None:
+    made_up(0.2, -0.3, wall_s=2.0)
+    found = trial(suite(), budget_s=5)
+    assert stages(found)["screening"] == 2
+
+
+def test_more_time_makes_more_blocks_and_not_endless_ones(trial, made_up) -> None:
+    spans = {}
+    for budget_s in (5, 30, 300):
+        blocks = made_up(3)
+        trial(suite(), budget_s=budget_s)
+        spans[budget_s] = blocks.asked[-1][2]
+    assert spans[5] == pytest.approx(5 / 12 - 0.3)
+    assert spans[30] == spans[300] == 0.5
+
+
+def test_blocks_of_too_few_calls_have_no_p95(trial, made_up) -> None:
+    made_up(3, calls=4)
+    found = trial(suite())
+    assert rows(found)["m", P95].decision.verdict is Change.INCONCLUSIVE
+    assert rows(found)["m", P95].decision.reason == "8 calls of an arm in a round; 40 are needed"
+    assert rows(found)["m", P50].decision.verdict is Change.REGRESSION
+
+
+@pytest.mark.parametrize(("number", "stage"), [(3, "screening"), (9, "confirmation")])
+def test_losing_head_in_a_block_is_a_regression_said_with_its_reason(trial, made_up, number, stage) -> None:
+    made_up(3).lost = {number: 1}
+    found = trial(suite(), seed=1)
+    order = [line["stage"] for line in lines(found) if "stage" in line]
+    assert order[number - 1] == stage
+    status = rows(found)["m", "status"]
+    assert status.decision.verdict is Change.REGRESSION
+    assert status.decision.reason == "head crashed: the worker died of SIGSEGV"
+    assert rows(found)["m", P50].decision.verdict is Change.INCONCLUSIVE
+    assert found.failed == {"m": f"head crashed in block {number}: the worker died of SIGSEGV"}
+    assert [line["lost"] for line in lines(found) if "stage" in line].count("head") == 1
+
+
+def test_losing_one_case_leaves_the_others_as_they_are(trial, made_up) -> None:
+    blocks = made_up(3)
+    trial(suite(models=("a", "b")), seed=1)
+    number = next(i for i, (name, _, _) in enumerate(blocks.asked, 1) if name.startswith("a/"))
+    made_up(3).lost = {number: 0}
+    found = trial(suite(models=("a", "b")), seed=1)
+    assert list(found.failed) == ["a"]
+    assert rows(found)["b", P50].decision.verdict is Change.REGRESSION
+    assert rows(found)["a", "status"].decision.verdict is Change.INCONCLUSIVE
+
+
+def test_losing_the_control_is_no_verdict_on_the_case(trial, made_up) -> None:
+    made_up(3).lost = {2: 1}
+    found = trial(suite())
+    assert rows(found)["m", P50].decision.verdict is Change.REGRESSION
+    assert found.control is not None
+    assert found.control.reason == "too few blocks to show anything (0 of 8)"
+    assert found.failed == {"m": "head crashed in block 2: the worker died of SIGSEGV"}
+
+
+def test_an_arm_that_cannot_load_is_a_recorded_failure_and_the_others_are_measured(trial, made_up) -> None:
+    blocks = made_up(0.1)
+    fail = {"at": "session", "how": "raise", "message": "no such kernel"}
+    document = suite(models=("a", "b"))
+    document["models"]["a"]["source"]["fake"] = {
+        **FAKE,
+        "cases": [{"when": {"graph_opt": "all"}, "fail": fail}],
+    }
+    found = trial(document)
+    assert found.failed == {"a": "head failed: session: RuntimeError: no such kernel"}
+    status = rows(found)["a", "status"]
+    assert status.decision.verdict is Change.REGRESSION
+    assert status.decision.reason == "ok in base, failed in head: session: RuntimeError: no such kernel"
+    assert rows(found)["b", P50].decision.verdict is Change.EQUIVALENT
+    assert not any(name.startswith("a/") for name, _, _ in blocks.asked)
+    assert found.worse
+
+
+def test_where_no_arm_loads_there_are_no_blocks_and_no_control(trial, made_up) -> None:
+    blocks = made_up(0.1)
+    found = trial(suite({"when": {"batch": 1}, "fail": {"at": "session", "how": "unsupported"}}))
+    assert blocks.asked == []
+    assert found.control is None
+    assert rows(found)["m", "status"].decision.verdict is Change.INCONCLUSIVE
+
+
+def test_faster_but_wrong_is_a_regression(trial, made_up) -> None:
+    made_up(-20)
+    wrong = {"when": {"graph_opt": "all"}, "outputs": {"y": [[0.9, 0.1], [0.2, 0.8]]}}
+    found = trial(suite(wrong))
+    assert rows(found)["m", P50].decision.verdict is Change.IMPROVEMENT
+    agreement = rows(found)["m", "accuracy/agreement"]
+    assert (agreement.head, agreement.decision.verdict) == (0.0, Change.REGRESSION)
+    assert found.worse
+    assert found.comparisons[0].metric.startswith("accuracy/")
+
+
+def test_outputs_that_agree_are_told_in_every_metric(trial, made_up) -> None:
+    made_up(0.1)
+    near = {"when": {"graph_opt": "all"}, "outputs": {"y": [[0.101, 0.9], [0.8, 0.2]]}}
+    found = rows(trial(suite(near)))
+    assert found["m", "accuracy/agreement"].head == 1.0
+    assert found["m", "accuracy/max_abs_error"].head == pytest.approx(0.001, rel=1e-3)
+    assert found["m", "accuracy/sqnr_db"].head > 50
+    assert found["m", "accuracy/sqnr_db"].decision.verdict is Change.EQUIVALENT
+
+
+def test_memory_has_a_verdict_from_the_blocks(trial, made_up) -> None:
+    made_up(0.1).peaks = 50_000, 51_500
+    row = rows(trial(suite()))["m", PEAK]
+    assert row.decision.verdict is Change.REGRESSION
+    assert row.decision.ratio == pytest.approx(1.03)
+    assert (row.base, row.head) == (50_000, 51_500)
+
+
+@pytest.mark.parametrize(
+    ("stop_at", "known"),
+    [
+        (1, "interrupted after 0 blocks"),
+        (4, "+3.00% on 2 screening blocks, not confirmed: interrupted after 2 blocks"),
+        (9, "+3.00% on 3 screening blocks, not confirmed: interrupted after 1 of 9 blocks"),
+    ],
+)
+def test_an_interrupt_leaves_what_is_known(trial, made_up, stop_at, known) -> None:
+    made_up(3).stop_at = stop_at
+    found = trial(suite())
+    assert found.interrupted
+    assert rows(found)["m", P50].decision.reason == known
+    assert rows(found)["m", "model/size"].decision.verdict is Change.EQUIVALENT
+    assert lines(found)[-1]["summary"]["interrupted"] is True
+    assert sum("stage" in line for line in lines(found)) == stop_at - 1
+
+
+def test_an_interrupt_does_not_take_back_what_is_decided(trial, made_up) -> None:
+    made_up(3).stop_at = 42
+    found = trial(suite(models=("a", "b", "c")), seed=1)
+    verdicts = [rows(found)[name, P50].decision for name in "abc"]
+    assert Counter(decision.verdict for decision in verdicts) == {
+        Change.REGRESSION: 2,
+        Change.INCONCLUSIVE: 1,
+    }
+    (left,) = [decision for decision in verdicts if decision.verdict is Change.INCONCLUSIVE]
+    assert "not confirmed: interrupted after" in left.reason
+
+
+def test_every_block_is_on_disk_with_its_raw_samples_before_the_next_one(trial, made_up, tmp_path) -> None:
+    blocks = made_up(3)
+    run_block, counts = blocks.run_block, []
+
+    def counting(*arguments: Any) -> Block:
+        (path,) = (tmp_path / "results" / "ab").iterdir()
+        counts.append(sum("stage" in json.loads(line) for line in path.read_text().splitlines()))
+        return run_block(*arguments)
+
+    blocks.run_block = counting  # type: ignore[method-assign]
+    found = trial(suite())
+    assert counts == list(range(found.blocks))
+    first, record, *_ = lines(found)
+    assert (first["seed"], first["cases"], first["budget_s"]) == (1, ["m"], 10.0)
+    assert record["record"]["case"] == "m/graph_opt=basic"
+    block = next(line for line in lines(found) if line.get("stage") == "confirmation")
+    assert block["samples_ns"] == [[[1_000_000] * 20] * 2, [[1_030_000] * 20] * 2]
+    assert block["readings"][P50]["base"] == pytest.approx(1e-3)
+    assert block["turns"] == [0, 1, 1, 0]
+    assert lines(found)[-1]["rows"] == [row.to_json() for row in found.comparisons]
+
+
+def test_a_disk_that_is_full_ends_the_job_and_keeps_what_was_written(
+    trial, made_up, monkeypatch, tmp_path
+) -> None:
+    made_up(3)
+    append, count = Trace.append, Counter[str]()
+
+    def full(trace: Trace, fact: Mapping[str, Any]) -> None:
+        count["lines"] += 1
+        if count["lines"] == 6:
+            monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left")))
+        append(trace, fact)
+
+    monkeypatch.setattr(Trace, "append", full)
+    with pytest.raises(StoreError, match="No space left"):
+        trial(suite())
+    (path,) = (tmp_path / "results" / "ab").iterdir()
+    assert len([json.loads(line) for line in path.read_text().splitlines()]) >= 5
+
+
+def test_gates_of_the_suite_hold_head_against_base(trial, made_up) -> None:
+    made_up(3)
+    gates = [
+        {"metric": P50, "max_increase": "2%"},
+        {"metric": PEAK, "max_increase": "2%"},
+        {"metric": "accuracy/top1", "min": 0.9},
+    ]
+    found = trial(suite(gates=gates))
+    assert [gate.outcome for gate in found.gates] == ["failed", "passed", "no data"]
+
+
+class Ear:
+    """A watch that remembers."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, str, int, int]] = []
+        self.left: list[float] = []
+
+    def start(self, stage: str, case: str, number: int, total: int) -> None:
+        self.heard.append((stage, case, number, total))
+
+    def done(self, outcome: str, at_most_s: float) -> None:
+        self.left.append(at_most_s)
+
+
+def test_a_watch_hears_every_case_of_every_stage_and_the_time_left_falls_to_nothing(trial, made_up) -> None:
+    made_up(3)
+    ear = Ear()
+    found = trial(suite(models=("a", "b")), watch=ear)
+    assert [item for item in ear.heard if item[0] != "control"] == [
+        (stage, name, number, 2)
+        for stage in ("numbers", "screening", "confirmation")
+        for number, name in ((1, "a"), (2, "b"))
+    ]
+    assert found.control is not None
+    assert ear.heard[-1] == ("control", found.control.case, 1, 1)
+    assert ear.left[0] == 30.0  # two cases and the control
+    assert ear.left == sorted(ear.left, reverse=True)
+    assert ear.left[-1] == 0.0
+
+
+def test_real_sessions_are_compared_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A convolution unoptimized and optimized: the same answers, and every block has both arms' calls."""
+    from onnx import TensorProto, helper
+
+    weight = helper.make_tensor("w", TensorProto.FLOAT, [4, 3, 3, 3], [0.1] * 108)
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["x", "w"], ["c"], pads=[1] * 4), helper.make_node("Relu", ["c"], ["y"])],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 8, 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 4, 8, 8])],
+        [weight],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    (tmp_path / "conv.onnx").write_bytes(model.SerializeToString())
+    document = {"models": {"conv": {"source": {"onnx": str(tmp_path / "conv.onnx")}}}, "sampling": QUICK}
+    made, pairing = paired(document, "disable", "all")
+    terms = Terms(min_effect=0.5, alpha=0.2, budget_s=3, seed=1)
+    found = run_trial(pairing, made, terms, tmp_path / "results", tmp_path / "cache")
+    assert found.failed == {}
+    assert rows(found)["conv", "accuracy/max_abs_error"].decision.verdict is Change.EQUIVALENT
+    assert rows(found)["conv", P50].base > 0
+    assert rows(found)["conv", PEAK].base > 10**6
+    for line in lines(found):
+        if "stage" in line:
+            assert all(samples for arm in line["samples_ns"] for samples in arm)
