@@ -146,7 +146,11 @@ def configured(config: Path) -> Iterator[Config]:
         raise InputError(f"{config}: not found; name it with --config (docs/asv.md has one to begin with)")
     with chdir(config.parent):
         try:
-            yield Config.load(config.name)
+            try:
+                loaded = Config.load(config.name)
+            except ValueError as error:
+                raise InputError(f"{config}: not JSON: {error}") from error
+            yield loaded
         except UserError as error:
             raise InputError(f"{config}: {error}") from error
 

@@ -258,9 +258,11 @@ def _publish(results_dir: Path, config: Path, run: str) -> str:
 
     try:
         asv.export(results_dir, config, [run])
-        return str(asv.publish(results_dir, config))
+        site = asv.publish(results_dir, config)
     except HarnessError as error:
         return f"not published: {error}"
+    here = Path.cwd()
+    return str(site.relative_to(here) if site.is_relative_to(here) else site)
 
 
 def _write(folder: Path, texts: Mapping[str, str]) -> None:

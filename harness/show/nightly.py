@@ -16,8 +16,8 @@ from harness.show.sections import Entry, Section, sections
 from harness.show.sections import summary as count_cases
 from harness.units import format_percent
 
-MOST = 50
-"""Rows of a table and lines below an entry: CI systems cut what is longer than a megabyte."""
+MOST, MOST_LINES = 50, 20
+"""Rows of a table or entries of a section, and lines of an entry: CI systems refuse more than a megabyte."""
 
 LEFT_OUT = ("Notes", "Best", "Gates passed")
 """Beginnings of the report's sections that are about the numbers, not about the night."""
@@ -90,7 +90,7 @@ def surely(item: Comparison, standing: Standing) -> str:
 
 
 def group(findings: Iterable[Finding]) -> list[tuple[Finding, str]]:
-    """Put the metrics of one case that go together behind the best known of them; the text names the others."""
+    """Put metrics of one case that go together behind the best known of them; the text names the others."""
     found: dict[tuple[str, str, str], list[Finding]] = {}
     for finding in findings:
         item = finding.comparison
@@ -234,7 +234,7 @@ def _uncompared(night: Night) -> Iterator[Section]:
 
 
 def _short(section: Section) -> Section:
-    """Keep a section within MOST entries of MOST lines each, and say what is left out."""
+    """Keep a section within MOST entries of MOST_LINES each, and say what is left out."""
     entries = [Entry(entry.text, _first(entry.lines)) for entry in section.entries[:MOST]]
     if len(section.entries) > MOST:
         entries.append(
@@ -244,7 +244,8 @@ def _short(section: Section) -> Section:
 
 
 def _first(lines: tuple[str, ...]) -> tuple[str, ...]:
-    return (*lines[:MOST], f"... and {len(lines) - MOST} more") if len(lines) > MOST else lines
+    more = len(lines) - MOST_LINES
+    return (*lines[:MOST_LINES], f"... and {more} more") if more > 0 else lines
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
