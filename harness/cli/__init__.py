@@ -22,6 +22,8 @@ COMMANDS = {
     "plan": "Show what a suite comes to, without measuring.",
     "sweep": "Measure one model file, without writing a suite.",
     "show": "Show stored results.",
+    "ab": "Hold two arms against each other, block by block, with known error rates.",
+    "nightly": "Measure a night, hold it against the last, and say what got worse.",
     "compare": "Hold one run against another, worst first.",
     "history": "Follow metrics over the stored runs, and name the runs at which they changed.",
     "anchor": "Pin the run that later runs are held against.",
