@@ -236,7 +236,9 @@ def _plan(flag: str, point: Point, make: Planner) -> Plan:
     except InputError as error:
         text = str(error)
         for written, said in overrides.items():
-            text = text.replace(f"--set {written}", said)
+            key = written.partition("=")[0]
+            for spelt in (f"--set {written}: {key}[0]", f"--set {written}"):
+                text = text.replace(spelt, said)
         for written, said in only.items():
             text = text.replace(f"--only {written}", said)
         raise InputError("\n".join(dict.fromkeys(text.splitlines()))) from error
