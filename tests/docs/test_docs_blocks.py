@@ -1,0 +1,58 @@
+"""Every block that is marked as runnable runs: commands with short samples, YAML as a suite."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from harness.plan import plan_document
+
+FAKE = {"fake": {"call_ns": [1_000_000, 1_200_000], "session_ns": 5_000_000}}
+TOKENS = {"fake": {**FAKE["fake"], "inputs": {"ids": {"dtype": "int64", "shape": ["batch", "sequence"]}}}}
+SAMPLING = {"warmup_calls": 1, "warmup_seconds": 0, "calls": 20}
+SUITES: dict[str, dict[str, Any]] = {
+    "quickstart": {
+        "models": {"digits_cnn": {"source": FAKE}},
+        "axes": {"precision": ["fp32", "int8_static"], "batch": [1, 32]},
+    },
+    "nightly": {
+        "models": {"digits_cnn": {"source": FAKE}, "encoder": {"source": TOKENS, "shapes": {"sequence": 8}}},
+        "axes": {"precision": ["fp32", "int8_static"]},
+    },
+}
+"""Suites of the repository's names, cut down to a few cases that take no time."""
+
+
+@pytest.fixture(scope="module")
+def place(desk: Callable[[str], Any]) -> Any:
+    """A desk with suites of fake models, two runs of each, a model file and its data."""
+    made = desk("docs")
+    for name, document in SUITES.items():
+        made.put(f"suites/{name}.yaml", yaml.safe_dump({**document, "sampling": SAMPLING}))
+        made.run(f"harness run suites/{name}.yaml && harness run suites/{name}.yaml")
+    made.run("harness anchor set latest --suite quickstart")
+    shutil.copy(made.folder / "suites/models/digits_cnn.onnx", made.folder / "model.onnx")
+    random = np.random.default_rng(0)
+    images = random.standard_normal((40, 1, 8, 8)).astype(np.float32)
+    np.savez(made.folder / "samples.npz", x=images, y=random.integers(0, 10, 40))
+    return made
+
+
+def test_a_runnable_block_runs(runnable: Any, place: Any) -> None:
+    if runnable.language == "yaml":
+        document = {"models": {"m": {"source": {"zoo": "vgg19"}}}, **yaml.safe_load(runnable.text)}
+        assert plan_document(document, place.folder / "suites", "example").cases
+    else:
+        place.run(runnable.text, runnable.language)
+
+
+def test_every_page_that_shows_commands_has_blocks_that_run(blocks: Callable[[Path], list[Any]]) -> None:
+    root = Path(__file__).parents[2]
+    for name in ("README.md", "docs/commands.md", "docs/suites.md", "docs/schema.md", "docs/runtimes.md"):
+        assert any(block.runnable for block in blocks(root / name)), name
