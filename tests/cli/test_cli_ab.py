@@ -15,16 +15,10 @@ from typing import Any
 import pytest
 
 from harness import ab as loop
-from harness import cli
 from harness.comparison import Change, Comparison, Decision
 from harness.trial import Control, Pairing, Terms, Trial
 
 Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture(autouse=True)
-def registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(cli.COMMANDS, "ab", "Two arms in turn.")
 
 
 class Loop:
@@ -238,10 +232,7 @@ def test_a_whole_job_prints_its_rows_and_how_far_it_was(harness: Call, suite: An
 def running(tmp_path: Path, suite: Any) -> Iterator[subprocess.Popen[str]]:
     """A job that is in the midst of its blocks."""
     path = suite({"cases": [{"when": {"graph_opt": "all"}, "call_ns": [1_020]}], "call_ns": [1_000]})
-    script = (
-        "import sys\nfrom harness import cli\ncli.COMMANDS.setdefault('ab', '')\n"
-        "sys.exit(cli.main(sys.argv[1:]))"
-    )
+    script = "import sys; from harness.cli import main; sys.exit(main(sys.argv[1:]))"
     arguments = ["ab", str(path), "--base", "graph_opt=basic", "--budget", "60", "--seed", "1"]
     job = subprocess.Popen(
         [sys.executable, "-c", script, *arguments],
