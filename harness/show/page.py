@@ -1,4 +1,4 @@
-"""Lay out what is no report of one run: a title, one table, and what is said below it.
+"""A page: a title, one table, and what is said below it.
 
 A page is plain text in cells, not yet escaped; drawn for a terminal or as
 Markdown.
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-STYLES = {"bad": "red", "warning": "yellow", "good": "green", "": ""}
+STYLES = {"bad": "red", "warning": "yellow", "good": "green", "dim": "dim", "": ""}
 GAP = 2
 ANY_WIDTH = 100_000
 
@@ -34,7 +34,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One row: a text for each column; `mood` picks its color: "bad", "warning", "good" or ""."""
+    """One row: a text for each column; `mood` picks its color: "bad", "warning", "good", "dim" or ""."""
 
     cells: tuple[str, ...]
     mood: str = ""
@@ -42,13 +42,18 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Everything on a page."""
+    """Everything on a page.
+
+    Of a `grouped` one, the lines that share their first cell stand together:
+    on a terminal it is said once, and a blank line parts the groups.
+    """
 
     title: str
     said: tuple[str, ...] = ()  # lines below the title
     columns: tuple[Column, ...] = ()
     lines: tuple[Line, ...] = ()
     sections: tuple[Section, ...] = ()
+    grouped: bool = False
 
 
 def draw(page: Page, *, width: int | None = None, color: bool = False) -> str:
@@ -119,8 +124,16 @@ def _table(page: Page, kept: Sequence[int]) -> Table:
         column = page.columns[index]
         side = "right" if column.number else "left"
         table.add_column(Text(visible(column.title)), justify=side, no_wrap=True)  # type: ignore[arg-type]
+    above = None
     for line in page.lines:
-        table.add_row(*(Text(visible(line.cells[index])) for index in kept), style=STYLES[line.mood])
+        cells = [Text(visible(line.cells[index])) for index in kept]
+        if page.grouped and above is not None:
+            if line.cells[0] == above.cells[0]:
+                cells[0] = Text()
+            else:
+                table.add_row()
+        table.add_row(*cells, style=STYLES[line.mood])
+        above = line
     return table
 
 
