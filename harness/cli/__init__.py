@@ -107,6 +107,8 @@ def main(args: list[str] | None = None) -> int:
 
 
 def _complain(message: str, code: int) -> int:
+    from harness.show.escape import visible
+
     for line in message.splitlines() or [""]:
-        click.echo(f"error: {line}", err=True)
+        click.echo(f"error: {visible(line)}", err=True)
     return code

@@ -9,6 +9,7 @@ import click
 
 from harness.cli.options import Command, results_option
 from harness.errors import MissingExtraError
+from harness.show.escape import visible
 
 
 def config_option(command: Command) -> Command:
@@ -48,7 +49,7 @@ def export(runs: tuple[str, ...], suites: tuple[str, ...], config: Path, results
     """
     done = load_asv().export(results_dir, config, runs, suites)
     for run, why in done.left_out.items():
-        click.echo(f"run {run} is left out: {why}", err=True)
+        click.echo(f"run {run} is left out: {visible(why)}", err=True)
     click.echo(f"exported {_count(len(done.runs), 'run')} to {_count(len(done.files), 'file')} of asv's")
     return 0
 

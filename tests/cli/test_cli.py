@@ -160,6 +160,13 @@ def test_a_script_for_a_case_that_never_ran_says_why(suite: Suite, harness: Call
     assert "no luck" in err
 
 
+def test_an_error_moves_no_cursor(suite: Suite, harness: Call) -> None:
+    harness("run", suite({"fail": {"at": "session", "how": "raise", "message": "no \x1b[2Jluck"}}))
+    code, _, err = harness("repro", "m")
+    assert code == 2
+    assert "no \\x1b[2Jluck" in err and "\x1b" not in err
+
+
 def test_models_lists_what_was_built_and_notices_damage(harness: Call, tmp_path: Path) -> None:
     harness("sweep", DIGITS, "--seconds", "0.05", "--set", "measure.accuracy=false")
     _, out, _ = harness("models", "--format", "json")
