@@ -155,7 +155,8 @@ def _drift(metric: str, pair: Pair, limit: float) -> Step:
         return _step(Mark.UNDECIDED, found.reason)
     worse = _distance(metric, found.value)
     mark = Mark.BAD if worse > limit else Mark.GOOD
-    return _step(mark, IDENTICAL if not worse else "", worse=worse, head=found.value)
+    same = bool(np.array_equal(pair.ours, pair.reference))
+    return _step(mark, IDENTICAL if same else "", worse=worse, head=found.value)
 
 
 def _distance(metric: str, value: float | None) -> float:

@@ -1,0 +1,197 @@
+"""`harness bisect`: the first bad version."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli.compare import parse_effect
+from harness.cli.options import Command, cache_option, format_option, paper, results_option
+from harness.cli.sweep import CHOICES, document_of
+from harness.errors import InputError
+from harness.search import Outcome, Search, Step
+from harness.show.escape import visible
+
+if TYPE_CHECKING:
+    from harness.bisect import Lineup
+    from harness.suite import Plan
+
+SUITES = (".yaml", ".yml")
+AXES = tuple(axis for axis in CHOICES if axis != "runtime")
+
+
+def _effect(ctx: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
+    return None if value is None else parse_effect(ctx, parameter, value)
+
+
+def _axis_options(command: Command) -> Command:
+    for axis in reversed(AXES):
+        text = f"The one value of that axis. {CHOICES[axis]}"
+        command = click.option(f"--{axis.replace('_', '-')}", axis, metavar="VALUE", help=text)(command)
+    return command
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  harness bisect model.onnx
+  harness bisect model.onnx --good 1.20.1 --bad 1.32.0 --intra-threads 1
+  harness bisect model.onnx --metric accuracy/max_abs_error --tolerance 1e-3
+  harness bisect model.onnx --metric accuracy/top1 --data samples.npz
+  harness bisect suites/nightly.yaml --only model=digits_cnn,precision=int8_static --only batch=1
+  harness bisect monday.onnx tuesday.onnx wednesday.onnx --resume
+\b
+Exit codes: 0 the newest version is not worse; 1 the first bad version was found; 2 the input was
+wrong; 3 nothing could be decided, or the control of an A/B fired; 130 interrupted.
+"""
+)
+@click.argument(
+    "models", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SUITE|MODEL [MODEL...]"
+)
+@click.option("--good", metavar="VERSION", help="Where to begin.  [default: the oldest that runs here]")
+@click.option("--bad", metavar="VERSION", help="Where to end.  [default: the newest released]")
+@click.option(
+    "--distribution", default="onnxruntime", show_default=True, help="Whose released versions are searched."
+)
+@click.option(
+    "--metric",
+    default="latency/p50",
+    show_default=True,
+    help="latency/p50 or p95, memory/peak, accuracy/top1, mae, agreement, cosine, sqnr_db, "
+    "max_abs_error, or status: the first version that cannot run the model.",
+)
+@click.option(
+    "--min-effect",
+    metavar="RATIO",
+    callback=_effect,
+    help="Bad is what is slower or bigger by more.  "
+    "[default: half of what lies between the ends, 1% at least]",
+)
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0),
+    metavar="LOSS",
+    help="Bad is what loses more accuracy.  [default: half of what lies between the ends, rounding at least]",
+)
+@click.option(
+    "--budget",
+    "budget_s",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60,
+    show_default=True,
+    help="Seconds of blocks for each A/B at most; it ends when it is decided.",
+)
+@click.option("--seed", type=click.IntRange(min=0), help="Draws the order of the arms.  [default: drawn]")
+@_axis_options
+@click.option("--data", help="A data catalogue name, or an .npz file with one array for each input.")
+@click.option("--shape", "shapes", multiple=True, metavar="NAME=SIZE", help="Bind a symbolic dimension.")
+@click.option("--output", help="The output that counts, where there are several.")
+@click.option("--only", multiple=True, metavar="AXIS=VALUE", help="Of a suite: the case to search with.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override any key.")
+@click.option("--resume", is_flag=True, help="Take up the newest unfinished search of this kind.")
+@results_option
+@cache_option
+@format_option()
+def bisect(
+    models: tuple[Path, ...], results_dir: Path, cache_dir: Path, view: str, resume: bool, **choices: Any
+) -> int:
+    """Find the first version that is slower, bigger or less accurate.
+
+    With one MODEL (or a SUITE of which one case is left): among the released versions of ONNX
+    Runtime. With several: among these files, the oldest first.
+    """
+    from harness.bisect import bisect as search_for
+    from harness.show.bisect import render
+    from harness.trial import Terms
+
+    metric = choices["metric"]
+    search = search_for(
+        _lineup(models, choices),
+        metric,
+        results_dir,
+        cache_dir,
+        limit=_limit(metric, choices["min_effect"], choices["tolerance"]),
+        terms=Terms(
+            budget_s=choices["budget_s"],
+            seed=secrets.randbelow(2**32) if choices["seed"] is None else choices["seed"],
+        ),
+        resume=resume,
+        watch=Lines(metric),
+    )
+    click.echo(render(search, view, **paper()))
+    click.echo(f"steps: {search.file}", err=True)
+    return exit_code(search)
+
+
+def exit_code(search: Search) -> int:
+    """Give 130 where interrupted, 3 where undecided or not to be trusted, 1 where found, else 0."""
+    if search.finding is None:
+        return 130
+    if search.finding.outcome is Outcome.UNDECIDED or not search.trusted:
+        return 3
+    return 1 if search.finding.outcome is Outcome.FOUND else 0
+
+
+class Lines:
+    """A watch that prints a line on standard error whenever a step ends."""
+
+    def __init__(self, metric: str) -> None:
+        self._metric = metric
+        self._number = 0
+
+    def start(self, number: int, version: str, against: str) -> None:
+        """Remember what is going on."""
+        self._number = number
+
+    def done(self, step: Step) -> None:
+        """Say how it ended."""
+        from harness.show.bisect import describe
+
+        click.echo(f"[{self._number}] {visible(describe(step, self._metric))}", err=True)
+
+
+def _limit(metric: str, min_effect: float | None, tolerance: float | None) -> float | None:
+    """Return what counts as bad, by the option that belongs to the metric. Raises InputError."""
+    from harness.judge.losses import TIMED
+
+    timed = metric in TIMED
+    if (tolerance if timed else min_effect) is not None:
+        raise InputError(f"--metric {metric} takes {'--min-effect' if timed else '--tolerance'}")
+    return min_effect if timed else tolerance
+
+
+def _lineup(models: tuple[Path, ...], choices: Mapping[str, Any]) -> Lineup:
+    from harness.bisect import over_models, over_runtimes
+
+    if len(models) == 1:
+        (path,) = models
+        return over_runtimes(
+            _plan(path, choices), path, choices["distribution"], choices["good"], choices["bad"]
+        )
+    if choices["good"] or choices["bad"]:
+        raise InputError("--good and --bad are for versions of a runtime; of files, the first one is good")
+    if suites := [path for path in models if path.suffix in SUITES]:
+        raise InputError(f"{suites[0]}: expected one suite, or model files only")
+    return over_models({path: _plan(path, choices) for path in models})
+
+
+def _plan(path: Path, choices: Mapping[str, Any]) -> Plan:
+    """Make the plan of a suite or of a model file. Raises InputError."""
+    from harness.plan import plan, plan_document
+
+    of_files = (*AXES, "data", "shapes", "output")
+    if path.suffix in SUITES:
+        if given := [name for name in of_files if choices[name]]:
+            raise InputError(
+                f"--{given[0].replace('_', '-')} is for model files; of a suite, use --only or --set"
+            )
+        return plan(path, choices["overrides"], choices["only"])
+    asked = {**dict.fromkeys(CHOICES), "seconds": None, "processes": None, "strict_provider": False}
+    document = document_of(path, {**asked, **{name: choices[name] for name in of_files}})
+    made = plan_document(document, Path.cwd(), path.stem, choices["overrides"], choices["only"])
+    return replace(made, suite=replace(made.suite, name="bisect"))

@@ -1,0 +1,51 @@
+"""`harness doctor`: is this machine fit for measuring?"""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import click
+
+from harness.cli.options import cache_option, format_option, paper, results_option
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  harness doctor
+  harness doctor --quick
+  harness doctor --budget 60 --format json
+\b
+Exit codes: 0 fit for measuring; 1 something is to be fixed before numbers can be trusted.
+"""
+)
+@click.option("--quick", is_flag=True, help="Only look: measure nothing.")
+@click.option(
+    "--budget",
+    "budget_s",
+    type=click.FloatRange(min=0, min_open=True),
+    default=10,
+    show_default=True,
+    help="Seconds of blocks for the slowdown; the A/A takes about as much again.",
+)
+@click.option("--seed", type=click.IntRange(min=0), help="Draws the order of the arms.  [default: drawn]")
+@results_option
+@cache_option
+@format_option()
+def doctor(
+    quick: bool, budget_s: float, seed: int | None, results_dir: Path, cache_dir: Path, view: str
+) -> int:
+    """Say what disturbs measurements here, what to do, and how small a change can be seen.
+
+    Reads the system, then runs an A/A and an A/B against a model that does 2% more work.
+    """
+    from harness.cli.ab import Lines
+    from harness.doctor import examine
+    from harness.show.doctor import render
+    from harness.trial import Terms
+
+    terms = Terms(budget_s=budget_s, seed=secrets.randbelow(2**32) if seed is None else seed)
+    checkup = examine(results_dir, cache_dir, quick=quick, terms=terms, watch=Lines())
+    click.echo(render(checkup, view, **paper()))
+    return 0 if checkup.healthy else 1
