@@ -80,7 +80,7 @@ def between(
         error = spread * math.sqrt(1 / len(ours) + 1 / len(theirs))
     if noise is not None and (noise := max(noise, LEAST_NOISE)) * math.sqrt(2) > error:
         error, degrees = noise * math.sqrt(2), _MANY
-        basis = f" where runs vary by {format_percent(noise)}"
+        basis = f" where runs vary by up to {format_percent(noise)}"
     if not error:
         return Decision(
             verdict=Change.INCONCLUSIVE,
@@ -91,7 +91,9 @@ def between(
             "and nothing is known of the noise between them",
         )
     decision = _decide(change, error, degrees, METRICS[metric][1], min_effect, alpha)
-    reason = f"{format_percent(math.expm1(change), signed=True)}{basis} (p = {decision.p:.2g})"
+    p = decision.p or 0.0
+    sure = "p < 1e-6" if p < 1e-6 else f"p = {p:.2g}"  # beyond that no noise is known well enough
+    reason = f"{format_percent(math.expm1(change), signed=True)}{basis} ({sure})"
     return replace(decision, blocks=fewest, reason=reason)
 
 

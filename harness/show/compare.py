@@ -155,10 +155,7 @@ def _sections(contrast: Contrast, hidden: list[Comparison]) -> Iterator[Section]
         if cases:
             yield Section(f"Only in {name}: {len(cases)}", tuple(map(Entry, cases)), "warning")
     if contrast.causes:
-        entries = tuple(
-            Entry(f"{change} ({_cases(len(cases))})") for change, cases in contrast.causes.items()
-        )
-        yield Section("What else differs", entries)
+        yield Section("What else differs", tuple(_causes(contrast)))
     if hidden:
         yield Section("Not in the table (--all shows them)", tuple(_hidden(hidden)))
 

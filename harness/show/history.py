@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby, pairwise
@@ -71,7 +72,8 @@ def _pages(trends: Sequence[Trend]) -> Iterator[Page]:
         if any(trend.shifts for trend in found):
             sections.append(Section("Changes, newest first", tuple(_changes(found))))
         if short:
-            entries = tuple(Entry(f"{trend.case}: {trend.reason}") for trend in short)
+            reasons = Counter(trend.reason for trend in short)
+            entries = tuple(Entry(f"{reason} ({number} series)") for reason, number in reasons.items())
             sections.append(Section(f"Too short: {len(short)}", entries, "warning"))
         yield Page(
             title=f"{metric}, suite {suite}, machine {machine}",

@@ -69,7 +69,7 @@ def test_noise_from_run_to_run_decides_where_processes_agree_too_well():
     decision = between(base, head, "latency/p50", 0.01, 0.01, noise=0.05)
     assert decision.verdict is Change.INCONCLUSIVE
     assert decision.blocks == 3
-    assert "where runs vary by 5.00%" in decision.reason
+    assert "where runs vary by up to 5.00%" in decision.reason
 
 
 def test_what_processes_show_decides_where_it_is_wider_than_the_noise():
