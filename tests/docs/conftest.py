@@ -80,7 +80,7 @@ class Desk:
         (tools / "python").symlink_to(sys.executable)
         self.path = [str(folder / "site"), str(ROOT)]
         self.environment = {
-            "PATH": f"{tools}:/usr/bin:/bin",
+            "PATH": f"{tools}:{Path(sys.executable).parent}:/usr/bin:/bin",
             "HOME": str(folder),
             "TMPDIR": str(folder),
             "HARNESS_CACHE": str(folder / "cache"),
