@@ -70,7 +70,8 @@ def compare(
     nothing to compare, StoreError.
     """
     _check(metrics)
-    ours, theirs = _records(results_dir, base, where), _records(results_dir, head, where)
+    whole = [store.records(results_dir, info.run) for info in (base, head)]
+    ours, theirs = ([item for item in side if matches(item.axes, where or {})] for side in whole)
     shared = {record.case for record in ours} & {record.case for record in theirs}
     if not shared:
         that = " that --only leaves" if where else ""
@@ -84,8 +85,8 @@ def compare(
     )
     gates = [replace(Gate(**gate), against="base") for gate in head.header.gates]
     return Contrast(
-        base=_side(base, ours),
-        head=_side(head, theirs),
+        base=_side(base, len(whole[0])),
+        head=_side(head, len(whole[1])),
         compared=compared,
         gates=judge.evaluate_gates(gates, theirs, {"base": {record.case: record for record in ours}}),
         bad={record.case: f"{record.status}: {record.reason}" for record in theirs if record.status in BAD},
@@ -156,12 +157,6 @@ def _check(metrics: Sequence[str]) -> None:
             )
 
 
-def _records(
-    results_dir: Path, info: store.RunInfo, where: Mapping[str, Sequence[str]] | None
-) -> list[Record]:
-    return [record for record in store.records(results_dir, info.run) if matches(record.axes, where or {})]
-
-
 def _noise(results_dir: Path, head: store.RunInfo, records: Sequence[Record]) -> dict[str, dict[str, float]]:
     """Learn from the newest runs before HEAD how much each case differs from run to run."""
     found = store.runs(results_dir, head.header.suite, head.header.machine)
@@ -187,8 +182,8 @@ def _causes(base: Sequence[Record], head: Sequence[Record]) -> dict[str, tuple[s
     return found
 
 
-def _side(info: store.RunInfo, records: Sequence[Record]) -> Side:
+def _side(info: store.RunInfo, records: int) -> Side:
     header = info.header
     state = "being measured" if info.live else "unfinished"
-    unfinished = "" if info.sealed else f"{state}, {len(records)} of {header.cases} cases so far"
+    unfinished = "" if info.sealed else f"{state}, {records} of {header.cases} cases so far"
     return Side(info.run, header.suite, header.started_at, header.commit, unfinished)
