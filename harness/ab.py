@@ -283,6 +283,9 @@ class _Job:
             series.seen(), self.terms, family=family, most=series.planned
         )
         while len(series.fresh) < series.planned:
+            if len(series.fresh) >= needed and series.spent_s + series.block_s > self.terms.budget_s:
+                series.planned = len(series.fresh)  # slower than foreseen; no ratio has a say in it
+                break
             self._block(series, series.fresh)
             if trial.is_settled(series.seen(), self.terms, family=family):
                 break
@@ -333,10 +336,11 @@ class _Job:
         """Return how long the calls of a block may last.
 
         A block should cost no more than the budget pays with the fewest blocks
-        of a job, and no more than twice its starts: beyond that, more blocks
-        tell more than longer ones.
+        of a job, a tenth kept in hand; and no more than twice its starts:
+        beyond that, more blocks tell more than longer ones.
         """
-        share_s = self.terms.budget_s / (SCREEN_FEW + trial.confirmation_blocks(self.terms, 2) + 1)
+        blocks = SCREEN_FEW + trial.confirmation_blocks(self.terms, 2) + 1
+        share_s = 0.9 * self.terms.budget_s / blocks
         return max(LEAST_SPAN_S, min(share_s - series.start_s, max(series.start_s, START_S)))
 
     def _lost(self, case: str, block: Block) -> _Lost:

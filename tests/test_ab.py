@@ -74,6 +74,7 @@ class Blocks:
         self.peaks = 50_000, 50_000
         self.lost: dict[int, int] = {}  # number of the block -> arm
         self.stop_at: int | None = None
+        self.slow_from: int | None = None
         self.asked: list[tuple[str, Draw, float]] = []
         self.pairs: Counter[str] = Counter()
 
@@ -99,7 +100,7 @@ class Blocks:
             turns=(0, 1, 1, 0),
             slice_ns=1,
             start_s=0.3,
-            wall_s=self.wall_s,
+            wall_s=self.wall_s * (2 if self.slow_from and number >= self.slow_from else 1),
             lost=lost,
         )
 
@@ -263,6 +264,20 @@ def test_the_budget_it_names_does_suffice(trial, made_up) -> None:
     assert stages(found)["confirmation"] == 8
 
 
+def test_blocks_that_become_slow_end_the_confirmation_in_time(trial, made_up) -> None:
+    """Three blocks of half a second foretell 17 more in 10 s; they then take a second each."""
+    blocks = made_up(1.2, 1.4, 0.9)
+    blocks.slow_from = 7  # after three of the screening and as many of the control
+    found = trial(suite())
+    spent_s = sum(
+        line["wall_s"] for line in lines(found) if line.get("stage") != "control" and "stage" in line
+    )
+    assert 8.5 < spent_s <= 10.0
+    row = rows(found)["m", P50]
+    assert row.decision.blocks == stages(found)["confirmation"] >= 8
+    assert "spared" not in row.decision.reason
+
+
 def test_a_budget_is_not_overspent_by_more_than_the_block_that_ends_it(trial, made_up) -> None:
     made_up(0.2, -0.3, wall_s=2.0)
     found = trial(suite(), budget_s=5)
@@ -271,11 +286,12 @@ def test_a_budget_is_not_overspent_by_more_than_the_block_that_ends_it(trial, ma
 
 def test_more_time_makes_more_blocks_and_not_endless_ones(trial, made_up) -> None:
     spans = {}
-    for budget_s in (5, 30, 300):
+    for budget_s in (5, 8, 30, 300):
         blocks = made_up(3)
         trial(suite(), budget_s=budget_s)
         spans[budget_s] = blocks.asked[-1][2]
-    assert spans[5] == pytest.approx(5 / 12 - 0.3)
+    assert spans[5] == 0.1  # the least
+    assert spans[8] == pytest.approx(0.9 * 8 / 12 - 0.3)
     assert spans[30] == spans[300] == 0.5
 
 
