@@ -81,13 +81,15 @@ def nightly(
     """
     wishes, plan = wishes or Wishes(), settle(plan)
     if wishes.out:
-        _write(wishes.out, {})  # a folder that cannot be written is said before anything is measured
+        with writing(wishes.out):  # a folder that cannot be written is said before anything is measured
+            wishes.out.mkdir(parents=True, exist_ok=True)
     outcome = _measure(plan, results_dir, cache_dir, wishes, watching)
     if outcome.left:
         return Done(None, outcome.folder, outcome.left)
     info = store.find_run(results_dir, outcome.run)
     folder = _folder(results_dir, wishes.out, outcome.run)
     report = review(results_dir, info)
+    _begin(folder)
     _write(folder, {"records.json": show.render(report, "json")})
     night = _held(_night(info, report), results_dir, info, wishes.against)
     night = _confirmed(night, results_dir, cache_dir, wishes.confirm_s, watch)
@@ -234,7 +236,7 @@ def _dated(night: Night, results_dir: Path) -> tuple[Finding, ...]:
 
 def _date(finding: Finding, night: Night, results_dir: Path) -> Finding:
     item = finding.comparison
-    if item.base is None:
+    if item.base is None or finding.standing is Standing.REFUTED:
         return finding
     known = history(results_dir, [item.metric], case=item.case, suite=night.suite, machine=night.machine)
     trend = next(trend for trend in known if trend.case == item.case)
@@ -265,9 +267,14 @@ def _publish(results_dir: Path, config: Path, run: str) -> str:
     return str(site.relative_to(here) if site.is_relative_to(here) else site)
 
 
-def _write(folder: Path, texts: Mapping[str, str]) -> None:
+def _begin(folder: Path) -> None:
+    """Make the folder of the artifacts; what it says of an earlier night is over. Raises StoreError."""
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / SUMMARY).unlink(missing_ok=True)
+
+
+def _write(folder: Path, texts: Mapping[str, str]) -> None:
     for name, text in texts.items():
         content = (text + "\n").encode("utf-8", "replace")
         write_whole(folder / name, lambda part, content=content: part.write_bytes(content))  # type: ignore[misc]

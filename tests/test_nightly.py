@@ -197,6 +197,8 @@ def test_annotations_are_printed_for_github(suite: Suite, harness: Call) -> None
         "nightly", suite({"fail": {"at": "session", "how": "unsupported", "message": "50% of it"}}), *flags
     )
     _, out, _ = harness("nightly", suite(gates=[{"metric": "memory/peak", "max": 40_000_000}]), *flags)
+    stop, *_ = out.splitlines()
+    assert out.count(f"\n::{stop.removeprefix('::stop-commands::')}::\n::error ") == 1
     errors = [line for line in out.splitlines() if line.startswith("::error ")]
     assert errors == ["::error title=Gate failed%3A memory/peak::m: memory/peak max 40 MB: 50 MB > 40 MB"]
 
@@ -262,6 +264,24 @@ def test_a_night_that_is_over_is_followed_by_another(night: Callable[..., tuple[
     night()
     night()
     assert len(runs()) == 2
+
+
+def test_a_night_that_is_interrupted_in_its_a_b_goes_on_there(
+    night: Callable[..., tuple[int, Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night(None, *TWO, "--out", "artifacts")
+
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("harness.nightly.confirm_suspects", interrupt)
+        assert night(SLOWER, *TWO, "--out", "artifacts")[0] == 130
+    assert not Path("artifacts/summary.md").exists()
+    code, folder = night(SLOWER, *TWO, "--out", "artifacts", "--confirm", "0")
+    assert code == 1
+    assert len(runs()) == 2
+    assert {item["standing"] for item in findings(folder)} == {"shown"}
 
 
 def test_a_folder_of_ones_own_is_taken_up_as_well(night: Callable[..., tuple[int, Path]]) -> None:

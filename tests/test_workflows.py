@@ -205,11 +205,13 @@ def test_a_results_branch_keeps_the_nights(workplace: Workplace, tmp_path: Path)
     subprocess.run(["git", "init", "--quiet", "--bare", str(remote)], check=True)
     for index in (1, 2):
         folder = workplace(f"night-{index}")
+        (folder / "asv.conf.json").unlink()  # the dashboard is not what this is about
         run(BRANCH, folder, REMOTE=str(remote))
         assert stored(folder / "kept") == index
 
 
 def test_the_shards_of_the_page_are_joined(workplace: Workplace) -> None:
     folder = workplace("checkout")
+    (folder / "asv.conf.json").unlink()
     run(SHARDS, folder)
     assert stored(folder / "results" / "all") == 2

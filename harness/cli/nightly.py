@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import click
 
 from harness.cli.asv import config_option
 from harness.cli.options import cache_option, paper, plan_options, results_option, shard_of, shard_option
-from harness.errors import InputError
+from harness.errors import StoreError
 from harness.night import AGAINST, Night
 
 ANNOTATIONS = ("github",)
@@ -105,9 +106,8 @@ def nightly(
         click.echo(f"interrupted: {done.left} of {len(made.cases)} cases are left", err=True)
         click.echo("next:    the same command goes on", err=True)
         return 130
-    click.echo(render(done.night, **paper()))
-    if annotate:
-        _annotate(done.night)
+    page = render(done.night, **paper())
+    click.echo(_annotated(page, done.night) if annotate else page)
     _append(os.environ.get("GITHUB_STEP_SUMMARY"), summary(done.night))
     click.echo(f"results: {done.folder}", err=True)
     return exit_code(done.night)
@@ -120,19 +120,20 @@ def exit_code(night: Night) -> int:
     return 3 if night.bad else 0
 
 
-def _annotate(night: Night) -> None:
+def _annotated(page: str, night: Night) -> str:
+    """Put annotations below the page, in which GitHub obeys nothing: models and runtimes speak there."""
     from harness.show.annotate import render
 
-    if text := render(night):
-        click.echo(text)
+    token = secrets.token_hex(16)
+    return "\n".join(filter(None, (f"::stop-commands::{token}", page, f"::{token}::", render(night))))
 
 
 def _append(path: str | None, text: str) -> None:
-    """Append `text` to the summary of a job, where there is one. Raises InputError."""
+    """Append `text` to the summary of a job, where there is one. Raises StoreError."""
     if not path:
         return
     try:
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(text + "\n")
     except OSError as error:
-        raise InputError(f"$GITHUB_STEP_SUMMARY: {path}: {error.strerror or error}") from error
+        raise StoreError(f"$GITHUB_STEP_SUMMARY: {path}: {error.strerror or error}") from error
