@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -193,5 +192,4 @@ def _plan(path: Path, choices: Mapping[str, Any]) -> Plan:
         return plan(path, choices["overrides"], choices["only"])
     asked = {**dict.fromkeys(CHOICES), "seconds": None, "processes": None, "strict_provider": False}
     document = document_of(path, {**asked, **{name: choices[name] for name in of_files}})
-    made = plan_document(document, Path.cwd(), path.stem, choices["overrides"], choices["only"])
-    return replace(made, suite=replace(made.suite, name="bisect"))
+    return plan_document(document, Path.cwd(), path.stem, choices["overrides"], choices["only"])
