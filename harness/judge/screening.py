@@ -17,8 +17,8 @@ from harness.comparison import Change, Decision
 from harness.judge import ab, signed_rank
 from harness.units import format_percent
 
-EVIDENCE = 1 / 8
-"""The p against no effect at all that asks for a confirmation: three blocks of one sign."""
+EVIDENCE = 1 / 4
+"""The p against no effect at all that asks for a confirmation: of three blocks the smallest may stray."""
 
 _CAUTION = 0.2  # the chance with which the true spread is larger than it is taken for
 

@@ -25,11 +25,10 @@ def test_the_share_of_the_minimum_effect_can_be_raised():
 
 
 def test_blocks_that_disagree_on_the_sign_are_noise_however_large():
-    assert not screening.is_candidate(blocks(9.0, 8.0, -1.0), min_effect=0.01)  # p = 2/8
-    assert screening.is_candidate(blocks(9.0, 8.0, 1.0), min_effect=0.01)  # p = 1/8
-    six = blocks(5, 4, 3, 2, 1.5, -1)
-    assert screening.is_candidate(six, min_effect=0.01)  # p = 2/64
-    assert not screening.is_candidate(blocks(5, 4, 3, -3.5, 1.5, -1), min_effect=0.01)
+    assert screening.is_candidate(blocks(9.0, 8.0, -1.0), min_effect=0.01)  # p = 2/8
+    assert not screening.is_candidate(blocks(9.0, 8.0, -8.5), min_effect=0.01)  # p = 3/8
+    assert screening.is_candidate(blocks(5, 4, 3, 2, 1.5, -3.5), min_effect=0.01)  # p = 7/64
+    assert not screening.is_candidate(blocks(5, 4, 3, -3.5, 1.5, -4.5), min_effect=0.01)  # p = 22/64
 
 
 @pytest.mark.parametrize("seen", [[], [math.nan], [*blocks(0.0, 0.0), math.inf]])
