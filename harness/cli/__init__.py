@@ -26,11 +26,13 @@ COMMANDS = {
     "nightly": "Measure a night, hold it against the last, and say what got worse.",
     "compare": "Hold one run against another, worst first.",
     "history": "Follow metrics over the stored runs, and name the runs at which they changed.",
+    "bisect": "Find the first bad version of ONNX Runtime, or the first bad file.",
     "anchor": "Pin the run that later runs are held against.",
     "merge": "Copy the runs of several results folders into one.",
     "models": "List the built models in the cache.",
     "runtimes": "List, add and remove versions of ONNX Runtime.",
     "repro": "Print a script that repeats one case's timed loop.",
+    "doctor": "Say what this machine does to measurements, and what it can see.",
     "asv": "Hand results to asv, and build its dashboard.",
     "demo": "Show the dashboard on synthetic nights.",
 }
