@@ -60,7 +60,7 @@ def confirm(
     for base, head in pairs:
         try:
             if len(found) >= most:
-                raise _Left(f"the {budget_s:g} s for A/Bs are spent on other cases")
+                raise _Left(f"the {budget_s:g} s for A/Bs do not pay for this case too")
             case = _head_case(cases, head)
             found.append(Pair(head.case, _base_case(case, base, head, cache_dir), case))
         except _Left as why:

@@ -190,11 +190,14 @@ def _confirmed(
     notes: list[str] = []
     for name, contrast in night.contrasts.items():
         begun, after = monotonic(), contrast
-        if budget_s > 0:
-            after = confirm_suspects(contrast, results_dir, cache_dir, budget_s=budget_s, watch=watch)
+        try:
+            if budget_s > 0:
+                after = confirm_suspects(contrast, results_dir, cache_dir, budget_s=budget_s, watch=watch)
+            notes += [f"against {name}: {note}" for note in after.notes]
+        except InputError as error:  # the suite has changed since it was measured
+            notes.append(f"against {name}: no A/B: {error}")
         budget_s -= monotonic() - begun
         contrasts[name] = after
-        notes += [f"against {name}: {note}" for note in after.notes]
         suspects = {(item.case, item.metric): item for item in contrast.compared.comparisons if item.suspect}
         findings += [
             _finding(name, after, suspects[item.case, item.metric], item)

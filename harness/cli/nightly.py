@@ -82,6 +82,7 @@ def nightly(
     Started again after an interruption, it goes on where it was. Everything goes into one folder;
     the summary is appended to $GITHUB_STEP_SUMMARY where that is set.
     """
+    from harness.cli.ab import Lines
     from harness.nightly import Wishes
     from harness.nightly import nightly as run_night
     from harness.plan import estimate, plan
@@ -101,6 +102,7 @@ def nightly(
         watching=lambda total, finished: Progress(
             total, finished=finished, estimate_s=expected.seconds * (total - finished) / max(total, 1)
         ),
+        watch=Lines(),
     )
     if done.night is None:
         click.echo(f"interrupted: {done.left} of {len(made.cases)} cases are left", err=True)
