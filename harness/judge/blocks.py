@@ -20,8 +20,14 @@ CALLS_NEEDED = {"latency/p50": 1, "latency/p95": 40}
 """Calls of an arm in one round: fewer have no such quantile. Two in forty lie beyond the p95."""
 
 
+CALM = 1
+"""Preemptions by which a round may exceed the calmest one of its block, and still count."""
+
+
 def read_block(
-    slices: tuple[Slices, Slices], observations: tuple[Observation | None, Observation | None]
+    slices: tuple[Slices, Slices],
+    preempted: tuple[Sequence[int], Sequence[int]],
+    observations: tuple[Observation | None, Observation | None],
 ) -> tuple[dict[str, Reading], dict[str, str]]:
     """Return a reading of each metric that this block has, and why it has not the others.
 
@@ -29,12 +35,13 @@ def read_block(
     """
     readings: dict[str, Reading] = {}
     missing: dict[str, str] = {}
-    calls = _fewest(*slices)
+    rounds = _calm(_rounds(*slices), _rounds_preempted(*preempted))
+    calls = min((len(arm) for pair in rounds for arm in pair), default=0)
     for metric, needed in CALLS_NEEDED.items():
         if calls < needed:
             missing[metric] = f"{calls} calls of an arm in a round; {needed} are needed"
         else:
-            readings[metric] = _quantile(*slices, QUANTILES[metric])
+            readings[metric] = _quantile(rounds, QUANTILES[metric])
     peaks = [_peak(observation) for observation in observations]
     if None not in peaks:
         before, after = (peak.get("bytes") for peak in peaks if peak is not None)
@@ -47,27 +54,38 @@ def read_block(
     return readings, missing
 
 
-def _fewest(base: Slices, head: Slices) -> int:
-    """Return the calls of the shortest round, of either arm."""
-    return min((len(calls) for pair in _rounds(base, head) for calls in pair), default=0)
+Round = tuple[list[int], list[int]]
+"""The calls of both arms in one round: two slices of each, run as ABBA."""
 
 
-def _rounds(base: Slices, head: Slices) -> list[tuple[list[int], list[int]]]:
-    """Give the calls of both arms round by round: two slices of each, run as ABBA."""
-    return [
-        ([*base[i], *base[i + 1]], [*head[i], *head[i + 1]])
-        for i in range(0, min(len(base), len(head)) - 1, 2)
-    ]
+def _rounds(base: Slices, head: Slices) -> list[Round]:
+    return [([*base[i], *base[i + 1]], [*head[i], *head[i + 1]]) for i in _firsts(base, head)]
 
 
-def _quantile(base: Slices, head: Slices, share: float) -> Reading:
+def _rounds_preempted(base: Sequence[int], head: Sequence[int]) -> list[int]:
+    return [sum(base[i : i + 2]) + sum(head[i : i + 2]) for i in _firsts(base, head)]
+
+
+def _firsts(base: Sequence[object], head: Sequence[object]) -> range:
+    return range(0, min(len(base), len(head)) - 1, 2)
+
+
+def _calm(rounds: Sequence[Round], preempted: Sequence[int]) -> list[Round]:
+    """Keep the rounds in which the cores were left alone, or the calmest ones where there are none.
+
+    What else took a core away says nothing of either arm, and a round has
+    both: the choice favours neither.
+    """
+    limit = min(preempted, default=0) + CALM
+    return [pair for pair, count in zip(rounds, preempted, strict=True) if count <= limit]
+
+
+def _quantile(rounds: Sequence[Round], share: float) -> Reading:
     """Take the ratio of a quantile in each round, and keep the median over the rounds.
 
     A burst of noise is in few rounds, and falls on both arms of those.
     """
-    levels = np.array(
-        [[np.quantile(calls, share) for calls in pair] for pair in _rounds(base, head)], np.float64
-    )
+    levels = np.array([[np.quantile(calls, share) for calls in pair] for pair in rounds], np.float64)
     ratio = float(np.median(np.log(levels[:, 1] / levels[:, 0])))
     before, after = np.median(levels, axis=0) * 1e-9
     return Reading(ratio, float(before), float(after))

@@ -12,9 +12,32 @@ def worker(**peak):
     return Observation(passes=(), memory={"peak": peak})
 
 
+def read(base, head, workers=NO_WORKERS, preempted=None):
+    calm = [0] * len(base), [0] * len(head)
+    return read_block((base, head), preempted or calm, workers)
+
+
+def test_rounds_in_which_a_core_was_taken_away_do_not_count_where_others_do():
+    calm, noisy = [1_000] * 20, [1_000] * 10 + [9_000] * 10
+    base = [calm, calm, noisy, noisy, noisy, noisy]
+    head = [[1_020] * 20] * 2 + [calm] * 4
+    preempted = [0, 1, 5, 4, 9, 0], [0, 0, 0, 0, 3, 0]
+    readings, _ = read(base, head, preempted=preempted)
+    assert readings["latency/p50"].ratio == pytest.approx(math.log(1.02))
+    assert readings["latency/p95"].ratio == pytest.approx(math.log(1.02))
+
+
+def test_where_every_round_was_preempted_the_calmest_count():
+    parts = [[[value] * 20] * 2 for value in (1_000, 1_010, 1_020)]
+    base, head = [[1_000] * 20] * 6, [part for pair in parts for part in pair]
+    preempted = [8, 0, 4, 0, 4, 1], [0, 0, 0, 0, 0, 0]
+    readings, _ = read(base, head, preempted=preempted)
+    assert readings["latency/p50"].ratio == pytest.approx(math.log(1.015), abs=1e-4)
+
+
 def test_a_ratio_is_that_of_the_quantiles_head_over_base():
     base, head = [[1_000] * 20] * 2, [[1_020] * 20] * 2
-    readings, missing = read_block((base, head), NO_WORKERS)
+    readings, missing = read(base, head)
     for metric in ("latency/p50", "latency/p95"):
         assert readings[metric].ratio == pytest.approx(math.log(1.02))
         assert readings[metric].base == pytest.approx(1e-6)
@@ -25,7 +48,7 @@ def test_a_ratio_is_that_of_the_quantiles_head_over_base():
 def test_a_slower_tail_is_in_the_p95_alone():
     base = [[1_000] * 18 + [2_000] * 2] * 2
     head = [[1_000] * 18 + [2_200] * 2] * 2
-    readings, _ = read_block((base, head), NO_WORKERS)
+    readings, _ = read(base, head)
     assert readings["latency/p50"].ratio == 0
     assert readings["latency/p95"].ratio == pytest.approx(math.log(1.1))
 
@@ -34,33 +57,33 @@ def test_a_burst_of_noise_in_one_round_of_three_leaves_the_ratio_as_it_is():
     calm, noisy = [1_000] * 20, [7_000] * 20
     base = [calm, calm, noisy, calm, calm, calm]
     head = [calm] * 6
-    readings, _ = read_block((base, head), NO_WORKERS)
+    readings, _ = read(base, head)
     assert readings["latency/p50"].ratio == 0
     assert readings["latency/p95"].ratio == 0
 
 
 def test_an_unfinished_round_is_left_out():
     base, head = [[1_000] * 20] * 3, [[1_000] * 20, [1_000] * 20, [9_000] * 20]
-    readings, _ = read_block((base, head), NO_WORKERS)
+    readings, _ = read(base, head)
     assert readings["latency/p50"].ratio == 0
 
 
 def test_too_few_calls_have_no_p95_and_say_so():
     base, head = [[1_000] * 20] * 2, [[1_000] * 20, [1_000] * 19]
-    readings, missing = read_block((base, head), NO_WORKERS)
+    readings, missing = read(base, head)
     assert set(readings) == {"latency/p50"}
     assert missing == {"latency/p95": "39 calls of an arm in a round; 40 are needed"}
 
 
 def test_no_calls_have_no_quantile_at_all():
-    readings, missing = read_block(((), ()), NO_WORKERS)
+    readings, missing = read((), ())
     assert readings == {}
     assert missing["latency/p50"] == "0 calls of an arm in a round; 1 are needed"
 
 
 def test_memory_is_read_off_both_workers():
     calls = [[1_000] * 20] * 2
-    readings, missing = read_block((calls, calls), (worker(bytes=100_000), worker(bytes=103_000)))
+    readings, missing = read(calls, calls, (worker(bytes=100_000), worker(bytes=103_000)))
     assert readings["memory/peak"].ratio == pytest.approx(math.log(1.03))
     assert (readings["memory/peak"].base, readings["memory/peak"].head) == (100_000, 103_000)
     assert missing == {}
@@ -69,8 +92,8 @@ def test_memory_is_read_off_both_workers():
 def test_memory_that_could_not_be_read_says_why_and_is_not_there_unless_asked_for():
     calls = [[1_000] * 20] * 2
     workers = (worker(bytes=100_000), worker(unavailable="the kernel refused"))
-    readings, missing = read_block((calls, calls), workers)
+    readings, missing = read(calls, calls, workers)
     assert missing == {"memory/peak": "the kernel refused"}
     assert "memory/peak" not in readings
     not_asked = (Observation(passes=()), Observation(passes=()))
-    assert "memory/peak" not in read_block((calls, calls), not_asked)[1]
+    assert "memory/peak" not in read(calls, calls, not_asked)[1]
