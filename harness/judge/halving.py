@@ -126,7 +126,7 @@ def conclude(versions: Sequence[str], steps: Sequence[Step]) -> Finding:
         return _undecided(f"no version after {base} can be tested", base)
     last = _held(steps, base)[end]
     if last.mark is Mark.GOOD and last.sure:
-        reason = f"{end} is not worse than {base}: {last.reason}"
+        reason = f"{end} is not worse than {base}{f': {last.reason}' if last.reason else ''}"
         return Finding(outcome=Outcome.NO_DIFFERENCE, last_good=end, reason=reason)
     if last.mark is not Mark.BAD or not last.sure:
         return _undecided(f"{end} against {base}: {last.reason}", base)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from harness.errors import NotFoundError
@@ -55,7 +55,14 @@ def describe(step: Step, metric: str) -> str:
     against = f" against {step.against}" if step.against else ""
     worse = "" if step.worse is None else f" {format_worse(step.worse, metric)}"
     verdict = f"{step.mark}{'' if step.sure else ' by its estimate'}"
-    return f"{step.version}{against}: {verdict}{worse}{f' ({step.reason})' if step.reason else ''}"
+    why = _why(step, metric)
+    return f"{step.version}{against}: {verdict}{worse}{f' ({why})' if why else ''}"
+
+
+def _why(step: Step, metric: str) -> str:
+    """Give the reason without the change, which stands beside it."""
+    change = "" if step.worse is None else format_worse(step.worse, metric)
+    return step.reason.removeprefix(change).lstrip(",: ")
 
 
 def format_worse(worse: float, metric: str) -> str:
@@ -72,13 +79,21 @@ def _page(search: Search) -> Page:
     order = {version: at for at, version in enumerate(question.versions)}
     numbered = sorted(enumerate(search.steps, 1), key=lambda item: (order[item[1].version], item[0]))
     metric = question.metric
+    columns, lines = _told([_line(number, step, metric) for number, step in numbered])
     return Page(
         title=f"{question.case}: {metric}, {question.versions[0]} to {question.versions[-1]}",
         said=tuple(_said(search)),
-        columns=COLUMNS,
-        lines=tuple(_line(number, step, metric) for number, step in numbered),
+        columns=columns,
+        lines=lines,
         sections=tuple(_sections(search)),
     )
+
+
+def _told(lines: Sequence[Line]) -> tuple[tuple[Column, ...], tuple[Line, ...]]:
+    """Leave out the columns that are empty in every line."""
+    kept = [at for at in range(len(COLUMNS)) if any(line.cells[at] not in ("", NONE) for line in lines)]
+    rows = tuple(Line(tuple(line.cells[at] for at in kept), line.mood) for line in lines)
+    return tuple(COLUMNS[at] for at in kept), rows
 
 
 def _said(search: Search) -> Iterator[str]:
@@ -115,7 +130,7 @@ def _line(number: int, step: Step, metric: str) -> Line:
         NONE if step.worse is None else format_worse(step.worse, metric),
         interval,
         str(step.mark) if step.sure else f"{step.mark}?",
-        "" if step.mark is Mark.SKIPPED else step.reason,
+        "" if step.mark is Mark.SKIPPED else _why(step, metric),
     )
     return Line(cells, MOODS[step.mark])
 

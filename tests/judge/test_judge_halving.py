@@ -67,6 +67,7 @@ def test_the_ends_come_first_then_the_middle() -> None:
 def test_ends_that_do_not_differ_end_the_search_at_once() -> None:
     finding, steps = search(dict.fromkeys(VERSIONS, 0.0))
     assert finding.outcome is Outcome.NO_DIFFERENCE
+    assert finding.reason == "p is not worse than a"
     assert len(steps) == 2
 
 

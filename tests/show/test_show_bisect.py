@@ -74,6 +74,11 @@ def test_a_table_has_the_answer_then_every_step_in_the_order_of_versions() -> No
     )
 
 
+def test_columns_that_say_nothing_are_left_out() -> None:
+    text = render(search(steps=(STEPS[0], STEPS[2])), "table")
+    assert "step  version  against  verdict  why\n" in text
+
+
 def test_markdown_has_the_same_rows() -> None:
     text = render(search(), "markdown")
     assert (
