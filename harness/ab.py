@@ -1,7 +1,7 @@
 """The second loop: two arms of the same cases in turn, screened, then confirmed.
 
 Every case is measured once in each arm for what needs no repetition (does it
-run, size, memory, outputs). Then blocks: few for every case, and fresh ones
+run, size, outputs). Then blocks: few for every case, and fresh ones
 for the candidates, which alone decide. One case's base arm runs against itself
 as the control. Every block is on disk before the next one begins.
 """
@@ -162,15 +162,18 @@ class _Job:
         self.series: list[_Series] = []
         self.controlled: _Series | None = None  # the one whose base arm also runs against itself
         self.control: _Series | None = None
-        self.records: dict[Case, Record] = {}
+        self.notes: dict[str, None] = {}
+        self.left: list[str] = []  # cases that nothing is known of yet
         self.blocks = 0
 
     def run(self, pairs: Sequence[Pair]) -> None:
         """Go through all stages."""
+        self.left = [pair.name for pair in pairs]
         for number, pair in enumerate(pairs, 1):
             self.watch.start("numbers", pair.name, number, len(pairs))
             outcome = self._compare_once(pair)
-            self.watch.done(outcome, self._at_most_s(unseen=len(pairs) - number))
+            self.left.remove(pair.name)
+            self.watch.done(outcome, self._at_most_s())
         if not self.series:
             return
         self.controlled = self.random.choice(self.series)
@@ -189,7 +192,9 @@ class _Job:
         control = None
         if self.control is not None:
             control = trial.judge_control(self.control.case, self.control.screening, self.terms)
-        rows = [*self.rows, *trial.decide_blocks([item.seen() for item in self.series], self.terms)]
+        seen = [item.seen() for item in self.series]
+        seen += [Seen(case, unconfirmed="interrupted before it was measured") for case in self.left]
+        rows = [*self.rows, *trial.decide_blocks(seen, self.terms)]
         return Trial(
             job=self.trace.id,
             terms=self.terms,
@@ -198,7 +203,7 @@ class _Job:
             comparisons=trial.conclude(rows, control),
             control=control,
             failed=self.failed,
-            notes=tuple(dict.fromkeys(note for record in self.records.values() for note in record.notes)),
+            notes=tuple(self.notes),
             blocks=self.blocks,
         )
 
@@ -213,25 +218,25 @@ class _Job:
                 item.give_up(outcome)
             self.watch.done(outcome, self._at_most_s())
 
-    def _at_most_s(self, unseen: int = 0) -> float:
+    def _at_most_s(self) -> float:
         """Return how long the rest may take: what is left of every budget, and of the control's."""
         budget_s = self.terms.budget_s
         left = [budget_s - item.spent_s for item in self.series if not item.ended]
         if self.control is None or not self.control.ended:
             left.append(budget_s - (self.control.spent_s if self.control else 0.0))
-        return sum(max(0.0, span) for span in left) + unseen * budget_s
+        return sum(max(0.0, span) for span in left) + len(self.left) * budget_s
 
     # what is measured once
 
     def _compare_once(self, pair: Pair) -> str:
         """Measure what needs no blocks; where both arms run, make ready for blocks."""
         base, head = self._record(pair.base), self._record(pair.head)
-        self.rows += trial.compare_records(pair.name, base, head, self.terms)
         bad = [
             f"{arm} {record.status}: {record.reason}"
             for arm, record in zip(ARMS, (base, head), strict=True)
             if record.status is not Status.OK
         ]
+        self.rows += trial.compare_records(pair.name, base, head, self.terms)
         if bad:
             self.failed[pair.name] = "; ".join(bad)
             return self.failed[pair.name]
@@ -241,13 +246,13 @@ class _Job:
         return "both arms run"
 
     def _record(self, case: Case) -> Record:
-        if case not in self.records:
-            self.records[case] = self.bench.measure(case, self.trace.id)
-            self.trace.append({"record": self.records[case].to_json()})
-        return self.records[case]
+        record = self.bench.measure(case, self.trace.id)
+        self.trace.append({"record": record.to_json()})
+        self.notes |= dict.fromkeys(record.notes)
+        return record
 
     def _compare_answers(self, pair: Pair) -> None:
-        base, head = self.bench.outputs[pair.base], self.bench.outputs[pair.head]
+        base, head = (self.bench.outputs.pop(case) for case in (pair.base, pair.head))
         if base.values is not None and head.values is not None:
             wanted = pair.head.artifact.model.output
             self.rows += trial.compare_answers(pair.name, base.values, head.values, head.names, wanted)

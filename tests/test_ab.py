@@ -411,6 +411,26 @@ def test_an_interrupt_leaves_what_is_known(trial, made_up, stop_at, known) -> No
     assert sum("stage" in line for line in lines(found)) == stop_at - 1
 
 
+def test_an_interrupt_before_any_block_names_every_case(trial, made_up, monkeypatch) -> None:
+    made_up()
+    measure, count = Bench.measure, Counter[str]()
+
+    def interrupted(bench: Bench, case: Case, run: str = "") -> Record:
+        count["cases"] += 1
+        if count["cases"] == 3:
+            raise KeyboardInterrupt
+        return measure(bench, case, run)
+
+    monkeypatch.setattr(Bench, "measure", interrupted)
+    found = trial(suite(models=("a", "b", "c")))
+    reasons = {name: rows(found)[name, P50].decision.reason for name in "abc"}
+    assert reasons == {
+        "a": "interrupted after 0 blocks",
+        "b": "interrupted before it was measured",
+        "c": "interrupted before it was measured",
+    }
+
+
 def test_an_interrupt_does_not_take_back_what_is_decided(trial, made_up) -> None:
     made_up(3).stop_at = 42
     found = trial(suite(models=("a", "b", "c")), seed=1)

@@ -26,8 +26,8 @@ from harness.measure.worker.slices import HEAD, SAMPLE_BYTES, Slice
 from harness.record import Observation
 
 SLICE_NS = 25_000_000
-SLICE_CALLS = 20
-"""A slice lasts this long, and at least so many calls where the block's time allows."""
+SLICE_CALLS = 25
+"""A slice lasts this long, and about so many calls at least, where the block's time allows."""
 
 MAX_CALLS = 2_000  # a slice of more would fill the store, not sharpen a quantile
 DISCARD_NS = 2_000_000

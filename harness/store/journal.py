@@ -9,7 +9,7 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -150,7 +150,11 @@ def resume(results_dir: Path, suite: str, plan_hash: str) -> Journal | None:
 def encode(record: Record) -> bytes:
     """Write a record as one line of strict JSON; numbers that are not finite become null."""
     # The samples are plain already, and many: to_json would copy each number.
-    data = {**replace(record, samples={}).to_json(), "samples": record.samples}
+    return encode_line({**replace(record, samples={}).to_json(), "samples": record.samples})
+
+
+def encode_line(data: Mapping[str, Any]) -> bytes:
+    """Write plain data as `encode` does a record."""
     try:
         text = json.dumps(data, allow_nan=False, ensure_ascii=False, default=_plain)
     except ValueError:

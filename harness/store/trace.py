@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from typing import Any
 
 from harness.store.files import sync_folder, writing
 from harness.store.header import new_id
+from harness.store.journal import encode_line
 
 
 class Trace:
@@ -37,8 +37,7 @@ class Trace:
 
     def append(self, fact: Mapping[str, Any]) -> None:
         """Put `fact` on disk before returning. Raises StoreError; earlier lines stay whole."""
-        text = json.dumps(fact, separators=(",", ":"), ensure_ascii=False, default=str)
-        line = text.encode("utf-8", "replace") + b"\n"
+        line = encode_line(fact)
         with writing(self.path):
             self._file.truncate(self._size)
             self._file.seek(self._size)

@@ -1,4 +1,5 @@
 import json
+import math
 import os
 
 import pytest
@@ -18,6 +19,12 @@ def test_facts_are_lines_in_order_and_on_disk_at_once(tmp_path):
         trace.append({"second": "ä\n"})
         assert read(trace) == [{"first": [1, 2]}, {"second": "ä\n"}]
     assert trace.path == tmp_path / "ab" / f"{trace.id}.jsonl"
+
+
+def test_a_number_that_is_not_finite_is_null(tmp_path):
+    with Trace(tmp_path) as trace:
+        trace.append({"values": [1.0, math.nan, math.inf]})
+        assert read(trace) == [{"values": [1.0, None, None]}]
 
 
 def test_every_job_has_a_file_of_its_own(tmp_path):
