@@ -108,10 +108,11 @@ def _said(search: Search) -> Iterator[str]:
         yield "undecided"
     if finding is not None and finding.reason:
         yield finding.reason
-    limit = NONE if metric == "status" else format_worse(search.limit, metric)
+    limit = f"is worse by more than {format_worse(search.limit, metric)}"
+    bad = "does not run the model" if metric == "status" else limit
     spent = format_span(sum(step.seconds for step in search.steps))
     count = len(search.question.versions)
-    yield f"bad is what is worse by more than {limit}; {len(search.steps)} steps, {count} versions, {spent}"
+    yield f"bad is what {bad}; {len(search.steps)} steps, {count} versions, {spent}"
     if not search.trusted:
         yield "do not trust this: in one step or more the good version differed from itself"
 

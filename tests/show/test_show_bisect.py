@@ -116,6 +116,10 @@ def test_other_endings_are_said_first(changes: dict[str, Any], said: str) -> Non
     assert said in render(search(**changes), "table")
 
 
+def test_a_search_by_status_has_no_limit() -> None:
+    assert "bad is what does not run the model; 5 steps" in render(search("status"), "table")
+
+
 def test_an_unknown_view_is_told() -> None:
     with pytest.raises(NotFoundError, match="did you mean 'table'"):
         render(search(), "tabel")
