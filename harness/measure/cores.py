@@ -145,6 +145,16 @@ def format_cores(cores: Iterable[int]) -> str:
     return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in spans)
 
 
+def pin(cores: Iterable[int]) -> str:
+    """Pin every thread of this process to `cores`; return a note where the kernel refuses."""
+    try:
+        for thread in (PROC / "self/task").iterdir():
+            os.sched_setaffinity(int(thread.name), cores)
+    except OSError as error:
+        return f"not pinned to cores {format_cores(cores)}: {error.strerror}"
+    return ""
+
+
 @contextmanager
 def standing_aside(cores: tuple[int, ...]) -> Iterator[None]:
     """Keep this thread on `cores` for a while; where the kernel refuses, it stays where it is."""

@@ -49,7 +49,7 @@ class Block:
 
     samples_ns: tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]  # a tuple a slice
     preempted: tuple[tuple[int, ...], tuple[int, ...]]  # a count a slice
-    observations: tuple[Observation | None, Observation | None]  # None: it was never started
+    observations: tuple[Observation | None, Observation | None]  # None: the other was lost at the start
     draw: Draw
     turns: tuple[int, ...]  # the arm of each slice
     slice_ns: int  # as asked for
@@ -113,18 +113,28 @@ def _preempted(taken: list[Taken]) -> tuple[int, ...]:
 def _start(
     pair: tuple[Request, Request], first: int, folder: Path, stack: ExitStack
 ) -> tuple[dict[int, Contender], float, int | None]:
-    """Start both, one after the other; return them, the slower one's ns a call, and which was lost."""
-    live: dict[int, Contender] = {}
+    """Start both at once; return those that answered, the slower one's ns a call, and which was lost.
+
+    Until their runtimes are imported they may use the parent's cores as well.
+    """
+    cores = {*pair[0].cores.worker, *pair[1].cores.worker, *_aside(pair)}
+    started = {
+        arm: stack.enter_context(
+            Contender(replace(pair[arm], start_cores=tuple(sorted(cores))), folder / f"arm-{arm}")
+        )
+        for arm in (first, 1 - first)
+    }
+    warm: dict[int, Contender] = {}
     call_ns = 1.0
-    for arm in (first, 1 - first):
-        live[arm] = stack.enter_context(Contender(pair[arm], folder / f"arm-{arm}"))
-        warmup = live[arm].receive()
+    for arm, contender in started.items():
+        warm[arm] = contender
+        warmup = contender.receive()
         if warmup is None:
-            return live, call_ns, arm
-        live[arm].pause()
+            return warm, call_ns, arm
+        contender.pause()
         warmup_ns = warmup.samples_ns
         call_ns = max(call_ns, statistics.median(warmup_ns[len(warmup_ns) // 2 :] or [0]))
-    return live, call_ns, None
+    return warm, call_ns, None
 
 
 def cut(span_s: float, call_ns: float, leads: int) -> tuple[Slice, tuple[int, ...]]:

@@ -16,6 +16,7 @@ from harness.built import Input
 from harness.case import Session
 from harness.measure import duel as duel_module
 from harness.measure.duel import MAX_CALLS, Contender, Draw, Taken, cut, run_block
+from harness.measure.worker import system
 from harness.measure.worker.slices import Slice
 from harness.suite import Measure, Sampling
 
@@ -123,6 +124,23 @@ def test_preemptions_are_counted_slice_by_slice(ask, relu, work):
         finally:
             neighbour.kill()
             neighbour.wait()
+
+
+@pytest.mark.parametrize(
+    ("pool", "cores", "spread"),
+    [
+        ([70], [0, 1], {0: [0], 70: [1]}),
+        ([72, 71], [6, 4, 5], {0: [4], 71: [5], 72: [6]}),
+        ([70], [0, 1, 2], {}),  # more cores than threads
+        ([70, 71], [0, 1], {}),  # fewer
+        ([], [0], {}),  # a single thread is pinned as it is
+    ],
+)
+def test_threads_are_spread_where_each_has_a_core(monkeypatch, pool, cores, spread):
+    pinned = {}
+    monkeypatch.setattr(system.os, "sched_setaffinity", lambda thread, where: pinned.update({thread: where}))
+    assert system.spread_threads(pool, cores) is bool(spread)
+    assert pinned == spread
 
 
 def test_discarded_calls_are_in_no_sample(arm, work):
@@ -300,4 +318,6 @@ def test_two_spinning_thread_pools_take_turns(ask, conv, work):
     block = run_block((request, request), Draw(0, 0), SPAN_S, work)
     assert block.lost is None, [seen and seen.error for seen in block.observations]
     assert all(samples for arm in block.samples_ns for samples in arm)
-    assert all(len(seen.session["thread_cores"]) > 0 for seen in block.observations)
+    if len(request.cores.worker) == 2:
+        said = [seen.system["notes"] for seen in block.observations]
+        assert said == [["every thread has a core of its own"]] * 2

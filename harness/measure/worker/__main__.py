@@ -10,7 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
-from harness.measure.cores import format_cores
+from harness.measure.cores import pin
 from harness.measure.worker.request import Request
 
 _PR_SET_PDEATHSIG = 1
@@ -22,7 +22,8 @@ def main(arguments: list[str]) -> None:
     if len(arguments) > 1:
         die_with(int(arguments[1]))
     request = Request.from_json(json.loads(path.read_text()))
-    notes = [note for note in (pin(request.cores.worker), request.cores.note) if note]
+    pinned = pin(request.start_cores or request.cores.worker)
+    notes = [note for note in (pinned, request.cores.note) if note]
     # numpy and the runtime look at the cpuset when they are imported: only now
     from harness.measure.worker.passes import Run
 
@@ -36,15 +37,6 @@ def die_with(parent: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:  # it ended before the kernel was told
         os._exit(1)
-
-
-def pin(cores: tuple[int, ...]) -> str:
-    """Pin this process to `cores`; return a note where the kernel refuses."""
-    try:
-        os.sched_setaffinity(0, cores)
-    except OSError as error:
-        return f"not pinned to cores {format_cores(cores)}: {error.strerror}"
-    return ""
 
 
 if __name__ == "__main__":

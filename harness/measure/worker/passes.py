@@ -17,6 +17,7 @@ from harness.feeds import (
     random_rows,
     sample_count,
 )
+from harness.measure.cores import pin
 from harness.measure.worker import evaluate, slices, system, timing
 from harness.measure.worker.answer import Answer
 from harness.measure.worker.engine import Call, Engine, one_line
@@ -35,6 +36,7 @@ class Run:
         self.answer = Answer(folder)
         self.feeds: list[Rows] = []
         self.calls: list[Call] = []
+        self.pool: set[int] = set()  # threads that the session has started
         self._before = system.counters(request.cores.worker)
         self.answer["system"].update(notes=notes, environment=system.environment(), stage_ns={})
 
@@ -88,9 +90,11 @@ class Run:
         self.answer["runtime"].update(engine.load())
         self.answer["runtime"]["import_ns"] = clock() - begun
         self._read_resident("after_import")
+        if self.request.start_cores and (note := pin(self.request.cores.worker)):
+            self.answer["system"]["notes"].append(note)
 
         engine.prepare()
-        threads = system.thread_count()
+        threads = system.threads()
         refused = engine.reset_peak()
         engine.enter("session")
         begun = clock()
@@ -98,7 +102,9 @@ class Run:
         part["create_ns"] = clock() - begun
         self._read_peak("session_peak", refused)
         self._read_resident("after_session")
-        part["threads"] = {"before": threads, "after": system.thread_count()}
+        after = system.threads()
+        self.pool = after - threads
+        part["threads"] = {"before": len(threads), "after": len(after)}
         part["cores"] = system.process_cores()
         part["thread_cores"] = system.thread_cores()
         part.update(engine.describe())
@@ -159,6 +165,8 @@ class Run:
         """Warm up, then time calls whenever the parent asks; in place of the timing pass."""
         channel = self.request.channel
         assert channel is not None, "a request for slices comes with a channel"
+        if system.spread_threads(self.pool, self.request.cores.worker):
+            self.answer["system"]["notes"].append("every thread has a core of its own")
         with timing.without_gc():
             self.engine.enter("warmup")
             warmup_ns = timing.warm_up(self.calls, self.engine.clock, self.request.sampling)

@@ -34,6 +34,7 @@ class Request:
     runtime_path: str | None = None  # folder that goes first on the worker's path
     runtime_version: str | None = None  # which version must be found there
     channel: int | None = None  # the inherited socket on which slices are asked for
+    start_cores: tuple[int, ...] = ()  # where it runs until the runtime is imported; empty: on its own
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for the request's file."""
@@ -49,6 +50,7 @@ class Request:
                 "inputs": tuple(Input(**{**item, "shape": tuple(item["shape"])}) for item in data["inputs"]),
                 "sampling": Sampling(**data["sampling"]),
                 "passes": tuple(data["passes"]),
+                "start_cores": tuple(data["start_cores"]),
                 "cores": Cores(
                     **{**cores, "worker": tuple(cores["worker"]), "parent": tuple(cores["parent"])}
                 ),

@@ -12,6 +12,7 @@ import socket
 import struct
 from array import array
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import astuple, dataclass
 
 from harness.measure.worker.engine import Call, Engine
@@ -52,7 +53,7 @@ def serve(calls: Sequence[Call], engine: Engine, channel: int, warmup_ns: Sequen
     meanwhile: how often something else took a core away.
     """
     clock = engine.clock
-    with socket.socket(fileno=channel) as parent:
+    with socket.socket(fileno=channel) as parent, suppress(ConnectionError):  # nobody wants to know any more
         parent.sendall(_answer(array("q", warmup_ns), 0))
         while asked := _receive(parent, _SLICE.size):
             wanted = Slice.unpack(asked)

@@ -57,11 +57,6 @@ def usage() -> dict[str, int]:
     }
 
 
-def thread_count() -> int:
-    """Count the live threads of this process."""
-    return sum(1 for _ in (PROC / "self/task").iterdir())
-
-
 def process_cores() -> list[int]:
     """Return the cores that this process may run on."""
     return sorted(os.sched_getaffinity(0))
@@ -79,6 +74,24 @@ def thread_cores() -> list[int]:
             if line.startswith("Cpus_allowed_list:"):
                 cores.update(parse_cores(line.split(":")[1]))
     return sorted(cores)
+
+
+def threads() -> set[int]:
+    """Name the live threads of this process, by the kernel's numbers."""
+    return {int(task.name) for task in (PROC / "self/task").iterdir()}
+
+
+def spread_threads(pool: Collection[int], cores: Collection[int]) -> bool:
+    """Pin this thread and those of `pool` to a core each, where there are just as many; tell whether so.
+
+    Left to the scheduler, two threads that spin may share a core for seconds,
+    beside one that idles.
+    """
+    if not pool or len(pool) + 1 != len(cores):
+        return False
+    for thread, core in zip((0, *sorted(pool)), sorted(cores), strict=True):
+        os.sched_setaffinity(thread, [core])
+    return True
 
 
 def counters(cores: Iterable[int]) -> dict[str, Any]:
