@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import monotonic
-from typing import Protocol
 
 from packaging.version import Version
 
@@ -25,7 +24,7 @@ from harness.errors import InputError, NotFoundError
 from harness.judge import halving, losses
 from harness.measure import runtimes
 from harness.record import Status
-from harness.search import Mark, Question, Search, Step
+from harness.search import Mark, Question, Search, Silent, Step, Watch
 from harness.store.ledger import Ledger, unfinished
 from harness.suite import Plan, Sampling, Suite
 from harness.tables import closest
@@ -44,26 +43,6 @@ class Lineup:
     suite: Suite
     cases: Mapping[str, Case]
     files: tuple[Path, ...]  # as named by the user; a search goes on only where they are as they were
-
-
-class Watch(Protocol):
-    """Whoever shows how far a search is."""
-
-    def start(self, number: int, version: str, against: str) -> None:
-        """Hear that a step begins."""
-
-    def done(self, step: Step) -> None:
-        """Hear how it ended."""
-
-
-class Silent:
-    """A watch that says nothing."""
-
-    def start(self, number: int, version: str, against: str) -> None:
-        """Say nothing."""
-
-    def done(self, step: Step) -> None:
-        """Say nothing."""
 
 
 def over_runtimes(
@@ -290,7 +269,7 @@ class _Bisection:
         trial = run_trial(
             Pairing((Pair(self.question.case, cases[against], cases[version]),)),
             _speed_only(self.lineup.suite, metric),
-            replace(self.terms, min_effect=limit, seed=self.terms.seed + len(self.steps)),
+            replace(self.terms, min_effect=limit, seed=self.terms.seed + len(self.steps), metrics=(metric,)),
             self.results_dir,
             self.bench.cache_dir,
             base={"version": against},

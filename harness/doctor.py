@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -52,6 +53,7 @@ def self_test(results_dir: Path, cache_dir: Path, terms: Terms, watch: Watch | N
         models = tuple(case.artifact.model for case in cases)
         suite = Suite("doctor", "", models, measure=Measure(memory=False, accuracy=False, proof=False))
         pairing = Pairing((Pair(NAME, *cases),))
+        terms = replace(terms, metrics=(METRIC,))
         trial = run_trial(pairing, suite, terms, results_dir, cache_dir, watch=watch)
     if trial.interrupted:
         raise KeyboardInterrupt

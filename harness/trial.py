@@ -38,6 +38,7 @@ class Terms:
     alpha: float = 0.01  # chance of a false regression, and of a false improvement, in the whole job
     budget_s: float = 10.0  # for the blocks of one case, both arms
     seed: int = 0  # draws the order of the arms, and the case that is controlled
+    metrics: tuple[str, ...] = ("latency/p50", "latency/p95", "memory/peak")  # that blocks decide on
 
 
 @dataclass(frozen=True, slots=True)

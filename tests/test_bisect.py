@@ -253,6 +253,16 @@ def test_each_ab_draws_anew_from_the_seed(world, search) -> None:
     assert seeds == [2, 3, 4, 5, 6]
 
 
+@pytest.mark.parametrize("metric", ["latency/p50", "latency/p95"])
+def test_no_block_is_spent_on_another_metric(world, search, metric: str) -> None:
+    world(ns=since("v6", 1_100_000))
+    made = search(metric)
+    assert found(made) == ("v5", "v6")
+    rows = [row for step in made.steps if step.file for row in read_lines(Path(step.file))[-1]["rows"]]
+    decided = {row["metric"] for row in rows if row["metric"].startswith(("latency/", "memory/"))}
+    assert decided == {metric}
+
+
 def test_equal_speed_ends_the_search_with_one_ab(world, search) -> None:
     facts = world()
     made = search("latency/p50")

@@ -20,7 +20,6 @@ from harness.units import format_percent
 
 Blocks = Sequence[Mapping[str, Reading]]
 
-BLOCK_METRICS = (*QUANTILES, MEMORY)
 FACTS = ("status", "model/size", "accuracy/top1", "accuracy/mae")
 """What is taken from the records of both arms; for timings and memory there are blocks."""
 
@@ -36,7 +35,7 @@ def candidates(blocks: Blocks, terms: Terms, *, share: float = 0.5) -> frozenset
     """Name the metrics for which screening blocks ask for a confirmation."""
     return frozenset(
         metric
-        for metric in BLOCK_METRICS
+        for metric in terms.metrics
         if (ratios := column(blocks, metric))
         and screening.is_candidate(ratios, min_effect=terms.min_effect, share=share)
     )
@@ -92,7 +91,7 @@ def decide_blocks(seen: Sequence[Seen], terms: Terms) -> list[Comparison]:
     confirmed = ab.confirm(fresh, min_effect=terms.min_effect, alpha=terms.alpha)
     rows = []
     for item in seen:
-        for metric in BLOCK_METRICS:
+        for metric in terms.metrics:
             decision = _decision(item, metric, confirmed.get((item.case, metric)), terms)
             if decision is not None:
                 rows.append(_row(item, metric, decision))
