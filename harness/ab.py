@@ -25,14 +25,15 @@ from harness.judge import gates, trial
 from harness.judge.blocks import read_block
 from harness.measure import Block, Draw, Request
 from harness.record import Record, Status
+from harness.report import GateOutcome
 from harness.store.trace import Trace
-from harness.suite import Sampling, Suite
+from harness.suite import Gate, Sampling, Suite
 from harness.trial import Pair, Pairing, Reading, Seen, Silent, Terms, Trial, Watch
 from harness.units import format_seconds
 
 ARMS = ("base", "head")
 SCREEN_FEW, SCREEN_ALL = 3, 6
-"""Blocks of a screening: after the first few a clear candidate is promoted."""
+"""Blocks of a screening: after the first few a clear candidate is promoted, after all most are decided."""
 
 WARMUP_S = 0.03
 """Warm-up of a block's worker at most: the first calls of every slice are thrown away as well."""
@@ -42,6 +43,9 @@ LEAST_SPAN_S = 0.1
 
 START_S = 0.5
 """What two starts are taken to cost before one was seen."""
+
+ONCE = ("accuracy/", "memory/", "model/")
+"""Beginnings of the metrics that a record of few calls has as well as any other."""
 
 
 def run_trial(
@@ -75,19 +79,33 @@ def run_trial(
         except KeyboardInterrupt:
             interrupted = True
         found = job.conclude(interrupted)
-        axes = {pair.name: pair.head.axes for pair in pairing.pairs}
         made = replace(
             found,
             base=named["base"],
             head=named["head"],
             pairing=pairing,
-            gates=gates.evaluate_comparisons(suite.gates, found.comparisons, axes),
+            gates=_hold_gates(suite.gates, found.comparisons, job.records),
             interrupted=interrupted,
             seconds=monotonic() - begun,
             file=str(trace.path),
         )
         trace.append({"rows": [row.to_json() for row in made.comparisons], "summary": made.to_json()})
         return made
+
+
+def _hold_gates(
+    asked: Sequence[Gate], rows: Sequence[Comparison], records: Mapping[str, tuple[Record, Record]]
+) -> tuple[GateOutcome, ...]:
+    """Hold gates against what was compared, and against HEAD's record where that alone has the metric."""
+    compared = {row.metric for row in rows}
+    once = [gate for gate in asked if gate.metric.startswith(ONCE) and gate.metric not in compared]
+    heads = [replace(head, case=case) for case, (_, head) in records.items()]
+    bases = {case: base for case, (base, _) in records.items()}
+    axes = {case: head.axes for case, (_, head) in records.items()}
+    return (
+        *gates.evaluate_comparisons([gate for gate in asked if gate not in once], rows, axes),
+        *gates.evaluate(once, heads, {"previous": bases, "anchor": bases}),
+    )
 
 
 def _brief(suite: Suite) -> Suite:
@@ -162,7 +180,7 @@ class _Job:
         self.series: list[_Series] = []
         self.controlled: _Series | None = None  # the one whose base arm also runs against itself
         self.control: _Series | None = None
-        self.notes: dict[str, None] = {}
+        self.records: dict[str, tuple[Record, Record]] = {}
         self.left: list[str] = []  # cases that nothing is known of yet
         self.blocks = 0
 
@@ -195,6 +213,7 @@ class _Job:
         seen = [item.seen() for item in self.series]
         seen += [Seen(case, unconfirmed="interrupted before it was measured") for case in self.left]
         rows = [*self.rows, *trial.decide_blocks(seen, self.terms)]
+        records = self.records.values()
         return Trial(
             job=self.trace.id,
             terms=self.terms,
@@ -203,7 +222,7 @@ class _Job:
             comparisons=trial.conclude(rows, control),
             control=control,
             failed=self.failed,
-            notes=tuple(self.notes),
+            notes=tuple(dict.fromkeys(note for pair in records for record in pair for note in record.notes)),
             blocks=self.blocks,
         )
 
@@ -236,6 +255,7 @@ class _Job:
             for arm, record in zip(ARMS, (base, head), strict=True)
             if record.status is not Status.OK
         ]
+        self.records[pair.name] = base, head
         self.rows += trial.compare_records(pair.name, base, head, self.terms)
         if bad:
             self.failed[pair.name] = "; ".join(bad)
@@ -248,7 +268,6 @@ class _Job:
     def _record(self, case: Case) -> Record:
         record = self.bench.measure(case, self.trace.id)
         self.trace.append({"record": record.to_json()})
-        self.notes |= dict.fromkeys(record.notes)
         return record
 
     def _compare_answers(self, pair: Pair) -> None:
@@ -261,17 +280,26 @@ class _Job:
 
     def _screen(self, series: _Series) -> str:
         """Run few blocks: is the case worth a confirmation, and what is left of the budget for it?"""
-        budget_s = self.terms.budget_s
-        for number in range(1, SCREEN_ALL + 1):
-            self._block(series, series.screening)
-            if number == SCREEN_FEW and trial.candidates(series.screening, self.terms, share=1.0):
+        budget_s, blocks = self.terms.budget_s, series.screening
+        while series.spent_s + series.block_s <= budget_s:
+            self._block(series, blocks)
+            if len(blocks) == SCREEN_FEW and trial.candidates(blocks, self.terms, share=1.0):
                 break
-            if series.spent_s + series.block_s > budget_s:
+            if len(blocks) >= SCREEN_ALL and not self._goes_on(series):
                 break
         series.candidates = trial.candidates(series.screening, self.terms)
         series.planned = max(0, int((budget_s - series.spent_s) / series.block_s))
         series.ended = not series.candidates
         return f"{', '.join(sorted(series.candidates)) or 'nothing'} to confirm"
+
+    def _goes_on(self, series: _Series) -> bool:
+        """Tell whether an undecided screening goes on: for half the budget, until there is a candidate.
+
+        That nothing changed is looked at once on the way, so that no run of luck is waited for.
+        """
+        if series.spent_s > self.terms.budget_s / 2 or trial.candidates(series.screening, self.terms):
+            return False
+        return len(series.screening) > SCREEN_ALL or trial.is_open(series.screening, self.terms)
 
     def _confirm(self, series: _Series) -> str:
         """Run as many fresh blocks as the decision takes, where the budget pays the fewest that could."""

@@ -60,7 +60,7 @@ class Seen:
     planned: int = 0  # blocks of the confirmation, or those that it would have had
     candidates: frozenset[str] = frozenset()  # metrics that the screening asks to confirm
     unconfirmed: str = ""  # why they were not, or not to the end
-    missing: Mapping[str, str] = field(default_factory=dict)  # metric -> why blocks do not have it
+    missing: Mapping[str, str] = field(default_factory=dict)  # metric -> why some block does not have it
 
 
 @dataclass(frozen=True, slots=True)

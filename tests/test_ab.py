@@ -196,6 +196,21 @@ def test_a_change_between_half_the_minimum_effect_and_all_of_it_is_screened_on_a
     assert stages(found)["confirmation"] > 0
 
 
+def test_an_undecided_screening_goes_on_for_half_the_budget(trial, made_up) -> None:
+    """Blocks that differ by 4% either way show nothing in six, nor in twice as many."""
+    made_up(4, -4, 4, -4)
+    assert stages(trial(suite()))["screening"] == 11  # half of 10 s, and the block that spends it
+    made_up(4, -4, 4, -4)
+    assert stages(trial(suite(), budget_s=20))["screening"] == 21
+
+
+def test_an_undecided_screening_ends_with_the_first_candidate(trial, made_up) -> None:
+    made_up(4, -4, 4, -4, 4, -4, *[3] * 40)
+    found = trial(suite(), budget_s=30)
+    assert 6 < stages(found)["screening"] < 20
+    assert rows(found)["m", P50].decision.verdict is Change.REGRESSION
+
+
 def test_a_screening_that_misleads_is_corrected_by_the_fresh_blocks(trial, made_up) -> None:
     """Three slow blocks promote the case; the nine fresh ones show that nothing changed."""
     made_up(3, 3, 3, *[0.1] * 40)
@@ -283,6 +298,7 @@ def test_a_budget_is_not_overspent_by_more_than_the_block_that_ends_it(trial, ma
     made_up(0.2, -0.3, wall_s=2.0)
     found = trial(suite(), budget_s=5)
     assert stages(found)["screening"] == 2
+    assert rows(found)["m", P50].decision.verdict is Change.INCONCLUSIVE
 
 
 def test_more_time_makes_more_blocks_and_not_endless_ones(trial, made_up) -> None:
@@ -489,10 +505,18 @@ def test_gates_of_the_suite_hold_head_against_base(trial, made_up) -> None:
     gates = [
         {"metric": P50, "max_increase": "2%"},
         {"metric": PEAK, "max_increase": "2%"},
+        {"metric": "accuracy/nonfinite", "max": 0},
         {"metric": "accuracy/top1", "min": 0.9},
+        {"metric": "latency/mean", "max_increase": "2%"},  # few calls have one, not worth a gate
     ]
-    found = trial(suite(gates=gates))
-    assert [gate.outcome for gate in found.gates] == ["failed", "passed", "no data"]
+    found = {gate.metric: gate.outcome for gate in trial(suite(gates=gates)).gates}
+    assert found == {
+        P50: "failed",
+        PEAK: "passed",
+        "accuracy/nonfinite": "passed",
+        "accuracy/top1": "no data",
+        "latency/mean": "no data",
+    }
 
 
 class Ear:

@@ -20,7 +20,7 @@ from harness.units import format_percent
 EVIDENCE = 1 / 4
 """The p against no effect at all that asks for a confirmation: of three blocks the smallest may stray."""
 
-_CAUTION = 0.2  # the chance with which the true spread is larger than it is taken for
+_CAUTION = 0.05  # the chance with which the true spread is larger than it is taken for
 
 
 def is_candidate(blocks: Sequence[float], *, min_effect: float, share: float = 0.5) -> bool:

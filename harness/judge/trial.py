@@ -41,6 +41,15 @@ def candidates(blocks: Blocks, terms: Terms, *, share: float = 0.5) -> frozenset
     )
 
 
+def is_open(blocks: Blocks, terms: Terms) -> bool:
+    """Tell whether screening blocks leave p50 undecided: no candidate, nor shown to be the same."""
+    (metric,) = (name for name, share in QUANTILES.items() if share == 0.5)
+    if metric in candidates(blocks, terms):
+        return False
+    decision = ab.decide(column(blocks, metric), min_effect=terms.min_effect, alpha=terms.alpha)
+    return decision.verdict is Change.INCONCLUSIVE
+
+
 def confirmation_blocks(terms: Terms, family: int) -> int:
     """Return the fewest fresh blocks that can show anything of `family` candidates, by Holm's correction."""
     return ab.blocks_needed(terms.alpha, max(1, family))
@@ -100,21 +109,15 @@ def decide_blocks(seen: Sequence[Seen], terms: Terms) -> list[Comparison]:
 
 def _decision(seen: Seen, metric: str, confirmed: Decision | None, terms: Terms) -> Decision | None:
     """Return the decision on one metric; None where it was not asked for."""
-    if metric in seen.missing:
-        return Decision(verdict=Change.INCONCLUSIVE, min_effect=terms.min_effect, reason=seen.missing[metric])
-    if confirmed is not None:
+    if confirmed is not None and confirmed.blocks:
         left = seen.planned - len(seen.fresh)
         early = f"; {left} of {seen.planned} blocks spared: they could not change it" if left > 0 else ""
         return replace(confirmed, reason=confirmed.reason + early)
     ratios = column(_decisive(seen), metric)
     if not ratios:
-        if metric == MEMORY:
-            return None
-        return Decision(
-            verdict=Change.INCONCLUSIVE,
-            min_effect=terms.min_effect,
-            reason=seen.unconfirmed or "no blocks were run",
-        )
+        reason = seen.missing.get(metric) or seen.unconfirmed or "no blocks were run"
+        decision = Decision(verdict=Change.INCONCLUSIVE, min_effect=terms.min_effect, reason=reason)
+        return None if metric == MEMORY and metric not in seen.missing else decision
     decision = screening.screened(
         ratios, planned=seen.planned, min_effect=terms.min_effect, alpha=terms.alpha
     )
@@ -141,10 +144,8 @@ def _row(seen: Seen, metric: str, decision: Decision) -> Comparison:
 
 
 def column(blocks: Blocks, metric: str) -> list[float]:
-    """Return a metric's log-ratios, block by block; nothing where a block does not have it."""
-    if not all(metric in block for block in blocks):
-        return []
-    return [block[metric].ratio for block in blocks]
+    """Return a metric's log-ratios, block by block; a block that does not have it is left out."""
+    return [block[metric].ratio for block in blocks if metric in block]
 
 
 def judge_control(case: str, blocks: Blocks, terms: Terms) -> Control:

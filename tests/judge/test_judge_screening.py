@@ -41,7 +41,7 @@ def test_a_clear_effect_needs_the_fewest_blocks_and_a_small_one_all_that_can_be_
     assert screening.blocks_worth(clear, fewest=8, most=30, min_effect=0.01) == 8
     below = blocks(0.8, 0.9, 0.7)
     assert screening.blocks_worth(below, fewest=8, most=30, min_effect=0.01) == 30
-    between = blocks(3.0, 2.0, 4.0)
+    between = blocks(3.0, 2.6, 3.4)
     worth = screening.blocks_worth(between, fewest=8, most=60, min_effect=0.01)
     assert 8 < worth < 60
     assert worth == screening.blocks_worth(between, fewest=8, most=40, min_effect=0.01)

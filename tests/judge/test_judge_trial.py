@@ -53,8 +53,20 @@ def test_candidates_are_named_metric_by_metric():
     assert trial.candidates(blocks(3, p50=0.7), TERMS, share=1.0) == frozenset()
 
 
-def test_a_metric_that_one_block_lacks_is_no_candidate():
-    assert trial.candidates((*blocks(2, p50=0, p95=5), block(p50=0)), TERMS) == frozenset()
+def test_blocks_that_lack_a_metric_are_left_out_of_it():
+    assert trial.candidates((*blocks(3, p50=0, p95=5), block(p50=0)), TERMS) == {P95}
+    assert (
+        trial.candidates((block(p95=5), *blocks(3, p50=0)), TERMS) == frozenset()
+    )  # one block tells nothing
+    row = decided(seen(fresh=(*blocks(8, p95=5), *blocks(2, p50=0)), candidates=[P95]))["c", P95]
+    assert (row.decision.blocks, row.decision.verdict) == (8, Change.REGRESSION)
+
+
+def test_a_screening_is_open_where_p50_is_neither_a_candidate_nor_shown_to_be_the_same():
+    assert not trial.is_open(blocks(6, p50=0.1, p95=0.1), TERMS)
+    assert not trial.is_open(blocks(6, p50=2, p95=0.1), TERMS)
+    wild = (block(p50=9), block(p50=-9), block(p50=4), block(p50=-4), block(p50=2), block(p50=-2))
+    assert trial.is_open(wild, TERMS)
 
 
 def test_fresh_blocks_decide_and_the_screening_does_not():
@@ -114,7 +126,9 @@ def test_a_confirmation_cut_short_says_what_it_spared():
 
 
 def test_a_metric_that_blocks_cannot_have_says_why():
-    row = decided(seen(screening=blocks(6, p50=0), missing={P95: "12 calls"}))["c", P95]
+    found = seen(screening=blocks(6, p50=0), missing={P95: "12 calls", P50: "of one block"})
+    assert decided(found)["c", P50].decision.verdict is Change.EQUIVALENT
+    row = decided(found)["c", P95]
     assert (row.decision.verdict, row.decision.reason) == (Change.INCONCLUSIVE, "12 calls")
     assert row.base is None
 
