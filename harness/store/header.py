@@ -75,8 +75,8 @@ def plan_hash(cases: Sequence[str], sampling: Mapping[str, Any]) -> str:
 
 
 def new_id(now: datetime) -> str:
-    """Name a run after the second it began in, unlike any other of the same second."""
-    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    """Name a run after the moment it began at, so that names sort by time within a second too."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{now.microsecond:05x}{secrets.token_hex(1)[0]}"
 
 
 def write_header(folder: Path, header: Header) -> None:

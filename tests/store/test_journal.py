@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 from harness import store
 from harness.errors import StoreError
 from harness.record import Metric, Record
+from harness.store.header import new_id
 
 MakeRecord = Callable[..., Record]
 
@@ -222,3 +224,12 @@ def test_a_results_folder_that_cannot_be_made_is_said_in_one_line(tmp_path: Path
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"file/runs/.*: cannot write: Not a directory"):
         store.new_run(tmp_path / "file", HEADER)
+
+
+def test_runs_of_one_second_sort_by_time() -> None:
+    moments = [
+        datetime(2026, 11, 23, 14, 7, 32, microsecond, UTC) for microsecond in (0, 1, 16, 255, 4096, 999_999)
+    ]
+    names = [new_id(moment) for moment in moments]
+    assert names == sorted(names)
+    assert all(re.fullmatch(r"20261123T140732Z-[0-9a-f]{6}", name) for name in names)
