@@ -96,7 +96,6 @@ class Blocks:
         return Block(
             samples_ns=(((1_000_000,) * self.calls,) * 2, ((head_ns,) * self.calls,) * 2),
             observations=(bad if lost == 0 else fine[0], bad if lost == 1 else fine[1]),
-            preempted=((0, 0), (0, 0)),
             draw=draw,
             turns=(0, 1, 1, 0),
             slice_ns=1,
@@ -316,7 +315,7 @@ def test_blocks_of_too_few_calls_have_no_p95(trial, made_up) -> None:
     made_up(3, calls=4)
     found = trial(suite())
     assert rows(found)["m", P95].decision.verdict is Change.INCONCLUSIVE
-    assert rows(found)["m", P95].decision.reason == "8 calls of an arm in a round; 40 are needed"
+    assert rows(found)["m", P95].decision.reason == "8 calls of an arm in a block; 40 are needed"
     assert rows(found)["m", P50].decision.verdict is Change.REGRESSION
 
 

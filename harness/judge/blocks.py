@@ -17,17 +17,14 @@ QUANTILES = {"latency/p50": 0.50, "latency/p95": 0.95}
 MEMORY = "memory/peak"
 
 CALLS_NEEDED = {"latency/p50": 1, "latency/p95": 40}
-"""Calls of an arm in one round: fewer have no such quantile. Two in forty lie beyond the p95."""
+"""Calls of an arm that a quantile is taken from: two in forty lie beyond the p95."""
 
-
-CALM = 1
-"""Preemptions by which a round may exceed the calmest one of its block, and still count."""
+Round = tuple[list[int], list[int]]
+"""Calls of both arms that were made at about the same time."""
 
 
 def read_block(
-    slices: tuple[Slices, Slices],
-    preempted: tuple[Sequence[int], Sequence[int]],
-    observations: tuple[Observation | None, Observation | None],
+    slices: tuple[Slices, Slices], observations: tuple[Observation | None, Observation | None]
 ) -> tuple[dict[str, Reading], dict[str, str]]:
     """Return a reading of each metric that this block has, and why it has not the others.
 
@@ -35,13 +32,12 @@ def read_block(
     """
     readings: dict[str, Reading] = {}
     missing: dict[str, str] = {}
-    rounds = _calm(_rounds(*slices), _rounds_preempted(*preempted))
-    calls = min((len(arm) for pair in rounds for arm in pair), default=0)
     for metric, needed in CALLS_NEEDED.items():
-        if calls < needed:
-            missing[metric] = f"{calls} calls of an arm in a round; {needed} are needed"
-        else:
+        if rounds := _rounds(*slices, needed):
             readings[metric] = _quantile(rounds, QUANTILES[metric])
+        else:
+            calls = min(sum(map(len, arm)) for arm in slices)
+            missing[metric] = f"{calls} calls of an arm in a block; {needed} are needed"
     peaks = [_peak(observation) for observation in observations]
     if None not in peaks:
         before, after = (peak.get("bytes") for peak in peaks if peak is not None)
@@ -54,30 +50,21 @@ def read_block(
     return readings, missing
 
 
-Round = tuple[list[int], list[int]]
-"""The calls of both arms in one round: two slices of each, run as ABBA."""
+def _rounds(base: Slices, head: Slices, needed: int) -> list[Round]:
+    """Join slices in the order in which they ran, whole ABBAs, until both arms have the calls needed.
 
-
-def _rounds(base: Slices, head: Slices) -> list[Round]:
-    return [([*base[i], *base[i + 1]], [*head[i], *head[i + 1]]) for i in _firsts(base, head)]
-
-
-def _rounds_preempted(base: Sequence[int], head: Sequence[int]) -> list[int]:
-    return [sum(base[i : i + 2]) + sum(head[i : i + 2]) for i in _firsts(base, head)]
-
-
-def _firsts(base: Sequence[object], head: Sequence[object]) -> range:
-    return range(0, min(len(base), len(head)) - 1, 2)
-
-
-def _calm(rounds: Sequence[Round], preempted: Sequence[int]) -> list[Round]:
-    """Keep the rounds in which the cores were left alone, or the calmest ones where there are none.
-
-    What else took a core away says nothing of either arm, and a round has
-    both: the choice favours neither.
+    What is left over at the end is left out.
     """
-    limit = min(preempted, default=0) + CALM
-    return [pair for pair, count in zip(rounds, preempted, strict=True) if count <= limit]
+    rounds: list[Round] = []
+    ours: list[int] = []
+    theirs: list[int] = []
+    for i in range(0, min(len(base), len(head)) - 1, 2):
+        ours += [*base[i], *base[i + 1]]
+        theirs += [*head[i], *head[i + 1]]
+        if min(len(ours), len(theirs)) >= needed:
+            rounds.append((ours, theirs))
+            ours, theirs = [], []
+    return rounds
 
 
 def _quantile(rounds: Sequence[Round], share: float) -> Reading:

@@ -12,27 +12,20 @@ def worker(**peak):
     return Observation(passes=(), memory={"peak": peak})
 
 
-def read(base, head, workers=NO_WORKERS, preempted=None):
-    calm = [0] * len(base), [0] * len(head)
-    return read_block((base, head), preempted or calm, workers)
+def read(base, head, workers=NO_WORKERS):
+    return read_block((base, head), workers)
 
 
-def test_rounds_in_which_a_core_was_taken_away_do_not_count_where_others_do():
-    calm, noisy = [1_000] * 20, [1_000] * 10 + [9_000] * 10
-    base = [calm, calm, noisy, noisy, noisy, noisy]
-    head = [[1_020] * 20] * 2 + [calm] * 4
-    preempted = [0, 1, 5, 4, 9, 0], [0, 0, 0, 0, 3, 0]
-    readings, _ = read(base, head, preempted=preempted)
-    assert readings["latency/p50"].ratio == pytest.approx(math.log(1.02))
-    assert readings["latency/p95"].ratio == pytest.approx(math.log(1.02))
-
-
-def test_where_every_round_was_preempted_the_calmest_count():
-    parts = [[[value] * 20] * 2 for value in (1_000, 1_010, 1_020)]
-    base, head = [[1_000] * 20] * 6, [part for pair in parts for part in pair]
-    preempted = [8, 0, 4, 0, 4, 1], [0, 0, 0, 0, 0, 0]
-    readings, _ = read(base, head, preempted=preempted)
-    assert readings["latency/p50"].ratio == pytest.approx(math.log(1.015), abs=1e-4)
+def test_slices_of_few_calls_are_joined_until_they_have_a_p95():
+    """Ten calls a slice, one of them slow: a round of twenty has a p50, two rounds of it have a p95."""
+    base, head = [[1_000] * 9 + [2_000]] * 6, [[1_000] * 9 + [2_200]] * 6
+    readings, missing = read(base, head)
+    assert readings["latency/p50"].ratio == 0
+    assert readings["latency/p95"].ratio == pytest.approx(math.log(1.1))
+    assert missing == {}
+    # the last round of two slices is left over
+    wild = [*head[:4], [9_000] * 10, [9_000] * 10]
+    assert read(base, wild)[0]["latency/p95"].ratio == pytest.approx(math.log(1.1))
 
 
 def test_a_ratio_is_that_of_the_quantiles_head_over_base():
@@ -72,13 +65,13 @@ def test_too_few_calls_have_no_p95_and_say_so():
     base, head = [[1_000] * 20] * 2, [[1_000] * 20, [1_000] * 19]
     readings, missing = read(base, head)
     assert set(readings) == {"latency/p50"}
-    assert missing == {"latency/p95": "39 calls of an arm in a round; 40 are needed"}
+    assert missing == {"latency/p95": "39 calls of an arm in a block; 40 are needed"}
 
 
 def test_no_calls_have_no_quantile_at_all():
     readings, missing = read((), ())
     assert readings == {}
-    assert missing["latency/p50"] == "0 calls of an arm in a round; 1 are needed"
+    assert missing["latency/p50"] == "0 calls of an arm in a block; 1 are needed"
 
 
 def test_memory_is_read_off_both_workers():

@@ -33,7 +33,7 @@ SAME = Comparison(
     "latency/p95",
     None,
     None,
-    Decision(verdict=Change.INCONCLUSIVE, reason="8 calls of an arm in a round; 40 are needed"),
+    Decision(verdict=Change.INCONCLUSIVE, reason="8 calls of an arm in a block; 40 are needed"),
 )
 QUIET = Control("m/batch=8", False, {"latency/p50": Decision(verdict=Change.EQUIVALENT, ratio=1.0)}, "quiet")
 COLUMNS = ["case", "metric", "base", "head", "ratio", "low", "high", "p", "blocks", "min_effect", "mde"]
