@@ -97,7 +97,6 @@ class World:
         return Block(
             samples_ns=(((ns[0],) * 50,) * 2, ((ns[1],) * 50,) * 2),
             observations=(fine, fine),
-            preempted=((0, 0), (0, 0)),
             draw=draw,
             turns=(0, 1, 1, 0),
             slice_ns=1,

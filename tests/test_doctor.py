@@ -49,7 +49,6 @@ def blocks(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             return Block(
                 samples_ns=(((1_000_000,) * 50,) * 2, ((ns,) * 50,) * 2),
                 observations=(Observation(passes=()), Observation(passes=())),
-                preempted=((0, 0), (0, 0)),
                 draw=draw,
                 turns=(0, 1, 1, 0),
                 slice_ns=1,
