@@ -41,8 +41,8 @@ WARMUP_S = 0.03
 LEAST_SPAN_S = 0.1
 """Calls of a block at least, both arms together."""
 
-START_S = 0.5
-"""What two starts are taken to cost before one was seen."""
+REST_S = 0.5
+"""What a block is taken to cost beyond its calls, most of it two starts, before one was seen."""
 
 ONCE = ("accuracy/", "memory/", "model/")
 """Beginnings of the metrics that a record of few calls has as well as any other."""
@@ -136,13 +136,18 @@ class _Series:
     ended: bool = False  # nothing is left to do for it
     unconfirmed: str = ""
     spent_s: float = 0.0
-    start_s: float = START_S  # of the latest block
+    rest_s: float = REST_S  # what the latest block cost beyond its calls
     draws: list[Draw] = field(default_factory=list)  # for the next blocks
 
     @property
     def block_s(self) -> float:
         """What a block has cost on average."""
         return self.spent_s / max(1, len(self.screening) + len(self.fresh))
+
+    @property
+    def least_s(self) -> float:
+        """What a block of the fewest calls would cost."""
+        return self.rest_s + LEAST_SPAN_S
 
     def give_up(self, reason: str) -> None:
         """End it without a verdict."""
@@ -196,7 +201,8 @@ class _Job:
             return
         self.controlled = self.random.choice(self.series)
         base = self.controlled.requests[0]
-        self.control = _Series(self.controlled.case, (base, base))
+        planned = trial.control_blocks(self.terms)
+        self.control = _Series(self.controlled.case, (base, base), planned=planned)
         self._stage("screening", self.series, self._screen)
         self._stage("confirmation", [item for item in self.series if not item.ended], self._confirm)
         self._stage("control", [self.control], self._top_up)
@@ -209,7 +215,7 @@ class _Job:
                 series.give_up(f"interrupted after {len(series.fresh) or len(series.screening)}{of} blocks")
         control = None
         if self.control is not None:
-            control = trial.judge_control(self.control.case, self.control.screening, self.terms)
+            control = trial.judge_control(self.control.case, self.control.fresh, self.terms)
         seen = [item.seen() for item in self.series]
         seen += [Seen(case, unconfirmed="interrupted before it was measured") for case in self.left]
         rows = [*self.rows, *trial.decide_blocks(seen, self.terms)]
@@ -288,7 +294,7 @@ class _Job:
             if len(blocks) >= SCREEN_ALL and not self._goes_on(series):
                 break
         series.candidates = trial.candidates(series.screening, self.terms)
-        series.planned = max(0, int((budget_s - series.spent_s) / series.block_s))
+        series.planned = self._payable(series)
         series.ended = not series.candidates
         return f"{', '.join(sorted(series.candidates)) or 'nothing'} to confirm"
 
@@ -305,11 +311,13 @@ class _Job:
         """Run as many fresh blocks as the decision takes, where the budget pays the fewest that could."""
         family = sum(len(item.candidates) for item in self.series)
         needed = trial.confirmation_blocks(self.terms, family)
+        if series.planned < needed <= self._payable(series, series.least_s):
+            series.planned = needed  # of shorter blocks
         if series.planned < needed:
             budget_s = math.ceil(series.spent_s + needed * series.block_s)
             series.give_up(
-                f"a confirmation takes {needed} blocks of {format_seconds(series.block_s)}, and the budget "
-                f"pays {series.planned}; --budget {budget_s} would do"
+                f"a confirmation takes {needed} blocks of {format_seconds(series.least_s)} at least, and the "
+                f"budget pays {self._payable(series, series.least_s)}; --budget {budget_s} would do"
             )
             return series.unconfirmed
         series.planned = trial.blocks_to_confirm(
@@ -329,7 +337,7 @@ class _Job:
         """Give the control the blocks that it still lacks."""
         while not control.ended:
             self._block_of_control(control)
-        return f"{len(control.screening)} blocks"
+        return f"{len(control.fresh)} blocks"
 
     def _block(self, series: _Series, into: list[Mapping[str, Reading]]) -> None:
         """Run one block of `series`, and one of the control where it is this one that is controlled."""
@@ -339,14 +347,15 @@ class _Job:
 
     def _block_of_control(self, control: _Series) -> None:
         try:
-            control.screening.append(self._read_block(control, "control"))
+            control.fresh.append(self._read_block(control, "control"))
         except _Lost as lost:
             control.give_up(str(lost))
-        control.ended = control.ended or len(control.screening) >= trial.control_blocks(self.terms)
+        control.ended = control.ended or len(control.fresh) >= control.planned
 
     def _read_block(self, series: _Series, stage: str) -> Mapping[str, Reading]:
         """Run one block, keep its raw facts, and read it."""
-        block = self.bench.run_block(series.requests, self._draw(series), self._span_s(series))
+        span_s = self._span_s(series)
+        block = self.bench.run_block(series.requests, self._draw(series), span_s)
         self.blocks += 1
         if block.lost is not None:
             self.trace.append(_facts(series.case, stage, block, {}))
@@ -355,7 +364,7 @@ class _Job:
         self.trace.append(_facts(series.case, stage, block, readings))
         series.missing.update(missing)
         series.spent_s += block.wall_s
-        series.start_s = block.start_s
+        series.rest_s = max(block.start_s, block.wall_s - span_s)
         return readings
 
     def _draw(self, series: _Series) -> Draw:
@@ -368,13 +377,23 @@ class _Job:
     def _span_s(self, series: _Series) -> float:
         """Return how long the calls of a block may last.
 
-        A block should cost no more than the budget pays with the fewest blocks
-        of a job, a tenth kept in hand; and no more than twice its starts:
-        beyond that, more blocks tell more than longer ones.
+        A block should cost no more than what is left of the budget pays, a tenth
+        kept in hand, for the blocks that are still to come: those planned, or the
+        fewest of a job. And its calls take no longer than the rest of it: beyond
+        that, more blocks tell more than longer ones.
         """
-        blocks = SCREEN_FEW + trial.confirmation_blocks(self.terms, 2) + 1
-        share_s = 0.9 * self.terms.budget_s / blocks
-        return max(LEAST_SPAN_S, min(share_s - series.start_s, max(series.start_s, START_S)))
+        if series.planned:
+            blocks = series.planned - len(series.fresh)
+        else:
+            screening = max(1, SCREEN_FEW - len(series.screening))
+            blocks = screening + trial.confirmation_blocks(self.terms, 2) + 1
+        share_s = 0.9 * (self.terms.budget_s - series.spent_s) / max(1, blocks)
+        return max(LEAST_SPAN_S, min(share_s - series.rest_s, max(series.rest_s, REST_S)))
+
+    def _payable(self, series: _Series, block_s: float | None = None) -> int:
+        """Return how many more blocks of `block_s`, or of the usual length, the budget pays."""
+        left_s = self.terms.budget_s - series.spent_s
+        return max(0, int(left_s / (block_s or series.block_s)))
 
     def _lost(self, case: str, block: Block) -> _Lost:
         """Record which arm was lost, and how."""

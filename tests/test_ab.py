@@ -75,6 +75,7 @@ class Blocks:
         self.lost: dict[int, int] = {}  # number of the block -> arm
         self.stop_at: int | None = None
         self.slow_from: int | None = None
+        self.rest_s: float | None = None  # what a block costs beyond its calls; else `wall_s` is all of it
         self.asked: list[tuple[str, Draw, float]] = []
         self.pairs: Counter[str] = Counter()
 
@@ -100,9 +101,14 @@ class Blocks:
             turns=(0, 1, 1, 0),
             slice_ns=1,
             start_s=0.3,
-            wall_s=self.wall_s * (2 if self.slow_from and number >= self.slow_from else 1),
+            wall_s=self._wall_s(number, span_s),
             lost=lost,
         )
+
+    def _wall_s(self, number: int, span_s: float) -> float:
+        """Return what a block costs: as told, or what is told beyond its calls."""
+        told_s = self.wall_s * (2 if self.slow_from and number >= self.slow_from else 1)
+        return told_s if self.rest_s is None else self.rest_s + span_s
 
 
 RECORDS: dict[str, tuple[Record, Outputs | None]] = {}
@@ -266,8 +272,8 @@ def test_a_budget_that_cannot_pay_a_confirmation_says_which_would(trial, made_up
     row = rows(found)["m", P50]
     assert row.decision.verdict is Change.INCONCLUSIVE
     assert row.decision.reason == (
-        "+3.00% on 3 screening blocks, not confirmed: a confirmation takes 8 blocks of 2 s, and the budget "
-        "pays 2; --budget 22 would do"
+        "+3.00% on 3 screening blocks, not confirmed: a confirmation takes 8 blocks of 2 s at least, and "
+        "the budget pays 2; --budget 22 would do"
     )
     assert stages(found)["confirmation"] == 0
 
@@ -302,13 +308,27 @@ def test_a_budget_is_not_overspent_by_more_than_the_block_that_ends_it(trial, ma
 
 def test_more_time_makes_more_blocks_and_not_endless_ones(trial, made_up) -> None:
     spans = {}
-    for budget_s in (5, 8, 30, 300):
+    for budget_s in (2, 8, 30, 300):
         blocks = made_up(3)
         trial(suite(), budget_s=budget_s)
-        spans[budget_s] = blocks.asked[-1][2]
-    assert spans[5] == 0.1  # the least
-    assert spans[8] == pytest.approx(0.9 * 8 / 12 - 0.3)
+        spans[budget_s] = next(span_s for name, _, span_s in blocks.asked if name != "control")
+    assert spans[2] == 0.1  # the least
+    assert spans[8] == pytest.approx(0.9 * 8 / 12 - 0.5)
     assert spans[30] == spans[300] == 0.5
+
+
+@pytest.mark.parametrize("rest_s", [0.4, 0.6, 0.75])
+def test_slow_starts_make_blocks_shorter_until_the_budget_pays_a_confirmation(trial, made_up, rest_s) -> None:
+    """Three blocks and eight more fit into ten seconds as long as 0.1 s of calls are left for each."""
+    blocks = made_up(3)
+    blocks.rest_s = rest_s
+    found = trial(suite())
+    assert rows(found)["m", P50].decision.verdict is Change.REGRESSION
+    spent_s = sum(
+        line["wall_s"] for line in lines(found) if line.get("stage") in ("screening", "confirmation")
+    )
+    assert spent_s <= 10.0
+    assert min(span for _, _, span in blocks.asked) >= 0.1
 
 
 def test_blocks_of_too_few_calls_have_no_p95(trial, made_up) -> None:
