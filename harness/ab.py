@@ -133,6 +133,7 @@ class _Series:
     missing: dict[str, str] = field(default_factory=dict)
     candidates: frozenset[str] = frozenset()
     planned: int = 0
+    first: int | None = None  # blocks of the first look at a confirmation
     ended: bool = False  # nothing is left to do for it
     unconfirmed: str = ""
     spent_s: float = 0.0
@@ -160,6 +161,7 @@ class _Series:
             screening=tuple(self.screening),
             fresh=tuple(self.fresh),
             planned=self.planned,
+            first=self.first,
             candidates=self.candidates,
             unconfirmed=self.unconfirmed,
             missing=self.missing,
@@ -308,7 +310,11 @@ class _Job:
         return len(series.screening) > SCREEN_ALL or trial.is_open(series.screening, self.terms)
 
     def _confirm(self, series: _Series) -> str:
-        """Run as many fresh blocks as the decision takes, where the budget pays the fewest that could."""
+        """Run as many fresh blocks as the decision takes, where the budget pays the fewest that could.
+
+        What the blocks that the screening asked for leave open gets all that the
+        budget pays, and a second look.
+        """
         family = sum(len(item.candidates) for item in self.series)
         needed = trial.confirmation_blocks(self.terms, family)
         if series.planned < needed <= self._payable(series, series.least_s):
@@ -320,9 +326,20 @@ class _Job:
                 f"budget pays {self._payable(series, series.least_s)}; --budget {budget_s} would do"
             )
             return series.unconfirmed
-        series.planned = trial.blocks_to_confirm(
+        series.first = series.planned = trial.blocks_to_confirm(
             series.seen(), self.terms, family=family, most=series.planned
         )
+        self._run_planned(series, needed, family)
+        if not trial.is_decided(series.seen(), self.terms, family=family):
+            planned = len(series.fresh) + self._payable(series)
+            if planned > series.first and planned >= trial.second_look_blocks(self.terms, family):
+                series.planned = planned
+                self._run_planned(series, needed, family)
+        series.ended = True
+        return f"{len(series.fresh)} fresh blocks"
+
+    def _run_planned(self, series: _Series, needed: int, family: int) -> None:
+        """Run the planned blocks, as far as they can change a verdict and the budget pays them."""
         while len(series.fresh) < series.planned:
             if len(series.fresh) >= needed and series.spent_s + series.block_s > self.terms.budget_s:
                 series.planned = len(series.fresh)  # slower than foreseen; no ratio has a say in it
@@ -330,8 +347,6 @@ class _Job:
             self._block(series, series.fresh)
             if trial.is_settled(series.seen(), self.terms, family=family):
                 break
-        series.ended = True
-        return f"{len(series.fresh)} fresh blocks"
 
     def _top_up(self, control: _Series) -> str:
         """Give the control the blocks that it still lacks."""

@@ -58,6 +58,7 @@ class Seen:
     screening: tuple[Mapping[str, Reading], ...] = ()
     fresh: tuple[Mapping[str, Reading], ...] = ()  # of the confirmation
     planned: int = 0  # blocks of the confirmation, or those that it would have had
+    first: int | None = None  # of these, the blocks after which it was looked at first
     candidates: frozenset[str] = frozenset()  # metrics that the screening asks to confirm
     unconfirmed: str = ""  # why they were not, or not to the end
     missing: Mapping[str, str] = field(default_factory=dict)  # metric -> why some block does not have it

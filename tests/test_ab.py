@@ -161,7 +161,7 @@ def test_two_percent_are_a_regression_with_the_exact_ratio_through_real_workers(
     assert (row.decision.low, row.decision.high) == (pytest.approx(1.02), pytest.approx(1.02))
     assert (row.base, row.head) == (pytest.approx(1e-6), pytest.approx(1.02e-6))
     # p50 and p95 are candidates: eight blocks could show them, and one may stray
-    assert (row.decision.blocks, row.decision.p) == (9, 2**-9)
+    assert (row.decision.blocks, row.decision.p) == (9, pytest.approx(2**-9 / 0.8))
     assert rows(found)["m", P95].decision.verdict is Change.REGRESSION
     assert rows(found)["m", PEAK].decision.verdict is Change.EQUIVALENT
     assert stages(found) == {"screening": 3, "confirmation": 9, "control": 8}
@@ -264,6 +264,28 @@ def test_a_control_that_fires_marks_the_job_and_every_row(trial, made_up) -> Non
     assert found.control is not None
     assert found.control.reason.startswith("latency/p50: +2.00%, shown to exceed 1.00%")
     assert all(row.decision.reason.startswith("untrusted: ") for row in found.comparisons)
+
+
+def test_what_a_first_look_leaves_open_gets_the_rest_of_the_budget_and_a_second_look(trial, made_up) -> None:
+    """One wild block of nine hides a change of 3%; thirty more show it."""
+    made_up(*[3.0] * 6, -40.0, *[3.0] * 60)
+    found = trial(suite(), budget_s=30)
+    row = rows(found)["m", P50]
+    assert row.decision.verdict is Change.REGRESSION
+    assert 9 < row.decision.blocks == stages(found)["confirmation"]
+
+
+def test_a_first_look_that_decides_is_the_only_one(trial, made_up) -> None:
+    made_up(3)
+    found = trial(suite(), budget_s=300)
+    assert rows(found)["m", P50].decision.blocks == stages(found)["confirmation"] == 9
+
+
+def test_only_the_metrics_asked_for_are_decided_on(trial, made_up) -> None:
+    made_up(3)
+    found = trial(suite(), metrics=(P50,))
+    assert {metric for _, metric in rows(found)} & {P50, P95, PEAK} == {P50}
+    assert rows(found)["m", P50].decision.blocks == 8  # one candidate: seven could show it
 
 
 def test_a_budget_that_cannot_pay_a_confirmation_says_which_would(trial, made_up) -> None:

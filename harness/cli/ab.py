@@ -21,7 +21,7 @@ from harness.pairing import pair_cases
 from harness.show.escape import visible
 from harness.suite import Plan, Suite
 from harness.tables import closest
-from harness.trial import Trial
+from harness.trial import Terms, Trial
 from harness.units import format_span
 
 SUITES = (".yaml", ".yml")
@@ -42,7 +42,7 @@ Examples:
   harness ab model.onnx --base graph_opt=disable --head graph_opt=all
   harness ab suites/quickstart.yaml --head runtime=onnxruntime==1.22.1
   harness ab suites/nightly.yaml --base precision=fp32 --head precision=int8_static --format json
-  harness ab model.onnx --head intra_threads=2 --min-effect 0.3% --budget 30
+  harness ab model.onnx --head intra_threads=2 --min-effect 0.3% --budget 30 --metric latency/p50
 \b
 Exit codes: 0 nothing is worse; 1 a regression, or a gate failed; 2 the input was wrong;
 3 an arm failed, or the control fired: the verdicts are not to be trusted.
@@ -76,6 +76,16 @@ Exit codes: 0 nothing is worse; 1 a regression, or a gate failed; 2 the input wa
     metavar="RATIO",
     callback=parse_effect,
     help="The least change of interest: smaller ones raise no alarm.",
+)
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    type=click.Choice(Terms().metrics),
+    default=Terms().metrics,
+    metavar="METRIC",
+    help="What blocks decide on; may be repeated. One metric asks for fewer blocks.  [default: "
+    f"{', '.join(Terms().metrics)}]",
 )
 @click.option(
     "--budget",
@@ -115,12 +125,12 @@ def ab(
     """
     from harness.ab import run_trial
     from harness.show.ab import render
-    from harness.trial import Terms
 
     if not choices["alpha"]:
         raise InputError("--alpha: expected a ratio above 0, such as 1%")
     seed = secrets.randbelow(2**32) if choices["seed"] is None else choices["seed"]
-    terms = Terms(choices["min_effect"], choices["alpha"], choices["budget_s"], seed)
+    metrics = tuple(dict.fromkeys(choices["metrics"]))
+    terms = Terms(choices["min_effect"], choices["alpha"], choices["budget_s"], seed, metrics)
     points = {"--base": _point("--base", base), "--head": _point("--head", head)}
     plans = [_plan(flag, point, _planner(models, flag, choices)) for flag, point in points.items()]
     pairing = pair_cases(plans[0], plans[1], _varied(models, points))

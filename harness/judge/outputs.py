@@ -33,13 +33,9 @@ def chosen(arrays: Sequence[Array], names: Sequence[str], wanted: str | None) ->
 
 def task_of(task: str | None, labels: Array) -> str:
     """Return the task: as the suite says, else by the labels' type. Raises Unfit."""
-    if task is not None:
-        return task
-    if labels.dtype.kind in "iub":
-        return CLASSIFICATION
-    if labels.dtype.kind == "f":
-        return REGRESSION
-    raise Unfit(f"labels are of type {labels.dtype}; numbers are needed")
+    if labels.dtype.kind not in "iubf":
+        raise Unfit(f"labels are of type {labels.dtype}; numbers are needed")
+    return task or (REGRESSION if labels.dtype.kind == "f" else CLASSIFICATION)
 
 
 def is_scores(output: Array) -> bool:

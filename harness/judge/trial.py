@@ -52,7 +52,12 @@ def is_open(blocks: Blocks, terms: Terms) -> bool:
 
 def confirmation_blocks(terms: Terms, family: int) -> int:
     """Return the fewest fresh blocks that can show anything of `family` candidates, by Holm's correction."""
-    return ab.blocks_needed(terms.alpha, max(1, family))
+    return ab.blocks_needed(ab.LOOKS[0] * terms.alpha, max(1, family))
+
+
+def second_look_blocks(terms: Terms, family: int) -> int:
+    """Return the fewest fresh blocks that a second look at `family` candidates can show anything with."""
+    return ab.blocks_needed(ab.LOOKS[1] * terms.alpha, max(1, family))
 
 
 def blocks_to_confirm(seen: Seen, terms: Terms, *, family: int, most: int) -> int:
@@ -61,7 +66,7 @@ def blocks_to_confirm(seen: Seen, terms: Terms, *, family: int, most: int) -> in
     `family` counts the candidates of the whole job, for Holm's correction. One
     block more than the fewest that could show anything: one may stray.
     """
-    alpha = terms.alpha / family
+    alpha = ab.LOOKS[0] * terms.alpha / family
     fewest = min(confirmation_blocks(terms, family) + 1, most)
     return max(
         screening.blocks_worth(
@@ -84,7 +89,22 @@ def is_settled(seen: Seen, terms: Terms, *, family: int) -> bool:
             min_effect=terms.min_effect,
             alpha=terms.alpha,
             candidates=family,
+            first=seen.first,
         )
+        for metric in seen.candidates
+    )
+
+
+def is_decided(seen: Seen, terms: Terms, *, family: int) -> bool:
+    """Tell whether every candidate of this case has a verdict on the blocks there are."""
+    return all(
+        ab.decide(
+            column(seen.fresh, metric),
+            min_effect=terms.min_effect,
+            alpha=terms.alpha / family,
+            first=seen.first,
+        ).verdict
+        is not Change.INCONCLUSIVE
         for metric in seen.candidates
     )
 
@@ -97,7 +117,8 @@ def decide_blocks(seen: Sequence[Seen], terms: Terms) -> list[Comparison]:
         for metric in item.candidates
         if not item.unconfirmed
     }
-    confirmed = ab.confirm(fresh, min_effect=terms.min_effect, alpha=terms.alpha)
+    firsts = {(item.case, metric): item.first for item in seen for metric in item.candidates}
+    confirmed = ab.confirm(fresh, min_effect=terms.min_effect, alpha=terms.alpha, firsts=firsts)
     rows = []
     for item in seen:
         for metric in terms.metrics:

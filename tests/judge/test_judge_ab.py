@@ -108,6 +108,42 @@ def test_one_candidate_is_confirmed_at_alpha_and_two_need_more():
     assert more["a"].verdict is Change.REGRESSION
 
 
+def test_two_looks_share_alpha_and_the_better_one_counts():
+    wild = blocks(3, 3, 3, 3, 3, 3, 3, -50)
+    assert ab.decide(wild, min_effect=0.01, first=8).verdict is Change.INCONCLUSIVE
+    more = [*wild, *blocks(*[3] * 12)]
+    found = ab.decide(more, min_effect=0.01, first=8)
+    assert found.verdict is Change.REGRESSION
+    assert found.p == pytest.approx(ab.decide(more, min_effect=0.01).p / 0.2)
+    assert found.blocks == 20
+
+
+def test_what_a_first_look_has_shown_no_later_block_takes_back():
+    found = ab.decide([*blocks(*[3] * 8), *blocks(*[-9] * 12)], min_effect=0.01, first=8)
+    assert (found.verdict, found.p) == (Change.REGRESSION, pytest.approx(2**-8 / 0.8))
+
+
+def test_the_first_look_alone_is_stricter_than_one_look():
+    seven = blocks(*[3] * 7)
+    assert ab.decide(seven, min_effect=0.01, first=7).p == pytest.approx(2**-7 / 0.8)
+    assert ab.decide(seven, min_effect=0.01, alpha=0.009, first=7).verdict is Change.INCONCLUSIVE
+    assert ab.decide(seven, min_effect=0.01, alpha=0.009).verdict is Change.REGRESSION
+
+
+@pytest.mark.parametrize("noise", ["normal", "student"])
+def test_two_looks_raise_no_more_false_alarms_than_alpha_at_the_minimum_effect(noise):
+    generator = np.random.default_rng(3)
+    draw = {"normal": generator.standard_normal, "student": lambda n: generator.standard_t(2, n)}[noise]
+    alarms = 0
+    for _ in range(3000):
+        values = math.log1p(0.01) + 0.01 * draw(30)
+        look = ab.decide(values[:9].tolist(), min_effect=0.01, first=9)
+        if look.verdict is Change.INCONCLUSIVE:
+            look = ab.decide(values.tolist(), min_effect=0.01, first=9)
+        alarms += look.verdict is Change.REGRESSION
+    assert 0.003 * 3000 < alarms <= 0.01 * 3000 + 3 * 30**0.5
+
+
 def test_confirmation_knows_each_metrics_direction():
     decisions = ab.confirm(
         {"p50": SLOWER, "rate": SLOWER}, min_effect=0.01, alpha=0.02, directions={"rate": "higher"}
@@ -165,6 +201,25 @@ def job(effect, sd, generator, *, min_effect=0.01, screen=5, confirm=8):
     if not screening.is_candidate(first, min_effect=min_effect):
         return ab.decide(first, min_effect=min_effect).verdict
     return ab.confirm({"c": list(generator.normal(centre, sd, confirm))}, min_effect=min_effect)["c"].verdict
+
+
+def test_a_verdict_settled_over_two_looks_is_the_one_that_every_completion_ends_with():
+    generator = np.random.default_rng(5)
+    settled = 0
+    for _ in range(300):
+        effect, sd = generator.choice([-0.02, 0.0, 0.01, 0.03]), generator.choice([0.002, 0.02])
+        values = list(generator.normal(effect, sd, 16))
+        for seen in range(5, 16):
+            found = ab.settled(values[:seen], 16, min_effect=0.01, first=8)
+            if found is None:
+                continue
+            settled += 1
+            for _ in range(5):
+                rest = list(generator.normal(generator.normal(0, 0.03), 0.01, 16 - seen))
+                full = ab.decide([*values[:seen], *rest], min_effect=0.01, first=8)
+                assert full.verdict is found.verdict
+            break
+    assert settled > 60
 
 
 @pytest.mark.parametrize("effect", [0.0, 0.01])

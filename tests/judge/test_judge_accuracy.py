@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from harness.judge import judge
+from harness.judge.outputs import Unfit, task_of
 
 SCORES = np.eye(3)[[0, 1, 2, 0, 1, 2, 0, 1]]
 LABELS = np.array([0, 1, 2, 0, 1, 2, 0, 0])  # the last one is wrong
@@ -91,6 +92,12 @@ def test_the_suite_may_name_the_output_that_counts(facts, case):
 def test_what_cannot_be_held_against_labels_says_why(facts, output, labels, reason):
     metrics = of(facts, outputs=[output], labels=labels)
     assert (metrics.get("accuracy/top1") or metrics["accuracy/mae"]).reason == reason
+
+
+@pytest.mark.parametrize("task", [None, "classification", "regression"])
+def test_labels_that_are_no_numbers_have_no_task(task):
+    with pytest.raises(Unfit, match="labels are of type <U1; numbers are needed"):
+        task_of(task, np.array(["a"]))
 
 
 def test_a_score_of_nan_is_wrong_whatever_the_label(facts):

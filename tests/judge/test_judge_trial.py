@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness.comparison import Change
-from harness.judge import trial
+from harness.judge import ab, trial
 from harness.record import Metric, Record, Status
 from harness.trial import Reading, Seen, Terms
 
@@ -146,9 +146,10 @@ def test_a_case_without_any_block_is_inconclusive_in_speed():
 def test_the_fewest_blocks_grow_with_the_family_and_one_may_stray():
     case = seen(screening=blocks(3, p50=5), candidates=[P50])
     counts = [trial.blocks_to_confirm(case, TERMS, family=family, most=60) for family in (1, 2, 10)]
-    assert counts == [8, 9, 11]
+    assert counts == [8, 9, 12]
     assert trial.blocks_to_confirm(case, TERMS, family=2, most=8) == 8  # what can be paid
-    assert [trial.confirmation_blocks(TERMS, family) for family in (0, 1, 2, 10)] == [7, 7, 8, 10]
+    assert [trial.confirmation_blocks(TERMS, family) for family in (0, 1, 2, 10)] == [7, 7, 8, 11]
+    assert [trial.second_look_blocks(TERMS, family) for family in (0, 1, 2, 10)] == [9, 9, 10, 13]
 
 
 def test_a_job_is_settled_when_every_candidate_is():
@@ -158,6 +159,21 @@ def test_a_job_is_settled_when_every_candidate_is():
         fresh=[*blocks(10, p50=5, p95=5), *blocks(10, p50=5, p95=-5)], planned=60, candidates=[P95]
     )
     assert not trial.is_settled(open_p95, TERMS, family=2)
+
+
+def test_a_case_is_decided_when_every_candidate_has_a_verdict_at_the_first_look():
+    both = {"planned": 9, "first": 9, "candidates": [P50, P95]}
+    assert trial.is_decided(seen(fresh=blocks(9, p50=5, p95=5), **both), TERMS, family=2)
+    strays = [*blocks(7, p50=5, p95=5), *blocks(2, p50=5, p95=-9)]
+    assert not trial.is_decided(seen(fresh=strays, **both), TERMS, family=2)
+
+
+def test_a_second_look_is_taken_on_all_fresh_blocks_at_its_own_share():
+    strays = [*blocks(2, p50=-9), *blocks(28, p50=5)]
+    row = decided(seen(fresh=strays, planned=30, first=9, candidates=[P50]))["c", P50]
+    assert row.decision.verdict is Change.REGRESSION
+    whole = ab.decide(trial.column(strays, P50), min_effect=TERMS.min_effect)
+    assert row.decision.p == pytest.approx(whole.p / 0.2)
 
 
 def test_the_control_fires_when_the_base_arm_differs_from_itself():
