@@ -375,7 +375,7 @@ class _Job:
         if block.lost is not None:
             self.trace.append(_facts(series.case, stage, block, {}))
             raise self._lost(series.case, block)
-        readings, missing = read_block(block.samples_ns, block.observations)
+        readings, missing = read_block(block.samples_ns, block.preempted, block.observations)
         self.trace.append(_facts(series.case, stage, block, readings))
         series.missing.update(missing)
         series.spent_s += block.wall_s
@@ -434,6 +434,7 @@ def _facts(case: str, stage: str, block: Block, readings: Mapping[str, Reading])
         "lost": None if block.lost is None else ARMS[block.lost],
         "readings": {metric: asdict(reading) for metric, reading in readings.items()},
         "samples_ns": block.samples_ns,
+        "preempted": block.preempted,
         "arms": [
             seen and {"memory": seen.memory, "system": seen.system, "error": seen.error, "exit": seen.exit}
             for seen in block.observations

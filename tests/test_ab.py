@@ -96,6 +96,7 @@ class Blocks:
         bad = Observation(passes=(), error=error)
         return Block(
             samples_ns=(((1_000_000,) * self.calls,) * 2, ((head_ns,) * self.calls,) * 2),
+            preempted=((0, 0), (0, 0)),
             observations=(bad if lost == 0 else fine[0], bad if lost == 1 else fine[1]),
             draw=draw,
             turns=(0, 1, 1, 0),

@@ -96,6 +96,7 @@ class World:
         fine = Observation(passes=(), error=error if lost else None)
         return Block(
             samples_ns=(((ns[0],) * 50,) * 2, ((ns[1],) * 50,) * 2),
+            preempted=((0, 0), (0, 0)),
             observations=(fine, fine),
             draw=draw,
             turns=(0, 1, 1, 0),

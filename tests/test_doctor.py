@@ -48,6 +48,7 @@ def blocks(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             ns = round(1_000_000 * (1 + percent / 100))
             return Block(
                 samples_ns=(((1_000_000,) * 50,) * 2, ((ns,) * 50,) * 2),
+                preempted=((0, 0), (0, 0)),
                 observations=(Observation(passes=()), Observation(passes=())),
                 draw=draw,
                 turns=(0, 1, 1, 0),

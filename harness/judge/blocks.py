@@ -19,12 +19,17 @@ MEMORY = "memory/peak"
 CALLS_NEEDED = {"latency/p50": 1, "latency/p95": 40}
 """Calls of an arm that a quantile is taken from: two in forty lie beyond the p95."""
 
+CALM_NEEDED = 3
+"""Undisturbed ABBAs that the others are left out for."""
+
 Round = tuple[list[int], list[int]]
 """Calls of both arms that were made at about the same time."""
 
 
 def read_block(
-    slices: tuple[Slices, Slices], observations: tuple[Observation | None, Observation | None]
+    slices: tuple[Slices, Slices],
+    preempted: tuple[Sequence[int], Sequence[int]],
+    observations: tuple[Observation | None, Observation | None],
 ) -> tuple[dict[str, Reading], dict[str, str]]:
     """Return a reading of each metric that this block has, and why it has not the others.
 
@@ -32,8 +37,10 @@ def read_block(
     """
     readings: dict[str, Reading] = {}
     missing: dict[str, str] = {}
+    every = _turns(*slices)
+    calm = _calm(every, [sum(counts) for counts in zip(*map(_pairs, preempted), strict=False)])
     for metric, needed in CALLS_NEEDED.items():
-        if rounds := _rounds(*slices, needed):
+        if rounds := _rounds(calm, needed) or _rounds(every, needed):
             readings[metric] = _quantile(rounds, QUANTILES[metric])
         else:
             calls = min(sum(map(len, arm)) for arm in slices)
@@ -50,17 +57,37 @@ def read_block(
     return readings, missing
 
 
-def _rounds(base: Slices, head: Slices, needed: int) -> list[Round]:
-    """Join slices in the order in which they ran, whole ABBAs, until both arms have the calls needed.
+def _turns(base: Slices, head: Slices) -> list[Round]:
+    """Join the two slices of each arm in every ABBA."""
+    halves = [[[*arm[i], *arm[i + 1]] for i in range(0, len(arm) - 1, 2)] for arm in (base, head)]
+    return list(zip(*halves, strict=False))
+
+
+def _calm(turns: Sequence[Round], preempted: Sequence[int]) -> Sequence[Round]:
+    """Leave out the ABBAs in which something else took a core away, where enough others are there.
+
+    That says nothing of either arm, and an ABBA has both: the choice favours
+    neither. The samples of all are kept.
+    """
+    calm = [turn for turn, count in zip(turns, preempted, strict=True) if count == 0]
+    return calm if len(calm) >= CALM_NEEDED else turns
+
+
+def _pairs(counts: Sequence[int]) -> list[int]:
+    return [counts[i] + counts[i + 1] for i in range(0, len(counts) - 1, 2)]
+
+
+def _rounds(turns: Sequence[Round], needed: int) -> list[Round]:
+    """Join ABBAs in the order in which they ran until both arms have the calls needed.
 
     What is left over at the end is left out.
     """
     rounds: list[Round] = []
     ours: list[int] = []
     theirs: list[int] = []
-    for i in range(0, min(len(base), len(head)) - 1, 2):
-        ours += [*base[i], *base[i + 1]]
-        theirs += [*head[i], *head[i + 1]]
+    for base, head in turns:
+        ours += base
+        theirs += head
         if min(len(ours), len(theirs)) >= needed:
             rounds.append((ours, theirs))
             ours, theirs = [], []

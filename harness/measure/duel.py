@@ -23,7 +23,7 @@ from pathlib import Path
 from harness.measure.cores import standing_aside
 from harness.measure.launch import conclude, spawn
 from harness.measure.worker.request import Request
-from harness.measure.worker.slices import WORD, Slice
+from harness.measure.worker.slices import HEAD, SAMPLE_BYTES, Slice
 from harness.record import Observation
 
 SLICE_NS = 4_000_000
@@ -55,6 +55,7 @@ class Block:
     """What one block saw. Everything is by arm: 0 is BASE, 1 is HEAD."""
 
     samples_ns: tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]  # a tuple a slice
+    preempted: tuple[tuple[int, ...], tuple[int, ...]]  # a slice: how often something else took a core away
     observations: tuple[Observation | None, Observation | None]  # None: the other was lost at the start
     draw: Draw
     turns: tuple[int, ...]  # the arm of each slice
@@ -64,6 +65,14 @@ class Block:
     lost: int | None = None  # the arm that crashed, hung or could not start; its observation says how
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One slice as it came back."""
+
+    samples_ns: tuple[int, ...]
+    preempted: int
+
+
 def run_block(pair: tuple[Request, Request], draw: Draw, span_s: float, folder: Path) -> Block:
     """Run one block of about `span_s` of calls after both workers are warm.
 
@@ -71,7 +80,7 @@ def run_block(pair: tuple[Request, Request], draw: Draw, span_s: float, folder: 
     interrupts it. Raises OSError where no process or file can be made.
     """
     begun = time.monotonic()
-    samples: tuple[list[tuple[int, ...]], list[tuple[int, ...]]] = ([], [])
+    taken: tuple[list[Taken], list[Taken]] = ([], [])
     turns: list[int] = []
     asked = Slice(0, 0)
     with standing_aside(_aside(pair)), ExitStack() as stack:
@@ -85,10 +94,11 @@ def run_block(pair: tuple[Request, Request], draw: Draw, span_s: float, folder: 
                 if answer is None:
                     lost = arm
                     break
-                samples[arm].append(answer)
+                taken[arm].append(answer)
         observations = {arm: contender.end() for arm, contender in live.items()}
     return Block(
-        samples_ns=(tuple(samples[0]), tuple(samples[1])),
+        samples_ns=(_samples(taken[0]), _samples(taken[1])),
+        preempted=(_preempted(taken[0]), _preempted(taken[1])),
         observations=(observations.get(0), observations.get(1)),
         draw=draw,
         turns=tuple(turns),
@@ -97,6 +107,14 @@ def run_block(pair: tuple[Request, Request], draw: Draw, span_s: float, folder: 
         wall_s=time.monotonic() - begun,
         lost=lost,
     )
+
+
+def _samples(taken: list[Taken]) -> tuple[tuple[int, ...], ...]:
+    return tuple(part.samples_ns for part in taken)
+
+
+def _preempted(taken: list[Taken]) -> tuple[int, ...]:
+    return tuple(part.preempted for part in taken)
 
 
 def _start(
@@ -117,10 +135,11 @@ def _start(
     call_ns = 1.0
     for arm, contender in started.items():
         warm[arm] = contender
-        warmup_ns = contender.receive()
-        if warmup_ns is None:
+        warmup = contender.receive()
+        if warmup is None:
             return warm, call_ns, arm
         contender.pause()
+        warmup_ns = warmup.samples_ns
         call_ns = max(call_ns, statistics.median(warmup_ns[len(warmup_ns) // 2 :] or [0]))
     return warm, call_ns, None
 
@@ -171,8 +190,8 @@ class Contender:
         self._socket.close()
         os.close(self._pidfd)
 
-    def run(self, asked: Slice) -> tuple[int, ...] | None:
-        """Wake it for one slice; return the samples, or None where it was lost."""
+    def run(self, asked: Slice) -> Taken | None:
+        """Wake it for one slice; return what was taken, or None where it was lost."""
         with suppress(ConnectionError):  # it died while it was stopped: there will be no answer
             self._socket.sendall(asked.pack())
         self._signal(signal.SIGCONT)
@@ -184,13 +203,14 @@ class Contender:
         """Stop it with all its threads; it uses no core until it runs again."""
         self._signal(signal.SIGSTOP)
 
-    def receive(self) -> tuple[int, ...] | None:
+    def receive(self) -> Taken | None:
         """Sleep until an answer is there; None where there will be none in time."""
         deadline = time.monotonic() + self._wait_s
-        head = self._read(WORD.size, deadline)
-        body = None if head is None else self._read(WORD.size * WORD.unpack(head)[0], deadline)
+        head = self._read(HEAD.size, deadline)
+        preempted, count = (0, 0) if head is None else HEAD.unpack(head)
+        body = None if head is None else self._read(SAMPLE_BYTES * count, deadline)
         self._lost = body is None
-        return None if body is None else tuple(array("q", body))
+        return None if body is None else Taken(tuple(array("q", body)), preempted)
 
     def _read(self, size: int, deadline: float) -> bytes | None:
         data = bytearray()

@@ -12,8 +12,34 @@ def worker(**peak):
     return Observation(passes=(), memory={"peak": peak})
 
 
-def read(base, head, workers=NO_WORKERS):
-    return read_block((base, head), workers)
+def read(base, head, workers=NO_WORKERS, preempted=None):
+    return read_block((base, head), preempted or ((0,) * len(base), (0,) * len(head)), workers)
+
+
+CALM, NOISY = [1_000] * 20, [7_000] * 20
+
+
+@pytest.mark.parametrize("metric", ["latency/p50", "latency/p95"])
+def test_abbas_in_which_something_else_took_the_core_are_left_out(metric):
+    """Of eight, five are disturbed, BASE more than HEAD; the other three decide."""
+    base, head = [NOISY] * 10 + [CALM] * 6, [CALM] * 16
+    assert read(base, head)[0][metric].ratio == pytest.approx(-math.log(7))
+    for counts in (((1,) * 10 + (0,) * 6, (0,) * 16), ((0,) * 16, (0, 2) * 5 + (0,) * 6)):
+        assert read(base, head, preempted=counts)[0][metric].ratio == 0
+
+
+def test_where_too_few_abbas_are_undisturbed_all_count():
+    base, head = [CALM] * 4 + [NOISY] * 6, [CALM] * 10
+    counts = (0,) * 4 + (1,) * 6, (0,) * 10
+    assert read(base, head, preempted=counts)[0]["latency/p50"].ratio == pytest.approx(-math.log(7))
+
+
+def test_where_undisturbed_calls_are_too_few_for_a_p95_all_count_for_it():
+    few = [[1_000] * 5] * 6 + [[3_000] * 5] * 30
+    counts = (0,) * 6 + (1,) * 30, (0,) * 36
+    readings, missing = read(few, few, preempted=counts)
+    assert (readings["latency/p50"].base, missing) == (pytest.approx(1e-6), {})
+    assert readings["latency/p95"].base == pytest.approx(3e-6)
 
 
 def test_slices_of_few_calls_are_joined_until_they_have_a_p95():

@@ -15,7 +15,7 @@ import pytest
 from harness.built import Input
 from harness.case import Session
 from harness.measure import duel as duel_module
-from harness.measure.duel import MAX_CALLS, Contender, Draw, cut, run_block
+from harness.measure.duel import MAX_CALLS, Contender, Draw, Taken, cut, run_block
 from harness.measure.worker import system
 from harness.measure.worker.slices import Slice
 from harness.suite import Measure, Sampling
@@ -94,18 +94,35 @@ def state(pid):
 
 def test_a_paused_worker_is_stopped_and_answers_when_it_runs_again(arm, work):
     with Contender(arm("base", {"call_ns": [500]}), work) as contender:
-        assert contender.receive() == (500, 500, 500)  # its warm-up
+        assert contender.receive() == Taken((500, 500, 500), 0)  # its warm-up
         contender.pause()
         pid = contender._process.pid
         end = time.monotonic() + 20
         while state(pid) != {"T"}:
             assert time.monotonic() < end
             time.sleep(0.005)
-        assert contender.run(Slice(span_ns=1_500, calls=100)) == (500, 500, 500)
-        assert contender.run(Slice(span_ns=10**9, calls=2, discard_calls=1)) == (500, 500)
+        assert contender.run(Slice(span_ns=1_500, calls=100)) == Taken((500, 500, 500), 0)
+        assert contender.run(Slice(span_ns=10**9, calls=2, discard_calls=1)) == Taken((500, 500), 0)
         seen = contender.end()
     assert seen.error is None
     assert seen.passes == ("session", "memory", "slices")
+
+
+def test_preemptions_are_counted_slice_by_slice(ask, relu, work):
+    """A neighbour on the same core takes it away within a second of calls."""
+    request = replace(ask(relu, sampling=QUICK), passes=("slices",))
+    core = request.cores.worker[-1]
+    burn = f"import os; os.sched_setaffinity(0, [{core}])\nprint(flush=True)\nwhile True: pass"
+    with Contender(request, work) as contender:
+        assert contender.receive().preempted == 0
+        asked = Slice(span_ns=10**9, calls=10**7)
+        with subprocess.Popen([sys.executable, "-c", burn], stdout=subprocess.PIPE) as neighbour:
+            try:
+                assert neighbour.stdout is not None
+                neighbour.stdout.readline()  # it runs
+                assert contender.run(asked).preempted > 5
+            finally:
+                neighbour.kill()
 
 
 @pytest.mark.parametrize(
@@ -130,10 +147,10 @@ def test_discarded_calls_are_in_no_sample(arm, work):
     with Contender(arm("base", {"call_ns": list(range(1, 11)), "warmup_ns": [1]}), work) as contender:
         contender.receive()
         asked = Slice(span_ns=10**9, calls=4, discard_calls=3)
-        slices = [contender.run(asked) for _ in range(2)]
+        slices = [contender.run(asked).samples_ns for _ in range(2)]
         assert slices == [(4, 5, 6, 7), (1, 2, 3, 4)]
         asked = Slice(span_ns=10**9, calls=1, discard_ns=12)  # 5 and 6 are 11 ns, 7 ends it
-        assert contender.run(asked) == (8,)
+        assert contender.run(asked).samples_ns == (8,)
 
 
 def test_a_block_keeps_what_each_worker_said_of_itself(arm, work):

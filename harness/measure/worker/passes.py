@@ -171,7 +171,7 @@ class Run:
             self.engine.enter("warmup")
             warmup_ns = timing.warm_up(self.calls, self.engine.clock, self.request.sampling)
             self.engine.enter("slices")
-            slices.serve(self.calls, self.engine.clock, channel, warmup_ns)
+            slices.serve(self.calls, self.engine, channel, warmup_ns)
 
     def _outputs(self) -> None:
         self.engine.enter("outputs")

@@ -1,9 +1,9 @@
 """Serve slices: time some calls whenever the parent asks, over a channel of its own.
 
 Numbers are 64-bit, little-endian. A request is four of them (`Slice`); an
-answer is a count, then as many samples in ns. The first answer, unasked, is
-the warm-up: it says that this worker is ready. The channel's end ends the
-serving. Standard output is no channel: runtimes print there.
+answer is how often something else took a core away meanwhile, a count, then as
+many samples in ns. The first answer, unasked, is the warm-up: it says that
+this worker is ready. The channel's end ends the serving. Standard output is no channel: runtimes print there.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import astuple, dataclass
 
-from harness.measure.worker.engine import Call
+from harness.measure.worker.engine import Call, Engine
 from harness.measure.worker.timing import FOREVER, Clock, room, time_calls
 
-WORD = struct.Struct("<q")
+HEAD = struct.Struct("<2q")
+SAMPLE_BYTES = 8
 _SLICE = struct.Struct("<4q")
 
 
@@ -45,17 +46,20 @@ class Slice:
         return Slice(*_SLICE.unpack(data))
 
 
-def serve(calls: Sequence[Call], clock: Clock, channel: int, warmup_ns: Sequence[int]) -> None:
+def serve(calls: Sequence[Call], engine: Engine, channel: int, warmup_ns: Sequence[int]) -> None:
     """Answer slices on the socket `channel` until its other end is closed."""
+    clock = engine.clock
     with socket.socket(fileno=channel) as parent, suppress(ConnectionError):  # nobody wants to know any more
-        parent.sendall(_answer(array("q", warmup_ns)))
+        parent.sendall(_answer(array("q", warmup_ns), 0))
         while asked := _receive(parent, _SLICE.size):
             wanted = Slice.unpack(asked)
             calls = _discard(calls, clock, wanted)
             samples = room(wanted.calls)
+            before = engine.usage()["involuntary"]
             done = time_calls(calls, clock, samples, 0, wanted.calls, clock() + wanted.span_ns)
+            preempted = engine.usage()["involuntary"] - before
             del samples[done:]
-            parent.sendall(_answer(samples))
+            parent.sendall(_answer(samples, preempted))
             calls = _turn(calls, done)
 
 
@@ -74,8 +78,8 @@ def _turn(calls: Sequence[Call], done: int) -> Sequence[Call]:
     return [*calls[start:], *calls[:start]]
 
 
-def _answer(samples: array[int]) -> bytes:
-    return WORD.pack(len(samples)) + samples.tobytes()
+def _answer(samples: array[int], preempted: int) -> bytes:
+    return HEAD.pack(preempted, len(samples)) + samples.tobytes()
 
 
 def _receive(parent: socket.socket, size: int) -> bytes:
