@@ -200,8 +200,14 @@ class Contender:
         return answer
 
     def pause(self) -> None:
-        """Stop it with all its threads; it uses no core until it runs again."""
+        """Stop it with all its threads; it uses no core until it runs again.
+
+        Sleeps until every thread has stopped: each needs its core once more for
+        that, and would take it from the other arm.
+        """
         self._signal(signal.SIGSTOP)
+        with suppress(ChildProcessError):  # it has ended, and was waited for
+            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def receive(self) -> Taken | None:
         """Sleep until an answer is there; None where there will be none in time."""
