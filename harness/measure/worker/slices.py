@@ -14,9 +14,14 @@ from array import array
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import astuple, dataclass
+from time import sleep
 
 from harness.measure.worker.engine import Call, Engine
 from harness.measure.worker.timing import FOREVER, Clock, room, time_calls
+
+SETTLE_S = 100e-6
+"""A sleep before a slice: who was stopped wakes with all threads, and an idle one that finds no core
+free takes this one later, among the samples, to go back to sleep."""
 
 HEAD = struct.Struct("<2q")
 SAMPLE_BYTES = 8
@@ -53,6 +58,7 @@ def serve(calls: Sequence[Call], engine: Engine, channel: int, warmup_ns: Sequen
         parent.sendall(_answer(array("q", warmup_ns), 0))
         while asked := _receive(parent, _SLICE.size):
             wanted = Slice.unpack(asked)
+            sleep(SETTLE_S)
             calls = _discard(calls, clock, wanted)
             samples = room(wanted.calls)
             before = engine.usage()["involuntary"]
