@@ -33,11 +33,17 @@ EQUIVALENCE_ALPHA = 0.05
 LOOKS = (0.8, 0.2)
 """How two looks at a confirmation share alpha: p₁ / 0.8 and p₂ / 0.2, whichever is smaller, is a p again.
 
-The first gets what it hardly misses: 7 blocks can show something at 0.8%, 8 at 0.4%.
+The first gets what it hardly misses: 7 blocks can show something at 0.8%, 8 at 0.4%. The second is by
+two tests, each at half of its share: signed ranks, and signs alone, which see through the wildest noise.
 """
 
 Key = TypeVar("Key", bound=Hashable)
 Test = Callable[[Sequence[float], float], float]
+
+_SIGN: dict[Test, Test] = {
+    signed_rank.p_above: signed_rank.sign_above,
+    signed_rank.p_below: signed_rank.sign_below,
+}
 
 
 def blocks_needed(alpha: float = ALPHA, candidates: int = 1) -> int:
@@ -105,8 +111,11 @@ def _p(test: Test, values: Sequence[float], threshold: float, first: int | None)
     """Return the p of `test`, over both looks where there was one after the `first` values."""
     if first is None:
         return test(values, threshold)
-    looks = [values[:first], values] if len(values) > first else [values]
-    return min(1.0, *(test(seen, threshold) / share for seen, share in zip(looks, LOOKS, strict=False)))
+    p = test(values[:first], threshold) / LOOKS[0]
+    if len(values) > first:
+        both = test(values, threshold), _SIGN[test](values, threshold)
+        p = min(p, 2 * min(both) / LOOKS[1])
+    return min(1.0, p)
 
 
 def _share(n: int, first: int | None) -> float:

@@ -1,5 +1,7 @@
 """The exact one-sample signed-rank test, its estimate and interval (Wilcoxon 1945, Hodges and Lehmann 1963).
 
+Beside it the sign test, for values so wild that the largest ranks say nothing.
+
 Everything is read off the Walsh averages, the means of all pairs of values
 (each with itself too): the rank sum of the values above a threshold is the
 number of Walsh averages above it (Tukey 1949). So test, estimate and interval
@@ -54,6 +56,19 @@ def p_above(values: Values, threshold: float) -> float:
 def p_below(values: Values, threshold: float) -> float:
     """Return the exact one-sided p of "the values lie below the threshold"; 1 without values."""
     return p_above([-value for value in values], -threshold)
+
+
+def sign_above(values: Values, threshold: float) -> float:
+    """Return the exact one-sided p of the sign test of "the values lie above"."""
+    from scipy.special import bdtrc
+
+    beyond = int(np.count_nonzero(np.asarray(values, np.float64) > threshold))
+    return float(bdtrc(beyond - 1, len(values), 0.5)) if beyond else 1.0
+
+
+def sign_below(values: Values, threshold: float) -> float:
+    """Return the exact one-sided p of the sign test of "the values lie below"."""
+    return sign_above([-value for value in values], -threshold)
 
 
 def estimate(values: Values) -> float:

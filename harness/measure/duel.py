@@ -27,7 +27,7 @@ from harness.measure.worker.slices import HEAD, SAMPLE_BYTES, Slice
 from harness.record import Observation
 
 SLICE_NS = 4_000_000
-SLICE_CALLS = 5
+SLICE_CALLS = 2
 """A slice lasts this long, and about so many calls at least, where the block's time allows.
 
 With a noisy neighbour on the core, p50 between blocks had an SD of 0.2% with slices of 2 to 4 ms,
@@ -39,6 +39,9 @@ DISCARD_CALLS = 1
 """What is thrown away at the begin of a slice, whichever is longer: the other arm was in the caches."""
 
 MAX_CALLS = 500  # a slice of more would fill the store, not sharpen a quantile
+TRIAL = Slice(span_ns=SLICE_NS, calls=5, discard_calls=1)
+"""A slice that tells how long a call takes: the arms warm up at the same time, on the same cores."""
+
 ABBA = (0, 1, 1, 0)
 
 
@@ -84,7 +87,8 @@ def run_block(pair: tuple[Request, Request], draw: Draw, span_s: float, folder: 
     turns: list[int] = []
     asked = Slice(0, 0)
     with standing_aside(_aside(pair)), ExitStack() as stack:
-        live, call_ns, lost = _start(pair, draw.starts, folder, stack)
+        live, lost = _start(pair, draw.starts, folder, stack)
+        call_ns, lost = _time_calls(live) if lost is None else (0.0, lost)
         start_s = time.monotonic() - begun
         if lost is None:
             asked, planned = cut(span_s, call_ns, draw.leads)
@@ -119,8 +123,8 @@ def _preempted(taken: list[Taken]) -> tuple[int, ...]:
 
 def _start(
     pair: tuple[Request, Request], first: int, folder: Path, stack: ExitStack
-) -> tuple[dict[int, Contender], float, int | None]:
-    """Start both at once; return those that answered, the slower one's ns a call, and which was lost.
+) -> tuple[dict[int, Contender], int | None]:
+    """Start both at once; return those that answered, and which was lost.
 
     Until their runtimes are imported they may use the parent's cores as well.
     """
@@ -132,16 +136,23 @@ def _start(
         for arm in (first, 1 - first)
     }
     warm: dict[int, Contender] = {}
-    call_ns = 1.0
     for arm, contender in started.items():
         warm[arm] = contender
-        warmup = contender.receive()
-        if warmup is None:
-            return warm, call_ns, arm
+        if contender.receive() is None:  # its warm-up
+            return warm, arm
         contender.pause()
-        warmup_ns = warmup.samples_ns
-        call_ns = max(call_ns, statistics.median(warmup_ns[len(warmup_ns) // 2 :] or [0]))
-    return warm, call_ns, None
+    return warm, None
+
+
+def _time_calls(live: dict[int, Contender]) -> tuple[float, int | None]:
+    """Return how long a call of the slower arm takes, in ns, and which arm was lost on the way."""
+    call_ns = 1.0
+    for arm, contender in live.items():
+        tried = contender.run(TRIAL)
+        if tried is None:
+            return call_ns, arm
+        call_ns = max(call_ns, statistics.median(tried.samples_ns))
+    return call_ns, None
 
 
 def cut(span_s: float, call_ns: float, leads: int) -> tuple[Slice, tuple[int, ...]]:

@@ -83,3 +83,11 @@ def test_the_visible_shift_is_seen_in_95_percent():
 
 def test_many_values_see_what_the_square_root_of_their_number_says():
     assert sr.visible_shift(240, 0.01) == pytest.approx(sr.visible_shift(60, 0.01) / 2)
+
+
+def test_the_sign_test_counts_values_beyond_the_threshold():
+    assert sr.sign_above([1, 2, 3, 4], 0) == pytest.approx(1 / 16)
+    assert sr.sign_above([1, 2, 3, -40], 0) == pytest.approx(5 / 16)
+    assert sr.sign_above([1, 1, 1], 1) == 1.0  # a tie is not beyond it
+    assert sr.sign_above([], 0) == 1.0
+    assert sr.sign_below([-1, -2, 3], 0) == pytest.approx(1 / 2)
