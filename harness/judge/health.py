@@ -219,7 +219,7 @@ def reach(
     `screening` blocks are spent before those that decide.
     """
     blocks = max(0, int(budget_s / block_s) - screening)
-    shift = signed_rank.visible_shift(blocks, alpha)
+    shift = signed_rank.visible_shift(blocks, ab.LOOKS[0] * alpha)
     if shift is None:
         return Reach(budget_s, blocks, None, None)
     at_best, change = (math.expm1(math.log1p(least) + shift * sd) for least in (LEAST_EFFECT, min_effect))

@@ -165,7 +165,7 @@ def test_the_spread_is_pooled_within_groups() -> None:
 
 def test_the_reach_follows_from_the_blocks_that_a_budget_pays() -> None:
     found = reach(10.0, 0.8, 0.003, screening=3, min_effect=0.01)
-    shift = visible_shift(9, 0.01)
+    shift = visible_shift(9, 0.8 * 0.01)
     assert shift is not None
     assert found.blocks == 9
     assert found.change == pytest.approx(0.01 + 1.01 * shift * 0.003, rel=1e-2)
