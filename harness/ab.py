@@ -393,15 +393,15 @@ class _Job:
         """Return how long the calls of a block may last.
 
         A block should cost no more than what is left of the budget pays, a tenth
-        kept in hand, for the blocks that are still to come: those planned, or the
-        fewest of a job. And its calls take no longer than the rest of it: beyond
+        kept in hand, for the blocks that are still to come: those planned, or as
+        many as a second look takes. And its calls take no longer than the rest of it: beyond
         that, more blocks tell more than longer ones.
         """
         if series.planned:
             blocks = series.planned - len(series.fresh)
         else:
             screening = max(1, SCREEN_FEW - len(series.screening))
-            blocks = screening + trial.confirmation_blocks(self.terms, 2) + 1
+            blocks = screening + trial.second_look_blocks(self.terms, 2)
         share_s = 0.9 * (self.terms.budget_s - series.spent_s) / max(1, blocks)
         return max(LEAST_SPAN_S, min(share_s - series.rest_s, max(series.rest_s, REST_S)))
 

@@ -33,9 +33,12 @@ EQUIVALENCE_ALPHA = 0.05
 LOOKS = (0.8, 0.2)
 """How two looks at a confirmation share alpha: p₁ / 0.8 and p₂ / 0.2, whichever is smaller, is a p again.
 
-The first gets what it hardly misses: 7 blocks can show something at 0.8%, 8 at 0.4%. The second is by
-two tests, each at half of its share: signed ranks, and signs alone, which see through the wildest noise.
+The first is by signed ranks and gets what it hardly misses: 7 blocks can show something at 0.8%, 8 at
+0.4%. The second is by signs alone, which a wild block costs no more than any other.
 """
+
+STRAYS = 1
+"""Blocks on the wrong side that a second look is to see through."""
 
 Key = TypeVar("Key", bound=Hashable)
 Test = Callable[[Sequence[float], float], float]
@@ -49,6 +52,11 @@ _SIGN: dict[Test, Test] = {
 def blocks_needed(alpha: float = ALPHA, candidates: int = 1) -> int:
     """Return the fewest blocks that can give a verdict at `alpha`, Holm's correction included."""
     return signed_rank.values_needed(alpha / candidates)
+
+
+def second_look_needed(alpha: float = ALPHA, candidates: int = 1) -> int:
+    """Return the fewest blocks that give a verdict at a second look though STRAYS of them say otherwise."""
+    return signed_rank.sign_values_needed(LOOKS[1] * alpha / candidates, STRAYS)
 
 
 def decide(
@@ -73,7 +81,7 @@ def decide(
     worse, margin = _worse(blocks, direction), math.log1p(min_effect)
     p = _sides(worse, margin, first)
     verdict = _verdict(p, alpha)
-    numbers = _numbers(blocks, margin, alpha * _share(len(blocks), first))
+    numbers = _numbers(blocks, margin, alpha, first)
     return replace(
         numbers,
         verdict=verdict,
@@ -113,14 +121,8 @@ def _p(test: Test, values: Sequence[float], threshold: float, first: int | None)
         return test(values, threshold)
     p = test(values[:first], threshold) / LOOKS[0]
     if len(values) > first:
-        both = test(values, threshold), _SIGN[test](values, threshold)
-        p = min(p, 2 * min(both) / LOOKS[1])
+        p = min(p, _SIGN[test](values, threshold) / LOOKS[1])
     return min(1.0, p)
-
-
-def _share(n: int, first: int | None) -> float:
-    """Return the share of alpha that the last look has."""
-    return 1.0 if first is None else LOOKS[n > first]
 
 
 def _verdict(p: _Sides, alpha: float) -> Change:
@@ -141,22 +143,27 @@ def _p_of(verdict: Change, p: _Sides) -> float:
     return known.get(verdict, min(p.regression, p.improvement))
 
 
-def _numbers(blocks: Sequence[float], margin: float, alpha: float) -> Decision:
+def _numbers(blocks: Sequence[float], margin: float, alpha: float, first: int | None = None) -> Decision:
     """Return ratio, interval, blocks and the smallest effect that these blocks could have shown."""
-    bounds = signed_rank.interval(blocks)
+    bounds, n = signed_rank.interval(blocks), len(blocks)
+    if first is None:
+        shift = signed_rank.visible_shift(n, alpha)
+    elif n <= first:
+        shift = signed_rank.visible_shift(n, LOOKS[0] * alpha)
+    else:
+        shift = signed_rank.sign_visible_shift(n, LOOKS[1] * alpha)
     return Decision(
         verdict=Change.INCONCLUSIVE,
         ratio=math.exp(signed_rank.estimate(blocks)),
         low=math.exp(bounds[0]) if bounds else None,
         high=math.exp(bounds[1]) if bounds else None,
-        blocks=len(blocks),
-        mde=smallest_visible(blocks, len(blocks), margin, alpha),
+        blocks=n,
+        mde=smallest_visible(blocks, margin, shift),
     )
 
 
-def smallest_visible(blocks: Sequence[float], n: int, margin: float, alpha: float) -> float | None:
-    """Return the smallest effect that `n` blocks spread like these would show; None where none would."""
-    shift = signed_rank.visible_shift(n, alpha)
+def smallest_visible(blocks: Sequence[float], margin: float, shift: float | None) -> float | None:
+    """Return the effect that lies `shift` SDs of these blocks beyond `margin`; None without a shift."""
     if shift is None or len(blocks) < 2:
         return None
     return math.expm1(margin + shift * float(np.std(blocks, ddof=1)))
@@ -254,7 +261,7 @@ def settled(
         return None
     verdict, p = found
     reason = f"after {len(blocks)} of {planned} blocks no others could change it"
-    numbers = _numbers(blocks, math.log1p(min_effect), alpha)
+    numbers = _numbers(blocks, math.log1p(min_effect), alpha, first)
     return replace(numbers, verdict=verdict, p=p, min_effect=min_effect, reason=reason)
 
 

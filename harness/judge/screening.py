@@ -75,7 +75,8 @@ def screened(
     found = ab.decide(blocks, min_effect=min_effect, alpha=alpha, direction=direction)
     if not found.blocks or found.ratio is None:
         return found
-    mde = ab.smallest_visible(blocks, planned, math.log1p(min_effect), ab.LOOKS[0] * alpha)
+    shift = signed_rank.visible_shift(planned, ab.LOOKS[0] * alpha)
+    mde = ab.smallest_visible(blocks, math.log1p(min_effect), shift)
     if found.verdict is Change.EQUIVALENT:
         return replace(found, mde=mde)
     limit = format_percent(min_effect)

@@ -102,6 +102,29 @@ def values_needed(alpha: float) -> int:
     return n
 
 
+def sign_values_needed(alpha: float, strays: int) -> int:
+    """Return the fewest values with which the sign test rejects though `strays` lie on the wrong side."""
+    n = strays + 1
+    while sign_above([1.0] * (n - strays) + [-1.0] * strays, 0.0) > alpha:
+        n += 1
+    return n
+
+
+@cache
+def sign_visible_shift(n: int, alpha: float) -> float | None:
+    """Return the same of the sign test: how far normal values must lie, in SDs, to be seen with POWER.
+
+    By simulation with a fixed seed; None where n values can never reject.
+    """
+    strays = -1
+    while strays + 1 < n and sign_values_needed(alpha, strays + 1) <= n:
+        strays += 1
+    if strays < 0:
+        return None
+    lowest = np.sort(np.random.default_rng(n).standard_normal((_DRAWS, n)))[:, strays]
+    return float(np.quantile(-lowest, POWER))
+
+
 @cache
 def visible_shift(n: int, alpha: float) -> float | None:
     """Return how far beyond the threshold normal values must lie, in SDs, to be seen with POWER.

@@ -56,8 +56,8 @@ def confirmation_blocks(terms: Terms, family: int) -> int:
 
 
 def second_look_blocks(terms: Terms, family: int) -> int:
-    """Return the fewest fresh blocks that a second look at `family` candidates can show anything with."""
-    return ab.blocks_needed(ab.LOOKS[1] / 2 * terms.alpha, max(1, family))
+    """Return the fewest fresh blocks that a second look at `family` candidates shows anything with."""
+    return ab.second_look_needed(terms.alpha, max(1, family))
 
 
 def blocks_to_confirm(seen: Seen, terms: Terms, *, family: int, most: int) -> int:

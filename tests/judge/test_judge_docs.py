@@ -31,6 +31,8 @@ def test_the_document_of_statistics_says_the_constants_that_the_code_uses():
     needed = [ab.blocks_needed(ab.ALPHA, candidates) for candidates in (1, 2, 10)]
     assert "a verdict at 1% needs {}, with Holm over two candidates {}, over ten {}".format(*needed) in text
     assert "share α by {} and {}".format(*ab.LOOKS) in text
+    strays = [ab.second_look_needed(ab.ALPHA, candidates) for candidates in (1, 2)]
+    assert "{} for one candidate, {} for two".format(*strays) in text
     factors = [f"{visible_shift(n, ab.ALPHA):.1f}" for n in (7, 10, 20)]
     assert "{} standard deviations for 7 blocks, {} for 10, {} for 20".format(*factors) in text
     assert f"in every process of {steady.FEWEST} calls or more" in text
