@@ -20,6 +20,6 @@ The steps, in the order in which an artifact passes them:
 
 from harness.build.artifact import Stored, build, list_cache, twin
 from harness.build.cache import default_cache_dir
-from harness.build.data import load_data
+from harness.build.data import load_data, load_labels
 
-__all__ = ["Stored", "build", "default_cache_dir", "list_cache", "load_data", "twin"]
+__all__ = ["Stored", "build", "default_cache_dir", "list_cache", "load_data", "load_labels", "twin"]

@@ -146,7 +146,7 @@ def _calibration(artifact: Artifact, cache_dir: Path) -> dict[str, Any]:
 
 
 def _built(entry: cache.Entry) -> Built:
-    content = dict(entry.content)
+    content = {key: value for key, value in entry.content.items() if key != "reads"}
     path = entry.folder / content.pop("file")
     return Built.from_json(
         {**content, "path": str(path), "sha256": entry.sha256, "size_bytes": entry.size_bytes}

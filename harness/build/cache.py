@@ -1,7 +1,8 @@
 """Keep what was built under a key of everything that changes its bytes.
 
 An entry is a folder that appears by one rename, under a lock of its own, and
-is believed only while its files hash to what was written down::
+is believed only while its files hash to what was written down, and so do the
+files elsewhere that its making read (``reads`` of the content, path -> sha256)::
 
     <cache>/<kind>/<key>/entry.json   recipe, content, file -> sha256, and a seal over all three
     <cache>/<kind>/<key>/...          the files
@@ -77,7 +78,7 @@ def digest(recipe: Mapping[str, Any]) -> str:
 def fetch(
     cache_dir: Path, kind: str, recipe: Mapping[str, Any], make: Callable[[Path], Mapping[str, Any]]
 ) -> Entry:
-    """Return the entry of `recipe`, made by `make` where it is absent or damaged.
+    """Return the entry of `recipe`, made by `make` where it is absent, damaged or outdated.
 
     `make` fills the folder it is given and returns the entry's content. What it
     raises passes through, and leaves nothing behind. Other processes that want
@@ -96,7 +97,7 @@ def fetch(
             f"the cache {cache_dir} cannot be written: {error.strerror}; set HARNESS_CACHE to another folder"
         ) from error
     with held:
-        damage = verify(folder) if folder.exists() else "absent"
+        damage = (verify(folder) or outdated(read(folder))) if folder.exists() else "absent"
         if damage == "":
             return read(folder)
         if damage != "absent":
@@ -141,6 +142,17 @@ def verify(folder: Path) -> str:
         return f"its files are not those that were written: {', '.join(sorted(differing))}"
     changed = [name for name, sha256 in entry.files.items() if hash_file(folder / name) != sha256]
     return f"{changed[0]} does not have the hash it was written with" if changed else ""
+
+
+def outdated(entry: Entry) -> str:
+    """Say which file that an entry was made of is another now, or gone: empty where none is."""
+    for name, sha256 in entry.content.get("reads", {}).items():
+        try:
+            if hash_file(Path(name)) != sha256:
+                return f"{name}, which it was made of, has changed"
+        except OSError as error:
+            return f"{name}, which it was made of, cannot be read: {error.strerror}"
+    return ""
 
 
 def entries(cache_dir: Path, kind: str) -> Iterator[Path]:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from harness.build import cache
 from harness.build.cache import hash_file
 from harness.build.versions import own_code, versions
-from harness.built import Dataset
+from harness.built import Built, Dataset
 from harness.case import DataRef
-from harness.errors import InputError
+from harness.errors import Failed, InputError
 from harness.feeds import LABELS
 from harness.names import CATALOGUE_GROUP
 from harness.tables import Table, closest
@@ -93,6 +93,25 @@ def _load(ref: DataRef, cache_dir: Path) -> Dataset:
     )
 
 
+def load_labels(ref: DataRef, data: Dataset, built: Built) -> np.ndarray[Any, Any] | None:
+    """Return the labels of the evaluation part: its ``y``, unless that is an input of the model.
+
+    Raises Failed where they are not one finite value a sample.
+    """
+    if not data.labelled or LABELS in {item.name for item in built.inputs}:
+        return None
+    import numpy as np
+
+    with np.load(data.evaluation, allow_pickle=False) as arrays:
+        labels: np.ndarray[Any, Any] = arrays[LABELS]
+    if labels.ndim > 2 or (labels.ndim == 2 and labels.shape[1] != 1):
+        shape = ", ".join(str(size) for size in ("n", *labels.shape[1:]))
+        raise Failed(f"{ref.location}: labels 'y' have shape ({shape}); expected one a sample: (n,)")
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        raise Failed(f"{ref.location}: labels 'y' hold NaN or infinity; expected finite values")
+    return labels
+
+
 def _write(calibration: Arrays, evaluation: Arrays, folder: Path) -> Mapping[str, Any]:
     import numpy as np
 
@@ -127,8 +146,6 @@ def read(path: Path) -> Arrays:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: not a readable .npz of plain arrays: {reason}") from error
     _check(path, arrays)
-    if LABELS in arrays and arrays[LABELS].ndim == 2:
-        arrays[LABELS] = arrays[LABELS][:, 0]
     return arrays
 
 
@@ -148,14 +165,3 @@ def _check(path: Path, arrays: Arrays) -> None:
         raise InputError(f"{path}: arrays differ in their number of samples ({listed})")
     if min(lengths.values()) < 2:
         raise InputError(f"{path}: {min(lengths.values())} samples; expected 2 at least")
-    labels = arrays.get(LABELS)
-    if labels is None:
-        return
-    if labels.ndim > 2 or (labels.ndim == 2 and labels.shape[1] != 1):
-        raise InputError(
-            f"{path}: labels 'y' have shape {labels.shape}; expected one a sample: ({len(labels)},)"
-        )
-    import numpy as np
-
-    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
-        raise InputError(f"{path}: labels 'y' hold NaN or infinity; expected finite values")

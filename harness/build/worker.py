@@ -62,7 +62,10 @@ def take_source(request: Mapping[str, Any], target: Path) -> Content:
         reading = settle(target / written.file, asked.opset, f"{maker} gave")
         if reading.precision != "fp32":
             notes = (*notes, f"the source is {reading.precision} as it is")
-    return content(written.file, reading, provenance, notes, written.engine)
+    return {
+        **content(written.file, reading, provenance, notes, written.engine),
+        "reads": dict(written.reads),
+    }
 
 
 def convert(request: Mapping[str, Any], target: Path) -> Content:

@@ -122,6 +122,56 @@ def test_a_damaged_entry_is_noticed_and_made_again(
     assert (entry.folder / "pot").read_text() == "tea"
 
 
+@pytest.fixture
+def leaves(tmp_path: Path) -> Path:
+    path = tmp_path / "leaves"
+    path.write_text("green")
+    return path
+
+
+def brew(leaves: Path) -> Kitchen:
+    """Make tea of a file that lies elsewhere."""
+
+    class Brewer(Kitchen):
+        def __call__(self, folder: Path) -> dict[str, Any]:
+            return {**super().__call__(folder), "reads": {str(leaves): cache.hash_file(leaves)}}
+
+    return Brewer()
+
+
+def test_what_was_made_of_unchanged_files_is_not_made_again(tmp_path: Path, leaves: Path) -> None:
+    make = brew(leaves)
+    first = fetch(tmp_path / "cache", make)
+    leaves.write_text("green")  # another time, the same bytes
+    assert fetch(tmp_path / "cache", make) == first
+    assert make.made == 1
+
+
+def test_what_was_made_of_a_file_that_changed_is_made_again(
+    tmp_path: Path, leaves: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    make = brew(leaves)
+    folder = fetch(tmp_path / "cache", make).folder
+    leaves.write_text("black")
+    assert cache.verify(folder) == ""  # its own files are whole
+    for _ in range(2):
+        entry = fetch(tmp_path / "cache", make)
+    assert make.made == 2
+    assert entry.content["reads"] == {str(leaves): cache.hash_file(leaves)}
+    assert f"{leaves}, which it was made of, has changed; it is built again" in caplog.text
+
+
+def test_what_was_made_of_a_file_that_is_gone_is_made_again(
+    tmp_path: Path, leaves: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fetch(tmp_path / "cache", brew(leaves))
+    leaves.unlink()
+    make = Kitchen()
+    fetch(tmp_path / "cache", make)
+    assert make.made == 1
+    assert "leaves, which it was made of, cannot be read: No such file or directory" in caplog.text
+
+
 TWO_AT_ONCE = """
 import sys, time
 from pathlib import Path

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.build import load_data
+from harness.build import load_data, load_labels
 from harness.build.catalogue import digits
+from harness.built import Built, Input
 from harness.case import DataRef
-from harness.errors import InputError
+from harness.errors import Failed, InputError
 
 Write = Callable[..., DataRef]
 
@@ -27,6 +28,12 @@ def write(tmp_path: Path) -> Write:
         return DataRef("npz", str(path), calibration)
 
     return save
+
+
+def taking(*inputs: str) -> Built:
+    """A model of these inputs."""
+    taken = tuple(Input(name, "float32", ("N",)) for name in inputs)
+    return Built("net.onnx", "00", 4096, 17, "fp32", {}, taken, ("z",))
 
 
 def load(path: str) -> dict[str, np.ndarray]:
@@ -102,8 +109,32 @@ def test_changed_data_is_another_data_set(write: Write, tmp_path: Path) -> None:
 
 
 def test_labels_in_a_column_are_taken_for_what_they_are(write: Write, tmp_path: Path) -> None:
-    data = load_data(write(x=np.arange(10.0), y=np.arange(10)[:, None]), tmp_path / "cache")
-    assert load(data.evaluation)["y"].shape == (8,)
+    ref = write(x=np.arange(10.0), y=np.arange(10)[:, None])
+    data = load_data(ref, tmp_path / "cache")
+    labels = load_labels(ref, data, taking("x"))
+    assert labels is not None
+    assert labels.shape == (8, 1)
+    assert np.array_equal(labels[:, 0], load(data.evaluation)["x"])
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (np.zeros((10, 3)), "labels 'y' have shape (n, 3); expected one a sample: (n,)"),
+        (np.zeros((10, 1, 1)), "labels 'y' have shape (n, 1, 1); expected one a sample: (n,)"),
+        (np.full(10, np.nan), "labels 'y' hold NaN or infinity; expected finite values"),
+    ],
+)
+def test_what_cannot_be_labels_is_told_unless_a_model_takes_it(
+    write: Write, tmp_path: Path, labels: np.ndarray, said: str
+) -> None:
+    ref = write(x=np.arange(10.0), y=labels)
+    data = load_data(ref, tmp_path / "cache")
+    with pytest.raises(Failed) as caught:
+        load_labels(ref, data, taking("x"))
+    assert str(caught.value) == f"{ref.location}: {said}"
+    assert load_labels(ref, data, taking("x", "y")) is None
+    assert load(data.evaluation)["y"].shape == (8, *labels.shape[1:])
 
 
 N = np.arange(10.0)
@@ -117,8 +148,6 @@ N = np.arange(10.0)
         ({"x": N[:1]}, "1 samples; expected 2 at least"),
         ({"x": np.array(["a", "b"])}, "'x' is of type <U1; expected numbers"),
         ({"x": np.array(1.0)}, "'x' is a scalar; expected samples on its first axis"),
-        ({"x": N, "y": np.zeros((10, 3))}, "labels 'y' have shape (10, 3); expected one a sample: (10,)"),
-        ({"x": N, "y": np.full(10, np.nan)}, "labels 'y' hold NaN or infinity; expected finite values"),
         ({"x": np.array([{}, {}])}, "not a readable .npz of plain arrays: "),
     ],
 )

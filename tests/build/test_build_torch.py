@@ -199,8 +199,45 @@ def test_a_package_is_all_of_its_code(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "nets" / "__init__.py").write_text("")
     (tmp_path / "nets" / "tiny.py").write_text(TINY)
     before = identify("nets.tiny")
-    (tmp_path / "nets" / "layers.py").write_text("x = 1")
+    (tmp_path / "nets" / "Blocks").mkdir()  # sorts before __init__.py
+    (tmp_path / "nets" / "Blocks" / "layers.py").write_text("x = 1")
     assert identify("nets.tiny") != before
+
+
+LOADS = """
+import torch
+from pathlib import Path
+
+def pair():
+    module = torch.nn.Linear(4, 3)
+    module.load_state_dict(torch.load(Path(__file__).parent / "checkpoint.pt"))
+    return module, torch.zeros(2, 4)
+"""
+
+
+@needs_torch
+def test_other_weights_beside_a_module_are_another_artifact(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    import torch
+
+    def given(folder: str, fill: float) -> tuple[str, float]:
+        """Build ``net.py`` with a bias of `fill`; return the artifact's hash and that bias."""
+        path = tmp_path / folder / "net.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(LOADS)
+        weights = {"weight": torch.zeros(3, 4), "bias": torch.full((3,), fill)}
+        torch.save(weights, path.with_name("checkpoint.pt"))
+        built = build(artifact(target(path, "pair"), "torch", exporter="torchscript"), tmp_path / "cache")
+        return built.sha256, float(run(built, input=np.zeros((1, 4), np.float32))[0, 0])
+
+    first, same = given("a", 1.0), given("a", 1.0)
+    assert same == first == (first[0], 1.0)
+    assert caplog.text == ""
+    copied = given("b", 2.0)
+    assert copied == (copied[0], 2.0)
+    assert given("a", 3.0)[1] == 3.0
+    assert f"{tmp_path}/a/checkpoint.pt, which it was made of, has changed" in caplog.text
 
 
 @needs_torch

@@ -50,7 +50,8 @@ class Written:
     """What a source wrote: its main file, how it came to be, what readers must know.
 
     `reading` is given where the file is not ONNX; it is then neither checked
-    nor read back.
+    nor read back. `reads` are files that determine the bytes and that `identify`
+    could not know of, path -> sha256: where one changes, the model is built again.
     """
 
     file: str
@@ -58,6 +59,7 @@ class Written:
     notes: tuple[str, ...] = ()
     engine: str = "ort"
     reading: Reading | None = None
+    reads: Mapping[str, str] = field(default_factory=dict)
 
 
 class Origin(Protocol):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from harness.build.cache import combine, hash_file
+from harness.build.reads import noted
 from harness.build.sources import EXPORTERS, Asked, Written
 from harness.build.versions import versions
 from harness.errors import Failed, Unsupported
@@ -28,33 +30,37 @@ class TorchModule:
 
         Of a file: every .py of its folder, and the files whose name starts with
         its own (``encoder.py``: ``encoder_weights.npz``). Of a package: all of its
-        .py files.
+        .py files. What else it reads is noted while it is built; the folder is part
+        of it because a copy of the code elsewhere reads other files.
         """
         if asked.exporter is not None and asked.exporter not in EXPORTERS:
             raise Failed(f"unknown exporter {asked.exporter!r}: {closest(asked.exporter, EXPORTERS)}")
         if find_spec("torch") is None or find_spec("onnxscript") is None:
             raise Unsupported(NEEDED)
         module, _, function = options["target"].rpartition(":")
-        sources = list(_sources(module))
-        root = sources[0].parent
-        hashes = {str(path.relative_to(root)): hash_file(path) for path in sources}
+        folder, sources = _sources(module)
+        hashes = {str(path.relative_to(folder)): hash_file(path) for path in sources}
         name = Path(module).name if module.endswith(".py") else module
         return {
             "target": f"{name}:{function}",
+            "folder": str(folder.absolute()),
             "sha256": combine(hashes),
             "versions": versions(*PACKAGES),
         }
 
     @staticmethod
     def write(options: Mapping[str, Any], asked: Asked, folder: Path) -> Written:
-        """Export the module."""
+        """Export the module, and note what that reads."""
         from harness.build.sources.torch_export import export
 
-        return export(options["target"], asked, folder)
+        own, _ = _sources(options["target"].rpartition(":")[0])
+        with noted(own, folder) as reads:
+            written = export(options["target"], asked, folder)
+        return replace(written, reads=reads)
 
 
-def _sources(module: str) -> Iterator[Path]:
-    """Yield the files that a module is made of. Raises Failed where there is none."""
+def _sources(module: str) -> tuple[Path, list[Path]]:
+    """Return a module's folder and the files that it is made of. Raises Failed where there is none."""
     if module.endswith(".py"):
         path = Path(module)
     else:
@@ -63,9 +69,9 @@ def _sources(module: str) -> Iterator[Path]:
             raise Failed(f"torch source: no module {module!r} here or among the installed packages")
         path = Path(spec.origin)
         if spec.submodule_search_locations:
-            yield from sorted(path.parent.rglob("*.py"))
-            return
+            return path.parent, sorted(path.parent.rglob("*.py"))
     if not path.is_file():
         raise Failed(f"torch source: {path}: no such file")
     beside = (item for item in path.parent.iterdir() if item.is_file())
-    yield from sorted(item for item in beside if item.suffix == ".py" or item.name.startswith(path.stem))
+    files = sorted(item for item in beside if item.suffix == ".py" or item.name.startswith(path.stem))
+    return path.parent, files
