@@ -38,8 +38,8 @@ SCREEN_FEW, SCREEN_ALL = 3, 6
 WARMUP_S = 0.03
 """Warm-up of a block's worker at most: the first calls of every slice are thrown away as well."""
 
-LEAST_SPAN_S = 0.1
-"""Calls of a block at least, both arms together."""
+LEAST_SPAN_S, FAIR_SPAN_S = 0.1, 0.2
+"""Calls of a block, both arms together: at least, and where that leaves blocks enough for a verdict."""
 
 REST_S = 0.5
 """What a block is taken to cost beyond its calls, most of it two starts, before one was seen."""
@@ -393,17 +393,20 @@ class _Job:
         """Return how long the calls of a block may last.
 
         A block should cost no more than what is left of the budget pays, a tenth
-        kept in hand, for the blocks that are still to come: those planned, or as
-        many as a second look takes. And its calls take no longer than the rest of it: beyond
-        that, more blocks tell more than longer ones.
+        kept in hand, for the blocks that are still to come: those planned, else as
+        many as a second look takes, or, where those would be too short for a p95,
+        as a first one takes. And its calls take no longer than the rest of it:
+        beyond that, more blocks tell more than longer ones.
         """
+        left_s = 0.9 * (self.terms.budget_s - series.spent_s)
         if series.planned:
-            blocks = series.planned - len(series.fresh)
+            span_s = left_s / max(1, series.planned - len(series.fresh)) - series.rest_s
         else:
             screening = max(1, SCREEN_FEW - len(series.screening))
-            blocks = screening + trial.second_look_blocks(self.terms, 2)
-        share_s = 0.9 * (self.terms.budget_s - series.spent_s) / max(1, blocks)
-        return max(LEAST_SPAN_S, min(share_s - series.rest_s, max(series.rest_s, REST_S)))
+            looks = trial.confirmation_blocks(self.terms, 2) + 1, trial.second_look_blocks(self.terms, 2)
+            first_s, second_s = (left_s / (screening + blocks) - series.rest_s for blocks in looks)
+            span_s = max(second_s, min(first_s, FAIR_SPAN_S))
+        return max(LEAST_SPAN_S, min(span_s, max(series.rest_s, REST_S)))
 
     def _payable(self, series: _Series, block_s: float | None = None) -> int:
         """Return how many more blocks of `block_s`, or of the usual length, the budget pays."""

@@ -72,7 +72,7 @@ def export(results_dir: Path, config: Path, names: Sequence[str] = (), suites: S
     with configured(config) as conf, _locked(Path(conf.results_dir).absolute()) as target:
         infos, left_out = _choose(results_dir, names, suites)
         commits = _commits(conf, target, infos)
-        left_out |= {info.run: "its commit is not in 'repo'" for info in infos if info.run not in commits}
+        left_out |= {info.run: _why_not(info) for info in infos if info.run not in commits}
         if not commits:
             run, why = next(iter(left_out.items()))
             raise InputError(f"nothing to export, of {len(left_out)} runs; {run}: {why}")
@@ -153,6 +153,12 @@ def configured(config: Path) -> Iterator[Config]:
             yield loaded
         except UserError as error:
             raise InputError(f"{config}: {error}") from error
+        except ProcessError as error:
+            said = " ".join((error.stderr or "").split())
+            raise StoreError(f"{config}: {error}{said and f': {said}'}") from error
+        except OSError as error:
+            why = f"{error.filename or config}: {error.strerror or error}"
+            raise StoreError(f"{why}; free or unlock the disk, or name other folders in {config}") from error
 
 
 @contextmanager
@@ -194,6 +200,8 @@ def _commits(conf: Config, target: Path, infos: Sequence[RunInfo]) -> dict[str, 
         return _on_timeline(Path(conf.repo), target, infos)
     repo, found = get_repo(conf), {}
     for info in infos:
+        if _is_dirty(info):
+            continue
         try:
             commit = repo.get_hash_from_name(info.header.commit) if info.header.commit else None
             if commit:
@@ -201,6 +209,16 @@ def _commits(conf: Config, target: Path, infos: Sequence[RunInfo]) -> dict[str, 
         except (NoSuchNameError, ProcessError):
             continue
     return found
+
+
+def _is_dirty(info: RunInfo) -> bool:
+    """Tell whether a run measured something else than its commit."""
+    return bool((info.header.environment.get("git") or {}).get("dirty"))
+
+
+def _why_not(info: RunInfo) -> str:
+    """Say why a run stands at no commit."""
+    return "measured with uncommitted changes" if _is_dirty(info) else "its commit is not in 'repo'"
 
 
 def _on_timeline(repository: Path, target: Path, infos: Sequence[RunInfo]) -> dict[str, Night]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness import build, judge, measure
 from harness.built import Built, Dataset
-from harness.case import Artifact, Case, DataRef, Load, Session, plain
+from harness.case import FP32, Artifact, Case, DataRef, Load, Session, plain
 from harness.errors import CaseError, StoreError, Unsupported
 from harness.measure import Block, Cores, Draw, Request, runtimes
 from harness.measure.runtimes import Runtime
@@ -42,7 +42,7 @@ class Outputs:
 
 @dataclass
 class Bench:
-    """What the cases of one sweep share. Raises InputError where a model's data is wrong.
+    """What the cases of one sweep share. Raises InputError where a model's data or the cores are wrong.
 
     With `arms`, cases are compared with each other: `outputs` keeps what each
     computed, and no FP32 twin is run.
@@ -61,7 +61,8 @@ class Bench:
     _workers: int = 0
 
     def __post_init__(self) -> None:
-        """Read all data and runtimes first: a mistake in one ends the sweep before it begins."""
+        """Read all data and look for the cores first: a mistake there ends the sweep before it begins."""
+        measure.choose_cores(0, self.suite.measure.cores)
         for ref in {model.data for model in self.suite.models if model.data is not None}:
             self._data[ref] = build.load_data(ref, self.cache_dir)
 
@@ -83,7 +84,8 @@ class Bench:
 
     def _measure(self, case: Case) -> Record:
         built = self._build(case.artifact)
-        cores = measure.choose_cores(case.session.intra_threads, self.suite.measure.cores)
+        labels = self._labels(case, built)
+        cores = self._cores(case.session)
         passes = self._passes()
         first, outputs = self._observe(case, built, cores, passes)
         observations = [first]
@@ -95,7 +97,8 @@ class Bench:
             twin = Outputs(reason="compared with the other arm instead")
         elif outputs.values is not None:
             twin_case = self._twin_case(case, built)
-            twin, reference = self._twin(twin_case), twin_case.key
+            twin = self._twin(twin_case)
+            reference = twin_case.key if twin.values is not None else ""
         verdict = judge.judge(
             judge.Facts(
                 case=case,
@@ -107,29 +110,33 @@ class Bench:
                 twin_outputs=twin.values,
                 twin_reason=twin.reason,
                 reference=reference,
-                labels=self._labels(case, first),
+                labels=None if labels is None else labels[: first.outputs.get("rows", 0)],
                 strict_provider=self.suite.measure.strict_provider,
                 passes=passes,
                 cores=cores.worker,
+                brief=self.arms,
             )
         )
+        # What decided the status printed what explains it.
+        deciding = next((item for item in observations if not _went_well(item)), first)
         notes = (*verdict.notes, cores.note) if cores.note not in verdict.notes else verdict.notes
         return replace(
             self._record(case, verdict.status, reason=verdict.reason),
             notes=tuple(note for note in notes if note),
             metrics=verdict.metrics,
-            effective={**verdict.effective, **self._provenance(case)},
+            effective={**verdict.effective, **self._provenance(case, labelled=labels is not None)},
             artifact=built.to_json(),
             environment={**self.machine, "during": dict(first.system)},
             samples=verdict.samples,
-            stderr=str(first.exit.get("stderr", "")),
+            stdout=str(deciding.exit.get("stdout", "")),
+            stderr=str(deciding.exit.get("stderr", "")),
         )
 
-    def _provenance(self, case: Case) -> dict[str, Any]:
+    def _provenance(self, case: Case, *, labelled: bool) -> dict[str, Any]:
         """Say which data and which installed runtime were used: names alone may come to mean others."""
         ref, runtime = case.artifact.model.data, self._runtime(case.session.runtime)
         return {
-            "data": _without_paths(self._data[ref]) if ref else None,
+            "data": {**_without_paths(self._data[ref]), "labelled": labelled} if ref else None,
             "installed": {"requirement": runtime.requirement, "sha256": runtime.sha256} if runtime else None,
         }
 
@@ -188,9 +195,14 @@ class Bench:
             runtime_version=runtime.version if runtime else None,
         )
 
+    def _cores(self, session: Session) -> Cores:
+        """Choose the cores for the threads of `session`; those across operators run in parallel mode only."""
+        across = session.inter_threads if session.execution_mode == "parallel" else 0
+        return measure.choose_cores(session.intra_threads, self.suite.measure.cores, across)
+
     def request(self, case: Case, sampling: Sampling) -> Request:
         """Ask for a worker that serves slices of `case` (`run_block`). Raises CaseError."""
-        cores = measure.choose_cores(case.session.intra_threads, self.suite.measure.cores)
+        cores = self._cores(case.session)
         passes = ("memory", "slices") if self.suite.measure.memory else ("slices",)
         request = self._request(case, self._build(case.artifact), cores, ())
         return replace(request, sampling=sampling, passes=passes)
@@ -238,22 +250,20 @@ class Bench:
         if twin not in self._twins:
             try:
                 built = self._build(twin.artifact)
-                cores = measure.choose_cores(0, self.suite.measure.cores)
-                self._twins[twin] = self._observe(twin, built, cores, ("outputs",))[1]
+                if built.precision == FP32.kind:
+                    cores = self._cores(twin.session)
+                    self._twins[twin] = self._observe(twin, built, cores, ("outputs",))[1]
+                else:
+                    reason = f"no FP32 twin: the source is {built.precision} already"
+                    self._twins[twin] = Outputs(reason=reason)
             except CaseError as error:
                 self._twins[twin] = Outputs(reason=f"the FP32 twin cannot be built: {error}")
         return self._twins[twin]
 
-    def _labels(self, case: Case, observation: Observation) -> np.ndarray | None:
-        """Read the labels of the rows that were evaluated."""
+    def _labels(self, case: Case, built: Built) -> np.ndarray | None:
+        """Read the labels of the rows that are evaluated. Raises Failed where they cannot be labels."""
         ref = case.artifact.model.data
-        if ref is None or not self._data[ref].labelled or not observation.outputs:
-            return None
-        import numpy as np
-
-        with np.load(self._data[ref].evaluation) as arrays:
-            labels: np.ndarray = arrays["y"][: observation.outputs["rows"]]
-        return labels
+        return build.load_labels(ref, self._data[ref], built) if ref else None
 
 
 def _once(known: dict[Key, Value | CaseError], key: Key, make: Callable[[], Value]) -> Value:
@@ -270,7 +280,7 @@ def _once(known: dict[Key, Value | CaseError], key: Key, make: Callable[[], Valu
 
 
 def _without_paths(dataset: Dataset) -> dict[str, Any]:
-    return {name: getattr(dataset, name) for name in ("name", "samples", "labelled", "sha256")}
+    return {name: getattr(dataset, name) for name in ("name", "samples", "sha256")}
 
 
 def _went_well(observation: Observation) -> bool:

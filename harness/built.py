@@ -66,12 +66,13 @@ class Dataset:
     """Data on disk, split: no sample is both calibrated on and evaluated.
 
     Both files are .npz with one array for each model input under its name
-    (or ``x`` for a sole input), first axis samples; labels under ``y``.
+    (or ``x`` for a sole input), first axis samples; labels under ``y``, where
+    the model has no input of that name.
     """
 
     name: str
     calibration: str  # path
     evaluation: str  # path
     samples: int  # in the evaluation part
-    labelled: bool
+    labelled: bool  # it has a ``y``
     sha256: str  # of the whole data and the split

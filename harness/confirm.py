@@ -2,7 +2,8 @@
 
 What can be varied is what the two records differ in and what is still there:
 the runtime (installed again beside the other) and the model file (in the
-cache).
+cache). What the A/B then ran is held against both records: names may have come
+to mean other bytes since.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from harness.errors import CaseError, InputError
 from harness.measure import runtimes
 from harness.names import ROLLING
 from harness.record import Record
+from harness.store.ledger import read_lines
 from harness.suite import Plan
 from harness.trial import Pair, Pairing, Terms, Trial, Watch
 
@@ -55,6 +58,7 @@ def confirm(
     terms = terms or Terms(seed=secrets.randbelow(2**32))
     cases = {case.key: case for case in plan.cases}
     found: list[Pair] = []
+    tried: list[tuple[Record, Record]] = []
     left: dict[str, str] = {}
     most = int(budget_s / terms.budget_s) - 1  # the control costs as much as a case
     for base, head in pairs:
@@ -63,6 +67,7 @@ def confirm(
                 raise _Left(f"the {budget_s:g} s for A/Bs do not pay for this case too")
             case = _head_case(cases, head)
             found.append(Pair(head.case, _base_case(case, base, head, cache_dir), case))
+            tried.append((base, head))
         except _Left as why:
             left[head.case] = str(why)
     if not found:
@@ -71,7 +76,9 @@ def confirm(
     named = {"base": {"run": pairs[0][0].run}, "head": {"run": pairs[0][1].run}}
     trial = run_trial(Pairing(tuple(found)), suite, terms, results_dir, cache_dir, **named, watch=watch)
     left |= {pair.name: trial.failed[pair.name] for pair in found if pair.name in trial.failed}
-    return Confirmation({(item.case, item.metric): item.decision for item in trial.comparisons}, left, trial)
+    left |= _of_others(tried, trial)
+    said = {(item.case, item.metric): item.decision for item in trial.comparisons if item.case not in left}
+    return Confirmation(said, left, trial)
 
 
 class _Left(Exception):
@@ -96,19 +103,35 @@ def _head_case(cases: Mapping[str, Case], head: Record) -> Case:
         raise _Left("the suite does not have this case any more")
     case = cases[head.case]
     name = case.session.runtime
-    if name not in ROLLING:
+    if name not in ROLLING and not (name == "current" and _is_replaced(head)):
         return case
     return replace(case, session=replace(case.session, runtime=_runtime(head), alias=name))
 
 
-def _session(session: Session, base: Record, head: Record, cache_dir: Path) -> Session:
-    ours, theirs = _runtime(base), _runtime(head)
-    if ours == theirs:
-        return session
+def _is_replaced(record: Record) -> bool:
+    """Tell whether the runtime that was installed here when `record` was made is another version now."""
+    runtime = record.effective.get("runtime") or {}
+    if runtime.get("distribution") not in runtimes.DISTRIBUTIONS:
+        return False
     try:
-        runtimes.ensure(runtimes.parse(ours), cache_dir)
+        return metadata.version(runtime["distribution"]) != runtime.get("version")
+    except metadata.PackageNotFoundError:
+        return True
+
+
+def _session(session: Session, base: Record, head: Record, cache_dir: Path) -> Session:
+    if _same_runtime(base, head):
+        return session
+    ours = _runtime(base)
+    if ours == _runtime(head):
+        raise _Left(_gone("runtime", base))  # rebuilt: its name stands for HEAD's now
+    try:
+        found = runtimes.ensure(runtimes.parse(ours), cache_dir)
     except (InputError, CaseError) as error:
         raise _Left(f"the runtime of run {base.run} cannot be had: {error}") from None
+    measured = (base.effective.get("installed") or {}).get("sha256")
+    if measured and found.sha256 not in (None, measured):
+        raise _Left(_gone("runtime", base))
     return replace(session, runtime=ours)
 
 
@@ -117,6 +140,41 @@ def _runtime(record: Record) -> str:
     installed = record.effective.get("installed") or {}
     runtime = record.effective.get("runtime") or {}
     return installed.get("requirement") or f"{runtime.get('distribution')}=={runtime.get('version')}"
+
+
+def _same_runtime(one: Record, other: Record) -> bool:
+    """Tell whether both ran under the same runtime, by all that is known of both: version, wheel, build."""
+    return all(
+        ours == theirs
+        for ours, theirs in zip(_identity(one), _identity(other), strict=True)
+        if ours and theirs
+    )
+
+
+def _identity(record: Record) -> tuple[Any, ...]:
+    installed = record.effective.get("installed") or {}
+    runtime = record.effective.get("runtime") or {}
+    names = ("distribution", "version", "build")
+    return *(runtime.get(name) for name in names), installed.get("sha256")
+
+
+def _of_others(tried: Sequence[tuple[Record, Record]], trial: Trial) -> dict[str, str]:
+    """Name the cases of which the A/B ran something else than what was measured, and say what."""
+    if not trial.comparisons:
+        return {}
+    ran = [Record.from_json(line["record"]) for line in read_lines(Path(trial.file)) if "record" in line]
+    found = {}
+    for (base, head), seen_base, seen_head in zip(tried, ran[::2], ran[1::2], strict=False):
+        if seen_head.artifact.get("sha256") not in (None, head.artifact.get("sha256")):
+            found[head.case] = _gone("model file", head)
+        for stored, seen in ((head, seen_head), (base, seen_base)):
+            if not _same_runtime(stored, seen):
+                found[head.case] = _gone("runtime", stored)
+    return found
+
+
+def _gone(what: str, record: Record) -> str:
+    return f"the {what} of run {record.run} is no longer there"
 
 
 def _artifact(artifact: Artifact, base: Record, head: Record) -> Artifact:

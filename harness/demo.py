@@ -34,6 +34,8 @@ from harness.store.parquet import write_run
 
 SUITE = "synthetic"
 MACHINE = "synthetic-machine"
+PROJECT = "SYNTHETIC demonstration (nothing here was measured)"
+"""What its dashboard is called, and by which its asv.conf.json is known."""
 NOTE = "synthetic: made up by 'harness demo history', never measured"
 FIRST_NIGHT = datetime(2026, 1, 1, 2, tzinfo=UTC)
 NIGHTS = 60
@@ -89,8 +91,9 @@ BATCHES = (1, 8)
 def write_history(results_dir: Path, nights: int = NIGHTS, seed: int = 0) -> list[RunInfo]:
     """Write `nights` sealed runs into `results_dir`, oldest first; the same numbers every time.
 
-    Raises InputError where something measured lies there.
+    Raises InputError where something measured, or somebody's asv.conf.json, lies there.
     """
+    _check_config(results_dir)
     for info in runs(results_dir):
         if info.header.suite != SUITE:
             raise InputError(
@@ -101,10 +104,11 @@ def write_history(results_dir: Path, nights: int = NIGHTS, seed: int = 0) -> lis
 
 
 def write_config(results_dir: Path) -> Path:
-    """Write an asv.conf.json that shows `results_dir`, and give its path."""
+    """Write an asv.conf.json that shows `results_dir`, and give its path. Raises InputError."""
+    path = _check_config(results_dir)
     config = {
         "version": 1,
-        "project": "SYNTHETIC demonstration (nothing here was measured)",
+        "project": PROJECT,
         "project_url": "index.html",
         "repo": "timeline.git",
         "branches": ["main"],
@@ -113,8 +117,17 @@ def write_config(results_dir: Path) -> Path:
         "html_dir": "html",
         "plugins": [".harness.asv"],
     }
-    path = results_dir / "asv.conf.json"
     path.write_text(json.dumps(config, indent=4) + "\n")
+    return path
+
+
+def _check_config(results_dir: Path) -> Path:
+    """Give where asv is configured; raise InputError for a file there that is not the demonstration's."""
+    path = results_dir / "asv.conf.json"
+    if path.exists() and PROJECT not in path.read_text(errors="replace"):
+        raise InputError(
+            f"{path}: is not of 'harness demo history'; choose another folder with --results, or move it away"
+        )
     return path
 
 

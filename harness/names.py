@@ -57,6 +57,12 @@ PROVIDERS = {
 }
 """Short name -> ONNX Runtime's own."""
 
+DEVICES = {"cuda": "cuda", "tensorrt": "cuda", "dml": "dml"}
+"""Where a provider's inputs and outputs are bound; the others compute in main memory."""
+
+THREADS = {"openvino": "num_of_threads"}
+"""Providers with threads of their own, which the session's count does not reach, and the option that does."""
+
 GRAPH_OPT = {0: "disable", 1: "basic", 2: "extended", 99: "all"}
 """ONNX Runtime's number -> name."""
 

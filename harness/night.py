@@ -60,6 +60,7 @@ class Night:
     findings: tuple[Finding, ...] = ()  # the surest first, then the worst
     notes: tuple[str, ...] = ()  # of the A/B
     dashboard: str = ""  # where it is, or why it was not built
+    published: bool = True  # False: it could not be built, though it is configured as it should be
 
     @property
     def alarms(self) -> tuple[Finding, ...]:
@@ -73,8 +74,8 @@ class Night:
 
     @property
     def bad(self) -> bool:
-        """Whether a case failed, crashed or timed out."""
-        return any(record.status in BAD for record in self.report.records)
+        """Whether a case failed, crashed or timed out, or the dashboard could not be kept."""
+        return not self.published or any(record.status in BAD for record in self.report.records)
 
     @property
     def judged(self) -> Report:

@@ -1,13 +1,12 @@
 """The loop of a night: run, compare, confirm, gate, publish, write everything into one folder.
 
 Started again after an interruption, it goes on where it was: an unfinished run
-is resumed, and a finished one whose folder has no summary yet is not measured
-a second time.
+is resumed, and a finished one that was not reported yet is not measured a
+second time.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -36,8 +35,10 @@ from harness.trial import Watch
 SAME_NIGHT = timedelta(hours=20)
 """How old a run may be that is taken up again: yesterday's is another night's."""
 
+UNREPORTED = "unreported"
+"""A file in the folder of a run whose night is not over: wherever the runs are kept, it is kept with them."""
+
 SUMMARY = "summary.md"
-"""Written last: a folder that has it is done."""
 
 BY_TRIAL = "A/B: "
 """How the reason of a decision begins that an A/B made."""
@@ -87,14 +88,18 @@ def nightly(
     if outcome.left:
         return Done(None, outcome.folder, outcome.left)
     info = store.find_run(results_dir, outcome.run)
-    folder = _folder(results_dir, wishes.out, outcome.run)
+    unreported = info.folder / UNREPORTED
+    with writing(unreported):
+        unreported.touch()
+    folder = wishes.out or results_dir / "nightly" / outcome.run
     report = review(results_dir, info)
     _begin(folder)
     _write(folder, {"records.json": show.render(report, "json")})
     night = _held(_night(info, report), results_dir, info, wishes.against)
     night = _confirmed(night, results_dir, cache_dir, wishes.confirm_s, watch)
     night = replace(night, findings=_dated(night, results_dir))
-    night = replace(night, dashboard=_publish(results_dir, wishes.asv_config, outcome.run))
+    dashboard, published = _publish(results_dir, wishes.asv_config, outcome.run)
+    night = replace(night, dashboard=dashboard, published=published)
     _write(
         folder,
         {
@@ -104,6 +109,8 @@ def nightly(
             SUMMARY: summary(night),
         },
     )
+    with writing(unreported):
+        unreported.unlink()
     return Done(night, folder)
 
 
@@ -113,14 +120,14 @@ def nightly(
 def _measure(plan: Plan, results_dir: Path, cache_dir: Path, wishes: Wishes, watching: Watching) -> Outcome:
     """Measure what is not measured yet: all, the rest of an unfinished run, or nothing."""
     info = None if wishes.resume is False else _unreported(plan, results_dir, wishes)
-    if info is not None and info.sealed:
+    if info is not None and not (info.folder / JOURNAL).exists():
         return Outcome(info.run, info.folder, left=0)
     resume = info is not None or bool(wishes.resume)
     return run(plan, results_dir, cache_dir, resume=resume, watching=watching)
 
 
 def _unreported(plan: Plan, results_dir: Path, wishes: Wishes) -> store.RunInfo | None:
-    """Find the newest run of this very plan, if its night is not over: unfinished, or without a summary."""
+    """Find the newest run of this very plan, if its night is not over: unfinished, or not reported."""
     ours = header(plan, environment(plan))
     found = [
         info
@@ -130,27 +137,11 @@ def _unreported(plan: Plan, results_dir: Path, wishes: Wishes) -> store.RunInfo 
     if not found or not (wishes.resume or _young(found[-1])):
         return None
     newest = found[-1]
-    if not newest.sealed:
-        return newest if (newest.folder / JOURNAL).exists() else None
-    folder = _folder(results_dir, wishes.out, newest.run)
-    begun = _run_of(folder / "records.json") == newest.run
-    return newest if begun and not (folder / SUMMARY).exists() else None
+    return newest if any((newest.folder / name).exists() for name in (JOURNAL, UNREPORTED)) else None
 
 
 def _young(info: store.RunInfo) -> bool:
     return datetime.now(UTC) - datetime.fromisoformat(info.header.started_at) < SAME_NIGHT
-
-
-def _folder(results_dir: Path, out: Path | None, run: str) -> Path:
-    return out or results_dir / "nightly" / run
-
-
-def _run_of(records: Path) -> str:
-    """Read which run a folder is of; empty where that cannot be told."""
-    try:
-        return str(json.loads(records.read_text())[0]["run"])
-    except (OSError, ValueError, LookupError, TypeError):
-        return ""
 
 
 # comparing
@@ -253,21 +244,22 @@ def _date(finding: Finding, night: Night, results_dir: Path) -> Finding:
 # publishing
 
 
-def _publish(results_dir: Path, config: Path, run: str) -> str:
-    """Put the run on asv's dashboard; say where it is, or why it is not there."""
+def _publish(results_dir: Path, config: Path, run: str) -> tuple[str, bool]:
+    """Put the run on asv's dashboard; say where it is, or why it is not there, and whether that will do."""
     if find_spec("asv") is None:
-        return "not published: asv is not installed (pip install 'onnx-harness[asv]')"
+        return "not published: asv is not installed (pip install 'onnx-harness[asv]')", True
     if not config.is_file():
-        return f"not published: no file {str(config)!r} (docs/asv.md has one to begin with)"
+        return f"not published: no file {str(config)!r} (docs/asv.md has one to begin with)", True
     from harness import asv
 
     try:
         asv.export(results_dir, config, [run])
         site = asv.publish(results_dir, config)
-    except HarnessError as error:
-        return f"not published: {error}"
+    except (HarnessError, OSError) as error:
+        # A mistake in the configuration is no failure of the night's; what cannot be kept is.
+        return f"not published: {error}", isinstance(error, InputError)
     here = Path.cwd()
-    return str(site.relative_to(here) if site.is_relative_to(here) else site)
+    return str(site.relative_to(here) if site.is_relative_to(here) else site), True
 
 
 def _begin(folder: Path) -> None:

@@ -50,7 +50,7 @@ class Observation:
     outputs: Mapping[str, Any] = field(default_factory=dict)
     proof: Mapping[str, Any] = field(default_factory=dict)
     system: Mapping[str, Any] = field(default_factory=dict)
-    exit: Mapping[str, Any] = field(default_factory=dict)  # {"code", "signal", "wall_s", "stderr"}
+    exit: Mapping[str, Any] = field(default_factory=dict)  # {"code", "signal", "wall_s", "stdout", "stderr"}
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Observation:
@@ -104,7 +104,8 @@ class Record:
     started_at: str = ""  # ISO 8601, UTC
     duration_s: float = 0.0
     samples: Mapping[str, Any] = field(default_factory=dict)  # raw: "latency_ns": [[...] a process], ...
-    stderr: str = ""  # tail of what the runtime printed
+    stdout: str = ""  # tail of what the runtime printed, in the process that decided the status
+    stderr: str = ""  # the same
     schema: int = SCHEMA
 
     def to_json(self) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from harness import judge, store
 from harness.match import matches
 from harness.record import Record
-from harness.report import Report
+from harness.report import GateOutcome, Report
 from harness.suite import Gate
 
 
@@ -25,7 +26,10 @@ def review(
     records = store.records(results_dir, info.run)
     gates = [Gate(**gate) for gate in header.gates]
     shown = [record for record in records if matches({**record.axes, "status": record.status}, where or {})]
-    outcomes = judge.evaluate_gates(gates, shown, references(results_dir, header, gates))
+    found = references(results_dir, header, gates)
+    outcomes = judge.evaluate_gates(gates, shown, found)
+    if "anchor" not in found and any(gate.against == "anchor" for gate in gates):
+        outcomes = _explained(outcomes, results_dir, header)
     whole = judge.report(f"{header.suite}, run {info.run}", records, baseline=header.baseline)
     return judge.narrow(whole, shown, outcomes)
 
@@ -35,18 +39,35 @@ def references(
 ) -> dict[str, dict[str, Record]]:
     """Read the runs that `gates` hold the run of `header` against, one that has not begun included.
 
-    Raises StoreError.
+    A run that there is none of, or that is gone, is not in the answer. Raises StoreError.
     """
     wanted = {gate.against for gate in gates if gate.max_increase is not None or gate.max_drop is not None}
+    known = store.runs(results_dir, header.suite, header.machine) if wanted else []
     runs = {}
     if "previous" in wanted:
-        found = store.runs(results_dir, header.suite, header.machine)
-        sealed = [item.run for item in found if item.sealed and (item.run < header.run or not header.run)]
+        sealed = [item.run for item in known if item.sealed and (item.run < header.run or not header.run)]
         runs["previous"] = sealed[-1] if sealed else None
     if "anchor" in wanted:
-        runs["anchor"] = store.anchor(results_dir, header.suite, header.machine)
+        pinned = store.anchor(results_dir, header.suite, header.machine)
+        runs["anchor"] = pinned if pinned in {item.run for item in known} else None
     return {
         name: {record.case: record for record in store.records(results_dir, run)}
         for name, run in runs.items()
         if run
     }
+
+
+def _explained(
+    outcomes: Sequence[GateOutcome], results_dir: Path, header: store.Header
+) -> tuple[GateOutcome, ...]:
+    """Say of the gates that lack the anchor that its run is gone, where one is pinned all the same."""
+    pinned = store.anchor(results_dir, header.suite, header.machine)
+    if pinned is None:
+        return tuple(outcomes)
+    why = f"the anchor's run {pinned} is gone; pin another with 'harness anchor set RUN'"
+
+    def lacks_it(outcome: GateOutcome) -> bool:
+        relative = outcome.gate.endswith(" against anchor")
+        return relative and outcome.outcome == "no data" and outcome.value is not None
+
+    return tuple(replace(item, reason=why) if lacks_it(item) else item for item in outcomes)

@@ -57,6 +57,7 @@ class Outcome:
     run: str
     folder: Path
     left: int  # cases not measured: the run was interrupted, and can be resumed
+    measured: int = 0  # cases measured now, not in an earlier part
 
 
 def run(
@@ -69,7 +70,8 @@ def run(
 ) -> Outcome:
     """Measure every case of `plan` and seal the run; with `resume`, those that an unfinished run lacks.
 
-    Ctrl-C ends the loop, not the run: what was measured is kept, unsealed.
+    Ctrl-C ends the loop, not the run: what was measured is kept, unsealed; where
+    nothing was, no folder is left.
     Raises InputError where data is wrong or there is nothing to resume,
     StoreError where results cannot be kept.
     """
@@ -95,7 +97,7 @@ def run(
                 journal.seal()
             except KeyboardInterrupt:
                 pass  # said by what is left
-            return Outcome(journal.run, journal.folder, left=len(todo) - measured)
+            return Outcome(journal.run, journal.folder, len(todo) - measured, measured)
 
 
 def settle(plan: Plan) -> Plan:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from harness import confirm as loop
 from harness import store
+from harness.comparison import Change, Comparison, Decision
 from harness.confirm import Confirmation, confirm
 from harness.errors import Unsupported
 from harness.plan import plan
@@ -43,7 +46,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Pair]:
         return Trial(job="j", terms=Terms(), base={}, head={}, comparisons=(), control=None)
 
     monkeypatch.setattr(loop, "run_trial", listen)
-    monkeypatch.setattr(loop.runtimes, "ensure", lambda requirement, cache_dir: None)
+    monkeypatch.setattr(loop.runtimes, "ensure", lambda requirement, cache_dir: SimpleNamespace(sha256="new"))
+    monkeypatch.setattr(loop.metadata, "version", lambda distribution: "1.32.0")
     return heard
 
 
@@ -52,10 +56,12 @@ def try_(ran: Ran, base: Record, head: Record | None = None, **options: Any) -> 
     return confirm(made, [(base, head or record)], Path("results"), Path("cache"), **options)
 
 
-def under(record: Record, version: str, requirement: str = "") -> Record:
+def under(
+    record: Record, version: str, requirement: str = "", sha256: str | None = None, build: str = ""
+) -> Record:
     """The record as it would be under another runtime."""
-    runtime = {"distribution": "onnxruntime", "version": version}
-    installed = {"requirement": requirement or None, "sha256": None} if requirement else None
+    runtime = {"distribution": "onnxruntime", "version": version, "build": build}
+    installed = {"requirement": requirement or None, "sha256": sha256} if requirement else None
     return replace(record, effective={**record.effective, "runtime": runtime, "installed": installed})
 
 
@@ -74,6 +80,72 @@ def test_another_version_is_installed_for_the_base(ran: Ran, asked: list[Pair]) 
         "current",
     )
     assert pair.base.artifact == pair.head.artifact
+
+
+def test_the_version_that_head_ran_is_installed_where_it_is_another_one_now(
+    ran: Ran, asked: list[Pair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop.metadata, "version", lambda distribution: "1.33.0")
+    try_(ran, under(ran[1], "1.31.0"), under(ran[1], "1.32.0"))
+    (pair,) = asked
+    assert (pair.base.session.runtime, pair.head.session.runtime) == (
+        "onnxruntime==1.31.0",
+        "onnxruntime==1.32.0",
+    )
+    assert pair.head.key == "m"
+
+
+@pytest.mark.parametrize(
+    ("base", "head"),
+    [
+        ({"requirement": "/w/o.whl", "sha256": "a"}, {"requirement": "/w/o.whl", "sha256": "b"}),
+        ({"build": "git-commit-id=a"}, {"build": "git-commit-id=b"}),
+    ],
+)
+def test_a_runtime_that_was_rebuilt_cannot_be_had_again(
+    ran: Ran, asked: list[Pair], base: dict[str, str], head: dict[str, str]
+) -> None:
+    then, now = under(ran[1], "1.32.0", **base), under(ran[1], "1.32.0", **head)
+    assert try_(ran, then, now).left == {"m": f"the runtime of run {then.run} is no longer there"}
+    assert asked == []
+
+
+def test_a_wheel_that_was_made_anew_is_not_taken_for_the_old_one(
+    ran: Ran, asked: list[Pair], tmp_path: Path
+) -> None:
+    wheel = tmp_path / "onnxruntime-1.31.0-py3-none-any.whl"
+    wheel.write_bytes(b"")
+    base = under(ran[1], "1.31.0", str(wheel), "old")
+    said = try_(ran, base, under(ran[1], "1.32.0"))
+    assert said.left == {"m": f"the runtime of run {base.run} is no longer there"}
+    assert try_(ran, under(ran[1], "1.31.0", str(wheel), "new"), under(ran[1], "1.32.0")).left == {}
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("arm", "what"), [("base", "runtime"), ("head", "runtime"), ("head", "model file"), ("none", "")]
+)
+def test_an_a_b_of_something_else_than_was_measured_decides_nothing(
+    ran: Ran, asked: list[Pair], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arm: str, what: str
+) -> None:
+    stored = {"base": under(ran[1], "1.31.0"), "head": under(ran[1], "1.32.0")}
+    seen = dict(stored)
+    if what == "runtime":
+        seen[arm] = under(ran[1], "1.30.0")
+    elif what:
+        seen[arm] = replace(stored[arm], artifact={**stored[arm].artifact, "sha256": "0" * 64})
+    file = tmp_path / "trial.jsonl"
+    file.write_text("".join(json.dumps({"record": record.to_json()}) + "\n" for record in seen.values()))
+    decision = Decision(verdict=Change.REGRESSION, ratio=2.0)
+    rows = (Comparison("m", "latency/p50", 1.0, 2.0, decision),)
+    told = {"job": "j", "terms": Terms(), "base": {}, "head": {}, "control": None}
+    monkeypatch.setattr(loop, "run_trial", lambda *_, **__: Trial(**told, comparisons=rows, file=str(file)))
+    said = try_(ran, stored["base"], stored["head"])
+    if not what:
+        assert (said.left, said.decisions) == ({}, {("m", "latency/p50"): decision})
+        return
+    assert said.left == {"m": f"the {what} of run {stored[arm].run} is no longer there"}
+    assert said.decisions == {}
 
 
 def test_the_same_wheel_is_taken_that_was_measured(ran: Ran, asked: list[Pair]) -> None:

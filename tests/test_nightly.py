@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -144,6 +146,42 @@ def test_a_gate_is_a_failure_in_junit_and_so_is_a_regression(night: Callable[...
     assert failures["memory/peak max 60 MB [m]"] is None
 
 
+def test_a_gate_whose_anchor_is_gone_has_no_data_and_says_so(night: Callable[..., tuple[int, Path]]) -> None:
+    gates = [{"metric": "memory/peak", "max_increase": "10%", "against": "anchor"}]
+    night(gates=gates)
+    pinned = store.set_anchor(Path("results"), runs()[0]).run
+    shutil.rmtree(runs()[0].folder)
+    code, folder = night(gates=gates)
+    assert code == 0
+    (gate,) = json.loads((folder / "comparison.json").read_text())["gates"]
+    assert (gate["outcome"], gate["reason"]) == (
+        "no data",
+        f"the anchor's run {pinned} is gone; pin another with 'harness anchor set RUN'",
+    )
+
+
+def test_a_gate_without_an_anchor_says_no_more_than_that(night: Callable[..., tuple[int, Path]]) -> None:
+    _, folder = night(gates=[{"metric": "memory/peak", "max_increase": "10%", "against": "anchor"}])
+    (gate,) = json.loads((folder / "comparison.json").read_text())["gates"]
+    assert gate["reason"] == "no anchor record of this case"
+
+
+def test_a_runtime_is_measured_in_place_of_a_models_own(
+    suite: Suite, harness: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def listen(plan: Any, *_: Any, **__: Any) -> None:
+        asked.extend(case.key for case in plan.cases)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("harness.nightly.nightly", listen)
+    source = {"source": {"fake": {"call_ns": [1]}}}
+    path = suite(models={"m": {**source, "axes": {"runtime": "onnxruntime==1.30.0"}}, "n.1": source})
+    harness("nightly", path, "--runtime", "onnxruntime==1.31.0", "--runtime", "current")
+    assert sorted(asked) == ["m", "m/runtime=onnxruntime==1.31.0", "n.1", "n.1/runtime=onnxruntime==1.31.0"]
+
+
 def test_what_the_software_did_not_change_is_no_alarm(night: Callable[..., tuple[int, Path]]) -> None:
     night(SLOWER, *TWO)
     (info,) = runs()
@@ -253,15 +291,22 @@ def test_an_interrupted_night_goes_on_when_it_is_started_again(
     assert records[:2] == kept
 
 
+def leave_open() -> None:
+    """Let the newest run be one that was sealed and not reported."""
+    (runs()[-1].folder / "unreported").touch()
+
+
 def test_a_night_that_was_measured_but_not_reported_is_not_measured_again(
     night: Callable[..., tuple[int, Path]],
 ) -> None:
     _, folder = night()
-    (folder / "summary.md").unlink()
+    leave_open()
     (folder / "junit.xml").unlink()
     assert night() == (0, folder)
     assert len(runs()) == 1
     assert (folder / "junit.xml").exists()
+    night()
+    assert len(runs()) == 2
 
 
 def test_a_night_that_is_over_is_followed_by_another(night: Callable[..., tuple[int, Path]]) -> None:
@@ -282,6 +327,7 @@ def test_a_night_that_is_interrupted_in_its_a_b_goes_on_there(
         patch.setattr("harness.nightly.confirm_suspects", interrupt)
         assert night(SLOWER, *TWO, "--out", "artifacts")[0] == 130
     assert not Path("artifacts/summary.md").exists()
+    shutil.rmtree("artifacts")  # what is kept of a job that was cancelled are the results
     code, folder = night(SLOWER, *TWO, "--out", "artifacts", "--confirm", "0")
     assert code == 1
     assert len(runs()) == 2
@@ -290,7 +336,7 @@ def test_a_night_that_is_interrupted_in_its_a_b_goes_on_there(
 
 def test_a_folder_of_ones_own_is_taken_up_as_well(night: Callable[..., tuple[int, Path]]) -> None:
     assert night(None, "--out", "artifacts") == (0, Path("artifacts"))
-    Path("artifacts/summary.md").unlink()
+    leave_open()
     night(None, "--out", "artifacts")
     assert len(runs()) == 1
     night(None, "--out", "artifacts")
@@ -310,8 +356,8 @@ def age(folder: Path, hours: float) -> None:
 def test_yesterdays_night_is_left_alone_unless_asked_for(
     night: Callable[..., tuple[int, Path]], hours: float, flags: list[str], expected: int
 ) -> None:
-    _, folder = night()
-    (folder / "summary.md").unlink()
+    night()
+    leave_open()
     age(runs()[0].folder, hours)
     night(None, *flags)
     assert len(runs()) == expected
@@ -356,6 +402,24 @@ def test_a_dashboard_that_cannot_be_built_is_said_and_does_not_fail_the_night(
     code, folder = night()
     assert code == 0
     assert "dashboard: not published: asv is not installed" in (folder / "summary.md").read_text()
+
+
+def test_a_disk_that_is_full_takes_the_dashboard_and_leaves_the_report(
+    night: Callable[..., tuple[int, Path]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "asv.conf.json").write_text((ROOT / "asv.conf.json").read_text())
+
+    def fill(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("harness.asv.publish", fill)
+    code, folder = night()
+    assert code == 3
+    (said,) = (line for line in (folder / "summary.md").read_text().splitlines() if "dashboard: " in line)
+    assert said == r"dashboard: not published: \[Errno 28\] No space left on device"
+    SCHEMA.validate(folder / "junit.xml")
+    night()
+    assert len(runs()) == 2  # that night was over
 
 
 # shards

@@ -14,6 +14,10 @@ from typing import Any
 
 import pytest
 
+from harness.bench import Bench
+from harness.cli.run import program
+from harness.store.header import write_header
+
 Suite = Callable[..., Path]
 Call = Callable[..., tuple[int, str, str]]
 Records = Callable[..., list[dict[str, Any]]]
@@ -85,8 +89,9 @@ def test_a_case_that_ends_badly_is_a_record_and_the_sweep_goes_on(
     suite: Suite, records: Records, fail: dict[str, Any], status: str, words: str
 ) -> None:
     bad = {"cases": [{"when": {"batch": 2}, "fail": fail}]}
+    timeout_s = 5 if fail["how"] == "hang" else 20  # the other cases must be done by then
     first, second, third = records(
-        "run", suite(bad, axes={"batch": [1, 2, 3]}), "--set", "sampling.timeout=2"
+        "run", suite(bad, axes={"batch": [1, 2, 3]}), "--set", f"sampling.timeout={timeout_s}"
     )
     assert (first["status"], second["status"], third["status"]) == ("ok", status, "ok")
     assert words in second["reason"]
@@ -172,7 +177,7 @@ def test_a_run_that_is_stopped_is_resumed_and_measures_nothing_twice(
     suite: Suite, records: Records, tmp_path: Path, how: signal.Signals
 ) -> None:
     path = suite(HANGS_AT_3, axes={"batch": [1, 2, 3, 4]})
-    running = start(tmp_path, path, "--set", "sampling.timeout=3")
+    running = start(tmp_path, path, "--set", "sampling.timeout=5")
     wait_for(lambda: len(journal(tmp_path)) == 2)
     time.sleep(0.2)
     os.kill(running.pid, how)
@@ -182,7 +187,7 @@ def test_a_run_that_is_stopped_is_resumed_and_measures_nothing_twice(
         assert "--resume" in said
     kept = [json.loads(line) for line in journal(tmp_path)]
     assert [record["axes"]["batch"] for record in kept] == [1, 2]
-    resumed = records("run", path, "--resume", "--set", "sampling.timeout=3")
+    resumed = records("run", path, "--resume", "--set", "sampling.timeout=5")
     assert [(record["axes"]["batch"], record["status"]) for record in resumed] == [
         (1, "ok"),
         (2, "ok"),
@@ -197,6 +202,77 @@ def test_resuming_where_there_is_nothing_to_resume_says_so(suite: Suite, harness
     assert (code, out) == (2, "")
     assert err.startswith("error: --resume: ")
     assert err.count("\n") == 1
+
+
+def test_a_run_that_is_interrupted_in_its_first_case_leaves_nothing_and_says_so(
+    suite: Suite, harness: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Bench, "measure", interrupted)
+    code, out, err = harness("run", suite())
+    assert (code, out, err) == (130, "", "interrupted before anything was measured\n")
+    assert list((tmp_path / "results" / "runs").iterdir()) == []
+
+
+@pytest.mark.parametrize(("fail", "code"), [({}, 0), ({"at": "timing", "how": "raise"}, 3)])
+def test_a_run_that_was_killed_while_it_was_sealed_is_shown_by_resume(
+    suite: Suite,
+    harness: Call,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fail: dict[str, Any],
+    code: int,
+) -> None:
+    path = suite({"fail": fail} if fail else {})
+    with monkeypatch.context() as patch:
+        patch.setattr("harness.store.journal.write_header", killed_in_the_second(write_header))
+        with pytest.raises(SystemExit):
+            harness("run", path)
+    (folder,) = (tmp_path / "results" / "runs").iterdir()
+    assert {item.name for item in folder.iterdir()} == {"run.json", "journal.jsonl", "run.parquet"}
+    status = "failed" if fail else "ok"
+    resumed, out, err = harness("run", path, "--resume", "--format", "json")
+    assert (resumed, [record["status"] for record in json.loads(out)]) == (code, [status])
+    assert "resumed: every case had been measured already\n" in err
+    assert {item.name for item in folder.iterdir()} == {"run.json", "run.parquet"}
+    assert harness("run", path, "--resume")[0] == 2
+
+
+def killed_in_the_second(call: Callable[..., None]) -> Callable[..., None]:
+    """Let `call` through once; end the process, as far as a test can, in place of the second time."""
+    calls = iter((call,))
+
+    def once(*arguments: Any) -> None:
+        for first in calls:
+            return first(*arguments)
+        raise SystemExit
+
+    return once
+
+
+def test_a_hint_calls_the_program_as_it_was_called(
+    suite: Suite, harness: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["my envs/bin/harness", "run"])
+    monkeypatch.setenv("PATH", "")
+    assert "next:    'my envs/bin/harness' show --format markdown; " in harness("run", suite())[2]
+
+
+@pytest.mark.parametrize(
+    ("called", "words"),
+    [("bin/harness", "harness"), ("other/harness", "other/harness"), ("harness/__main__.py", "harness")],
+)
+def test_a_program_that_is_on_the_path_is_called_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, called: str, words: str
+) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "harness").touch(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setattr(sys, "argv", [called, "run"])
+    assert program() == words
 
 
 def test_two_runs_at_once_do_not_harm_each_other(suite: Suite, records: Records, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,12 @@ def test_an_axis_is_in_effect_where_the_case_is_ok(axis: str, tmp_path: Path, re
             case "precision":
                 expected = {"fp16": "fp16", "pc": "int8"}
                 assert record["artifact"]["precision"] == expected[record["axes"]["precision"]]
-            case "graph_opt" | "execution_mode":
+            case "format":
+                marked = Path(record["artifact"]["path"]).read_bytes()[4:8] == b"ORTM"
+                assert marked == (record["axes"]["format"] == "ort")
+            case "provider":
+                assert session["providers"] == ["CPUExecutionProvider"]
+            case "graph_opt" | "execution_mode" | "inter_threads":
                 assert session["options"][axis] == record["axes"][axis]
             case "intra_threads":
                 assert session["options"]["intra_threads"] == record["axes"]["intra_threads"]
@@ -97,6 +103,11 @@ def test_an_axis_is_in_effect_where_the_case_is_ok(axis: str, tmp_path: Path, re
             case "batch":
                 (shape,) = session["input_shapes"].values()
                 assert shape[0] == record["axes"]["batch"]
+            case "io":
+                called = {"iobinding": "run_with_iobinding", "run": "run"}
+                assert session["call"] == called[record["axes"]["io"]]
+            case _:
+                pytest.fail(f"nothing is asserted of {axis}")
 
 
 @pytest.mark.torch
@@ -129,5 +140,6 @@ def test_named_shapes_bind_the_symbolic_dimensions(tmp_path: Path, records: Reco
 
 
 def test_every_axis_is_run_for_real_somewhere() -> None:
-    elsewhere = {"exporter", "shapes", "runtime"}  # the tests above, and tests/test_providers.py
-    assert set(AXES) == set(AXIS_SUITES) | elsewhere
+    here = re.findall(r'run_axis\("(\w+)"', Path(__file__).read_text())
+    swept = re.findall(r'"--(\w+)", OPENVINO', (ROOT / "tests/test_providers.py").read_text())
+    assert set(AXES) == {*AXIS_SUITES, *here, *swept}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -71,6 +72,9 @@ def test_what_is_installed_is_there(path: Path) -> None:
             (named,) = re.findall(r"'\.\[(.*?)\]'", step["run"])
             assert set(named.split(",")) <= extras.keys()
             assert "--constraint .ci/constraints.txt" in step["run"]
+        elif step["run"].startswith("python -m pytest "):
+            command = [sys.executable, *step["run"].split()[1:], "--collect-only", "-q"]
+            subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
         elif step["run"].startswith("make "):
             subprocess.run([*step["run"].split(), "--dry-run"], cwd=ROOT, check=True, capture_output=True)
         else:
@@ -114,7 +118,7 @@ def fill(text: str, values: Mapping[str, str]) -> str:
     return re.sub(r"\$\{\{\s*([\w.]+)\s*\}\}", lambda match: values[match[1]], text)
 
 
-def play(workflow: str, job: str, folder: Path, values: Mapping[str, str]) -> None:
+def play(workflow: str, job: str, folder: Path, values: Mapping[str, str], **more: str) -> None:
     """Run the steps of a job that call harness, whatever their conditions say."""
     found = load(workflow)["jobs"][job]
     for step in found["steps"]:
@@ -124,6 +128,7 @@ def play(workflow: str, job: str, folder: Path, values: Mapping[str, str]) -> No
                 fill(step["run"], values),
                 folder,
                 **{name: fill(str(text), values) for name, text in environment.items()},
+                **more,
             )
 
 
@@ -155,10 +160,51 @@ def test_the_nightly_workflow_measures_both_shards_and_builds_the_dashboard(work
 
 def test_a_runtime_is_handed_on_by_the_workflow(workplace: Workplace) -> None:
     folder = workplace("checkout")
-    values = {"matrix.shard": "1", "inputs.runtime": "current", "inputs.anchor": "latest"}
-    play("nightly.yml", "measure", folder, values)
-    text = (folder / "night" / "records.json").read_text()
-    assert '"runtime": "current"' in text
+    values = {"matrix.shard": "1", "inputs.runtime": "onnxruntime==1.0.99", "inputs.anchor": "latest"}
+    play("nightly.yml", "measure", folder, values, PIP_NO_INDEX="1")  # so it is unsupported, at once
+    records = json.loads((folder / "night" / "records.json").read_text())
+    assert {record["axes"]["runtime"] for record in records} == {"onnxruntime==1.0.99"}
+    assert all("/runtime=onnxruntime==1.0.99" in record["case"] for record in records)
+
+
+def test_an_anchor_is_pinned_though_something_got_worse() -> None:
+    """Without a status function in it, a condition is one of success: `success() && …`."""
+    (step,) = (step for _, step in steps(load("nightly.yml")) if "harness anchor set" in step["run"])
+    assert step["if"] == "${{ !cancelled() && inputs.anchor != '' }}"
+
+
+def test_a_run_to_pin_is_of_one_shard_and_fails_in_none(workplace: Workplace) -> None:
+    (step,) = (step for _, step in steps(load("nightly.yml")) if "harness anchor set" in step["run"])
+    folder = workplace("checkout")
+    run("harness run suites/nightly.yaml --results shard-1", folder)
+    (found,) = (path.name for path in folder.glob("shard-1/runs/*"))
+    for index in ("1", "2"):
+        run(fill(step["run"], {"matrix.shard": index}), folder, ANCHOR=found, RESULTS=f"shard-{index}")
+    assert found in (folder / "shard-1" / "anchors.json").read_text()
+    assert not (folder / "shard-2").exists()
+    (folder / "shard-1" / "anchors.json").write_text("{")
+    with pytest.raises(AssertionError, match="not a list of anchors"):
+        run(fill(step["run"], {"matrix.shard": "1"}), folder, ANCHOR=found, RESULTS="shard-1")
+
+
+def test_the_newest_asv_is_tried_by_a_job_of_its_own() -> None:
+    (step,) = (step for _, step in steps(load("tests.yml")) if "HARNESS_ASV_VERSIONS" in step.get("env", {}))
+    assert step["env"]["HARNESS_ASV_VERSIONS"] == "newest"
+    assert step["run"].split() == ["python", "-m", "pytest", "tests/dashboard", "-k", "contract"]
+
+
+def test_a_night_that_was_cancelled_goes_on_from_what_the_cache_keeps(workplace: Workplace) -> None:
+    """The summary is not in the cache; that the night is not over is."""
+    values = {"matrix.shard": "1", "inputs.runtime": "", "inputs.anchor": "latest"}
+    kept = "results/shard-1"
+    first, second = workplace("first"), workplace("second")
+    play("nightly.yml", "measure", first, values)
+    (run,) = (first / kept).glob("runs/*")
+    (run / "unreported").touch()  # as where it was cancelled in its A/B
+    shutil.copytree(first / kept, second / kept)
+    play("nightly.yml", "measure", second, values)
+    assert stored(second / kept) == 1
+    assert (second / "night" / "summary.md").is_file()
 
 
 def test_what_the_workflow_saves_is_what_it_restores() -> None:

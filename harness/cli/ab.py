@@ -45,7 +45,8 @@ Examples:
   harness ab model.onnx --head intra_threads=2 --min-effect 0.3% --budget 30 --metric latency/p50
 \b
 Exit codes: 0 nothing is worse; 1 a regression, or a gate failed; 2 the input was wrong;
-3 an arm failed, or the control fired: the verdicts are not to be trusted.
+3 the control fired, so nothing is to be trusted, or an arm failed and nothing else got worse;
+130 interrupted.
 """
 )
 @click.argument(
@@ -124,6 +125,7 @@ def ab(
     budget is spent.
     """
     from harness.ab import run_trial
+    from harness.run import settle
     from harness.show.ab import render
 
     if not choices["alpha"]:
@@ -132,7 +134,7 @@ def ab(
     metrics = tuple(dict.fromkeys(choices["metrics"]))
     terms = Terms(choices["min_effect"], choices["alpha"], choices["budget_s"], seed, metrics)
     points = {"--base": _point("--base", base), "--head": _point("--head", head)}
-    plans = [_plan(flag, point, _planner(models, flag, choices)) for flag, point in points.items()]
+    plans = [settle(_plan(flag, point, _planner(models, flag, choices))) for flag, point in points.items()]
     pairing = pair_cases(plans[0], plans[1], _varied(models, points))
     trial = run_trial(
         pairing,
@@ -150,12 +152,19 @@ def ab(
 
 
 def exit_code(trial: Trial) -> int:
-    """Give 130 where interrupted, 3 where not all could be answered, 1 where HEAD is worse, else 0."""
+    """Give 130 where interrupted, 3 where untrusted, 1 where HEAD is worse, 3 where an arm failed, else 0."""
     if trial.interrupted:
         return 130
-    if trial.failed or not trial.trusted:
+    if not trial.trusted:
         return 3
-    return 1 if trial.worse else 0
+    if trial.worse:
+        return 1
+    return 0 if all(map(_runs_nowhere, trial.failed.values())) else 3
+
+
+def _runs_nowhere(why: str) -> bool:
+    """Tell whether neither arm can be measured on this machine, which says nothing of either."""
+    return why.startswith("base unsupported: ") and "; head unsupported: " in why
 
 
 class Lines:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
+import sys
 from pathlib import Path
 
 import click
@@ -74,6 +78,9 @@ def measure_and_print(
             total, finished=finished, estimate_s=expected.seconds * (total - finished) / max(total, 1)
         ),
     )
+    if not outcome.folder.exists():
+        click.echo("interrupted before anything was measured", err=True)
+        return 130
     report = review(results_dir, store.find_run(results_dir, outcome.run))
     print_report(report, view)
     click.echo(f"results: {outcome.folder}", err=True)
@@ -81,8 +88,19 @@ def measure_and_print(
         click.echo(f"interrupted: {outcome.left} of {len(plan.cases)} cases are left", err=True)
         click.echo("next:    the same command with --resume measures them", err=True)
         return 130
-    click.echo("next:    harness show --format markdown; harness repro CASE; harness run --help", err=True)
+    if resume and not outcome.measured:
+        click.echo("resumed: every case had been measured already", err=True)
+    name = program()
+    click.echo(f"next:    {name} show --format markdown; {name} repro CASE; {name} run --help", err=True)
     return exit_code(report)
+
+
+def program() -> str:
+    """Give the words that call this program again: `harness`, or its path where PATH does not find it."""
+    called, found = sys.argv[0], shutil.which("harness")
+    if Path(called).name != "harness" or (found and os.path.realpath(found) == os.path.realpath(called)):
+        return "harness"
+    return shlex.quote(called)
 
 
 def exit_code(report: Report) -> int:

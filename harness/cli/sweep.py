@@ -59,29 +59,34 @@ Examples:
 @click.option(
     "--save-suite", type=click.Path(path_type=Path, dir_okay=False), help="Write the suite as YAML."
 )
+@click.option("--resume", is_flag=True, help="Take up the newest unfinished sweep of this very plan.")
 @results_option
 @cache_option
 @format_option(*RECORD_FORMATS)
 def sweep(
-    model: Path, save_suite: Path | None, results_dir: Path, cache_dir: Path, view: str, **choices: Any
+    model: Path,
+    save_suite: Path | None,
+    resume: bool,
+    results_dir: Path,
+    cache_dir: Path,
+    view: str,
+    **choices: Any,
 ) -> int:
     """Measure the file MODEL over the axes given, through the same runner as a suite."""
     from harness.cli.run import measure_and_print
-    from harness.plan import dump, plan_document
+    from harness.plan import plan_document
 
-    document = document_of(model, choices)
-    plan = plan_document(document, Path.cwd(), model.stem, overrides=choices["overrides"])
+    plan = plan_document(document_of(model, choices), Path.cwd(), model.stem, overrides=choices["overrides"])
     if save_suite:
-        _save(dump(document_of(model, choices, base=save_suite.resolve().parent)), save_suite)
-    return measure_and_print(plan, results_dir, cache_dir, view)
+        _save(plan.suite.text, save_suite)
+    return measure_and_print(plan, results_dir, cache_dir, view, resume=resume)
 
 
-def document_of(model: Path, choices: dict[str, Any], base: Path | None = None) -> dict[str, Any]:
-    """Write the suite that the command line stands for, its paths relative to `base`."""
-    entry: dict[str, Any] = {"source": {"onnx": _path(model, base)}}
+def document_of(model: Path, choices: dict[str, Any]) -> dict[str, Any]:
+    """Write the suite that the command line stands for, but for --set."""
+    entry: dict[str, Any] = {"source": {"onnx": str(model)}}
     if choices["data"]:
-        data = choices["data"]
-        entry["data"] = _path(Path(data), base) if data.endswith(".npz") else data
+        entry["data"] = choices["data"]
     if choices["shapes"]:
         entry["shapes"] = dict(_shape(text) for text in choices["shapes"])
     if choices["output"]:
@@ -97,28 +102,26 @@ def document_of(model: Path, choices: dict[str, Any], base: Path | None = None) 
     return document
 
 
-def _path(path: Path, base: Path | None) -> str:
-    if base is None or path.is_absolute():
-        return str(path)
-    import os
-
-    return os.path.relpath(path, base)
-
-
 def _shape(text: str) -> tuple[str, int]:
     name, _, size = text.partition("=")
-    if not name or not size.isdigit():
+    if not name or not size.isdecimal():
         raise InputError(f"--shape {text}: expected NAME=SIZE such as sequence=128")
     return name, int(size)
 
 
 def _values(text: str) -> list[str | int]:
-    return [int(item) if item.isdigit() else item for item in (part.strip() for part in text.split(","))]
+    return [int(item) if item.isdecimal() else item for item in (part.strip() for part in text.split(","))]
 
 
 def _save(text: str, path: Path) -> None:
+    """Write the suite planned here, its paths relative to the folder of `path`. Raises InputError."""
+    from harness.plan import dump
+    from harness.plan.document import parse
+    from harness.plan.files import rebase
+
+    planned = rebase(parse(text, str(path)), Path.cwd(), path.resolve().parent)
     try:
-        path.write_text(text)
+        path.write_text(dump(planned.value))
     except OSError as error:
         raise InputError(
             f"--save-suite {path}: {error.strerror}; name a file in an existing folder"

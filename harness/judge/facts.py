@@ -24,7 +24,8 @@ class Facts:
     `output_names`, samples on the first axis and no padding; they are None
     where there are none, and `outputs_reason` and `twin_reason` say why.
     `cores` are the cores that the workers were to run on, `passes` what the
-    first worker was asked for.
+    first worker was asked for. `brief` says that few calls were timed on
+    purpose, because the case is timed elsewhere.
     """
 
     case: Case
@@ -40,6 +41,7 @@ class Facts:
     strict_provider: bool = False
     passes: tuple[str, ...] = ("timing",)
     cores: tuple[int, ...] = ()  # empty: not pinned
+    brief: bool = False
 
     @property
     def timings(self) -> tuple[Mapping[str, Any], ...]:

@@ -94,7 +94,9 @@ def _clock_speed(readings: Readings) -> Iterator[Remark]:
 
 def _sharing(readings: Readings) -> Iterator[Remark]:
     cpu = readings.machine.get("cpu") or {}
-    if cpu.get("smt"):
+    if cpu.get("smt") is None:
+        yield Remark("SMT", Level.UNKNOWN, "the system does not tell")
+    elif cpu["smt"]:
         yield Remark(
             "SMT",
             Level.WARNING,
@@ -188,8 +190,11 @@ def _tested(test: SelfTest) -> Iterator[Remark]:
         yield Remark("A/A", Level.BAD, said, quiet)
     elif test.control is None:
         yield Remark("A/A", Level.BAD, "the control has no blocks", quiet)
-    else:
+    elif test.control.verdict is Change.EQUIVALENT:
         yield Remark("A/A", Level.FINE, f"a model does not differ from itself: {test.control.reason}")
+    else:
+        said = f"a model is not shown to be like itself ({test.control.verdict}): {test.control.reason}"
+        yield Remark("A/A", Level.WARNING, said, quiet)
     asked = format_percent(test.injected)
     if test.slowdown.verdict is Change.REGRESSION:
         yield Remark("slowdown", Level.FINE, f"{asked} more work is seen: {test.slowdown.reason}")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from harness.judge.facts import Facts
 from harness.judge.status import partial_placement
-from harness.judge.steady import steadiness
+from harness.judge.steady import steadiness, why_unknown
 from harness.record import Metric, Observation
 
 
@@ -18,6 +18,7 @@ def notes(facts: Facts, metrics: dict[str, Metric]) -> tuple[str, ...]:
         found += _placement(facts, observation)
         found += _threads(facts, observation)
         found += _pinning(facts, observation)
+    found += _unproven(facts)
     found += _steadiness(facts)
     found += _nonfinite(metrics)
     return tuple(dict.fromkeys(found))
@@ -30,11 +31,18 @@ def _placement(facts: Facts, observation: Observation) -> Iterator[str]:
         yield f"no proof of {what}: {why}"
 
 
+def _unproven(facts: Facts) -> Iterator[str]:
+    """Say that a provider other than the CPU's, which may leave nodes to that, was taken at its word."""
+    if facts.case.session.provider.kind != "cpu" and facts.timings and not facts.observations[0].proof:
+        yield "no proof of assignment: the proof pass did not run"
+
+
 def _threads(facts: Facts, observation: Observation) -> Iterator[str]:
     session, seen = facts.case.session, observation.session
     asked, cores = session.intra_threads, seen.get("cores") or facts.cores
-    if cores and asked > len(cores):
-        yield f"{asked} threads on {len(cores)} {'core' if len(cores) == 1 else 'cores'}"
+    most = max(asked, session.inter_threads if session.execution_mode == "parallel" else 0)
+    if cores and most > len(cores):
+        yield f"{most} threads on {len(cores)} {'core' if len(cores) == 1 else 'cores'}"
     before, after = (seen.get("threads", {}).get(when) for when in ("before", "after"))
     # the calling thread is one of them; other providers have pools of their own
     known = before is not None and after is not None and session.provider.kind == "cpu"
@@ -52,6 +60,8 @@ def _pinning(facts: Facts, observation: Observation) -> Iterator[str]:
 def _steadiness(facts: Facts) -> Iterator[str]:
     for number, calls in enumerate(facts.calls(), start=1):
         of = f" (process {number})" if len(facts.timings) > 1 else ""
+        if (unknown := why_unknown(calls)) and not facts.brief:
+            yield f"steadiness unknown: {unknown}"  # most often the same of every process
         for flag in steadiness(calls) or ():
             yield f"not steady: {flag}{of}"
 

@@ -95,7 +95,7 @@ def _check_runtime(facts: Facts, observation: Observation) -> None:
 
 
 def _check_provider(facts: Facts, observation: Observation) -> None:
-    """Raise Unsupported where the provider took nothing, Failed where it took a part and must take all."""
+    """Raise Unsupported where the provider took nothing, Failed where it must take all and may not have."""
     kind = facts.case.session.provider.kind
     asked, active = PROVIDERS.get(kind, kind), observation.session.get("providers")
     if active is not None and asked not in active:
@@ -105,9 +105,13 @@ def _check_provider(facts: Facts, observation: Observation) -> None:
     if total and not counts.get(asked):
         others = ", ".join(f"{short_provider(name)} {count}" for name, count in counts.items())
         raise Unsupported(f"{kind} took no node; nodes by provider: {others}")
-    partial = partial_placement(facts, observation)
-    if partial and facts.strict_provider:
+    if not facts.strict_provider:
+        return
+    if partial := partial_placement(facts, observation):
         raise Failed(f"strict_provider: {partial}")
+    if not total and observation is facts.observations[0]:  # the only one that is asked for proof
+        why = (observation.proof.get("unavailable") or {}).get("assignment", "the proof pass did not run")
+        raise Failed(f"strict_provider: not known where the nodes ran: {why}")
 
 
 def node_counts(observation: Observation) -> dict[str, int]:

@@ -14,7 +14,7 @@ from harness.judge.metrics.latency import outlier_count
 from harness.units import format_percent, format_seconds
 
 FEWEST = 30
-"""Calls below which nothing is said."""
+"""Calls below which nothing can be said."""
 
 BLOCKS = 10
 DRIFT = 0.02
@@ -29,9 +29,17 @@ SEPARATION = 0.05
 MINORITY = 0.1
 
 
+def why_unknown(calls_s: Floats) -> str:
+    """Say why nothing can be said of the timed calls of one process; empty where it can."""
+    if len(calls_s) < FEWEST:
+        calls = "1 call is" if len(calls_s) == 1 else f"{len(calls_s)} calls are"
+        return f"{calls} too few to tell, {FEWEST} needed"
+    return "calls of 0 s" if float(np.min(calls_s)) <= 0 else ""
+
+
 def steadiness(calls_s: Floats) -> tuple[str, ...] | None:
-    """Return what is unsteady about the timed calls of one process, in words; None with too few calls."""
-    if len(calls_s) < FEWEST or float(np.min(calls_s)) <= 0:
+    """Return what is unsteady about the timed calls of one process, in words; None where it is unknown."""
+    if why_unknown(calls_s):
         return None
     found = (_warmup(calls_s) or _drift(calls_s), _two_speeds(calls_s), _outliers(calls_s))
     return tuple(flag for flag in found if flag)

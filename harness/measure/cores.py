@@ -24,22 +24,24 @@ class Cores:
     note: str = ""  # what a reader must know: more threads than cores
 
 
-def choose_cores(threads: int, wanted: tuple[int, ...] | None = None) -> Cores:
+def choose_cores(threads: int, wanted: tuple[int, ...] | None = None, across: int = 0) -> Cores:
     """Choose the worker's cores: `wanted`, else the last ones, a physical core each as far as they go.
 
-    `threads` of 0 means as many as the cores available, the cgroup's CPU quota
-    counted in. Raises InputError where a wanted core is not in the cpuset.
+    `threads` (within an operator) of 0 means as many as the cores available,
+    the cgroup's CPU quota counted in. `across` are the threads across
+    operators: the larger of the two counts. Raises InputError where a wanted
+    core is not in the cpuset.
     """
     available = sorted(os.sched_getaffinity(0))
     usable = usable_cores(available)
     if wanted is not None:
         worker = _check(wanted, available)
     else:
-        count = min(threads or usable, usable)
+        count = min(max(threads or usable, across), usable)
         worker = tuple(sorted(_spread(available)[:count]))
     settled = threads or min(usable, len(worker))
     parent = tuple(core for core in available if core not in worker) or tuple(available)
-    return Cores(worker, parent, settled, _note(settled, worker, usable))
+    return Cores(worker, parent, settled, _note(max(settled, across), worker, usable))
 
 
 def _check(wanted: tuple[int, ...], available: list[int]) -> tuple[int, ...]:

@@ -81,7 +81,7 @@ def _cpu() -> dict[str, Any]:
         "flags": _kernel_flags(info.get("flags") or info.get("Features") or ""),
         "logical": logical,
         "physical": _physical(logical),
-        "smt": _read("devices/system/cpu/smt/active") == "1",
+        "smt": _smt(),
         "governor": _read("devices/system/cpu/cpu0/cpufreq/scaling_governor") or None,
         "turbo": _turbo(),
         "max_mhz": _max_mhz(),
@@ -111,6 +111,12 @@ def _physical(logical: int) -> int:
         if _read(f"{topology}/core_id")
     }
     return len(pairs) or logical
+
+
+def _smt() -> bool | None:
+    """Tell whether two logical cores share one, None where the system does not say."""
+    active = _read("devices/system/cpu/smt/active")
+    return active == "1" if active else None
 
 
 def _turbo() -> bool | None:

@@ -5,11 +5,10 @@ A new axis is one line in AXES, beside its field in `harness.case`.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from harness import names
+from harness import names, requirement
 from harness.case import CPU, FP32, NO_CONFIG, NO_SHAPES
 from harness.match import spell
 from harness.plan.option import config, precision, provider, shapes
@@ -21,9 +20,6 @@ MAX_THREADS = 4096
 OPSETS = (7, 30)
 
 Part = Literal["artifact", "session", "load"]
-
-_VERSION = r"\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?(\+[a-z0-9]+(\.[a-z0-9]+)*)?"
-_REQUIREMENT = re.compile(rf"onnxruntime(-[a-z0-9]+)*=={_VERSION}", re.ASCII)
 
 
 def _or_null(check: Check) -> Check:
@@ -55,8 +51,10 @@ def _threads(value: Any) -> int:
 def _runtime(value: Any) -> str:
     """Check for what may be handed to an installer: never an option, a URL or shell text."""
     if isinstance(value, str):
-        is_wheel = value.endswith(".whl") and value.startswith("/")
-        if value == "current" or value in names.ROLLING or is_wheel or _REQUIREMENT.fullmatch(value):
+        if value == "current" or value in names.ROLLING:
+            return value
+        if "==" in value or value.endswith(".whl"):
+            requirement.check(value)
             return value
     raise Expected(
         "expected current, latest, nightly, a requirement such as onnxruntime==1.22.1, "

@@ -3,7 +3,7 @@
 Only YAML's own scalar, list and mapping tags are read. A file is refused
 before it can do harm: by its size, its nesting depth (PyYAML's C composer
 recurses, and a deep enough file would end the process), and the number of
-values that its aliases expand to.
+values and of characters that its aliases expand to.
 """
 
 from __future__ import annotations
@@ -153,13 +153,11 @@ class _Construction:
     places: dict[KeyPath, Place] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     values: int = 0
+    characters: int = 0
 
     def build(self, node: yaml.Node, path: KeyPath, depth: int) -> Any:
         line = node.start_mark.line + 1
-        self.values += 1
-        if self.values > MAX_VALUES:
-            message = f"holds more than {MAX_VALUES} values once its aliases are expanded"
-            raise _error(self.file, None, message)
+        self._count(node)
         if depth > MAX_DEPTH:  # only an alias to what encloses it gets here
             raise _error(self.file, line, f"nested more than {MAX_DEPTH} levels deep: an alias to itself?")
         text = node.value if isinstance(node, yaml.ScalarNode) else ""
@@ -174,6 +172,19 @@ class _Construction:
             return self._typed(node, path)
         self._report(node, path, f"the tag {shorten(node.tag)} is not allowed: plain YAML only")
         return None
+
+    def _count(self, node: yaml.Node) -> None:
+        """Refuse a document that its aliases, of keys too, make larger than a file may be."""
+        self.values += 1
+        scalars = [key for key, _ in node.value] if isinstance(node, yaml.MappingNode) else [node]
+        self.characters += sum(len(item.value) for item in scalars if isinstance(item, yaml.ScalarNode))
+        for count, limit, what in (
+            (self.values, MAX_VALUES, "values"),
+            (self.characters, MAX_BYTES, "characters"),
+        ):
+            if count > limit:
+                message = f"holds more than {limit} {what} once its aliases are expanded"
+                raise _error(self.file, None, message)
 
     def _mapping(self, node: yaml.MappingNode, path: KeyPath, depth: int) -> dict[str, Any]:
         value: dict[str, Any] = {}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, PlainValidator, model_validator
+from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo, model_validator
 
 from harness.case import DataRef, Model, Source, freeze
 from harness.plan import source as sources
@@ -166,6 +166,13 @@ def _extends(value: Any) -> None:
     raise ValueError("only a file can extend another")
 
 
+def _strict_provider(value: Any, info: ValidationInfo) -> bool:
+    strict, measure = boolean(value), info.data.get("measure")
+    if strict and measure is not None and not measure.proof:
+        raise ValueError("nothing tells where nodes run with measure.proof: false; take one of the two out")
+    return strict
+
+
 class SuiteSchema(Strict):
     """A whole suite, put together."""
 
@@ -180,4 +187,4 @@ class SuiteSchema(Strict):
     measure: MeasureSchema = MeasureSchema()
     gates: tuple[GateSchema, ...] = ()
     baseline: Annotated[dict[str, str], PlainValidator(point)] = Field(default_factory=dict)
-    strict_provider: Boolean = False
+    strict_provider: Annotated[bool, PlainValidator(_strict_provider)] = False

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harness.case import AXES
-from harness.errors import InputError
+from harness.errors import CaseError, InputError
 from harness.pytest.stats import Stats
 from harness.record import BAD, Record, Status
 from harness.suite import Sampling
@@ -61,6 +61,8 @@ class OnnxBench:
             record = self._measure(document)
         except InputError as error:
             raise InputError(str(error)) from None
+        except CaseError as error:
+            pytest.fail(str(error))
         if record.status in BAD:
             pytest.fail(f"{record.case} {record.status}: {record.reason}")
         if record.status is not Status.OK:
@@ -70,9 +72,9 @@ class OnnxBench:
     def _measure(self, document: Mapping[str, Any]) -> Record:
         from harness.bench import Bench
         from harness.plan import plan_document
-        from harness.run import environment
+        from harness.run import environment, settle
 
-        plan = plan_document(document, Path.cwd(), "onnx_bench")
+        plan = settle(plan_document(document, Path.cwd(), "onnx_bench"))
         if len(plan.cases) != 1:
             cases = f"these are {len(plan.cases)}; give every axis one value"
             raise InputError(f"onnx_bench measures one case, {cases}")

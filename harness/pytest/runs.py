@@ -86,9 +86,9 @@ class Runs:
     def _begin(self, suite: str) -> Run:
         from harness import store
         from harness.plan import plan
-        from harness.run import environment, header
+        from harness.run import environment, header, settle
 
-        made = plan(Path(suite))  # by the controller of pytest-xdist, which collects nothing itself
+        made = settle(plan(Path(suite)))  # by the controller of pytest-xdist, which collects nothing itself
         cells = [*made.cases, *(skip.case for skip in made.skips)]
         journal = store.new_run(self.results_dir, header(made, environment(made)))
         self.runs[suite] = Run(suite, journal, {cell.key for cell in cells})

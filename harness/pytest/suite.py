@@ -46,6 +46,16 @@ class SuiteFile(pytest.File):
         return plan(self.path.relative_to(here) if self.path.is_relative_to(here) else self.path)
 
     @cached_property
+    def cases(self) -> dict[str, Case]:
+        """The cases as they are measured, by key: the first one asks what ``latest`` and ``nightly`` are.
+
+        Raises InputError, CaseError.
+        """
+        from harness.run import settle
+
+        return {case.key: case for case in settle(self.plan).cases}
+
+    @cached_property
     def environment(self) -> dict[str, Any]:
         """What is known of the machine, and the commit of the suite's repository."""
         from harness.run import environment
@@ -101,8 +111,9 @@ class CellItem(pytest.Item):
             broken = self.parent.failed_gates(record)
         except HarnessError as error:
             raise pytest.fail.Exception(str(error), pytrace=False) from None
-        if record.stderr and record.status in BAD:
-            self.add_report_section("call", "stderr of the worker", record.stderr)
+        for stream in ("stdout", "stderr") if record.status in BAD else ():
+            if printed := getattr(record, stream):
+                self.add_report_section("call", f"{stream} of the worker", printed)
         if record.status in BAD:
             pytest.fail(f"{record.status}: {record.reason}", pytrace=False)
         if record.status is not Status.OK:
@@ -124,7 +135,7 @@ class CaseItem(CellItem):
 
     def record(self) -> Record:
         """Measure the case."""
-        return self.parent.bench.measure(self.case)
+        return self.parent.bench.measure(self.parent.cases[self.case.key])
 
 
 class SkipItem(CellItem):

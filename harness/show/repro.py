@@ -6,7 +6,7 @@ import pprint
 from typing import Any
 
 from harness.errors import NotFoundError
-from harness.names import PROVIDERS
+from harness.names import DEVICES, PROVIDERS, THREADS
 from harness.record import Record
 
 _SCRIPT = '''\
@@ -19,6 +19,7 @@ Feeds are drawn at random within each input's range; the settings are those
 that were in effect when the case was measured.
 """
 
+import math
 import os
 import statistics
 import sys
@@ -59,8 +60,10 @@ providers = [(PROVIDER, PROVIDER_OPTIONS)]
 if PROVIDER != "CPUExecutionProvider":
     providers.append("CPUExecutionProvider")
 model = sys.argv[1] if len(sys.argv) > 1 else MODEL
-session = ort.InferenceSession(model, options, providers=providers)
+session = ort.InferenceSession(model, options, providers=providers, enable_fallback=0)
 session.disable_fallback()
+if PROVIDER not in session.get_providers():
+    sys.exit(f"{{PROVIDER}} did not start; the session has {{', '.join(session.get_providers())}} only")
 random = np.random.default_rng(SEED)
 
 
@@ -68,19 +71,27 @@ def draw(dtype, shape, low, high, fill):
     dtype = np.dtype(dtype)
     if fill is not None:
         return np.full(shape, fill, dtype)
-    if dtype.kind in "iub":
-        return random.integers(low or 0, high or 2, shape).astype(dtype)
-    if low is not None and high is not None:
-        return random.uniform(low, high, shape).astype(dtype)
-    return random.standard_normal(shape).astype(dtype)
+    if dtype.kind != "f":
+        low = 0 if low is None else math.ceil(low)
+        high = low + 2 if high is None else math.ceil(high)
+        return random.integers(low, high, shape, np.int64).astype(dtype)
+    if low is None and high is None:
+        return random.standard_normal(shape, np.float32).astype(dtype)
+    low = 0.0 if low is None else low
+    high = low + 1.0 if high is None else high
+    return (low + (high - low) * random.random(shape, np.float32)).astype(dtype)
+
+
+bound = []  # a binding does not keep what is bound to it alive
 
 
 def bind(feed):
     binding = session.io_binding()
     for name, array in feed.items():
-        binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(array, DEVICE, 0))
+        bound.append(ort.OrtValue.ortvalue_from_numpy(array, *DEVICE))
+        binding.bind_ortvalue_input(name, bound[-1])
     for output in session.get_outputs():
-        binding.bind_output(output.name, DEVICE)
+        binding.bind_output(output.name, *DEVICE)
     return binding
 
 
@@ -126,7 +137,6 @@ def render_repro(record: Record) -> str:
         why = record.reason or "it was not measured"
         raise NotFoundError(f"{record.case}: nothing to repeat ({record.status}: {why})")
     asked, sampling, measure = record.asked["session"], record.asked["sampling"], record.asked["measure"]
-    provider = asked["provider"]
     latency = record.samples.get("latency_ns") or [[]]
     p50 = record.metrics.get("latency/p50")
     known = "no p50" if p50 is None or p50.value is None else f"{p50.value * 1e3:.4f} ms"
@@ -136,13 +146,7 @@ def render_repro(record: Record) -> str:
         measured=_literal(f"{known}, onnxruntime {runtime}, {record.started_at}"),
         path=_literal(record.artifact["path"]),
         cores=_literal(list(session.get("cores", []))),
-        provider=_literal(
-            (
-                PROVIDERS.get(provider["kind"], provider["kind"]),
-                {key: str(value) for key, value in provider["options"].items()},
-                "cuda" if provider["kind"] in ("cuda", "tensorrt") else "cpu",
-            )
-        ),
+        provider=_literal(_provider(asked["provider"], options["intra_threads"])),
         levels=_literal((_LEVELS[options["graph_opt"]], _LEVELS[options["execution_mode"]])),
         threads=_literal((options["intra_threads"], options["inter_threads"])),
         config=_literal(dict(asked["config"]["options"])),
@@ -157,6 +161,18 @@ def render_repro(record: Record) -> str:
                 max(100, min(10_000, len(latency[0]))),
             )
         ),
+    )
+
+
+def _provider(asked: dict[str, Any], threads: int) -> tuple[Any, ...]:
+    """ONNX Runtime's name, the options it was given, device and its number: as the worker had them."""
+    kind, options = asked["kind"], asked["options"]
+    own = {THREADS[kind]: threads} if kind in THREADS and "load_config" not in options else {}
+    given = {key: str(value) for key, value in {**own, **options}.items()}
+    return (
+        PROVIDERS.get(kind, kind),
+        given,
+        (DEVICES.get(kind, "cpu"), int(options.get("device_id", 0))),
     )
 
 

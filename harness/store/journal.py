@@ -121,7 +121,10 @@ def new_run(results_dir: Path, header: Header) -> Journal:
 
 
 def open_run(folder: Path) -> Journal | None:
-    """Take up an unfinished run; None where another process is writing it or it is sealed."""
+    """Take up an unfinished run; None where another process is writing it or it is sealed.
+
+    A run that was killed while it was being sealed holds all its records, and is sealed anew.
+    """
     with writing(folder / JOURNAL):
         try:
             file = _open_locked(folder / JOURNAL, "r+b")
@@ -130,11 +133,7 @@ def open_run(folder: Path) -> Journal | None:
         header = replace(read_header(folder), schema=SCHEMA)
         size = len(_whole_lines((folder / JOURNAL).read_bytes()))
         file.truncate(size)
-    journal = Journal(folder, header, file, size)
-    if (folder / SEALED).exists():  # killed while it was being sealed
-        journal.seal()
-        return None
-    return journal
+    return Journal(folder, header, file, size)
 
 
 def resume(results_dir: Path, suite: str, plan_hash: str) -> Journal | None:

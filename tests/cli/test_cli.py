@@ -13,8 +13,11 @@ import click
 import pytest
 import yaml
 
+from harness.bench import Bench
+from harness.case import Case
 from harness.cli import COMMANDS
 from harness.cli import harness as program
+from harness.record import Record
 
 ROOT = Path(__file__).parents[2]
 DIGITS = ROOT / "suites" / "models" / "digits_cnn.onnx"
@@ -75,6 +78,8 @@ def test_every_command_stands_in_the_readme() -> None:
         (["run", "suite.yaml", "--format", "xml"], "'xml' is not one of"),
         (["sweep", "nowhere.onnx"], "no file 'nowhere.onnx'"),
         (["sweep", DIGITS, "--batch", "x"], "axes.batch[0]"),
+        (["sweep", DIGITS, "--batch", "²"], "axes.batch[0]"),
+        (["sweep", DIGITS, "--shape", "N=²"], "--shape N=²: expected NAME=SIZE"),
         (["sweep", DIGITS, "--shape", "N"], "--shape N: expected NAME=SIZE"),
         (["sweep", DIGITS, "--save-suite", "no/such/suite.yaml"], "--save-suite"),
         (["sweep", DIGITS, "--runtime", "onnxruntime==1.22.1 --pre"], "axes.runtime[0]"),
@@ -139,6 +144,47 @@ def test_a_sweep_saves_the_suite_that_it_stands_for(harness: Call, tmp_path: Pat
             "digits_cnn/intra_threads=1/batch=8",
         ]
     )
+
+
+def test_an_interrupted_sweep_is_taken_up_by_the_same_command_with_resume(
+    harness: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["sweep", DIGITS, "--batch", "1,8", "--seconds", "0.05", "--format", "json"]
+    measure, seen = Bench.measure, []
+
+    def interrupted(bench: Bench, case: Case, run: str = "") -> Record:
+        seen.append(case.key)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        return measure(bench, case, run)
+
+    monkeypatch.setattr(Bench, "measure", interrupted)
+    code, first, err = harness(*command)
+    assert code == 130
+    assert "1 of 2 cases are left" in err
+    code, out, _ = harness(*command, "--resume")
+    assert code == 0
+    assert seen == ["digits_cnn", "digits_cnn/batch=8", "digits_cnn/batch=8"]
+    assert [record["case"] for record in json.loads(out)] == ["digits_cnn", "digits_cnn/batch=8"]
+    assert json.loads(out)[0] == json.loads(first)[0]
+
+
+def test_a_saved_suite_is_the_one_that_ran_whatever_was_set(harness: Call, tmp_path: Path) -> None:
+    (tmp_path / "suites").mkdir()
+    (tmp_path / "own.onnx").symlink_to(DIGITS)
+    asked = ["--batch", "1,8", "--set", "axes.batch=3", "--set", "sampling.calls=7", "--set", "name=mine"]
+    asked += ["--save-suite", "suites/saved.yaml", "--format", "json"]
+    code, out, _ = harness("sweep", "own.onnx", *asked)
+    assert code == 0
+    assert yaml.safe_load((tmp_path / "suites" / "saved.yaml").read_text()) == {
+        "models": {"own": {"source": {"onnx": "../own.onnx"}}},
+        "axes": {"batch": [3]},
+        "sampling": {"calls": 7},
+        "name": "mine",
+    }
+    _, planned, _ = harness("plan", "suites/saved.yaml", "--format", "json")
+    swept = [record["case"] for record in json.loads(out)]
+    assert [cell["case"] for cell in json.loads(planned)] == swept == ["own/batch=3"]
 
 
 def test_the_script_that_repeats_a_case_runs_as_it_is(harness: Call, tmp_path: Path) -> None:

@@ -100,6 +100,19 @@ def test_what_an_arm_does_not_name_is_as_it_stands(harness: Call, asked: Loop, s
     ]
 
 
+def test_a_runtime_that_moves_is_the_version_that_it_is_now(
+    harness: Call, asked: Loop, suite: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.measure.runtimes.newest", lambda name: f"onnxruntime==1.9{len(name)}.0")
+    assert harness("ab", suite(), "--base", "runtime=nightly", "--head", "runtime=latest")[0] == 0
+    (pair,) = asked.pairing.pairs
+    assert (pair.base.session.runtime, pair.head.session.runtime) == (
+        "onnxruntime==1.97.0",
+        "onnxruntime==1.96.0",
+    )
+    assert asked.keys == [("m", "m/runtime=nightly", "m/runtime=latest")]
+
+
 def test_a_value_that_the_suite_has_is_chosen_and_another_is_put_in(
     harness: Call, asked: Loop, suite: Any
 ) -> None:
@@ -162,8 +175,13 @@ def test_the_terms_are_as_asked_and_a_seed_is_drawn_where_none_is(
         ({"comparisons": (row(Change.EQUIVALENT), row(Change.IMPROVEMENT))}, 0),
         ({"comparisons": (row(Change.INCONCLUSIVE),)}, 0),
         ({"comparisons": (row(Change.REGRESSION),)}, 1),
-        ({"comparisons": (row(Change.REGRESSION),), "failed": {"m": "head crashed"}}, 3),
+        ({"comparisons": (row(Change.REGRESSION),), "failed": {"m": "head crashed"}}, 1),
+        ({"failed": {"m": "head crashed"}}, 3),
+        ({"failed": {"m": "base unsupported: no kernel; head unsupported: no kernel"}}, 0),
+        ({"failed": {"m": "base unsupported: no kernel; head failed: out of luck"}}, 3),
+        ({"failed": {"m": "base unsupported: no kernel"}}, 3),
         ({"control": Control("m", True, {}, "it differs")}, 3),
+        ({"comparisons": (row(Change.REGRESSION),), "control": Control("m", True, {}, "it differs")}, 3),
         ({"comparisons": (row(Change.REGRESSION),), "interrupted": True}, 130),
     ],
 )

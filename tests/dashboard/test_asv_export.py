@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asv.util import ProcessError
 
 from harness import store
 from harness.asv import export
@@ -306,6 +307,43 @@ def test_over_commits_a_run_without_one_is_left_out_and_said(
     assert exported(results).left_out == dict.fromkeys((none, gone), "its commit is not in 'repo'")
     with pytest.raises(InputError, match=f"{none}: its commit is not in 'repo'"):
         exported(results, none)
+
+
+def test_over_commits_a_run_of_uncommitted_changes_is_left_out_and_said(
+    results, stored, record, cell, repository, configure, tmp_path
+) -> None:
+    configure(tmp_path, repo=".")
+    (commit,) = repository(1)
+    of_it, other = (
+        stored(
+            results,
+            night,
+            [record(cell(), {"latency/p50": 1.0 + night})],
+            commit=commit,
+            environment={"git": {"commit": commit, "dirty": bool(night)}},
+        )
+        for night in (0, 1)
+    )
+    done = exported(results)
+    assert (done.runs, done.left_out) == ((of_it,), {other: "measured with uncommitted changes"})
+
+
+def test_what_asv_cannot_read_or_write_is_one_line(
+    results, stored, record, cell, configure, monkeypatch
+) -> None:
+    stored(results, 0, [record(cell(), {"latency/p50": 1.0})])
+
+    def fail(conf: Any) -> None:
+        raise ProcessError(["git", "fetch"], 128, "", "fatal: no\ndisk\n")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("harness.asv.get_repo", fail)
+        configure(results.parent, repo=".")
+        with pytest.raises(StoreError, match=r"json: Command 'git fetch' .* status 128: fatal: no disk$"):
+            exported(results)
+    configure(results.parent, results_dir="/proc/nowhere/asv")
+    with pytest.raises(StoreError, match="free or unlock the disk, or name other folders in"):
+        exported(results)
 
 
 # The command

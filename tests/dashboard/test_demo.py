@@ -61,6 +61,15 @@ def test_nothing_synthetic_is_put_beside_what_was_measured(results, stored, reco
         write_history(results)
 
 
+def test_a_configuration_of_somebodys_own_is_left_alone(harness, configure, tmp_path: Path) -> None:
+    before = configure(tmp_path).read_text()
+    code, out, err = harness("demo", "history", "--nights", 2, "--results", tmp_path)
+    assert (code, out) == (2, "")
+    assert "asv.conf.json: is not of 'harness demo history'; choose another folder with --results" in err
+    assert (tmp_path / "asv.conf.json").read_text() == before
+    assert not (tmp_path / "runs").exists()
+
+
 def test_the_command_publishes_a_dashboard(harness, tmp_path: Path) -> None:
     code, out, _ = harness("demo", "history", "--nights", 12)
     assert code == 0

@@ -89,6 +89,7 @@ def test_a_quiet_machine_is_fine_in_every_respect_and_has_nothing_to_do() -> Non
         ("turbo", Level.WARNING, {"machine": cpu(turbo=True)}),
         ("turbo", Level.UNKNOWN, {"machine": cpu(turbo=None)}),
         ("SMT", Level.WARNING, {"machine": cpu(smt=True)}),
+        ("SMT", Level.UNKNOWN, {"machine": cpu(smt=None)}),
         ("CPU quota", Level.WARNING, {"machine": {**QUIET["machine"], "cpu_quota": 1.5}}),
         ("CPU quota", Level.FINE, {"machine": {**QUIET["machine"], "cpu_quota": 2.0}}),
         ("CPU quota", Level.BAD, {"throttled_periods": 3}),
@@ -134,6 +135,15 @@ def test_a_control_that_fired_is_bad() -> None:
     found = remark("A/A", remarks(readings(), self_test(fired=True, control=fired)))
     assert (found.level, "+10.00%" in found.said) == (Level.BAD, True)
     assert remark("A/A", remarks(readings(), self_test(control=None))).level is Level.BAD
+
+
+@pytest.mark.parametrize("verdict", [Change.INCONCLUSIVE, Change.REGRESSION, Change.IMPROVEMENT])
+def test_a_control_that_shows_no_likeness_is_a_warning_with_a_remedy(verdict: Change) -> None:
+    control = Decision(verdict=verdict, reason="5 blocks show nothing")
+    found = remark("A/A", remarks(readings(), self_test(control=control)))
+    assert found.level is Level.WARNING
+    assert found.said == f"a model is not shown to be like itself ({verdict}): 5 blocks show nothing"
+    assert found.todo
 
 
 @pytest.mark.parametrize("verdict", [Change.INCONCLUSIVE, Change.EQUIVALENT, Change.IMPROVEMENT])

@@ -145,6 +145,13 @@ def test_a_fact_that_is_not_known_on_both_sides_explains_nothing():
     assert changed({"model": "a"}, {"model": "b"}) == ["model: a -> b"]
 
 
+def test_a_rebuilt_runtime_is_a_change_and_another_version_is_one_alone():
+    then = {"runtime": "1", "runtime's wheel": "a", "runtime's build": "x"}
+    rebuilt = {**then, "runtime's wheel": "b", "runtime's build": "y"}
+    assert changed(then, rebuilt) == ["runtime's wheel: a -> b", "runtime's build: x -> y"]
+    assert changed(then, {**rebuilt, "runtime": "2"}) == ["runtime: 1 -> 2"]
+
+
 def test_a_shift_near_the_end_has_no_causes_beyond_it():
     series = [1.0] * 20 + [2.0] * 2
     facts = [{"runtime": "1"}] * 20 + [{"runtime": "2"}] * 2
@@ -157,12 +164,17 @@ def test_a_record_tells_what_may_explain_a_shift(record):
 
     made = replace(
         record(),
-        effective={"runtime": {"version": "1.24.1"}},
+        effective={
+            "runtime": {"version": "1.24.1", "build": "git-commit-id=a"},
+            "installed": {"requirement": "o.whl", "sha256": "fedcba9876543210"},
+        },
         artifact={"sha256": "0123456789abcdef", "opset": 17},
         environment={"kernel": "6.1", "cpu": {"governor": "performance"}},
     )
     assert facts_of(made) == {
         "runtime": "1.24.1",
+        "runtime's wheel": "fedcba987654",
+        "runtime's build": "29da1e74479a",
         "model": "0123456789ab",
         "opset": 17,
         "kernel": "6.1",

@@ -175,6 +175,26 @@ def test_a_strict_provider_must_take_every_node(facts, observation, case):
     assert ended(facts, observation, strict_provider=True, **parts)[0] is Status.OK
 
 
+def test_a_strict_provider_is_not_taken_at_its_word(facts, observation, case):
+    untold = {"unavailable": {"assignment": "onnxruntime 1.16.3 tells neither by graph nor by profile"}}
+    assert ended(facts, observation, strict_provider=True, proof=untold) == (
+        Status.FAILED,
+        "strict_provider: not known where the nodes ran: "
+        "onnxruntime 1.16.3 tells neither by graph nor by profile",
+    )
+    assert ended(facts, observation, strict_provider=True)[0] is Status.FAILED
+    first, second = observation(proof=proof(cpu={"Conv": 97})), observation()
+    assert judge(facts(first, second, strict_provider=True)).status is Status.OK
+
+
+def test_a_provider_without_proof_is_noted_and_the_cpus_is_not(facts, observation, case):
+    note = "no proof of assignment: the proof pass did not run"
+    assert judge(facts(observation(), case=case(provider="openvino"))).notes == (note,)
+    assert judge(facts(observation())).notes == ()
+    proven = observation(proof=proof(openvino={"Conv": 97}))
+    assert judge(facts(proven, case=case(provider="openvino"))).notes == ()
+
+
 @pytest.mark.parametrize(
     ("name", "asked", "seen"),
     [
@@ -239,6 +259,13 @@ def test_notes_tell_of_threads_cores_proof_and_the_artifact(facts, observation, 
         "asked for 4 threads, the session started 1 beside the calling one",
         "pinning not in effect: asked for cores 1, ran on 0,1",
     )
+
+
+def test_threads_across_operators_count_in_parallel_mode_only(facts, observation, case):
+    seen = observation(session={"cores": [0]})
+    for mode, notes in (("parallel", ("2 threads on 1 core",)), ("sequential", ())):
+        asked = case(execution_mode=mode, intra_threads=1, inter_threads=2)
+        assert judge(facts(seen, case=asked)).notes == notes
 
 
 def test_the_same_note_of_two_processes_is_said_once(facts, observation, case):

@@ -18,6 +18,17 @@ def test_too_few_calls_say_nothing():
     assert steadiness(noise(30)) == ()
 
 
+def test_what_cannot_be_told_is_said_once_and_not_where_few_calls_are_meant(facts, observation):
+    twelve = observation(timing={"samples_ns": [1000] * 12, "wall_ns": 12_000})
+    none = observation(timing={"samples_ns": [0] * 30, "wall_ns": 30})
+    note = "steadiness unknown: 12 calls are too few to tell, 30 needed"
+    verdict = judge(facts(twelve, twelve))
+    assert verdict.notes == (note,)
+    assert verdict.effective["steady"] == [None, None]
+    assert judge(facts(twelve, brief=True)).notes == ()
+    assert judge(facts(none)).notes == ("steadiness unknown: calls of 0 s",)
+
+
 def test_a_trend_is_a_drift():
     calls = noise() * np.linspace(1, 1.1, 1000)
     (flag,) = steadiness(calls)

@@ -49,6 +49,14 @@ def test_more_threads_than_cores_are_allowed_and_said(machine):
     assert choose_cores(2, (1,)) == Cores((1,), (0,), 2, "2 threads on 1 core")
 
 
+def test_threads_across_operators_have_cores_too(machine):
+    machine(range(4))
+    assert choose_cores(1, None, 2) == Cores(worker=(2, 3), parent=(0, 1), threads=1)
+    assert choose_cores(3, None, 2).worker == (1, 2, 3)
+    assert choose_cores(0, None, 8) == Cores((0, 1, 2, 3), (0, 1, 2, 3), 4, "8 threads on 4 cores")
+    assert choose_cores(1, (1,), 2).note == "2 threads on 1 core"
+
+
 def test_threads_take_a_physical_core_each_before_they_share_one(machine):
     machine(range(8), siblings=[(0, 4), (1, 5), (2, 6), (3, 7)])
     assert choose_cores(2).worker == (6, 7)

@@ -39,6 +39,19 @@ def test_outputs_of_unlike_kinds_keep_their_order(tmp_path):
         assert arrays["1"].tolist() == [[1], [1]]
 
 
+def test_outputs_whose_other_axes_vary_by_call_are_kept_a_call_at_a_time(tmp_path):
+    """A detector's boxes, [1, k, 4], and the coordinates [2, n] of what is not zero at a batch of 2."""
+
+    def run(feed):
+        return {"boxes": np.ones((2, feed["x"].max(), 4)), "found": np.stack(np.nonzero(feed["x"][None]))}
+
+    part = run_all(run, batches(np.array([0, 1]), np.array([3, 2])), 2, 4, tmp_path / "o.npz")
+    assert part["names"] == part["per_call"] == ["boxes", "found"]
+    with np.load(tmp_path / "o.npz") as arrays:
+        assert arrays["0"].tolist() == [1] * (2 * 1 * 4 + 2 * 3 * 4)
+        assert arrays["1"].tolist() == [0, 1, 0, 0, 0, 1]
+
+
 def test_outputs_too_large_to_keep_end_early_at_the_same_row_for_every_type(tmp_path, monkeypatch):
     monkeypatch.setattr(evaluate, "MAX_VALUES", 20)
     rows = [

@@ -106,6 +106,12 @@ def test_what_linux_says_of_a_cpu_is_read(files):
     )
 
 
+@pytest.mark.parametrize(("text", "smt"), [("1\n", True), ("0\n", False), ("", None)])
+def test_whether_cores_are_shared_is_not_made_up(files, text, smt):
+    files(proc__cpuinfo=CPUINFO, sys__devices__system__cpu__smt__active=text)
+    assert describe_machine()["cpu"]["smt"] is smt
+
+
 def test_limits_of_the_cgroup_and_gpus_are_read(files):
     files(
         **{

@@ -52,6 +52,12 @@ def test_an_alias_bomb_is_refused_before_it_expands(problems: Problems) -> None:
     ]
 
 
+@pytest.mark.parametrize("text", ["a: &a {large}\n", "a: &a {{? {large}\n : x}}\n"])
+def test_aliases_of_a_long_text_are_refused_before_they_expand(problems: Problems, text: str) -> None:
+    rows = text.format(large="x" * 100_000) + f"b: [{', '.join(['*a'] * 20)}]"
+    assert problems(rows) == ["s.yaml: holds more than 1048576 characters once its aliases are expanded"]
+
+
 def test_an_alias_within_bounds_is_read(problems: Problems) -> None:
     value = parse("a: &x {b: 1}\nc: *x\n", "f").value
     assert value == {"a": {"b": 1}, "c": {"b": 1}}

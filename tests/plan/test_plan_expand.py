@@ -114,9 +114,10 @@ def test_artifacts_sessions_and_loads_are_shared(planned: Planner) -> None:
 def test_two_wheels_of_one_name_would_share_a_key(problems: Problems) -> None:
     for folder in ("a", "b"):
         Path(folder).mkdir()
-        Path(folder, "onnxruntime-1.whl").touch()
-    assert problems(ONE + "axes: {runtime: [a/onnxruntime-1.whl, b/onnxruntime-1.whl]}") == [
-        "s.yaml:2: axes.runtime: 'onnxruntime-1.whl' is there twice"
+        Path(folder, "onnxruntime-1-py3-none-any.whl").touch()
+    wheels = "[a/onnxruntime-1-py3-none-any.whl, b/onnxruntime-1-py3-none-any.whl]"
+    assert problems(f"{ONE}axes: {{runtime: {wheels}}}") == [
+        "s.yaml:2: axes.runtime: 'onnxruntime-1-py3-none-any.whl' is there twice"
     ]
 
 

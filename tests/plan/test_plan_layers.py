@@ -76,11 +76,13 @@ def test_a_replaced_list_forgets_the_lines_of_the_old_one(problems: Problems) ->
 def test_paths_are_relative_to_the_file_that_holds_them(folder: Path) -> None:
     write("shared/models/a.onnx", "")
     write("shared/data/d.npz", "")
-    write("shared/w.whl", "")
+    wheel = "onnxruntime-1.22.1-py3-none-any.whl"
+    write(f"shared/{wheel}", "")
     write("suites/t:1/m.py", "")
     write(
         "shared/base.yaml",
-        "models: {a: {source: {onnx: models/a.onnx}, data: {npz: data/d.npz, calibration: 7}}}\naxes: {runtime: w.whl}\n",
+        "models: {a: {source: {onnx: models/a.onnx}, data: {npz: data/d.npz, calibration: 7}}}\n"
+        f"axes: {{runtime: {wheel}}}\n",
     )
     write("suites/s.yaml", "extends: ../shared/base.yaml\nmodels: {t: {source: {torch: 't:1/m.py:make'}}}\n")
     made = plan(Path("suites/s.yaml"))
@@ -88,8 +90,8 @@ def test_paths_are_relative_to_the_file_that_holds_them(folder: Path) -> None:
     assert thaw(a.source.options) == {"path": str(folder / "shared/models/a.onnx")}
     assert (a.data.kind, a.data.location, a.data.calibration) == ("npz", str(folder / "shared/data/d.npz"), 7)
     assert thaw(t.source.options) == {"target": f"{folder}/suites/t:1/m.py:make"}
-    assert made.cases[0].session.runtime == str(folder / "shared/w.whl")
-    assert keys(made) == ["a/runtime=w.whl", "t/runtime=w.whl"]
+    assert made.cases[0].session.runtime == str(folder / "shared" / wheel)
+    assert keys(made) == [f"a/runtime={wheel}", f"t/runtime={wheel}"]
 
 
 def test_the_stored_text_plans_the_same_from_the_suites_folder(folder: Path) -> None:

@@ -234,9 +234,36 @@ def test_only_a_version_of_the_runtime_or_a_wheel_gets_near_an_installer(
     assert "axes.runtime: " in line
 
 
+def test_a_runtime_that_no_installer_would_take_is_told_with_its_line(
+    problems: Problems, folder: Path
+) -> None:
+    Path("foo.whl").touch()
+    Path("onnxruntime-1.22.1-py3-none-any.whl").touch()
+    Path("onnxruntime-1.22.2-py3-none-any.whl").symlink_to("onnxruntime-1.22.1-py3-none-any.whl")
+    text = (
+        "axes:\n"
+        "  runtime:\n"
+        "  - current\n"
+        "  - onnxruntime-opnvino==1.24.1\n"
+        "  - onnxruntime==1.22.01\n"
+        "  - foo.whl\n"
+        "  - onnxruntime-1.22.2-py3-none-any.whl\n"
+    )
+    unknown, spelled, named, link = problems(ONE + text)
+    assert unknown.startswith(
+        "s.yaml:5: axes.runtime[1]: unknown distribution 'onnxruntime-opnvino': did you mean 'onnxruntime-openvino'? known: "
+    )
+    assert spelled == "s.yaml:6: axes.runtime[2]: write onnxruntime==1.22.1"
+    assert named.startswith("s.yaml:7: axes.runtime[3]: not the name of a wheel: ")
+    assert link == (
+        "s.yaml:8: axes.runtime[4]: it is a link: name the file itself, "
+        f"'{folder.resolve()}/onnxruntime-1.22.1-py3-none-any.whl'"
+    )
+
+
 @pytest.mark.parametrize(
     "runtime",
-    ["current", "onnxruntime==1.22.1", "onnxruntime-openvino==1.24.1", "onnxruntime-gpu==1.23.0.dev20250901", "onnxruntime==1.25.0rc1", "onnxruntime==1.20.1+cpu.2"],
+    ["current", "onnxruntime==1.22.1", "onnxruntime-openvino==1.24.1", "onnxruntime-gpu==1.23.0.dev20250901", "onnxruntime==1.25.0rc1", "onnxruntime==1.20.1+cpu.2", "ort-nightly==1.19.0.dev20240601001"],
 )  # fmt: skip
 def test_requirements_of_one_version_are_accepted(planned: Planner, runtime: str) -> None:
     assert planned(f"{ONE}axes: {{runtime: {runtime}}}").cases[0].session.runtime == runtime
@@ -356,11 +383,18 @@ def test_who_asks_for_calls_gets_them_all_unless_seconds_are_asked_for_too(plann
 
 def test_measure_is_mapped_and_strict_provider_stands_at_the_top(planned: Planner) -> None:
     text = "measure: {memory: false, accuracy: false, proof: false, cores: 1, inputs: 8, seed: 3, accuracy_samples: 9, drift_samples: 4}\n"
-    assert planned(ONE + text + "strict_provider: true\n").suite.measure == Measure(
+    assert planned(ONE + text).suite.measure == Measure(
         memory=False, accuracy=False, proof=False, cores=(1,), inputs=8, seed=3, accuracy_samples=9,
-        drift_samples=4, strict_provider=True,
+        drift_samples=4,
     )  # fmt: skip
     assert planned(ONE).suite.measure == Measure()
+    assert planned(ONE + "strict_provider: true\n").suite.measure == Measure(strict_provider=True)
+
+
+def test_a_strict_provider_cannot_be_held_to_without_proof(problems: Problems) -> None:
+    assert problems(ONE + "strict_provider: true\nmeasure: {proof: false}\n") == [
+        "s.yaml:2: strict_provider: nothing tells where nodes run with measure.proof: false; take one of the two out"
+    ]
 
 
 @pytest.mark.parametrize(

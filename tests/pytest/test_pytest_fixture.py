@@ -11,9 +11,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from harness.errors import InputError
+from harness.errors import Failed, InputError, Unsupported
+from harness.measure import runtimes
+from harness.measure.runtimes import Runtime
 from harness.pytest.bench import OnnxBench
 from harness.pytest.stats import NoValueError
+from harness.requirement import Requirement
 
 FAKE = {
     "fake": {
@@ -140,3 +143,25 @@ def test_typo(onnx_bench):
         ]
     )
     assert not Path("results").exists()
+
+
+def test_latest_means_the_version_that_it_is_now(bench: OnnxBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(requirement: Requirement, cache_dir: Path) -> Runtime:
+        raise Unsupported(f"{requirement}: not for this Python")
+
+    monkeypatch.setattr(runtimes, "newest", lambda name: Requirement("onnxruntime", "9.9.9"))
+    monkeypatch.setattr(runtimes, "ensure", refuse)
+    told = "fake/runtime=latest unsupported: onnxruntime==9.9.9: not for this Python"
+    with pytest.raises(pytest.skip.Exception, match=told):
+        bench(FAKE, runtime="latest")
+
+
+def test_an_index_that_cannot_be_asked_fails_the_test(
+    bench: OnnxBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(name: str) -> Requirement:
+        raise Failed("onnxruntime: the package index cannot be reached")
+
+    monkeypatch.setattr(runtimes, "newest", fail)
+    with pytest.raises(pytest.fail.Exception, match="the package index cannot be reached"):
+        bench(FAKE, runtime="latest")

@@ -298,3 +298,28 @@ def test_the_plugin_can_be_left_out(session: Session) -> None:
         "def test_one(request): assert not request.config.pluginmanager.hasplugin('harness-runs')"
     )
     session("-p", "no:harness").assert_outcomes(passed=1)
+
+
+LATEST = """
+from harness.errors import Unsupported
+from harness.measure import runtimes
+from harness.requirement import Requirement
+
+def refuse(requirement, cache_dir):
+    raise Unsupported(f"{requirement}: not for this Python")
+
+runtimes.newest = lambda name: Requirement("onnxruntime", "9.9.9")
+runtimes.ensure = refuse
+"""
+
+
+def test_latest_means_the_version_that_it_is_now(write: Suite, session: Session) -> None:
+    Path("conftest.py").write_text(LATEST)
+    result = session(write(axes={"runtime": ["current", "latest"]}), "-rs", "-v")
+    result.assert_outcomes(passed=1, skipped=1)
+    result.stdout.fnmatch_lines(
+        ["fake.yaml::m/runtime=latest SKIPPED*", "*unsupported: onnxruntime==9.9.9: not for this Python*"]
+    )
+    (run,) = store.runs(RESULTS)
+    asked = {record.case: record.asked["session"]["runtime"] for record in store.records(RESULTS, run.run)}
+    assert asked == {"m": "current", "m/runtime=latest": "onnxruntime==9.9.9"}

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -29,6 +30,19 @@ def section(title: str) -> set[str]:
 )
 def test_every_field_is_described_and_no_other(title: str, noun: type) -> None:
     assert section(title) == {field.name for field in fields(noun)}
+
+
+def test_every_key_of_the_objects_in_a_record_is_described_and_no_other(
+    suite: Callable[..., Path], records: Callable[..., list[dict[str, Any]]]
+) -> None:
+    (found,) = records("run", suite())
+    for title in ("asked", "effective", "environment"):
+        assert section(title.title()) == set(found[title])
+        text = PAGE.split(f"\n## {title.title()}")[1].split("\n## ")[0]
+        for key, value in found[title].items():
+            if isinstance(value, dict) and key != "packages":
+                assert [name for name in value if f"`{name}`" not in text] == [], key
+    assert section("Samples") == {*found["samples"], "correct", "abs_error"}
 
 
 def test_every_column_is_described_and_no_other(results: Path, stored: MakeRun) -> None:

@@ -4,7 +4,6 @@ A runtime is installed once, without dependencies, and goes first on a
 worker's path; so any version runs beside any other from one parent.
 
 ============== =========================================================
-`requirement`  what may be asked for: the gate before the installer
 `installer`    pip in a process of its own, and what its errors mean
 `folder`       one runtime on disk: its name, its manifest, is it intact
 `catalogue`    ensure, list and remove
@@ -15,8 +14,8 @@ worker's path; so any version runs beside any other from one parent.
 from harness.measure.runtimes.catalogue import ensure, list_runtimes, remove
 from harness.measure.runtimes.folder import Runtime
 from harness.measure.runtimes.installer import released
-from harness.measure.runtimes.requirement import DISTRIBUTIONS, Requirement, parse
 from harness.measure.runtimes.rolling import newest
+from harness.requirement import DISTRIBUTIONS, Requirement, parse
 
 __all__ = [
     "DISTRIBUTIONS",

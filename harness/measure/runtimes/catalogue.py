@@ -23,7 +23,7 @@ from packaging.version import Version
 from harness.errors import Failed, NotFoundError
 from harness.measure.runtimes.folder import SITE, Runtime, describe, folder_name, read, write_manifest
 from harness.measure.runtimes.installer import Installer, pip_install
-from harness.measure.runtimes.requirement import Requirement
+from harness.requirement import Requirement
 from harness.tables import closest
 
 RUNTIMES = "runtimes"

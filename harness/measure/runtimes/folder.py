@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from harness.errors import Failed, Unsupported
-from harness.measure.runtimes.requirement import Requirement
+from harness.requirement import Requirement
 
 MANIFEST = "runtime.json"
 SITE = "site"

@@ -19,7 +19,7 @@ from packaging.version import InvalidVersion, Version
 
 from harness.errors import CaseError, Failed, NotFoundError, Unsupported
 from harness.measure.runtimes.folder import SITE, own_numpy, this_python
-from harness.measure.runtimes.requirement import DISTRIBUTIONS, Requirement
+from harness.requirement import DISTRIBUTIONS, Requirement
 from harness.tables import closest
 from harness.units import format_bytes
 

@@ -6,7 +6,7 @@ from packaging.version import Version
 
 from harness.errors import InputError
 from harness.measure.runtimes.installer import released
-from harness.measure.runtimes.requirement import Requirement
+from harness.requirement import Requirement
 
 DISTRIBUTION = "onnxruntime"
 

@@ -21,7 +21,8 @@ of `harness.record.Observation` (times in ns, memory in bytes; a *reading* R is
               "threads": {"before", "after"}        live threads of the process around its creation,
               "cores": [...], "thread_cores": [...] cpusets of the process and of all its threads,
               "inputs": [{"name", "dtype", "shape"}], "outputs": [name, ...],
-              "input_shapes": {name: [...]}         as fed}
+              "input_shapes": {name: [...]}         as fed,
+              "call": name of the function that a timed call is: "run_with_iobinding" | "run"}
     feeds    {"kind": "random" | "data", "distinct", "rows", "seed"}
     memory   {"before_runtime": R, "after_import": R, "after_session": R, "after_first_call": R,
               "session_peak": R                     while the session was created,

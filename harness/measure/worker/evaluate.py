@@ -20,8 +20,9 @@ Evaluate = Callable[[Rows], Mapping[str, np.ndarray | str]]
 def evaluate(run: Evaluate, batches: Sequence[Rows], batch: int, rows: int, path: Path) -> dict[str, Any]:
     """Run `batches`, which hold `rows` samples, and save the outputs to `path`.
 
-    An output whose axis 0 is the batch in every call is kept as one array of
-    rows, the padding cut off. Any other is kept a call at a time, flattened:
+    An output whose axis 0 is the batch, and whose shape is the same in every
+    call, is kept as one array of rows, the padding cut off. Any other (the
+    boxes that a detector found) is kept a call at a time, flattened:
     [calls, values], or one row of values where the calls differ in size.
     Returns the part ``outputs``.
     """
@@ -40,7 +41,7 @@ def evaluate(run: Evaluate, batches: Sequence[Rows], batch: int, rows: int, path
         arrays = [value for value in values if not isinstance(value, str)]
         if len(arrays) < len(values):
             unavailable[name] = next(value for value in values if isinstance(value, str))
-        elif all(array.shape[:1] == (batch,) for array in arrays):
+        elif arrays[0].shape[:1] == (batch,) and len({array.shape for array in arrays}) == 1:
             saved[name] = np.concatenate(arrays)[:rows]
         else:
             saved[name] = _per_call(arrays)

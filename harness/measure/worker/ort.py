@@ -14,17 +14,11 @@ import numpy as np
 from harness.errors import CaseError, Failed, Unsupported
 from harness.measure.worker import ort_options, ort_proof
 from harness.measure.worker.engine import Call, Engine, one_line
-from harness.names import PROVIDERS
+from harness.names import DEVICES, PROVIDERS, THREADS
 
 if TYPE_CHECKING:
     from harness.feeds import Rows
     from harness.measure.worker.request import Request
-
-DEVICES = {"cuda": "cuda", "tensorrt": "cuda", "dml": "dml"}
-"""Where a provider's inputs and outputs are bound; the others compute in main memory."""
-
-THREADS = {"openvino": "num_of_threads"}
-"""Providers with threads of their own, which the session's count does not reach, and the option that does."""
 
 _LACKS = (
     "is under development and support for this is limited",  # an opset newer than the runtime

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import InputError
-from harness.measure.runtimes import DISTRIBUTIONS, Requirement, parse
+from harness.requirement import DISTRIBUTIONS, Requirement, parse
 
 
 @pytest.mark.parametrize(
@@ -153,5 +153,5 @@ def test_a_link_to_a_wheel_is_refused_with_the_file_it_leads_to(make_wheel, tmp_
     wheel = make_wheel()
     link = tmp_path / "onnxruntime-9.9.9-py3-none-any.whl"
     link.symlink_to(wheel)
-    with pytest.raises(InputError, match=rf"is a link: name the file itself, '{wheel}'"):
+    with pytest.raises(InputError, match=rf"it is a link: name the file itself, '{wheel}'"):
         parse(str(link))

@@ -1,7 +1,8 @@
 """Check what may be asked of the installer: one version of one known distribution, or one wheel.
 
 The installer has no separator between options and requirements, so this gate
-is what keeps options, URLs and shell text out.
+is what keeps options, URLs and shell text out. A plan passes it as well, so
+that a wrong name is told before anything is measured.
 """
 
 from __future__ import annotations
@@ -54,24 +55,32 @@ def parse(text: str) -> Requirement:
 
     Raises InputError for everything else; nothing is run and nothing is looked up.
     """
+    try:
+        return check(text)
+    except ValueError as error:
+        raise InputError(f"runtime {text!r}: {error}") from error
+
+
+def check(text: str) -> Requirement:
+    """Check as `parse` does. Raises ValueError, which says what is wrong and leaves out with which text."""
     if not text or text.startswith("-") or not text.isprintable():
-        raise InputError(f"runtime {text!r}: {_FORM}")
+        raise ValueError(_FORM)
     return _wheel(text) if text.endswith(".whl") else _release(text)
 
 
 def _release(text: str) -> Requirement:
     name, equals, version = text.partition("==")
     if not equals:
-        raise InputError(f"runtime {text!r}: {_FORM}")
-    _check_name(text, name)
+        raise ValueError(_FORM)
+    _check_name(name)
     try:
         spelled = str(Version(version)) if len(version) <= _MAX_VERSION else None
     except ValueError:
         spelled = None
     if spelled is None:
-        raise InputError(f"runtime {text!r}: {version!r} is not one version: {_FORM}")
+        raise ValueError(f"{version!r} is not one version: {_FORM}")
     if spelled != version:  # one spelling, so that one runtime has one key
-        raise InputError(f"runtime {text!r}: write {name}=={spelled}")
+        raise ValueError(f"write {name}=={spelled}")
     return Requirement(name, spelled)
 
 
@@ -80,19 +89,17 @@ def _wheel(text: str) -> Requirement:
     try:
         name, version, _, _ = parse_wheel_filename(path.name)
     except (InvalidWheelFilename, InvalidVersion) as error:
-        raise InputError(f"runtime {text!r}: not the name of a wheel: {error}") from error
+        raise ValueError(f"not the name of a wheel: {error}") from error
     if not _WHEEL_NAME.fullmatch(path.name):
-        raise InputError(
-            f"runtime {text!r}: not the name of a wheel: it holds other characters than A-Z a-z 0-9 _ . + -"
-        )
-    _check_name(text, name)
+        raise ValueError("not the name of a wheel: it holds other characters than A-Z a-z 0-9 _ . + -")
+    _check_name(name)
     if path.is_symlink():
-        raise InputError(f"runtime {text!r} is a link: name the file itself, {str(path.resolve())!r}")
+        raise ValueError(f"it is a link: name the file itself, {str(path.resolve())!r}")
     if not path.is_file():
-        raise InputError(f"runtime {text!r}: there is no such file")
+        raise ValueError("there is no such file")
     return Requirement(name, str(version), path)
 
 
-def _check_name(text: str, name: str) -> None:
+def _check_name(name: str) -> None:
     if name not in DISTRIBUTIONS:
-        raise InputError(f"runtime {text!r}: unknown distribution {name!r}: {closest(name, DISTRIBUTIONS)}")
+        raise ValueError(f"unknown distribution {name!r}: {closest(name, DISTRIBUTIONS)}")
