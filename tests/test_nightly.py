@@ -166,6 +166,26 @@ def test_a_gate_without_an_anchor_says_no_more_than_that(night: Callable[..., tu
     assert gate["reason"] == "no anchor record of this case"
 
 
+def test_an_anchor_can_be_pinned_with_the_night(
+    night: Callable[..., tuple[int, Path]], harness: Call
+) -> None:
+    night()
+    night(SLOWER, *TWO)
+    first = runs()[0].run
+    code, folder = night(SLOWER, *TWO, "--anchor", first, "--confirm", 0)
+    assert code == 0  # one process in the anchor's run: suspected, not shown
+    against = json.loads((folder / "comparison.json").read_text())["against"]
+    assert against["anchor"]["base"]["run"] == first
+    assert first in harness("anchor", "show")[1]
+
+
+def test_an_anchor_that_is_no_run_is_said_before_anything_is_measured(suite: Suite, harness: Call) -> None:
+    code, _, err = harness("nightly", suite(), "--anchor", "20200101T000000Z-000000")
+    assert code == 2
+    assert "Traceback" not in err
+    assert runs() == []
+
+
 def test_a_runtime_is_measured_in_place_of_a_models_own(
     suite: Suite, harness: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:

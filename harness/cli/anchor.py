@@ -29,14 +29,19 @@ def anchor() -> None:
 @results_option
 def set_(run: str, suite: str | None, results_dir: Path) -> int:
     """Hold later runs against RUN: an id or its beginning, latest, previous, a date or a git revision."""
+    click.echo(pin_run(results_dir, run, suite))
+    return 0
+
+
+def pin_run(results_dir: Path, run: str, suite: str | None) -> str:
+    """Make RUN the anchor of its suite and machine, and say so. Raises InputError."""
     from harness import store
 
     found = store.find_run(results_dir, run, suite=suite)
     if not found.sealed:
         raise InputError(f"run {found.run} is not finished; pin one that is, or finish it with --resume")
     pin = store.set_anchor(results_dir, found)
-    click.echo(f"suite {pin.suite!r} on machine {pin.machine!r} is held against run {pin.run}")
-    return 0
+    return f"suite {pin.suite!r} on machine {pin.machine!r} is held against run {pin.run}"
 
 
 @anchor.command()

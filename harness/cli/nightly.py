@@ -22,6 +22,7 @@ ANNOTATIONS = ("github",)
 Examples:
   harness nightly suites/nightly.yaml
   harness nightly suites/nightly.yaml --runtime latest --annotate github
+  harness nightly suites/nightly.yaml --anchor 20261123T140732Z-3f2a1c --runtime onnxruntime==1.22.1
   harness nightly suites/nightly.yaml --against anchor --confirm 0 --out artifacts
   harness nightly suites/nightly.yaml --shard 1/4 --results results/shard-1
 """
@@ -40,6 +41,11 @@ Examples:
     multiple=True,
     type=click.Choice(AGAINST),
     help="What to hold the run against; may be repeated.  [default: both]",
+)
+@click.option(
+    "--anchor",
+    metavar="RUN",
+    help="Pin RUN as the anchor first, as 'harness anchor set' does.  [default: the one that is pinned]",
 )
 @click.option(
     "--confirm",
@@ -72,6 +78,7 @@ def nightly(
     only: tuple[str, ...],
     runtimes: tuple[str, ...],
     shard: str | None,
+    anchor: str | None,
     annotate: str | None,
     results_dir: Path,
     cache_dir: Path,
@@ -83,6 +90,7 @@ def nightly(
     the summary is appended to $GITHUB_STEP_SUMMARY where that is set.
     """
     from harness.cli.ab import Lines
+    from harness.cli.anchor import pin_run
     from harness.nightly import Wishes
     from harness.nightly import nightly as run_night
     from harness.plan import estimate, plan
@@ -97,6 +105,8 @@ def nightly(
         models = plan(suite, overrides=asked).suite.models
         asked += [f"models.{model.name}.axes.runtime={','.join(runtimes)}" for model in models]
     made = shard_of(plan(suite, overrides=asked, only=only), shard)
+    if anchor:
+        click.echo(pin_run(results_dir, anchor, made.suite.name), err=True)
     config, against = wishes.pop("config"), wishes.pop("against") or AGAINST
     expected = estimate(made, durations(results_dir, made.suite.name))
     done = run_night(
