@@ -12,7 +12,7 @@ import math
 import random
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -23,26 +23,21 @@ from harness.case import Case
 from harness.comparison import Comparison
 from harness.judge import gates, trial
 from harness.judge.blocks import read_block
-from harness.measure import Block, Draw, Request
+from harness.measure import Block, Draw
 from harness.record import Record, Status
 from harness.report import GateOutcome
+from harness.series import SCREEN_FEW, Series
 from harness.store.trace import Trace
 from harness.suite import Gate, Sampling, Suite
 from harness.trial import Pair, Pairing, Reading, Seen, Silent, Terms, Trial, Watch
 from harness.units import format_seconds
 
 ARMS = ("base", "head")
-SCREEN_FEW, SCREEN_ALL = 3, 6
-"""Blocks of a screening: after the first few a clear candidate is promoted, after all most are decided."""
+SCREEN_ALL = 6
+"""Blocks of a screening: after SCREEN_FEW a clear candidate is promoted, after all most are decided."""
 
 WARMUP_S = 0.03
 """Warm-up of a block's worker at most: the first calls of every slice are thrown away as well."""
-
-LEAST_SPAN_S, FAIR_SPAN_S = 0.1, 0.2
-"""Calls of a block, both arms together: at least, and where that leaves blocks enough for a verdict."""
-
-REST_S = 0.5
-"""What a block is taken to cost beyond its calls, most of it two starts, before one was seen."""
 
 ONCE = ("accuracy/", "memory/", "model/")
 """Beginnings of the metrics that a record of few calls has as well as any other."""
@@ -122,52 +117,6 @@ def _brief(suite: Suite) -> Suite:
     return replace(suite, sampling=few)
 
 
-@dataclass
-class _Series:
-    """The blocks of one pair of requests, as they come in."""
-
-    case: str
-    requests: tuple[Request, Request]
-    screening: list[Mapping[str, Reading]] = field(default_factory=list)
-    fresh: list[Mapping[str, Reading]] = field(default_factory=list)
-    missing: dict[str, str] = field(default_factory=dict)
-    candidates: frozenset[str] = frozenset()
-    planned: int = 0
-    first: int | None = None  # blocks of the first look at a confirmation
-    ended: bool = False  # nothing is left to do for it
-    unconfirmed: str = ""
-    spent_s: float = 0.0
-    rest_s: float = REST_S  # what the latest block cost beyond its calls
-    draws: list[Draw] = field(default_factory=list)  # for the next blocks
-
-    @property
-    def block_s(self) -> float:
-        """What a block has cost on average."""
-        return self.spent_s / max(1, len(self.screening) + len(self.fresh))
-
-    @property
-    def least_s(self) -> float:
-        """What a block of the fewest calls would cost."""
-        return self.rest_s + LEAST_SPAN_S
-
-    def give_up(self, reason: str) -> None:
-        """End it without a verdict."""
-        self.ended, self.unconfirmed = True, reason
-
-    def seen(self) -> Seen:
-        """Hand over what there is."""
-        return Seen(
-            case=self.case,
-            screening=tuple(self.screening),
-            fresh=tuple(self.fresh),
-            planned=self.planned,
-            first=self.first,
-            candidates=self.candidates,
-            unconfirmed=self.unconfirmed,
-            missing=self.missing,
-        )
-
-
 class _Lost(Exception):
     """An arm was lost in a block."""
 
@@ -184,9 +133,9 @@ class _Job:
         self.random = random.Random(terms.seed)
         self.rows: list[Comparison] = []
         self.failed: dict[str, str] = {}
-        self.series: list[_Series] = []
-        self.controlled: _Series | None = None  # the one whose base arm also runs against itself
-        self.control: _Series | None = None
+        self.series: list[Series] = []
+        self.controlled: Series | None = None  # the one whose base arm also runs against itself
+        self.control: Series | None = None
         self.records: dict[str, tuple[Record, Record]] = {}
         self.left: list[str] = []  # cases that nothing is known of yet
         self.blocks = 0
@@ -204,7 +153,7 @@ class _Job:
         self.controlled = self.random.choice(self.series)
         base = self.controlled.requests[0]
         planned = trial.control_blocks(self.terms)
-        self.control = _Series(self.controlled.case, (base, base), planned=planned)
+        self.control = Series(self.controlled.case, (base, base), self.terms, planned=planned)
         self._stage("screening", self.series, self._screen)
         self._stage("confirmation", [item for item in self.series if not item.ended], self._confirm)
         self._stage("control", [self.control], self._top_up)
@@ -234,7 +183,7 @@ class _Job:
             blocks=self.blocks,
         )
 
-    def _stage(self, name: str, series: Sequence[_Series], step: Callable[[_Series], str]) -> None:
+    def _stage(self, name: str, series: Sequence[Series], step: Callable[[Series], str]) -> None:
         for number, item in enumerate(series, 1):
             self.watch.start(name, item.case, number, len(series))
             try:
@@ -270,7 +219,7 @@ class _Job:
             return self.failed[pair.name]
         self._compare_answers(pair)
         requests = [self.bench.request(case, self.sampling) for case in (pair.base, pair.head)]
-        self.series.append(_Series(pair.name, (requests[0], requests[1])))
+        self.series.append(Series(pair.name, (requests[0], requests[1]), self.terms))
         return "both arms run"
 
     def _record(self, case: Case) -> Record:
@@ -286,7 +235,7 @@ class _Job:
 
     # blocks
 
-    def _screen(self, series: _Series) -> str:
+    def _screen(self, series: Series) -> str:
         """Run few blocks: is the case worth a confirmation, and what is left of the budget for it?"""
         budget_s, blocks = self.terms.budget_s, series.screening
         while series.spent_s + series.block_s <= budget_s:
@@ -296,11 +245,11 @@ class _Job:
             if len(blocks) >= SCREEN_ALL and not self._goes_on(series):
                 break
         series.candidates = trial.candidates(series.screening, self.terms)
-        series.planned = self._payable(series)
+        series.planned = series.payable()
         series.ended = not series.candidates
         return f"{', '.join(sorted(series.candidates)) or 'nothing'} to confirm"
 
-    def _goes_on(self, series: _Series) -> bool:
+    def _goes_on(self, series: Series) -> bool:
         """Tell whether an undecided screening goes on: for half the budget, until there is a candidate.
 
         That nothing changed is looked at once on the way, so that no run of luck is waited for.
@@ -309,7 +258,7 @@ class _Job:
             return False
         return len(series.screening) > SCREEN_ALL or trial.is_open(series.screening, self.terms)
 
-    def _confirm(self, series: _Series) -> str:
+    def _confirm(self, series: Series) -> str:
         """Run as many fresh blocks as the decision takes, where the budget pays the fewest that could.
 
         What the blocks that the screening asked for leave open gets all that the
@@ -317,13 +266,13 @@ class _Job:
         """
         family = sum(len(item.candidates) for item in self.series)
         needed = trial.confirmation_blocks(self.terms, family)
-        if series.planned < needed <= self._payable(series, series.least_s):
+        if series.planned < needed <= series.payable(series.least_s):
             series.planned = needed  # of shorter blocks
         if series.planned < needed:
             budget_s = math.ceil(series.spent_s + needed * series.block_s)
             series.give_up(
                 f"a confirmation takes {needed} blocks of {format_seconds(series.least_s)} at least, and the "
-                f"budget pays {self._payable(series, series.least_s)}; --budget {budget_s} would do"
+                f"budget pays {series.payable(series.least_s)}; --budget {budget_s} would do"
             )
             return series.unconfirmed
         series.first = series.planned = trial.blocks_to_confirm(
@@ -331,14 +280,14 @@ class _Job:
         )
         self._run_planned(series, needed, family)
         if not trial.is_decided(series.seen(), self.terms, family=family):
-            planned = len(series.fresh) + self._payable(series)
+            planned = len(series.fresh) + series.payable()
             if planned > series.first and planned >= trial.second_look_blocks(self.terms, family):
                 series.planned = planned
                 self._run_planned(series, needed, family)
         series.ended = True
         return f"{len(series.fresh)} fresh blocks"
 
-    def _run_planned(self, series: _Series, needed: int, family: int) -> None:
+    def _run_planned(self, series: Series, needed: int, family: int) -> None:
         """Run the planned blocks, as far as they can change a verdict and the budget pays them."""
         while len(series.fresh) < series.planned:
             if len(series.fresh) >= needed and series.spent_s + series.block_s > self.terms.budget_s:
@@ -348,28 +297,28 @@ class _Job:
             if trial.is_settled(series.seen(), self.terms, family=family):
                 break
 
-    def _top_up(self, control: _Series) -> str:
+    def _top_up(self, control: Series) -> str:
         """Give the control the blocks that it still lacks."""
         while not control.ended:
             self._block_of_control(control)
         return f"{len(control.fresh)} blocks"
 
-    def _block(self, series: _Series, into: list[Mapping[str, Reading]]) -> None:
+    def _block(self, series: Series, into: list[Mapping[str, Reading]]) -> None:
         """Run one block of `series`, and one of the control where it is this one that is controlled."""
         into.append(self._read_block(series, "confirmation" if into is series.fresh else "screening"))
         if series is self.controlled and self.control is not None and not self.control.ended:
             self._block_of_control(self.control)
 
-    def _block_of_control(self, control: _Series) -> None:
+    def _block_of_control(self, control: Series) -> None:
         try:
             control.fresh.append(self._read_block(control, "control"))
         except _Lost as lost:
             control.give_up(str(lost))
         control.ended = control.ended or len(control.fresh) >= control.planned
 
-    def _read_block(self, series: _Series, stage: str) -> Mapping[str, Reading]:
+    def _read_block(self, series: Series, stage: str) -> Mapping[str, Reading]:
         """Run one block, keep its raw facts, and read it."""
-        span_s = self._span_s(series)
+        span_s = series.span_s()
         block = self.bench.run_block(series.requests, self._draw(series), span_s)
         self.blocks += 1
         if block.lost is not None:
@@ -382,36 +331,12 @@ class _Job:
         series.rest_s = max(block.start_s, block.wall_s - span_s)
         return readings
 
-    def _draw(self, series: _Series) -> Draw:
+    def _draw(self, series: Series) -> Draw:
         """Draw the order of the next block: in every four, each way to start and to lead once."""
         if not series.draws:
             series.draws = [Draw(starts, leads) for starts in (0, 1) for leads in (0, 1)]
             self.random.shuffle(series.draws)
         return series.draws.pop()
-
-    def _span_s(self, series: _Series) -> float:
-        """Return how long the calls of a block may last.
-
-        A block should cost no more than what is left of the budget pays, a tenth
-        kept in hand, for the blocks that are still to come: those planned, else as
-        many as a second look takes, or, where those would be too short for a p95,
-        as a first one takes. And its calls take no longer than the rest of it:
-        beyond that, more blocks tell more than longer ones.
-        """
-        left_s = 0.9 * (self.terms.budget_s - series.spent_s)
-        if series.planned:
-            span_s = left_s / max(1, series.planned - len(series.fresh)) - series.rest_s
-        else:
-            screening = max(1, SCREEN_FEW - len(series.screening))
-            looks = trial.confirmation_blocks(self.terms, 2) + 1, trial.second_look_blocks(self.terms, 2)
-            first_s, second_s = (left_s / (screening + blocks) - series.rest_s for blocks in looks)
-            span_s = max(second_s, min(first_s, FAIR_SPAN_S))
-        return max(LEAST_SPAN_S, min(span_s, max(series.rest_s, REST_S)))
-
-    def _payable(self, series: _Series, block_s: float | None = None) -> int:
-        """Return how many more blocks of `block_s`, or of the usual length, the budget pays."""
-        left_s = self.terms.budget_s - series.spent_s
-        return max(0, int(left_s / (block_s or series.block_s)))
 
     def _lost(self, case: str, block: Block) -> _Lost:
         """Record which arm was lost, and how."""

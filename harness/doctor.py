@@ -8,13 +8,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from harness.ab import SCREEN_FEW, run_trial
+from harness.ab import run_trial
 from harness.build.chain import write_chain
 from harness.case import Artifact, Case, Load, Model, Session, Source, freeze
 from harness.comparison import Change, Decision
 from harness.health import Checkup, SelfTest
 from harness.judge import health
 from harness.measure.readings import read_machine
+from harness.series import SCREEN_FEW
 from harness.store.ledger import read_lines
 from harness.suite import Measure, Suite
 from harness.trial import Pair, Pairing, Terms, Trial, Watch

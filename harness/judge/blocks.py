@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -18,6 +19,10 @@ MEMORY = "memory/peak"
 
 CALLS_NEEDED = {"latency/p50": 1, "latency/p95": 40}
 """Calls of an arm that a quantile is taken from: two in forty lie beyond the p95."""
+
+ROUND_CALLS = {"latency/p50": 1, "latency/p95": 130}
+"""Calls of an arm that make a round of their own, where there are so many: of fewer, chance decides
+whether a p95 lies among the slow calls or the fast ones."""
 
 CALM_NEEDED = 3
 """Undisturbed ABBAs that the others are left out for."""
@@ -40,8 +45,9 @@ def read_block(
     every = _turns(*slices)
     calm = _calm(every, [sum(counts) for counts in zip(*map(_pairs, preempted), strict=False)])
     for metric, needed in CALLS_NEEDED.items():
-        if rounds := _rounds(calm, needed) or _rounds(every, needed):
-            readings[metric] = _quantile(rounds, QUANTILES[metric])
+        turns = next((turns for turns in (calm, every) if _calls(turns) >= needed), None)
+        if turns is not None:
+            readings[metric] = _quantile(_rounds(turns, ROUND_CALLS[metric]), QUANTILES[metric])
         else:
             calls = min(sum(map(len, arm)) for arm in slices)
             missing[metric] = f"{calls} calls of an arm in a block; {needed} are needed"
@@ -77,21 +83,22 @@ def _pairs(counts: Sequence[int]) -> list[int]:
     return [counts[i] + counts[i + 1] for i in range(0, len(counts) - 1, 2)]
 
 
-def _rounds(turns: Sequence[Round], needed: int) -> list[Round]:
-    """Join ABBAs in the order in which they ran until both arms have the calls needed.
+def _calls(turns: Sequence[Round]) -> int:
+    """Count the calls of the arm that has fewer."""
+    return min(sum(map(len, arm)) for arm in zip(*turns, strict=True)) if turns else 0
 
-    What is left over at the end is left out.
-    """
-    rounds: list[Round] = []
-    ours: list[int] = []
-    theirs: list[int] = []
-    for base, head in turns:
-        ours += base
-        theirs += head
-        if min(len(ours), len(theirs)) >= needed:
-            rounds.append((ours, theirs))
-            ours, theirs = [], []
-    return rounds
+
+def _rounds(turns: Sequence[Round], wanted: int) -> list[Round]:
+    """Join ABBAs in the order in which they ran: as many rounds as have the calls `wanted`, one at least."""
+    count = min(len(turns), max(1, _calls(turns) // wanted))
+    bounds = [len(turns) * i // count for i in range(count + 1)]
+    return [
+        (
+            [call for base, _ in turns[start:end] for call in base],
+            [call for _, head in turns[start:end] for call in head],
+        )
+        for start, end in pairwise(bounds)
+    ]
 
 
 def _quantile(rounds: Sequence[Round], share: float) -> Reading:

@@ -42,16 +42,23 @@ def test_where_undisturbed_calls_are_too_few_for_a_p95_all_count_for_it():
     assert readings["latency/p95"].base == pytest.approx(3e-6)
 
 
-def test_slices_of_few_calls_are_joined_until_they_have_a_p95():
-    """Ten calls a slice, one of them slow: a round of twenty has a p50, two rounds of it have a p95."""
-    base, head = [[1_000] * 9 + [2_000]] * 6, [[1_000] * 9 + [2_200]] * 6
+def test_abbas_of_few_calls_are_joined_until_they_have_a_p95():
+    """Twenty calls an ABBA, two of them slow: each has a p50, seven together have a p95."""
+    base, head = [[1_000] * 9 + [2_000]] * 42, [[1_000] * 9 + [2_200]] * 42
     readings, missing = read(base, head)
     assert readings["latency/p50"].ratio == 0
     assert readings["latency/p95"].ratio == pytest.approx(math.log(1.1))
     assert missing == {}
-    # the last round of two slices is left over
-    wild = [*head[:4], [9_000] * 10, [9_000] * 10]
+    wild = [*head[:40], [9_000] * 10, [9_000] * 10]  # one round of three
     assert read(base, wild)[0]["latency/p95"].ratio == pytest.approx(math.log(1.1))
+
+
+def test_too_few_calls_for_a_round_of_their_own_make_one_together():
+    """Every ABBA but the last has three slow calls of twenty, that one none: a tenth of all are slow."""
+    slow, fast = [1_000] * 7 + [2_000] * 3, [1_000] * 10
+    base = [slow, slow, slow, slow, fast, fast]
+    head = [[round(1.1 * ns) if ns > 1_000 else ns for ns in part] for part in base]
+    assert read(base, head)[0]["latency/p95"].ratio == pytest.approx(math.log(1.1))
 
 
 def test_a_ratio_is_that_of_the_quantiles_head_over_base():
@@ -73,7 +80,7 @@ def test_a_slower_tail_is_in_the_p95_alone():
 
 
 def test_a_burst_of_noise_in_one_round_of_three_leaves_the_ratio_as_it_is():
-    calm, noisy = [1_000] * 20, [7_000] * 20
+    calm, noisy = [1_000] * 70, [7_000] * 70
     base = [calm, calm, noisy, calm, calm, calm]
     head = [calm] * 6
     readings, _ = read(base, head)
