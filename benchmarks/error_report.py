@@ -46,8 +46,9 @@ def report(lines: Sequence[Line], machine: str) -> str:
     text += [_row(condition, found) for condition, found in groups.items()]
     text += [
         "",
-        "An A/A counts as a regression where p50 or p95 was called one. Where p95 alone was slower, p50 was",
-        f"called a regression in {_share(*_false_p50(lines))}.",
+        "An A/A counts as a regression where p50 or p95 was called one, else as inconclusive where one of them",
+        f"was; p50 alone was shown to be equivalent in {_share(*_p50_is(lines, 'aa', 'equivalent'))}. Where p95",
+        f"alone was slower, p50 was called a regression in {_share(*_p50_is(lines, 'p95_10', 'regression'))}.",
         "",
         f"The control, an A/A of 8 blocks in every job, fired in {_share(*_controls(lines))}; the rule",
         "allows 2%: a false regression or a false improvement.",
@@ -65,9 +66,10 @@ def report(lines: Sequence[Line], machine: str) -> str:
     return "\n".join(text) + "\n"
 
 
-def _false_p50(lines: Sequence[Line]) -> tuple[int, int]:
-    found = [line for line in lines if line["scenario"] == "p95_10" and "latency/p50" in line["rows"]]
-    return sum(line["rows"]["latency/p50"]["verdict"] == "regression" for line in found), len(found)
+def _p50_is(lines: Sequence[Line], scenario: str, verdict: str) -> tuple[int, int]:
+    """Count the cases of a scenario whose p50 got this verdict, and all of its cases."""
+    found = [line["rows"].get("latency/p50", {}) for line in lines if line["scenario"] == scenario]
+    return sum(row.get("verdict") == verdict for row in found), len(found)
 
 
 def _controls(lines: Sequence[Line]) -> tuple[int, int]:
