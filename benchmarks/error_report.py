@@ -46,9 +46,9 @@ def report(lines: Sequence[Line], machine: str) -> str:
     text += [_row(condition, found) for condition, found in groups.items()]
     text += [
         "",
-        "An A/A counts as a regression where p50 or p95 was called one, else as inconclusive where one of them",
-        f"was; p50 alone was shown to be equivalent in {_share(*_p50_is(lines, 'aa', 'equivalent'))}. Where p95",
-        f"alone was slower, p50 was called a regression in {_share(*_p50_is(lines, 'p95_10', 'regression'))}.",
+        "An A/A counts as a regression where p50 or p95 was called one, else as inconclusive where one of",
+        f"them was; p50 was shown to be equivalent in {_share(*_p50_is(lines, 'aa', 'equivalent'))}. Where",
+        f"only p95 was slower, p50 was called so in {_share(*_p50_is(lines, 'p95_10', 'regression'))}.",
         "",
         f"The control, an A/A of 8 blocks in every job, fired in {_share(*_controls(lines))}; the rule",
         "allows 2%: a false regression or a false improvement.",
