@@ -36,7 +36,7 @@ from rivals import RIVALS
 
 from harness import measure
 from harness.ab import run_trial
-from harness.comparison import Comparison
+from harness.comparison import Change, Comparison
 from harness.pairing import pair_cases
 from harness.plan import plan_document
 from harness.trial import Terms, Trial
@@ -86,6 +86,11 @@ def summarize(
         "rows": {
             row.metric: _told(row) for row in trial.comparisons if row.case == case if row.metric in SEEN
         },
+        "alarms": [
+            row.metric
+            for row in trial.comparisons
+            if row.case == case and row.decision.verdict is Change.REGRESSION
+        ],
         "failed": trial.failed.get(case, ""),
         "controlled": bool(control and control.case == case),
         "control_fired": bool(control and control.fired),
