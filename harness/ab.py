@@ -22,7 +22,9 @@ from harness.bench import Bench
 from harness.case import Case
 from harness.comparison import Comparison
 from harness.judge import gates, trial
+from harness.judge.answers import unlike_inputs
 from harness.judge.blocks import read_block
+from harness.judge.outputs import Answers
 from harness.measure import Block, Draw
 from harness.record import Record, Status
 from harness.report import GateOutcome
@@ -120,6 +122,10 @@ def _brief(suite: Suite) -> Suite:
 class _Lost(Exception):
     """An arm was lost in a block."""
 
+    def __init__(self, arm: str, status: str, block: int, reason: str) -> None:
+        super().__init__(f"{arm} {status} in block {block}: {reason}")
+        self.arm, self.status, self.reason = arm, status, reason
+
 
 class _Job:
     """One job on its way."""
@@ -143,9 +149,10 @@ class _Job:
     def run(self, pairs: Sequence[Pair]) -> None:
         """Go through all stages."""
         self.left = [pair.name for pair in pairs]
+        labelled = sum(pair.head.artifact.model.data is not None for pair in pairs)
         for number, pair in enumerate(pairs, 1):
             self.watch.start("numbers", pair.name, number, len(pairs))
-            outcome = self._compare_once(pair)
+            outcome = self._compare_once(pair, labelled)
             self.left.remove(pair.name)
             self.watch.done(outcome, self._at_most_s())
         if not self.series:
@@ -166,7 +173,8 @@ class _Job:
                 series.give_up(f"interrupted after {len(series.fresh) or len(series.screening)}{of} blocks")
         control = None
         if self.control is not None:
-            control = trial.judge_control(self.control.case, self.control.fresh, self.terms)
+            ended = self.control.unconfirmed
+            control = trial.judge_control(self.control.case, self.control.fresh, self.terms, ended)
         seen = [item.seen() for item in self.series]
         seen += [Seen(case, unconfirmed="interrupted before it was measured") for case in self.left]
         rows = [*self.rows, *trial.decide_blocks(seen, self.terms)]
@@ -179,6 +187,11 @@ class _Job:
             comparisons=trial.conclude(rows, control),
             control=control,
             failed=self.failed,
+            unsupported=frozenset(
+                case
+                for case, (base, head) in self.records.items()
+                if base.status is head.status is Status.UNSUPPORTED
+            ),
             notes=tuple(dict.fromkeys(note for pair in records for record in pair for note in record.notes)),
             blocks=self.blocks,
         )
@@ -189,7 +202,8 @@ class _Job:
             try:
                 outcome = step(item)
             except _Lost as lost:
-                outcome = str(lost)
+                outcome = self.failed[item.case] = str(lost)
+                self.rows.append(trial.lost_arm(item.case, lost.arm, lost.status, lost.reason))
                 item.screening.clear()  # of an arm that cannot be relied on nothing is concluded
                 item.give_up(outcome)
             self.watch.done(outcome, self._at_most_s())
@@ -204,8 +218,11 @@ class _Job:
 
     # what is measured once
 
-    def _compare_once(self, pair: Pair) -> str:
-        """Measure what needs no blocks; where both arms run, make ready for blocks."""
+    def _compare_once(self, pair: Pair, labelled: int) -> str:
+        """Measure what needs no blocks; where both arms run, make ready for blocks.
+
+        `labelled` cases of the job may have labels, whose tests share alpha.
+        """
         base, head = self._record(pair.base), self._record(pair.head)
         bad = [
             f"{arm} {record.status}: {record.reason}"
@@ -213,11 +230,11 @@ class _Job:
             if record.status is not Status.OK
         ]
         self.records[pair.name] = base, head
-        self.rows += trial.compare_records(pair.name, base, head, self.terms)
+        self.rows += trial.compare_records(pair.name, base, head, self.terms, labelled)
         if bad:
             self.failed[pair.name] = "; ".join(bad)
             return self.failed[pair.name]
-        self._compare_answers(pair)
+        self.rows += self._compare_answers(pair)
         requests = [self.bench.request(case, self.sampling) for case in (pair.base, pair.head)]
         self.series.append(Series(pair.name, (requests[0], requests[1]), self.terms))
         return "both arms run"
@@ -227,11 +244,23 @@ class _Job:
         self.trace.append({"record": record.to_json()})
         return record
 
-    def _compare_answers(self, pair: Pair) -> None:
+    def _compare_answers(self, pair: Pair) -> list[Comparison]:
         base, head = (self.bench.outputs.pop(case) for case in (pair.base, pair.head))
-        if base.values is not None and head.values is not None:
-            wanted = pair.head.artifact.model.output
-            self.rows += trial.compare_answers(pair.name, base.values, head.values, head.names, wanted)
+        if base.values is None or head.values is None:
+            return []
+        model, fed = (
+            pair.head.artifact.model,
+            [(case.load.batch, case.load.shapes) for case in (pair.base, pair.head)],
+        )
+        return trial.compare_answers(
+            pair.name,
+            Answers(base.values, base.names),
+            Answers(head.values, head.names),
+            model.output,
+            task=model.task,
+            same_load=fed[0] == fed[1],
+            unlike=unlike_inputs(*self.records[pair.name]),
+        )
 
     # blocks
 
@@ -301,7 +330,7 @@ class _Job:
         """Give the control the blocks that it still lacks."""
         while not control.ended:
             self._block_of_control(control)
-        return f"{len(control.fresh)} blocks"
+        return control.unconfirmed or f"{len(control.fresh)} blocks"
 
     def _block(self, series: Series, into: list[Mapping[str, Reading]]) -> None:
         """Run one block of `series`, and one of the control where it is this one that is controlled."""
@@ -310,11 +339,15 @@ class _Job:
             self._block_of_control(self.control)
 
     def _block_of_control(self, control: Series) -> None:
+        """Run one block of the control; whatever ends that early says nothing of the case."""
         try:
             control.fresh.append(self._read_block(control, "control"))
         except _Lost as lost:
-            control.give_up(str(lost))
-        control.ended = control.ended or len(control.fresh) >= control.planned
+            control.give_up(f"base {lost.status} against itself: {lost.reason}")
+            return
+        control.ended = len(control.fresh) >= control.planned
+        if not control.ended and control.spent_s >= self.terms.budget_s:
+            control.give_up(f"its budget of {format_seconds(self.terms.budget_s)} is spent")
 
     def _read_block(self, series: Series, stage: str) -> Mapping[str, Reading]:
         """Run one block, keep its raw facts, and read it."""
@@ -323,7 +356,7 @@ class _Job:
         self.blocks += 1
         if block.lost is not None:
             self.trace.append(_facts(series.case, stage, block, {}))
-            raise self._lost(series.case, block)
+            raise self._lost(block)
         readings, missing = read_block(block.samples_ns, block.preempted, block.observations)
         self.trace.append(_facts(series.case, stage, block, readings))
         series.missing.update(missing)
@@ -338,15 +371,12 @@ class _Job:
             self.random.shuffle(series.draws)
         return series.draws.pop()
 
-    def _lost(self, case: str, block: Block) -> _Lost:
-        """Record which arm was lost, and how."""
+    def _lost(self, block: Block) -> _Lost:
+        """Say which arm was lost, and how."""
         assert block.lost is not None
         seen = block.observations[block.lost]
         error = (seen.error if seen else None) or {"status": "failed", "message": "no answer"}
-        arm = ARMS[block.lost]
-        self.rows.append(trial.lost_arm(case, arm, error["status"], error["message"]))
-        self.failed[case] = f"{arm} {error['status']} in block {self.blocks}: {error['message']}"
-        return _Lost(self.failed[case])
+        return _Lost(ARMS[block.lost], error["status"], self.blocks, error["message"])
 
 
 def _facts(case: str, stage: str, block: Block, readings: Mapping[str, Reading]) -> dict[str, Any]:

@@ -200,7 +200,7 @@ def _commits(conf: Config, target: Path, infos: Sequence[RunInfo]) -> dict[str, 
         return _on_timeline(Path(conf.repo), target, infos)
     repo, found = get_repo(conf), {}
     for info in infos:
-        if _is_dirty(info):
+        if info.header.dirty:
             continue
         try:
             commit = repo.get_hash_from_name(info.header.commit) if info.header.commit else None
@@ -211,14 +211,9 @@ def _commits(conf: Config, target: Path, infos: Sequence[RunInfo]) -> dict[str, 
     return found
 
 
-def _is_dirty(info: RunInfo) -> bool:
-    """Tell whether a run measured something else than its commit."""
-    return bool((info.header.environment.get("git") or {}).get("dirty"))
-
-
 def _why_not(info: RunInfo) -> str:
     """Say why a run stands at no commit."""
-    return "measured with uncommitted changes" if _is_dirty(info) else "its commit is not in 'repo'"
+    return "measured with uncommitted changes" if info.header.dirty else "its commit is not in 'repo'"
 
 
 def _on_timeline(repository: Path, target: Path, infos: Sequence[RunInfo]) -> dict[str, Night]:

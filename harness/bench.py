@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -200,6 +201,15 @@ class Bench:
         across = session.inter_threads if session.execution_mode == "parallel" else 0
         return measure.choose_cores(session.intra_threads, self.suite.measure.cores, across)
 
+    def identity(self, case: Case) -> str:
+        """Identify the bytes of the model and of the data of `case`: names alone may come to mean others."""
+        ref = case.artifact.model.data
+        try:
+            model = self._build(case.artifact).sha256
+        except CaseError as error:
+            model = str(error)
+        return f"{model} {self._data[ref].sha256 if ref else 'random'}"
+
     def request(self, case: Case, sampling: Sampling) -> Request:
         """Ask for a worker that serves slices of `case` (`run_block`). Raises CaseError."""
         cores = self._cores(case.session)
@@ -220,7 +230,8 @@ class Bench:
                 yield folder
         except OSError as error:
             # Nothing can be measured any more; what was measured is kept.
-            reason = f"{error.strerror or error}; free some space, then go on with --resume"
+            remedy = "; free some space there" if error.errno in (ENOSPC, EDQUOT) else ""
+            reason = f"{error.strerror or error}{remedy}; what was measured is kept (run and sweep: --resume)"
             raise StoreError(f"{self.work_dir}: a worker cannot be started or read: {reason}") from error
 
     @contextmanager

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import monotonic
@@ -22,6 +23,7 @@ from harness.bench import Bench
 from harness.case import Case
 from harness.errors import InputError, NotFoundError
 from harness.judge import halving, losses
+from harness.judge.outputs import Answers
 from harness.measure import runtimes
 from harness.record import Status
 from harness.search import Mark, Question, Search, Silent, Step, Watch
@@ -124,14 +126,13 @@ def bisect(
     """
     _check(lineup, metric)
     question = Question(lineup.title, metric, tuple(lineup.cases), limit)
-    with (
-        tempfile.TemporaryDirectory(prefix="harness-") as work,
-        _open(lineup, question, results_dir, resume) as ledger,
-    ):
+    with ExitStack() as held:
+        work = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="harness-")))
+        bench = Bench(_brief(lineup.suite), cache_dir, work, measure.describe_machine(), arms=True)
+        ledger = held.enter_context(_open(lineup, question, bench, results_dir, resume))
         lines = ledger.lines()
         steps = [Step.from_json(line["step"]) for line in lines if "step" in line]
         question = Question.from_json(lines[0]["question"])
-        bench = Bench(_brief(lineup.suite), cache_dir, Path(work), measure.describe_machine(), arms=True)
         search = _Bisection(lineup, question, bench, terms, results_dir, ledger, watch or Silent(), steps)
         finding = None
         try:
@@ -145,7 +146,7 @@ def bisect(
             question=question,
             steps=tuple(search.steps),
             finding=finding,
-            limit=search.limit,
+            limit=search.known_limit,
             file=str(ledger.path),
         )
 
@@ -157,25 +158,25 @@ def _check(lineup: Lineup, metric: str) -> None:
         raise InputError(f"--metric {metric}: takes labelled data; name it with --data")
 
 
-def _open(lineup: Lineup, question: Question, results_dir: Path, resume: bool) -> Ledger:
+def _open(lineup: Lineup, question: Question, bench: Bench, results_dir: Path, resume: bool) -> Ledger:
     """Begin a search, or take up the newest unfinished one that asks the same."""
     folder = results_dir / FOLDER
-    header = {"bisect": 1, "key": _key(lineup, question)}
+    header = {"bisect": 1, "key": _key(lineup, question, bench)}
     if resume:
         path = unfinished(folder, header, "finding")
         if path is None:
             raise InputError(f"--resume: {folder} has no unfinished search like this; begin one without it")
         return Ledger(folder, path)
     ledger = Ledger(folder)
-    ledger.append({**header, "question": asdict(question), "environment": measure.describe_machine()})
+    ledger.append({**header, "question": asdict(question), "environment": bench.machine})
     return ledger
 
 
-def _key(lineup: Lineup, question: Question) -> str:
-    """Identify what is searched: ends and case in full, metric, limit, and the files themselves."""
-    cases = list(lineup.cases.values())
+def _key(lineup: Lineup, question: Question, bench: Bench) -> str:
+    """Identify what is searched: versions and cases in full, metric, limit, and the bytes of all files."""
     files = [hashlib.sha256(path.read_bytes()).hexdigest() for path in lineup.files]
-    parts = [cases[0], cases[-1], question.metric, question.limit, *files]
+    models = dict.fromkeys(bench.identity(case) for case in lineup.cases.values())
+    parts = [*lineup.cases.items(), question.metric, question.limit, *files, *models]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
@@ -222,11 +223,18 @@ class _Bisection:
         """How much worse a version must be to count as bad, as far as it is known."""
         return halving.limit(self.question.limit, self._least(), self.question.versions, self.steps)
 
-    def _least(self) -> float:
+    @property
+    def known_limit(self) -> float | None:
+        """The limit, where it takes no worker to know it."""
         base = halving.base_of(self.question.versions, self.steps)
-        if base is None or self.timed:
-            return losses.least(self.question.metric, None)
-        return losses.least(self.question.metric, self._see(base), self._wanted(base))
+        unknown = self.question.metric == losses.SCALED and base not in (None, *self._seen)
+        return None if unknown else self.limit
+
+    def _least(self) -> float:
+        metric, base = self.question.metric, halving.base_of(self.question.versions, self.steps)
+        if base is None or metric != losses.SCALED:
+            return losses.least(metric, None)
+        return losses.least(metric, self._see(base), self._wanted(base))
 
     def _wanted(self, version: str) -> str | None:
         """Name the output that counts."""
@@ -238,9 +246,10 @@ class _Bisection:
             case = self.lineup.cases[version]
             record = self.bench.measure(case)
             outputs = self.bench.outputs.get(case)
-            self._seen[version] = losses.Seen(
-                record, outputs.names if outputs else (), outputs.values if outputs else None
-            )
+            answers = None
+            if outputs is not None and outputs.values is not None:
+                answers = Answers(outputs.values, outputs.names)
+            self._seen[version] = losses.Seen(record, answers)
         return self._seen[version]
 
     def _step(self, version: str, against: str) -> Step:
@@ -248,6 +257,8 @@ class _Bisection:
         head = self._see(version)
         if not against:
             if head.record.status is Status.OK:
+                if why := losses.refusal(self.question.metric, head, self._wanted(version)):
+                    raise InputError(f"--metric {self.question.metric}: {version}: {why}")
                 return _blank(Mark.GOOD, "it runs the model; the others are held against it")
             return losses.lost(head.record, fatal=False)
         end_is_lost = halving.end_is_lost(self.question.versions, self.steps)

@@ -14,7 +14,7 @@ from harness.judge.compare import COMPARED, worst_first
 from harness.judge.compare import compare as compare_records
 from harness.judge.history import changed, facts_of
 from harness.judge.noise import RUNS, noise_between
-from harness.judge.settle import is_open, settle
+from harness.judge.settle import carried, is_open, settle
 from harness.match import fits, matches
 from harness.record import BAD, Record, Status
 from harness.suite import Gate, Plan
@@ -106,7 +106,8 @@ def confirm_suspects(
     """Run an A/B of every case whose timings or memory look worse, and let it decide.
 
     `budget_s` is for all of them, the worst first. Raises InputError where
-    HEAD's suite cannot be planned any more, StoreError.
+    HEAD's suite cannot be planned any more, StoreError. Ctrl-C ends the A/B,
+    not what is known by then: the contrast is marked interrupted.
     """
     from harness.confirm import confirm  # a plain comparison measures nothing
 
@@ -122,19 +123,24 @@ def confirm_suspects(
     plan = _plan(store.find_run(results_dir, contrast.head.run))
     said = confirm(plan, pairs, results_dir, cache_dir, terms=terms, budget_s=budget_s, watch=watch)
     trial = said.trial
-    if trial is not None and trial.interrupted:
-        raise KeyboardInterrupt
+    interrupted = trial is not None and trial.interrupted
     if trial is not None and not trial.trusted and trial.control is not None:
-        return replace(contrast, notes=(f"A/B not trusted, nothing is settled: {trial.control.reason}",))
+        note = f"A/B not trusted, nothing is settled: {trial.control.reason}"
+        return replace(contrast, notes=(note,), interrupted=interrupted)
+    looked = contrast.compared.comparisons
+    moved = carried(looked)
     comparisons = (
-        settle(item, said.decisions, said.left) if is_open(item) else item
-        for item in contrast.compared.comparisons
+        settle(item, said.decisions, said.left, moved) if is_open(item) else item for item in looked
     )
+    notes = [f"A/B: raw samples in {trial.file}" if trial else "A/B: none could be run"]
+    if interrupted:
+        notes.insert(0, "interrupted: what the A/B did not come to stands as the stored runs show it")
     return replace(
         contrast,
         compared=replace(contrast.compared, comparisons=worst_first(comparisons)),
         settled=tuple((item.case, item.metric) for item in suspects),
-        notes=(f"A/B: raw samples in {trial.file}" if trial else "A/B: none could be run",),
+        notes=tuple(notes),
+        interrupted=interrupted,
     )
 
 
@@ -186,4 +192,4 @@ def _side(info: store.RunInfo, records: int) -> Side:
     header = info.header
     state = "being measured" if info.live else "unfinished"
     unfinished = "" if info.sealed else f"{state}, {records} of {header.cases} cases so far"
-    return Side(info.run, header.suite, header.started_at, header.commit, unfinished)
+    return Side(info.run, header.suite, header.started_at, header.commit, header.dirty, unfinished)

@@ -98,6 +98,7 @@ class Side:
     suite: str
     started_at: str
     commit: str = ""
+    dirty: bool = False  # measured with uncommitted changes
     unfinished: str = ""  # how far it came, where it is not sealed: "3 of 10 cases"
 
 
@@ -113,6 +114,7 @@ class Contrast:
     causes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # what else differs -> cases
     settled: tuple[tuple[str, str], ...] = ()  # (case, metric) that an A/B looked at again
     notes: tuple[str, ...] = ()  # what is to be known of that A/B
+    interrupted: bool = False  # that A/B was
 
     @property
     def regressed(self) -> bool:

@@ -33,12 +33,15 @@ def history(
 
     `metrics` are names, or globs over the known ones; `case` is a key or a
     glob; of each series the `last` values count. Raises NotFoundError where
-    there are none, StoreError.
+    there are none, or none of a metric that the harness does not know, StoreError.
     """
     trends: list[Trend] = []
     for metric in _names(metrics):
         frame = store.series(results_dir, metric, case=case, suite=suite, machine=machine)
-        trends += [_judged(trend) for trend in _trends(frame, metric, last)]
+        found = [_judged(trend) for trend in _trends(frame, metric, last)]
+        if not found and metric not in METRICS:
+            raise NotFoundError(_why(results_dir, [metric], case, suite, machine))
+        trends += found
     if not trends:
         raise NotFoundError(_why(results_dir, metrics, case, suite, machine))
     return _explained(results_dir, trends)

@@ -184,6 +184,8 @@ def _confirmed(
         try:
             if budget_s > 0:
                 after = confirm_suspects(contrast, results_dir, cache_dir, budget_s=budget_s, watch=watch)
+                if after.interrupted:
+                    raise KeyboardInterrupt
             notes += [f"against {name}: {note}" for note in after.notes]
         except InputError as error:  # the suite has changed since it was measured
             notes.append(f"against {name}: no A/B: {error}")

@@ -111,7 +111,7 @@ class Search:
     question: Question
     steps: tuple[Step, ...]
     finding: Finding | None  # None: it was interrupted
-    limit: float  # what counted as worse
+    limit: float | None  # what counted as worse; None: interrupted before it was known
     file: str = ""  # the steps, as they were taken
 
     @property

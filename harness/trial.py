@@ -89,6 +89,7 @@ class Trial:
     comparisons: tuple[Comparison, ...]  # worst first
     control: Control | None  # None: no blocks were run
     failed: Mapping[str, str] = field(default_factory=dict)  # case -> which arm failed, and how
+    unsupported: frozenset[str] = frozenset()  # of these, the cases that this machine runs in neither arm
     pairing: Pairing = Pairing(())
     gates: tuple[GateOutcome, ...] = ()
     notes: tuple[str, ...] = ()
@@ -121,6 +122,7 @@ class Trial:
             "trusted": self.trusted,
             "control": self.control.to_json() if self.control else None,
             "failed": dict(self.failed),
+            "unsupported": sorted(self.unsupported),
             "only_base": list(self.pairing.only_base),
             "only_head": list(self.pairing.only_head),
             "skipped": dict(self.pairing.skipped),

@@ -387,13 +387,25 @@ def test_losing_one_case_leaves_the_others_as_they_are(trial, made_up) -> None:
     assert rows(found)["a", "status"].decision.verdict is Change.INCONCLUSIVE
 
 
-def test_losing_the_control_is_no_verdict_on_the_case(trial, made_up) -> None:
-    made_up(3).lost = {2: 1}
+@pytest.mark.parametrize("arm", [0, 1])
+def test_losing_the_control_is_no_verdict_on_the_case(trial, made_up, arm) -> None:
+    made_up(3).lost = {2: arm}
     found = trial(suite())
     assert rows(found)["m", P50].decision.verdict is Change.REGRESSION
+    assert ("m", "status") not in rows(found)
+    assert found.failed == {}
     assert found.control is not None
-    assert found.control.reason == "too few blocks to show anything (0 of 8)"
-    assert found.failed == {"m": "head crashed in block 2: the worker died of SIGSEGV"}
+    assert found.control.reason == (
+        "base crashed against itself: the worker died of SIGSEGV; too few blocks to show anything (0 of 8)"
+    )
+
+
+def test_the_control_has_a_budget_of_its_own(trial, made_up) -> None:
+    made_up(3, wall_s=4.0)
+    found = trial(suite(), budget_s=10)
+    assert stages(found)["control"] == 3
+    assert found.control is not None
+    assert found.control.reason == "its budget of 10 s is spent; too few blocks to show anything (3 of 8)"
 
 
 def test_an_arm_that_cannot_load_is_a_recorded_failure_and_the_others_are_measured(trial, made_up) -> None:
@@ -406,6 +418,7 @@ def test_an_arm_that_cannot_load_is_a_recorded_failure_and_the_others_are_measur
     }
     found = trial(document)
     assert found.failed == {"a": "head failed: session: RuntimeError: no such kernel"}
+    assert not found.unsupported
     status = rows(found)["a", "status"]
     assert status.decision.verdict is Change.REGRESSION
     assert status.decision.reason == "ok in base, failed in head: session: RuntimeError: no such kernel"
@@ -420,6 +433,25 @@ def test_where_no_arm_loads_there_are_no_blocks_and_no_control(trial, made_up) -
     assert blocks.asked == []
     assert found.control is None
     assert rows(found)["m", "status"].decision.verdict is Change.INCONCLUSIVE
+    assert found.failed.keys() == found.unsupported == {"m"}
+    assert lines(found)[-1]["summary"]["unsupported"] == ["m"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "verdict"),
+    [({}, Change.REGRESSION), ({"output": "z"}, Change.REGRESSION), ({"output": "y"}, Change.EQUIVALENT)],
+)
+def test_a_wrong_output_counts_unless_another_one_was_named(trial, made_up, keys, verdict) -> None:
+    made_up(-20)
+    right, wrong = [[1.0, 2.0], [3.0, 5.0]], [[-1.0, 2.0], [3.0, -5.0]]
+    both = {"y": FAKE["outputs"]["y"], "z": right}
+    document = suite({"when": {"graph_opt": "all"}, "outputs": {**both, "z": wrong}})
+    document["models"]["m"]["source"]["fake"]["outputs"] = both
+    document["models"]["m"] |= keys
+    found = trial(document)
+    assert {row.decision.verdict for row in found.comparisons if row.metric.startswith("accuracy/")} == {
+        verdict
+    }
 
 
 def test_faster_but_wrong_is_a_regression(trial, made_up) -> None:

@@ -14,13 +14,13 @@ import pytest
 
 from harness import bisect as loop
 from harness.bench import Bench, Outputs
-from harness.bisect import Lineup, bisect, over_models, over_runtimes
-from harness.case import Case
+from harness.bisect import Lineup, _key, bisect, over_models, over_runtimes
+from harness.case import Case, Source, freeze
 from harness.errors import InputError, NotFoundError, StoreError
 from harness.measure import Block, Draw
 from harness.plan import plan_document
 from harness.record import Metric, Observation, Record, Status
-from harness.search import Mark, Outcome, Search, Step
+from harness.search import Mark, Outcome, Question, Search, Step
 from harness.store.ledger import Ledger, read_lines
 from harness.suite import Plan
 from harness.trial import Terms
@@ -40,8 +40,12 @@ def lineup(tmp_path: Path) -> Lineup:
         path = tmp_path / version
         path.write_text(version)
         plans[path] = plan_of(version)
-    found = over_models(plans)
-    return replace(found, cases=dict(zip(VERSIONS, found.cases.values(), strict=True)))
+    return numbered(over_models(plans))
+
+
+def numbered(lineup: Lineup) -> Lineup:
+    """Call the models by their version instead of their path."""
+    return replace(lineup, cases=dict(zip(VERSIONS, lineup.cases.values(), strict=True)))
 
 
 @dataclass
@@ -188,8 +192,22 @@ def test_labelled_accuracy_is_searched_by_too(world, search, tmp_path: Path, lin
     with pytest.raises(InputError, match="takes labelled data; name it with --data"):
         search("accuracy/top1")
     plans = {path: plan_of(path.name, data="digits") for path in lineup.files}
-    labelled = replace(lineup, cases=dict(zip(VERSIONS, over_models(plans).cases.values(), strict=True)))
+    labelled = numbered(over_models(plans))
     assert found(search("accuracy/top1", labelled)) == ("v3", "v4")
+
+
+def test_what_the_good_version_cannot_answer_is_told_at_once(world, search, lineup: Lineup) -> None:
+    facts = world()
+    plans = {path: plan_of(path.name, output="typo") for path in lineup.files}
+    named = numbered(over_models(plans))
+    for metric in ("accuracy/cosine", "accuracy/max_abs_error"):
+        with pytest.raises(InputError, match=f"--metric {metric}: v1: no output is named 'typo'"):
+            search(metric, named)
+    plans = {path: plan_of(path.name, data="digits") for path in lineup.files}
+    labelled = numbered(over_models(plans))
+    with pytest.raises(InputError, match="v1: its labels make it accuracy/top1"):
+        search("accuracy/mae", labelled)
+    assert set(facts.seen) == {"v1"}
 
 
 def test_a_metric_that_cannot_be_searched_by_names_those_that_can(world, search) -> None:
@@ -303,6 +321,8 @@ def test_every_step_is_on_disk_and_the_search_goes_on_after_an_interrupt(world, 
     assert [line["step"]["version"] for line in lines[1:]] == ["v1", "v8", "v4"]
 
     facts.seen.clear()
+    again = search("accuracy/max_abs_error", resume=True, watch=Stop(4))
+    assert (again.finding, again.limit, facts.seen) == (None, None, [])  # no worker is started to say so
     rest = Stop(0)
     second = search("accuracy/max_abs_error", resume=True, watch=rest)
     assert (second.id, second.file) == (first.id, first.file)
@@ -342,15 +362,38 @@ def test_a_line_that_was_torn_by_a_kill_is_taken_again(world, search) -> None:
     assert len(read_lines(path)) == 1 + 5 + 1
 
 
-@pytest.mark.parametrize("change", ["metric", "limit", "file"])
+@pytest.mark.parametrize("change", ["metric", "limit", "file", "name", "model"])
 def test_another_question_is_not_taken_up(world, search, lineup: Lineup, change: str) -> None:
     world(error=since("v6", 0.25))
     search("accuracy/max_abs_error", watch=Stop(3))
     if change == "file":
         lineup.files[3].write_text("retrained")
+    line = lineup
+    if change == "name":
+        cases = {{"v4": "v4b"}.get(version, version): case for version, case in lineup.cases.items()}
+        line = replace(lineup, cases=cases)
+    if change == "model":
+        case = lineup.cases["v4"]
+        model = replace(case.artifact.model, source=Source("fake", freeze({"version": "2"})))
+        changed = replace(case, artifact=replace(case.artifact, model=model))
+        line = replace(lineup, cases={**lineup.cases, "v4": changed})
     metric = "accuracy/agreement" if change == "metric" else "accuracy/max_abs_error"
     with pytest.raises(InputError, match="--resume"):
-        search(metric, resume=True, limit=0.1 if change == "limit" else None)
+        search(metric, line, resume=True, limit=0.1 if change == "limit" else None)
+
+
+def test_what_a_suite_names_must_be_as_it_was_to_go_on(tmp_path: Path) -> None:
+    """The suite's text is the same; the model behind it is another."""
+    path, document = tmp_path / "m.onnx", {"models": {"m": {"source": {"onnx": "m.onnx"}}}}
+    (tmp_path / "s.yaml").write_text("the same")
+    keys = []
+    for scale in (2.0, 2.0, 2.5):
+        write_scale(path, scale)
+        case = plan_document(document, tmp_path, "s").cases[0]
+        line = Lineup("s", plan_document(document, tmp_path, "s").suite, {"v1": case}, (tmp_path / "s.yaml",))
+        bench = Bench(line.suite, tmp_path / "cache", tmp_path / "work", {"machine": "m"})
+        keys.append(_key(line, Question("s", "status", ("v1",), None), bench))
+    assert keys[0] == keys[1] != keys[2]
 
 
 def test_two_processes_cannot_take_the_same_steps(tmp_path: Path) -> None:

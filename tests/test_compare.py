@@ -17,15 +17,18 @@ import numpy as np
 import pytest
 import yaml
 
-from harness import store
+from harness import confirm, store
 from harness.cli import main
 from harness.compare import compare, find_pair
+from harness.comparison import Change, Decision
+from harness.confirm import Confirmation
 from harness.errors import InputError, NotFoundError
 from harness.record import Record
 from harness.store.header import SEALED, run_folder, write_header
 from harness.store.merge import merge
 from harness.store.parquet import write_run
 from harness.suite import Gate
+from harness.trial import Terms, Trial
 
 Call = Callable[..., tuple[int, str, str]]
 Store = Callable[..., str]
@@ -478,6 +481,24 @@ def test_what_cannot_be_run_again_keeps_its_verdict_and_says_why(runs: Runs, har
     assert (code, p50["verdict"]) == (1, "regression")
     assert f"; no A/B: the runtime of run {runs['base3']} cannot be had: " in p50["reason"]
     assert document["notes"] == ["A/B: none could be run"]
+
+
+def test_an_interrupted_ab_keeps_what_the_runs_show(
+    runs: Runs, harness: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> Confirmation:
+        decision = Decision(verdict=Change.INCONCLUSIVE, reason="interrupted after 3 blocks")
+        trial = Trial(
+            job="j", terms=Terms(), base={}, head={}, comparisons=(), control=None, interrupted=True, file="f"
+        )
+        return Confirmation({("m", "latency/p50"): decision}, {}, trial)
+
+    monkeypatch.setattr(confirm, "confirm", interrupted)
+    code, document = found(harness, runs["base3"], runs["slow3"], *P50, "--confirm")
+    (p50,) = document["comparisons"]
+    assert (code, p50["verdict"], document["interrupted"]) == (130, "regression", True)
+    assert p50["reason"].endswith("an A/B did not settle it: interrupted after 3 blocks")
+    assert document["notes"][0].startswith("interrupted: ")
 
 
 @pytest.mark.slow

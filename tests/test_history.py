@@ -143,6 +143,7 @@ def test_globs_name_cases_and_metrics(made_up: Path) -> None:
         ({"suite": "synthetik"}, "no run of suite 'synthetik': did you mean 'synthetic'"),
         ({"machine": "nowhere"}, f"no run of machine 'nowhere': known: {MACHINE}"),
         ({"metrics": ["latency/50"]}, "no run has the metric 'latency/50': did you mean 'latency/p50'"),
+        ({"metrics": ["latency/p50", "latncy/p95"]}, "no run has the metric 'latncy/p95'"),
         ({"metrics": ["latency/p99"]}, "no run has a value of latency/p99$"),
         ({"case": "nothing*"}, r"no run has a value of latency/p50 of a case that matches 'nothing\*'"),
     ],

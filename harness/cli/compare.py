@@ -113,7 +113,13 @@ def compare(
 
 
 def exit_code(contrast: Contrast) -> int:
-    """Give 1 for a regression or a failed gate, 2 where no timing could be compared, 3 for failed cases."""
+    """Give the exit code.
+
+    130 where interrupted, 1 for a regression or a failed gate, 2 where no timing could be compared, 3 for
+    failed cases.
+    """
+    if contrast.interrupted:
+        return 130
     if contrast.regressed:
         return 1
     if contrast.incomparable:

@@ -25,10 +25,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.comparison import Change, Comparison, Decision
-from harness.judge.answers import BASE
-from harness.judge.facts import Array
+from harness.judge.answers import BASE, unlike_inputs
 from harness.judge.metrics.drift import IDENTICAL, compare_outputs
-from harness.judge.outputs import Pair, Unfit, chosen, nonfinite_count
+from harness.judge.outputs import Answers, OtherShape, Pair, Unfit, chosen, nonfinite_count, paired
 from harness.record import Record, Status
 from harness.search import Mark, Step
 
@@ -37,6 +36,9 @@ TIMED = ("latency/p50", "latency/p95", "memory/peak")
 
 LABELLED = ("accuracy/top1", "accuracy/mae")
 """What takes labels."""
+
+SCALED = "accuracy/max_abs_error"
+"""What is in the outputs' own unit, so that what counts as none depends on them."""
 
 _LEAST = {"accuracy/top1": 0.005, "accuracy/cosine": 1e-4}
 _ROUNDING = 1e-4  # of the largest value: what another order of the same additions may change
@@ -58,15 +60,35 @@ class Seen:
     """What one version made of the model and its inputs."""
 
     record: Record
-    names: tuple[str, ...] = ()
-    outputs: tuple[Array, ...] | None = None
+    answers: Answers | None = None
+
+
+def refusal(metric: str, base: Seen, wanted: str | None = None) -> str:
+    """Say why nothing can be held against `base` by `metric`; empty where it can."""
+    if metric in LABELLED:
+        found = base.record.metrics.get(metric)
+        others = [name for name in LABELLED if name in base.record.metrics and name != metric]
+        if found is None:
+            return f"its labels make it {' or '.join(others) or 'neither'}; the suite's 'task' decides which"
+        return "" if found.value is not None else found.reason
+    if metric in (*TIMED, "status") or base.answers is None:
+        return ""
+    try:
+        chosen(base.answers.arrays, base.answers.names, wanted)
+    except Unfit as error:
+        return str(error)
+    return ""
 
 
 def least(metric: str, base: Seen | None, wanted: str | None = None) -> float:
-    """Return the loss that counts as none where nobody says: rounding, or 1%."""
-    if metric != "accuracy/max_abs_error" or base is None or base.outputs is None:
+    """Return the loss that counts as none where nobody says: rounding, or 1%.
+
+    `base` matters where the metric is `SCALED`. Raises Unfit where it has no
+    output that is `wanted`.
+    """
+    if metric != SCALED or base is None or base.answers is None:
         return _LEAST.get(metric, 0.01)
-    output = chosen(base.outputs, base.names, wanted)
+    output = chosen(base.answers.arrays, base.answers.names, wanted)
     if output.dtype.kind != "f":
         return 0.0
     finite = np.abs(output[np.isfinite(output)].astype(np.float64))
@@ -85,13 +107,17 @@ def hold(metric: str, base: Seen, head: Seen, limit: float, wanted: str | None =
         return _step(Mark.GOOD, "it runs the model")
     if metric in LABELLED:
         return _labelled(metric, base.record, head.record, limit)
-    if base.outputs is None or head.outputs is None:
+    if base.answers is None or head.answers is None:
         return _step(Mark.UNDECIDED, "there are no outputs to compare")
+    if unlike := unlike_inputs(base.record, head.record):
+        return _step(Mark.UNDECIDED, unlike)
     try:
-        pair = Pair(chosen(head.outputs, head.names, wanted), chosen(base.outputs, base.names, wanted))
-    except Unfit as error:
+        pair = paired(head.answers, base.answers, wanted)
+    except OtherShape as error:
         return _step(Mark.BAD, str(error).replace("the reference's", "the good version's"))
-    broken = nonfinite_count(head.outputs) - nonfinite_count(base.outputs)
+    except Unfit as error:
+        return _step(Mark.UNDECIDED, str(error))
+    broken = nonfinite_count(head.answers.arrays) - nonfinite_count(base.answers.arrays)
     if broken > 0:
         return _step(Mark.BAD, f"{broken} more NaN or Inf in the outputs")
     return _drift(metric, pair, limit)
@@ -137,7 +163,9 @@ def lost(record: Record, *, fatal: bool) -> Step:
 
 
 def _labelled(metric: str, base: Record, head: Record, limit: float) -> Step:
-    ours, theirs = base.metrics[metric], head.metrics[metric]
+    ours, theirs = base.metrics.get(metric), head.metrics.get(metric)
+    if ours is None or theirs is None:
+        return _step(Mark.UNDECIDED, "it is not measured in both")
     if ours.value is None or theirs.value is None:
         return _step(Mark.UNDECIDED, theirs.reason or ours.reason)
     if metric == "accuracy/mae":

@@ -20,6 +20,22 @@ class Unfit(ValueError):
     """Outputs or labels that a metric cannot be taken of; the message is the metric's reason."""
 
 
+class OtherShape(Unfit):
+    """Outputs that differ in shape."""
+
+    def __init__(self, ours: tuple[int, ...], reference: tuple[int, ...]) -> None:
+        super().__init__(f"the output's shape is {ours}, the reference's is {reference}")
+        self.in_samples_only = bool(ours and reference) and ours[1:] == reference[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """All outputs of one model, in its own order, one array each; `names` may be unknown."""
+
+    arrays: Sequence[Array]
+    names: Sequence[str] = ()
+
+
 def chosen(arrays: Sequence[Array], names: Sequence[str], wanted: str | None) -> Array:
     """Return the output that counts: the one that the suite names, else the first. Raises Unfit."""
     if not arrays:
@@ -94,7 +110,7 @@ class Pair:
 
     def __post_init__(self) -> None:
         if self.ours.shape != self.reference.shape:
-            raise Unfit(f"the output's shape is {self.ours.shape}, the reference's is {self.reference.shape}")
+            raise OtherShape(self.ours.shape, self.reference.shape)
         if self.ours.size == 0:
             raise Unfit("the output is empty")
 
@@ -121,6 +137,13 @@ class Pair:
 
 DEGENERATE = 1e-6
 """Largest spread between samples, as a ratio of the largest value, that is rounding and no answer."""
+
+
+def paired(ours: Answers, reference: Answers, wanted: str | None) -> Pair:
+    """Pair the output that counts: `wanted`, else the reference's first, by its name. Raises Unfit."""
+    if wanted is None and reference.names and reference.names[0] in ours.names:
+        wanted = reference.names[0]
+    return Pair(*(chosen(side.arrays, side.names, wanted) for side in (ours, reference)))
 
 
 def nonfinite_count(arrays: Sequence[Array]) -> int:

@@ -13,7 +13,7 @@ from harness.judge import ab, screening
 from harness.judge.answers import outputs_change
 from harness.judge.blocks import MEMORY, QUANTILES
 from harness.judge.compare import compare
-from harness.judge.facts import Array
+from harness.judge.outputs import Answers
 from harness.record import BAD, Record, Status
 from harness.trial import Control, Reading, Seen, Terms
 from harness.units import format_percent
@@ -169,8 +169,11 @@ def column(blocks: Blocks, metric: str) -> list[float]:
     return [block[metric].ratio for block in blocks if metric in block]
 
 
-def judge_control(case: str, blocks: Blocks, terms: Terms) -> Control:
-    """Judge an A/A, the base arm against itself, by the rule of the job; the metrics share alpha."""
+def judge_control(case: str, blocks: Blocks, terms: Terms, cut_short: str = "") -> Control:
+    """Judge an A/A, the base arm against itself, by the rule of the job; the metrics share alpha.
+
+    `cut_short` says why there are fewer blocks than planned.
+    """
     decisions = {
         metric: ab.decide(ratios, min_effect=terms.min_effect, alpha=terms.alpha / len(QUANTILES))
         for metric in QUANTILES
@@ -180,7 +183,8 @@ def judge_control(case: str, blocks: Blocks, terms: Terms) -> Control:
     fired = [metric for metric, decision in decisions.items() if decision.verdict in alarms]
     told = "; ".join(f"{metric}: {decisions[metric].reason}" for metric in fired or decisions)
     if not fired and len(blocks) < control_blocks(terms):
-        told = f"too few blocks to show anything ({len(blocks)} of {control_blocks(terms)})"
+        few = f"too few blocks to show anything ({len(blocks)} of {control_blocks(terms)})"
+        told = "; ".join(filter(None, (cut_short, few)))
     return Control(case=case, fired=bool(fired), decisions=decisions, reason=told)
 
 
@@ -189,25 +193,41 @@ def control_blocks(terms: Terms) -> int:
     return ab.blocks_needed(terms.alpha, len(QUANTILES))
 
 
-def compare_records(case: str, base: Record, head: Record, terms: Terms) -> list[Comparison]:
-    """Compare what both arms' records say beside speed: status, size, labelled accuracy."""
+def compare_records(
+    case: str, base: Record, head: Record, terms: Terms, labelled: int = 1
+) -> list[Comparison]:
+    """Compare what both arms' records say beside speed: status, size, labelled accuracy.
+
+    The tests of `labelled` cases share alpha equally (Bonferroni).
+    """
     if Status.OK not in (base.status, head.status):
         reason = f"{base.status} in base: {base.reason}; {head.status} in head: {head.reason}"
         return [Comparison(case, "status", None, None, Decision(verdict=Change.INCONCLUSIVE, reason=reason))]
     pair = replace(base, case=case), replace(head, case=case)
-    found = compare([pair[0]], [pair[1]], min_effect=terms.min_effect, alpha=terms.alpha)
+    alpha = terms.alpha / max(1, labelled)
+    found = compare([pair[0]], [pair[1]], min_effect=terms.min_effect, alpha=alpha)
     return [item for item in found.comparisons if item.metric in FACTS]
 
 
 def compare_answers(
     case: str,
-    base: Sequence[Array],
-    head: Sequence[Array],
-    names: Sequence[str] = (),
+    base: Answers,
+    head: Answers,
     wanted: str | None = None,
+    *,
+    task: str | None = None,
+    same_load: bool = True,
+    unlike: str = "",
 ) -> list[Comparison]:
-    """Compare the outputs of both arms on the same inputs: one decision, told by every metric there is."""
-    decision, metrics = outputs_change(base, head, names, wanted)
+    """Compare the outputs of both arms on the same inputs: one decision, told by every metric there is.
+
+    As `harness.judge.answers.outputs_change` does, or not at all, where the
+    inputs are `unlike`: that says why.
+    """
+    if unlike:
+        decision = Decision(verdict=Change.INCONCLUSIVE, reason=unlike)
+        return [Comparison(case, "accuracy/agreement", None, None, decision)]
+    decision, metrics = outputs_change(base, head, wanted, task=task, same_load=same_load)
     told = ("accuracy/agreement", "accuracy/sqnr_db", "accuracy/max_abs_error")
     values = {name: metrics[name].value for name in told if name in metrics}
     rows = [

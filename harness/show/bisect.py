@@ -108,8 +108,10 @@ def _said(search: Search) -> Iterator[str]:
         yield "undecided"
     if finding is not None and finding.reason:
         yield finding.reason
-    limit = f"is worse by more than {format_worse(search.limit, metric)}"
-    bad = "does not run the model" if metric == "status" else limit
+    bad = "does not run the model"
+    if metric != "status":
+        limit = "rounding" if search.limit is None else format_worse(search.limit, metric)
+        bad = f"is worse by more than {limit}"
     spent = format_span(sum(step.seconds for step in search.steps))
     count = len(search.question.versions)
     yield f"bad is what {bad}; {len(search.steps)} steps, {count} versions, {spent}"

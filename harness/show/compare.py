@@ -123,7 +123,7 @@ def _percent(ratio: float) -> str:
 def _said(name: str, side: Side) -> str:
     parts = [side.started_at[:16].replace("T", " ")]
     if side.commit:
-        parts.append(f"commit {side.commit[:10]}")
+        parts.append(f"commit {side.commit[:10]}{', with uncommitted changes' if side.dirty else ''}")
     if side.unfinished:
         parts.append(side.unfinished)
     return f"{name}  {side.run} ({', '.join(parts)})"
@@ -224,4 +224,5 @@ def _document(contrast: Contrast) -> dict[str, Any]:
         "causes": {change: list(cases) for change, cases in contrast.causes.items()},
         "settled": [{"case": case, "metric": metric} for case, metric in contrast.settled],
         "notes": list(contrast.notes),
+        "interrupted": contrast.interrupted,
     }

@@ -69,7 +69,7 @@ def _sections(checkup: Checkup) -> Iterator[Section]:
     if test is None:
         yield Section("Nothing was measured (--quick)", ())
     elif test.reach:
-        title = "The smallest change that an A/B of one case can see here, one thread"
+        title = "The smallest change that an A/B of p50 alone can see here, one case, one thread"
         yield Section(title, tuple(map(_reach, test.reach)))
         spread = f"the ratio of two fresh processes varies by {format_percent(test.spread)} (SD)"
         block = f"a block takes {format_seconds(test.block_s)}"

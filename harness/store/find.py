@@ -36,7 +36,8 @@ def find_run(
     In this order: ``latest``; ``previous`` (the one before the latest, of its
     suite and machine); ``anchor`` (of the latest run's suite and machine); an
     identifier or the unique beginning of one; a date ``2026-11-22`` (the last
-    run begun that day, UTC); a git revision (the newest run at that commit).
+    run begun that day, UTC); a git revision (the newest run at that commit,
+    one without uncommitted changes where there is any).
     `suite` and `machine` narrow the choice. Raises NotFoundError.
     """
     found = runs(results_dir, suite, machine)
@@ -137,7 +138,8 @@ def _by_commit(found: Sequence[RunInfo], text: str) -> RunInfo | None:
     """Match a commit's hash or its beginning (4 digits or more), or any name that git resolves."""
     wanted = text if re.fullmatch(r"[0-9a-f]{4,40}", text) else _git_commit(found[-1], text)
     matches = [item for item in found if wanted and item.header.commit.startswith(wanted)]
-    return matches[-1] if matches else None
+    clean = [item for item in matches if not item.header.dirty]
+    return (clean or matches)[-1] if matches else None
 
 
 def _git_commit(run: RunInfo, text: str) -> str:

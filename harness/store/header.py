@@ -48,6 +48,11 @@ class Header:
     columns: str = ""  # hash of the sealed file's columns: files of the same are read as one
     schema: int = SCHEMA  # the version it is stored in
 
+    @property
+    def dirty(self) -> bool:
+        """Whether tracked files differed from the commit."""
+        return bool((self.environment.get("git") or {}).get("dirty"))
+
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:

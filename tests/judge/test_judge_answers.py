@@ -3,7 +3,15 @@ import pytest
 
 from harness.comparison import Change
 from harness.judge import judge
-from harness.judge.answers import correct_bits, outputs_change, paired_error, paired_right
+from harness.judge.answers import (
+    correct_bits,
+    outputs_change,
+    paired_error,
+    paired_right,
+    unlike_inputs,
+)
+from harness.judge.outputs import Answers
+from harness.record import Record, Status
 
 
 def right(n, wrong):
@@ -79,52 +87,138 @@ def test_one_sample_shows_nothing():
     assert decision.verdict is Change.INCONCLUSIVE
 
 
+def test_an_error_where_base_has_none_is_a_regression_without_a_ratio():
+    none, some = np.zeros(10), np.linspace(0.1, 0.2, 10)
+    decision = paired_error(none, some, alpha=0.01, max_loss=0.005)
+    assert (decision.verdict, decision.ratio) == (Change.REGRESSION, None)
+    assert decision.reason == "mean absolute error 0.15, none in base"
+    assert paired_error(none, none, alpha=0.01, max_loss=0.005).verdict is Change.EQUIVALENT
+    one = np.eye(10)[0]
+    assert paired_error(none, one, alpha=0.01, max_loss=0.005).verdict is Change.INCONCLUSIVE
+
+
 def test_an_error_of_nan_is_inconclusive():
     decision = paired_error(np.ones(3), np.array([1, np.nan, 1]), alpha=0.01, max_loss=0.005)
     assert (decision.verdict, decision.reason) == (Change.INCONCLUSIVE, "1 of 3 answers are NaN or Inf")
 
 
 SCORES = np.random.default_rng(0).standard_normal((100, 10))
+BOXES = np.random.default_rng(1).standard_normal((100, 4))
+
+
+def changed(base, head, *arguments, **options):
+    return outputs_change(Answers([base]), Answers([head]), *arguments, **options)
 
 
 def test_outputs_that_disagree_are_a_regression():
     head = SCORES.copy()
     head[:2] = -head[:2]
-    decision, metrics = outputs_change([SCORES], [head])
+    decision, metrics = changed(SCORES, head)
     assert decision.verdict is Change.REGRESSION
     assert decision.reason == "98.00% of the answers agree; 99.00% are asked for"
     assert metrics["accuracy/agreement"].kind == "base"
     head[1] = SCORES[1]
-    assert outputs_change([SCORES], [head])[0].verdict is Change.EQUIVALENT
+    assert changed(SCORES, head)[0].verdict is Change.EQUIVALENT
 
 
 def test_identical_outputs_are_equivalent():
-    assert outputs_change([SCORES], [SCORES])[0].verdict is Change.EQUIVALENT
+    assert changed(SCORES, SCORES)[0].verdict is Change.EQUIVALENT
     values = SCORES[:, 0]
-    decision, _ = outputs_change([values], [values])
+    decision, _ = changed(values, values)
     assert (decision.verdict, decision.reason) == (Change.EQUIVALENT, "identical outputs")
 
 
 def test_values_are_held_by_their_sqnr():
     values = np.arange(1.0, 11.0)
-    decision, _ = outputs_change([values], [values * 1.2])
+    decision, _ = changed(values, values * 1.2)
     assert (decision.verdict, decision.reason) == (
         Change.REGRESSION,
         "SQNR 14.0 dB; 20.0 dB are asked for",
     )
-    assert outputs_change([values], [values * 1.01])[0].verdict is Change.EQUIVALENT
+    assert changed(values, values * 1.01)[0].verdict is Change.EQUIVALENT
 
 
 def test_new_nan_is_a_regression_whatever_agrees():
     head = SCORES.copy()
     head[0, 0] = np.nan
-    decision, _ = outputs_change([SCORES], [head])
+    decision, _ = changed(SCORES, head)
     assert (decision.verdict, decision.reason) == (Change.REGRESSION, "1 more NaN or Inf than in base")
 
 
 def test_outputs_that_cannot_be_compared_are_inconclusive():
-    decision, metrics = outputs_change([SCORES], [SCORES[:5]])
+    decision, metrics = changed(SCORES, SCORES[:5])
     assert decision.verdict is Change.INCONCLUSIVE
     assert metrics == {}
     constant = np.ones((4, 3))
-    assert outputs_change([constant], [constant + 1])[0].verdict is Change.INCONCLUSIVE
+    assert changed(constant, constant + 1)[0].verdict is Change.INCONCLUSIVE
+
+
+def test_outputs_are_matched_by_name_and_not_by_place():
+    base = Answers([BOXES, SCORES], ["boxes", "scores"])
+    heads = (
+        Answers([SCORES, BOXES], ["scores", "boxes"]),
+        Answers([BOXES, SCORES, BOXES], ["a", "scores", "boxes"]),
+    )
+    for head in heads:
+        assert outputs_change(base, head)[0].verdict is Change.EQUIVALENT
+        assert outputs_change(base, head, "scores")[0].verdict is Change.EQUIVALENT
+    renamed = Answers([BOXES, SCORES], ["b", "s"])
+    assert outputs_change(base, renamed)[0].verdict is Change.EQUIVALENT
+
+
+def test_an_output_that_one_arm_lacks_is_inconclusive():
+    base, head = Answers([SCORES], ["y"]), Answers([SCORES, SCORES], ["aux", "y"])
+    decision, _ = outputs_change(base, head, "aux")
+    assert (decision.verdict, decision.reason) == (
+        Change.INCONCLUSIVE,
+        "no output is named 'aux'; outputs: y",
+    )
+
+
+def test_an_output_beside_the_one_that_counts_may_be_wrong_too():
+    base = Answers([SCORES, BOXES], ["scores", "boxes"])
+    wrong = Answers([SCORES, -BOXES], ["scores", "boxes"])
+    decision, metrics = outputs_change(base, wrong)
+    assert decision.verdict is Change.REGRESSION
+    assert decision.reason == "output 'boxes': SQNR -6.0 dB; 20.0 dB are asked for"
+    assert metrics["accuracy/agreement"].value == 1
+    assert outputs_change(base, wrong, "scores")[0].verdict is Change.EQUIVALENT
+    cut = outputs_change(base, Answers([SCORES, BOXES[:, :3]], ["scores", "boxes"]))[0]
+    assert (cut.verdict, cut.reason) == (
+        Change.REGRESSION,
+        "output 'boxes': the output's shape is (100, 3), base's is (100, 4)",
+    )
+
+
+def test_a_regression_model_has_no_classes():
+    flat = np.ones((50, 8)) + 1e-9 * np.random.default_rng(0).standard_normal((2, 50, 8))
+    flat *= np.linspace(1, 2, 50)[:, None]
+    assert changed(flat[0], flat[1])[0].verdict is Change.REGRESSION  # ties, taken for classes
+    decision, _ = changed(flat[0], flat[1], task="regression")
+    assert decision.verdict is Change.EQUIVALENT
+
+
+def test_another_shape_is_wrong_unless_the_load_explains_it():
+    decision, metrics = changed(SCORES, SCORES[:, :9])
+    assert (decision.verdict, metrics) == (Change.REGRESSION, {})
+    assert decision.reason == "the output's shape is (100, 9), base's is (100, 10)"
+    assert changed(SCORES, SCORES[:, :9], same_load=False)[0].verdict is Change.INCONCLUSIVE
+
+
+def fed(*names, data=None):
+    return Record(
+        run="",
+        suite="s",
+        case="c",
+        axes={},
+        status=Status.OK,
+        artifact={"inputs": [{"name": name} for name in names]},
+        effective={"data": data},
+    )
+
+
+def test_random_inputs_of_other_names_are_other_inputs():
+    assert unlike_inputs(fed("x"), fed("x")) == ""
+    assert unlike_inputs(fed("x", "mask"), fed("x")) == ""
+    assert unlike_inputs(fed("a"), fed("b")).startswith("the inputs are named a in one and b in the other")
+    assert unlike_inputs(fed("a", data={"name": "digits"}), fed("b", data={"name": "digits"})) == ""

@@ -30,6 +30,8 @@ def test_the_document_of_statistics_says_the_constants_that_the_code_uses():
     assert f"level α = {ab.ALPHA:.0%}" in text
     needed = [ab.blocks_needed(ab.ALPHA, candidates) for candidates in (1, 2, 10)]
     assert "a verdict at 1% needs {}, with Holm over two candidates {}, over ten {}".format(*needed) in text
+    first = [ab.blocks_needed(ab.LOOKS[0] * ab.ALPHA, candidates) for candidates in (1, 2, 10)]
+    assert "(the first look, at 0.8%: {}, {} and {})".format(*first) in text
     assert "share α by {} and {}".format(*ab.LOOKS) in text
     strays = [ab.second_look_needed(ab.ALPHA, candidates) for candidates in (1, 2)]
     assert "{} for one candidate, {} for two".format(*strays) in text

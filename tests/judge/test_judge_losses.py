@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from harness.comparison import Change, Comparison, Decision
-from harness.judge.losses import METRICS, Seen, hold, judge_speed, least
+from harness.judge.losses import METRICS, Seen, hold, judge_speed, least, refusal
+from harness.judge.outputs import Answers
 from harness.names import METRICS as KNOWN
 from harness.record import Metric, Record, Status
 from harness.search import Mark, Step
@@ -31,7 +32,8 @@ def seen(*outputs: np.ndarray, status: Status = Status.OK, **metrics: float | No
         metrics=found,
         effective={"runtime": {"version": "1.0"}},
     )
-    return Seen(record, tuple(f"y{i}" for i in range(len(outputs))), outputs or None)
+    names = [f"y{i}" for i in range(len(outputs))]
+    return Seen(record, Answers(outputs, names) if outputs else None)
 
 
 SCORES = np.array([[0.1, 0.9], [0.8, 0.2], [0.4, 0.6], [0.3, 0.7]], np.float32)
@@ -87,11 +89,41 @@ def test_the_output_that_was_named_counts() -> None:
     assert hold("accuracy/max_abs_error", base, head, 0.1, "y1").mark is Mark.BAD
 
 
+def test_what_cannot_be_compared_is_no_answer() -> None:
+    nothing = np.zeros((0, 4), np.float32)  # no boxes, in either
+    step = hold("accuracy/max_abs_error", seen(nothing), seen(nothing), 0.1)
+    assert (step.mark, step.reason) == (Mark.UNDECIDED, "the output is empty")
+    step = hold("accuracy/cosine", seen(SCORES), seen(SCORES), 0.1, "typo")
+    assert (step.mark, step.reason) == (Mark.UNDECIDED, "no output is named 'typo'; outputs: y0")
+
+
+def test_random_inputs_of_other_names_are_no_answer() -> None:
+    base, head = (
+        replace(item, record=replace(item.record, artifact={"inputs": [{"name": name}]}))
+        for item, name in ((seen(SCORES), "x"), (seen(-SCORES), "input.1"))
+    )
+    step = hold("accuracy/agreement", base, head, 0.1)
+    assert (step.mark, step.worse) == (Mark.UNDECIDED, None)
+    assert step.reason.startswith("the inputs are named x in one and input.1 in the other")
+
+
+def test_a_question_that_the_good_version_cannot_answer_is_refused() -> None:
+    assert refusal("accuracy/cosine", seen(SCORES), "y0") == ""
+    assert refusal("accuracy/cosine", seen(SCORES), "typo") == "no output is named 'typo'; outputs: y0"
+    assert refusal("latency/p50", seen(SCORES), "typo") == ""
+    assert refusal("accuracy/top1", seen(top1=0.9)) == ""
+    assert refusal("accuracy/top1", seen(top1=None)) == "none"
+    assert refusal("accuracy/mae", seen(top1=0.9)) == (
+        "its labels make it accuracy/top1; the suite's 'task' decides which"
+    )
+
+
 def test_labelled_samples_lost_are_counted_from_the_records() -> None:
     step = hold("accuracy/top1", seen(top1=0.97), seen(top1=0.95), limit=0.01)
     assert (step.mark, step.worse, step.base, step.head) == (Mark.BAD, pytest.approx(0.02), 0.97, 0.95)
     assert hold("accuracy/top1", seen(top1=0.95), seen(top1=0.97), limit=0.01).mark is Mark.GOOD
     assert hold("accuracy/top1", seen(top1=0.95), seen(top1=None), limit=0.01).mark is Mark.UNDECIDED
+    assert hold("accuracy/top1", seen(top1=0.95), seen(mae=1.0), limit=0.01).mark is Mark.UNDECIDED
 
 
 def test_the_growth_of_an_error_is_a_ratio() -> None:

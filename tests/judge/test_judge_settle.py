@@ -3,10 +3,15 @@ from dataclasses import replace
 import pytest
 
 from harness.comparison import Change, Comparison, Decision
-from harness.judge.settle import is_open, settle
+from harness.judge.settle import carried, is_open
+from harness.judge.settle import settle as settle_
 
 REGRESSION = Decision(verdict=Change.REGRESSION, ratio=1.1, min_effect=0.01, reason="+10%")
 SUSPECT = Comparison("m", "latency/p50", 1.0, 1.1, REGRESSION, worse=0.1)
+
+
+def settle(item, said, left, carried=None):
+    return settle_(item, said, left, {"m": 0.1} if carried is None else carried)
 
 
 def said(verdict, metric="latency/p50", case="m"):
@@ -54,6 +59,26 @@ def test_what_an_ab_does_not_speak_of_stays_an_alarm(metric, decisions):
     settled = settle(replace(SUSPECT, metric=metric), decisions, {})
     assert settled.decision.verdict is Change.REGRESSION
     assert settled.decision.reason == "+10%; an A/B does not measure it"
+
+
+def test_a_tail_that_grew_alone_is_not_refuted_by_what_an_ab_sees():
+    """Calls that stall once in fifty: p50 and p95 know nothing of it."""
+    calls = said(Change.EQUIVALENT) | said(Change.EQUIVALENT, "latency/p95")
+    for metric in ("latency/p99", "throughput/samples_per_s"):
+        item = replace(SUSPECT, metric=metric)
+        for moved in ({}, {"m": 0.04}, {"other": 1.0}):
+            assert settle(item, calls, {}, moved).decision.verdict is Change.REGRESSION
+        assert settle(item, calls, {}, {"m": 0.05}).decision.verdict is Change.INCONCLUSIVE
+
+
+def test_what_the_calls_carried_is_the_larger_of_p50_and_p95():
+    items = [
+        replace(SUSPECT, worse=0.02),
+        replace(SUSPECT, metric="latency/p95", worse=0.03),
+        replace(SUSPECT, metric="latency/p99", worse=0.5),
+        replace(SUSPECT, case="faster", worse=-0.1),
+    ]
+    assert carried(items) == {"m": 0.03, "faster": 0.0}
 
 
 def test_only_what_varies_from_process_to_process_is_looked_at_again():

@@ -7,6 +7,7 @@ import pytest
 
 from harness.comparison import Change
 from harness.judge import ab, trial
+from harness.judge.outputs import Answers
 from harness.judge.signed_rank import sign_above
 from harness.record import Metric, Record, Status
 from harness.trial import Reading, Seen, Terms
@@ -200,6 +201,8 @@ def test_a_control_of_too_few_blocks_could_not_have_fired_and_says_so():
     assert not control.fired
     assert control.reason == "too few blocks to show anything (7 of 8)"
     assert trial.judge_control("c", (), TERMS).reason == "too few blocks to show anything (0 of 8)"
+    lost = trial.judge_control("c", (), TERMS, "base crashed")
+    assert lost.reason == "base crashed; too few blocks to show anything (0 of 8)"
 
 
 def test_records_give_the_size_and_nothing_that_blocks_decide():
@@ -247,7 +250,7 @@ def test_losing_head_is_a_regression_and_losing_base_is_not():
 
 def test_outputs_that_agree_are_equivalent_in_every_metric_there_is():
     scores = np.random.default_rng(0).standard_normal((50, 5)).astype(np.float32)
-    rows = trial.compare_answers("c", [scores], [scores + np.float32(1e-3)])
+    rows = trial.compare_answers("c", Answers([scores]), Answers([scores + np.float32(1e-3)]))
     assert {row.metric for row in rows} == {
         "accuracy/agreement",
         "accuracy/sqnr_db",
@@ -260,8 +263,24 @@ def test_outputs_that_agree_are_equivalent_in_every_metric_there_is():
 def test_outputs_that_disagree_or_are_not_finite_are_a_regression():
     scores = np.random.default_rng(0).standard_normal((50, 5)).astype(np.float32)
     for wrong in (-scores, np.full_like(scores, np.nan)):
-        rows = trial.compare_answers("c", [scores], [wrong])
+        rows = trial.compare_answers("c", Answers([scores]), Answers([wrong]))
         assert {row.decision.verdict for row in rows} == {Change.REGRESSION}
+
+
+def test_outputs_of_other_inputs_are_not_compared():
+    scores = np.random.default_rng(0).standard_normal((50, 5)).astype(np.float32)
+    (row,) = trial.compare_answers("c", Answers([scores]), Answers([-scores]), unlike="other inputs")
+    assert (row.decision.verdict, row.decision.reason) == (Change.INCONCLUSIVE, "other inputs")
+
+
+def test_labelled_cases_share_alpha():
+    base, head = [True] * 100, [True] * 92 + [False] * 8  # p = 2**-8
+
+    def verdict(labelled):
+        rows = trial.compare_records("c", record(bits=base), record(bits=head), TERMS, labelled)
+        return next(row.decision.verdict for row in rows if row.metric == "accuracy/top1")
+
+    assert (verdict(1), verdict(2), verdict(3)) == (Change.REGRESSION, Change.REGRESSION, Change.INCONCLUSIVE)
 
 
 def test_the_worst_comes_first():

@@ -40,6 +40,17 @@ def test_a_run_is_found_by_name_prefix_date_and_commit(results: Path, text: str,
     assert store.find_run(results, text).run == run
 
 
+def test_a_revision_means_a_run_without_uncommitted_changes_where_there_is_one(
+    results: Path, stored: MakeRun
+) -> None:
+    commit, dirty = "1111aaaa" + "0" * 32, {"git": {"dirty": True}}
+    stored(FIRST, commit=commit, environment={"git": {"dirty": False}})
+    stored(SECOND, commit=commit, environment=dirty)
+    stored(THIRD, commit="2222bbbb" + "0" * 32, environment=dirty)
+    assert store.find_run(results, "1111aa").run == FIRST
+    assert store.find_run(results, "2222bb").run == THIRD
+
+
 @pytest.mark.usefixtures("three")
 def test_an_ambiguous_beginning_lists_the_runs(results: Path) -> None:
     with pytest.raises(NotFoundError, match=f"'20261122' is the beginning of 2 runs: {THIRD}, {SECOND}"):
