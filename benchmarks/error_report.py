@@ -82,7 +82,7 @@ def _older(lines: Sequence[Line]) -> list[str]:
         return []
     asked = [_is_candidate(line, "memory/peak") for line in old]
     return [
-        f"Of {len(old)} A/As the line does not list the alarms; in them the peak of memory was put to a",
+        f"The lines of {len(old)} A/As do not list their alarms; the peak of memory was put to a",
         f"confirmation, without which nothing is called a regression, in {_share(sum(asked), len(asked))}.",
     ]
 

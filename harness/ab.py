@@ -22,9 +22,8 @@ from harness.bench import Bench
 from harness.case import Case
 from harness.comparison import Comparison
 from harness.judge import gates, trial
-from harness.judge.answers import unlike_inputs
+from harness.judge.agreement import unlike_inputs
 from harness.judge.blocks import read_block
-from harness.judge.outputs import Answers
 from harness.measure import Block, Draw
 from harness.record import Record, Status
 from harness.report import GateOutcome
@@ -248,17 +247,15 @@ class _Job:
         base, head = (self.bench.outputs.pop(case) for case in (pair.base, pair.head))
         if base.values is None or head.values is None:
             return []
-        model, fed = (
-            pair.head.artifact.model,
-            [(case.load.batch, case.load.shapes) for case in (pair.base, pair.head)],
-        )
+        model = pair.head.artifact.model
+        loads = [(case.load.batch, case.load.shapes) for case in (pair.base, pair.head)]
         return trial.compare_answers(
             pair.name,
-            Answers(base.values, base.names),
-            Answers(head.values, head.names),
+            base,
+            head,
             model.output,
             task=model.task,
-            same_load=fed[0] == fed[1],
+            same_load=loads[0] == loads[1],
             unlike=unlike_inputs(*self.records[pair.name]),
         )
 
@@ -346,7 +343,7 @@ class _Job:
             control.give_up(f"base {lost.status} against itself: {lost.reason}")
             return
         control.ended = len(control.fresh) >= control.planned
-        if not control.ended and control.spent_s >= self.terms.budget_s:
+        if not control.ended and control.spent_s + control.block_s > self.terms.budget_s:
             control.give_up(f"its budget of {format_seconds(self.terms.budget_s)} is spent")
 
     def _read_block(self, series: Series, stage: str) -> Mapping[str, Reading]:

@@ -20,6 +20,7 @@ from harness import build, judge, measure
 from harness.built import Built, Dataset
 from harness.case import FP32, Artifact, Case, DataRef, Load, Session, plain
 from harness.errors import CaseError, StoreError, Unsupported
+from harness.judge.outputs import Outputs
 from harness.measure import Block, Cores, Draw, Request, runtimes
 from harness.measure.runtimes import Runtime
 from harness.record import Observation, Record, Status
@@ -30,15 +31,6 @@ if TYPE_CHECKING:
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
-
-
-@dataclass(frozen=True, slots=True)
-class Outputs:
-    """What one worker computed from the evaluation rows, or why there is nothing."""
-
-    names: tuple[str, ...] = ()
-    values: tuple[np.ndarray, ...] | None = None
-    reason: str = ""
 
 
 @dataclass
@@ -198,17 +190,13 @@ class Bench:
 
     def _cores(self, session: Session) -> Cores:
         """Choose the cores for the threads of `session`; those across operators run in parallel mode only."""
-        across = session.inter_threads if session.execution_mode == "parallel" else 0
+        across = session.inter_threads if session.execution_mode == "parallel" else 1
         return measure.choose_cores(session.intra_threads, self.suite.measure.cores, across)
 
     def identity(self, case: Case) -> str:
-        """Identify the bytes of the model and of the data of `case`: names alone may come to mean others."""
+        """Identify what the model of `case` is made from, and its data: names may come to mean others."""
         ref = case.artifact.model.data
-        try:
-            model = self._build(case.artifact).sha256
-        except CaseError as error:
-            model = str(error)
-        return f"{model} {self._data[ref].sha256 if ref else 'random'}"
+        return f"{build.identify(case.artifact)} {build.identify_data(ref) if ref else 'random'}"
 
     def request(self, case: Case, sampling: Sampling) -> Request:
         """Ask for a worker that serves slices of `case` (`run_block`). Raises CaseError."""
@@ -259,6 +247,9 @@ class Bench:
     def _twin(self, twin: Case) -> Outputs:
         """Compute the twin's outputs on the same rows, once for all cases that share it."""
         if twin not in self._twins:
+            # cases come by their artifact: outputs of another one are not asked for again, and may be large
+            for known in [known for known in self._twins if known.artifact != twin.artifact]:
+                del self._twins[known]
             try:
                 built = self._build(twin.artifact)
                 if built.precision == FP32.kind:
@@ -308,7 +299,8 @@ def _read_outputs(observation: Observation, passes: tuple[str, ...]) -> Outputs:
 
     names = tuple(observation.outputs["names"])
     with np.load(observation.outputs["file"]) as arrays:
-        return Outputs(names, tuple(arrays[str(index)] for index in range(len(names))))
+        values = tuple(arrays[str(index)] for index in range(len(names)))
+    return Outputs(names, values, per_call=frozenset(observation.outputs.get("per_call", ())))
 
 
 def _now() -> str:

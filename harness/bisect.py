@@ -23,7 +23,7 @@ from harness.bench import Bench
 from harness.case import Case
 from harness.errors import InputError, NotFoundError
 from harness.judge import halving, losses
-from harness.judge.outputs import Answers
+from harness.judge.outputs import Outputs
 from harness.measure import runtimes
 from harness.record import Status
 from harness.search import Mark, Question, Search, Silent, Step, Watch
@@ -226,9 +226,10 @@ class _Bisection:
     @property
     def known_limit(self) -> float | None:
         """The limit, where it takes no worker to know it."""
+        if self.question.limit is not None or self.question.metric != losses.SCALED:
+            return self.limit
         base = halving.base_of(self.question.versions, self.steps)
-        unknown = self.question.metric == losses.SCALED and base not in (None, *self._seen)
-        return None if unknown else self.limit
+        return self.limit if base in self._seen else None
 
     def _least(self) -> float:
         metric, base = self.question.metric, halving.base_of(self.question.versions, self.steps)
@@ -245,11 +246,7 @@ class _Bisection:
         if version not in self._seen:
             case = self.lineup.cases[version]
             record = self.bench.measure(case)
-            outputs = self.bench.outputs.get(case)
-            answers = None
-            if outputs is not None and outputs.values is not None:
-                answers = Answers(outputs.values, outputs.names)
-            self._seen[version] = losses.Seen(record, answers)
+            self._seen[version] = losses.Seen(record, self.bench.outputs.get(case, Outputs()))
         return self._seen[version]
 
     def _step(self, version: str, against: str) -> Step:
@@ -257,8 +254,6 @@ class _Bisection:
         head = self._see(version)
         if not against:
             if head.record.status is Status.OK:
-                if why := losses.refusal(self.question.metric, head, self._wanted(version)):
-                    raise InputError(f"--metric {self.question.metric}: {version}: {why}")
                 return _blank(Mark.GOOD, "it runs the model; the others are held against it")
             return losses.lost(head.record, fatal=False)
         end_is_lost = halving.end_is_lost(self.question.versions, self.steps)
@@ -270,7 +265,10 @@ class _Bisection:
         if self.timed and not end_is_lost:
             return self._race(version, against)
         metric = "status" if end_is_lost else self.question.metric
-        return losses.hold(metric, self._see(against), head, self.limit, self._wanted(version))
+        base = self._see(against)
+        if why := losses.refusal(metric, base, self._wanted(against)):
+            raise InputError(f"--metric {metric}: {against}: {why}")
+        return losses.hold(metric, base, head, self.limit, self._wanted(version))
 
     def _race(self, version: str, against: str) -> Step:
         """Decide a step by an A/B; the last one, between neighbours, asks for any difference at all."""

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness import judge, store
 from harness.comparison import Contrast, Side
@@ -14,12 +15,15 @@ from harness.judge.compare import COMPARED, worst_first
 from harness.judge.compare import compare as compare_records
 from harness.judge.history import changed, facts_of
 from harness.judge.noise import RUNS, noise_between
-from harness.judge.settle import carried, is_open, settle
+from harness.judge.settle import CALLS, carried, is_open, settle
 from harness.match import fits, matches
 from harness.record import BAD, Record, Status
 from harness.suite import Gate, Plan
 from harness.tables import closest
 from harness.trial import Terms, Watch
+
+if TYPE_CHECKING:
+    from harness.confirm import Confirmation
 
 
 def find_pair(
@@ -121,26 +125,35 @@ def confirm_suspects(
     pairs = [(sides[0][case], sides[1][case]) for case in dict.fromkeys(item.case for item in suspects)]
     terms = Terms(min_effect=min_effect, seed=secrets.randbelow(2**32))
     plan = _plan(store.find_run(results_dir, contrast.head.run))
-    said = confirm(plan, pairs, results_dir, cache_dir, terms=terms, budget_s=budget_s, watch=watch)
-    trial = said.trial
-    interrupted = trial is not None and trial.interrupted
-    if trial is not None and not trial.trusted and trial.control is not None:
-        note = f"A/B not trusted, nothing is settled: {trial.control.reason}"
-        return replace(contrast, notes=(note,), interrupted=interrupted)
-    looked = contrast.compared.comparisons
-    moved = carried(looked)
-    comparisons = (
+    try:
+        said = confirm(plan, pairs, results_dir, cache_dir, terms=terms, budget_s=budget_s, watch=watch)
+    except KeyboardInterrupt:  # while what it takes was made ready
+        return replace(contrast, notes=("interrupted before the A/B began",), interrupted=True)
+    base, head = zip(*pairs, strict=True)
+    calls = compare_records(base, head, metrics=CALLS).comparisons
+    return _settled(contrast, said, carried(calls))
+
+
+def _settled(contrast: Contrast, said: Confirmation, moved: Mapping[str, float]) -> Contrast:
+    """Let what an A/B said decide about the suspects, where it is to be trusted."""
+    trial, looked = said.trial, contrast.compared.comparisons
+    if trial is None:
+        notes = ["A/B: none could be run"]
+    else:
+        notes = ["interrupted: what the A/B did not come to stands as it was"] if trial.interrupted else []
+        notes.append(f"A/B: raw samples in {trial.file}")
+        contrast = replace(contrast, interrupted=trial.interrupted)
+        if not trial.trusted and trial.control is not None:
+            notes[-1] = f"A/B not trusted, nothing is settled: {trial.control.reason}"
+            return replace(contrast, notes=tuple(notes))
+    comparisons = [
         settle(item, said.decisions, said.left, moved) if is_open(item) else item for item in looked
-    )
-    notes = [f"A/B: raw samples in {trial.file}" if trial else "A/B: none could be run"]
-    if interrupted:
-        notes.insert(0, "interrupted: what the A/B did not come to stands as the stored runs show it")
+    ]
     return replace(
         contrast,
         compared=replace(contrast.compared, comparisons=worst_first(comparisons)),
-        settled=tuple((item.case, item.metric) for item in suspects),
+        settled=tuple((item.case, item.metric) for item in looked if is_open(item)),
         notes=tuple(notes),
-        interrupted=interrupted,
     )
 
 

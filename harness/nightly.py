@@ -127,12 +127,12 @@ def _measure(plan: Plan, results_dir: Path, cache_dir: Path, wishes: Wishes, wat
 
 
 def _unreported(plan: Plan, results_dir: Path, wishes: Wishes) -> store.RunInfo | None:
-    """Find the newest run of this very plan, if its night is not over: unfinished, or not reported."""
+    """Find the newest run that may go on as this one, if it is unfinished or its night is not reported."""
     ours = header(plan, environment(plan))
     found = [
         info
         for info in store.runs(results_dir, ours.suite, ours.machine)
-        if info.header.plan_hash == ours.plan_hash and not info.live
+        if not info.header.unlike(ours) and not info.live
     ]
     if not found or not (wishes.resume or _young(found[-1])):
         return None

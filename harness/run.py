@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
-from harness import measure, store
+from harness import build, measure, store
 from harness.bench import Bench
 from harness.case import Case
 from harness.errors import InputError
@@ -94,9 +94,11 @@ def run(
                         journal.append(record)
                         measured += 1
                         watch.done(record)
-                journal.seal()
             except KeyboardInterrupt:
-                pass  # said by what is left
+                if len(todo) == measured:
+                    raise  # nothing that is left would say so
+            else:
+                journal.seal()
             return Outcome(journal.run, journal.folder, len(todo) - measured, measured)
 
 
@@ -120,10 +122,20 @@ def settle(plan: Plan) -> Plan:
 def _open(plan: Plan, results_dir: Path, machine: dict[str, Any], resume: bool) -> store.Journal:
     if not resume:
         return store.new_run(results_dir, header(plan, machine))
-    journal = store.resume(results_dir, plan.suite.name, _plan_hash(plan))
+    wanted = header(plan, machine)
+    journal = store.resume(results_dir, wanted)
     if journal is None:
-        raise InputError(f"--resume: {results_dir} has no unfinished run of this plan; begin one without it")
+        raise InputError(f"--resume: {_nothing_to_resume(results_dir, wanted)}; begin a run without it")
     return journal
+
+
+def _nothing_to_resume(results_dir: Path, wanted: store.Header) -> str:
+    """Say why no run can go on: there is none, or the newest of this plan was measured otherwise."""
+    for item in reversed(store.runs(results_dir, wanted.suite)):
+        unlike = item.header.unlike(wanted)
+        if unlike and "plan" not in unlike and not item.sealed and not item.live:
+            return f"run {item.run} was measured with another {' and another '.join(unlike)}"
+    return f"{results_dir} has no unfinished run of this plan, models and data"
 
 
 def environment(plan: Plan) -> dict[str, Any]:
@@ -151,6 +163,8 @@ def header(plan: Plan, machine: dict[str, Any]) -> store.Header:
 
 
 def _plan_hash(plan: Plan) -> str:
-    """Identify what is measured: the cases in full, not only their names, and how."""
-    cases = [repr(case) for case in plan.cases]
+    """Identify what is measured: the cases in full, with the bytes of models and data, and how."""
+    models = dict.fromkeys(build.identify(case.artifact) for case in plan.cases)
+    data = [build.identify_data(model.data) for model in plan.suite.models if model.data]
+    cases = [*map(repr, plan.cases), *models, *data]
     return store.plan_hash(cases, {**asdict(plan.suite.sampling), **asdict(plan.suite.measure)})

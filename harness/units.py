@@ -7,6 +7,7 @@ are SI (seconds, bytes) or plain ratios, with the unit carried in the name.
 from __future__ import annotations
 
 import re
+import signal
 
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 _BYTES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
@@ -95,3 +96,11 @@ def parse_ratio(text: str | float) -> float:
     if isinstance(text, int | float):
         return float(text)
     return _parse(text, {"": 1.0, "%": 0.01}, "a ratio", "'3%' or '0.03'")
+
+
+def format_signal(number: int) -> str:
+    """Name a signal: ``SIGKILL``; one that has no name is called by its number."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from errno import EMFILE, ENOSPC
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ import pytest
 import yaml
 from onnx import TensorProto, helper
 
+from harness import measure
+from harness.bench import Bench
+from harness.case import Case
 from harness.measure.cores import usable_cores
 
 Suite = Callable[..., Path]
@@ -50,6 +54,19 @@ def real(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
+@pytest.mark.parametrize(("code", "remedy"), [(ENOSPC, "; free some space there"), (EMFILE, "")])
+def test_why_no_worker_can_be_started_is_told(
+    suite: Suite, harness: Call, monkeypatch: pytest.MonkeyPatch, code: int, remedy: str
+) -> None:
+    def refused(cores: object) -> object:
+        raise OSError(code, "as the system says")
+
+    monkeypatch.setattr(measure, "measuring", refused)
+    ended, _, err = harness("run", suite())
+    assert ended == 3
+    assert f"a worker cannot be started or read: as the system says{remedy}; what was measured is kept" in err
+
+
 def test_what_the_deciding_process_printed_is_kept(suite: Suite, records: Records) -> None:
     said = {"fail": {"at": "timing", "how": "stdout", "message": "out of the ordinary"}}
     (record,) = records("run", suite(said))
@@ -76,6 +93,32 @@ def test_threads_across_operators_get_cores_in_parallel_mode(suite: Suite, recor
     assert len(parallel["effective"]["session"]["cores"]) == two
     assert ("2 threads on 1 core" in parallel["notes"]) == (two == 1)
     assert sequential["notes"] == []
+
+
+def test_parallel_mode_takes_all_cores_where_no_count_is_asked_for(real: Any, records: Records) -> None:
+    nodes = [helper.make_node("Relu", ["x"], ["scores"])]
+    axes = {"execution_mode": "parallel", "intra_threads": 1}
+    suite = real(nodes, [float_value("x", "N", 3)], {"x": np.ones((20, 3), np.float32)}, axes=axes)
+    (record,) = records("run", suite)
+    options, cores = (record["effective"]["session"][name] for name in ("options", "cores"))
+    at_hand = usable_cores(os.sched_getaffinity(0))
+    assert (options["intra_threads"], options["inter_threads"], len(cores)) == (1, at_hand, at_hand)
+
+
+def test_twins_of_another_artifact_are_not_kept(
+    suite: Suite, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their outputs may be large, and the parent's memory is that of the machine that measures."""
+    twin, kept = Bench._twin, []
+
+    def counted(bench: Bench, case: Case) -> object:
+        found = twin(bench, case)
+        kept.append(len(bench._twins))
+        return found
+
+    monkeypatch.setattr(Bench, "_twin", counted)
+    records("run", suite(axes={"opset": [13, 17], "batch": [1, 2]}))
+    assert kept == [1, 2, 1, 2]
 
 
 def test_a_file_that_is_quantized_already_is_not_its_own_twin(real: Any, records: Records) -> None:

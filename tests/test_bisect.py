@@ -13,14 +13,16 @@ import numpy as np
 import pytest
 
 from harness import bisect as loop
-from harness.bench import Bench, Outputs
+from harness.bench import Bench
 from harness.bisect import Lineup, _key, bisect, over_models, over_runtimes
 from harness.case import Case, Source, freeze
 from harness.errors import InputError, NotFoundError, StoreError
+from harness.judge.outputs import Outputs
 from harness.measure import Block, Draw
 from harness.plan import plan_document
 from harness.record import Metric, Observation, Record, Status
 from harness.search import Mark, Outcome, Question, Search, Step
+from harness.show.bisect import render
 from harness.store.ledger import Ledger, read_lines
 from harness.suite import Plan
 from harness.trial import Terms
@@ -207,7 +209,7 @@ def test_what_the_good_version_cannot_answer_is_told_at_once(world, search, line
     labelled = numbered(over_models(plans))
     with pytest.raises(InputError, match="v1: its labels make it accuracy/top1"):
         search("accuracy/mae", labelled)
-    assert set(facts.seen) == {"v1"}
+    assert set(facts.seen) == {"v1", "v8"}
 
 
 def test_a_metric_that_cannot_be_searched_by_names_those_that_can(world, search) -> None:
@@ -323,6 +325,9 @@ def test_every_step_is_on_disk_and_the_search_goes_on_after_an_interrupt(world, 
     facts.seen.clear()
     again = search("accuracy/max_abs_error", resume=True, watch=Stop(4))
     assert (again.finding, again.limit, facts.seen) == (None, None, [])  # no worker is started to say so
+    assert "bad is what is not known yet; 3 steps" in render(again, "table", width=120)
+    told = search("accuracy/max_abs_error", limit=0.1, watch=Stop(1))
+    assert (told.finding, told.limit, facts.seen) == (None, 0.1, [])
     rest = Stop(0)
     second = search("accuracy/max_abs_error", resume=True, watch=rest)
     assert (second.id, second.file) == (first.id, first.file)

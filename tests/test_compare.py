@@ -501,6 +501,29 @@ def test_an_interrupted_ab_keeps_what_the_runs_show(
     assert document["notes"][0].startswith("interrupted: ")
 
 
+def test_an_interrupt_before_the_ab_keeps_what_the_runs_show(
+    runs: Runs, harness: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> Confirmation:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(confirm, "confirm", interrupted)
+    code, document = found(harness, runs["base3"], runs["slow3"], *P50, "--confirm")
+    assert (code, verdicts(document)) == (130, {"latency/p50": "regression"})
+    assert document["notes"] == ["interrupted before the A/B began"]
+
+
+def test_an_alarm_follows_p50_though_the_table_leaves_p50_out(
+    runs: Runs, harness: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuted = {("m", name): Decision(verdict=Change.EQUIVALENT) for name in ("latency/p50", "latency/p95")}
+    monkeypatch.setattr(confirm, "confirm", lambda *_, **__: Confirmation(refuted, {}))
+    code, document = found(
+        harness, runs["base3"], runs["slow3"], "--metric", "throughput/*", "--confirm", "--all"
+    )
+    assert (code, set(verdicts(document).values())) == (0, {"inconclusive"})
+
+
 @pytest.mark.slow
 def test_suspects_are_settled_by_an_ab_of_what_the_runs_measured(
     suite: Callable[..., Path], records: Callable[..., list[dict[str, Any]]], harness: Call

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from harness import doctor as loop
-from harness.bench import Bench, Outputs
+from harness.bench import Bench
 from harness.build.chain import write_chain
 from harness.case import Case
 from harness.cli import COMMANDS
@@ -20,6 +20,7 @@ from harness.comparison import Change
 from harness.doctor import LAYERS, MORE_LAYERS, examine, self_test
 from harness.errors import NotFoundError
 from harness.health import Checkup, Level, SelfTest
+from harness.judge.outputs import Outputs
 from harness.measure import Block
 from harness.record import Observation, Record, Status
 from harness.show.doctor import render

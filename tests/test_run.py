@@ -12,10 +12,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 
+from harness import store
 from harness.bench import Bench
 from harness.cli.run import program
+from harness.plan import plan, plan_document
+from harness.run import _plan_hash, environment
 from harness.store.header import write_header
 
 Suite = Callable[..., Path]
@@ -214,6 +218,72 @@ def test_a_run_that_is_interrupted_in_its_first_case_leaves_nothing_and_says_so(
     code, out, err = harness("run", suite())
     assert (code, out, err) == (130, "", "interrupted before anything was measured\n")
     assert list((tmp_path / "results" / "runs").iterdir()) == []
+
+
+def interrupted_at_3(suite: Suite, harness: Call, monkeypatch: pytest.MonkeyPatch, **keys: Any) -> Path:
+    """A run of four cases of which two were measured."""
+    path, measure, calls = suite(axes={"batch": [1, 2, 3, 4]}, **keys), Bench.measure, []
+
+    def measured(bench: Bench, *case: Any) -> Any:
+        calls.append(case)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return measure(bench, *case)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Bench, "measure", measured)
+        assert harness("run", path)[0] == 130
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"git": {"commit": "2" * 40, "dirty": False}}, "another commit"),
+        ({"git": {"commit": "1" * 40, "dirty": True}}, "another state of uncommitted changes"),
+        ({"packages": {"onnxruntime": "1.0"}}, "another set of packages"),
+        ({"machine": "other", "packages": {}}, "another machine and another set of packages"),
+    ],
+)
+def test_a_run_does_not_go_on_as_something_else(
+    suite: Suite, harness: Call, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], said: str
+) -> None:
+    here = {**environment(plan(suite())), "git": {"commit": "1" * 40, "dirty": False}}
+    monkeypatch.setattr("harness.run.environment", lambda _: here)
+    path = interrupted_at_3(suite, harness, monkeypatch)
+    monkeypatch.setattr("harness.run.environment", lambda _: {**here, **change})
+    code, out, err = harness("run", path, "--resume")
+    assert (code, out) == (2, "")
+    assert f"was measured with {said}; begin a run without it" in err
+    monkeypatch.setattr("harness.run.environment", lambda _: here)
+    assert harness("run", path, "--resume")[0] == 0
+
+
+def test_a_plan_is_another_one_where_models_or_data_are(tmp_path: Path) -> None:
+    document = {"models": {"m": {"source": {"onnx": "m.onnx"}, "data": "d.npz"}}}
+    hashes = []
+    for model, data in ((b"1", b"1"), (b"1", b"1"), (b"2", b"1"), (b"2", b"2")):
+        onnx.save(onnx.helper.make_model(onnx.GraphProto(name=model.decode())), tmp_path / "m.onnx")
+        (tmp_path / "d.npz").write_bytes(data)
+        hashes.append(_plan_hash(plan_document(document, tmp_path, "s")))
+    assert hashes[0] == hashes[1]
+    assert len(set(hashes)) == 3
+
+
+def test_an_interrupt_while_a_run_is_sealed_is_not_its_end(
+    suite: Suite, harness: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    path = suite()
+    with monkeypatch.context() as patch:
+        patch.setattr(store.Journal, "seal", interrupted)
+        assert harness("run", path)[0] == 130
+    (info,) = store.runs(tmp_path / "results")
+    assert not info.sealed
+    assert harness("run", path, "--resume")[0] == 0
+    assert store.runs(tmp_path / "results")[0].sealed
 
 
 @pytest.mark.parametrize(("fail", "code"), [({}, 0), ({"at": "timing", "how": "raise"}, 3)])

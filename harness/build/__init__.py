@@ -18,8 +18,18 @@ The steps, in the order in which an artifact passes them:
 ===================== ==================================================
 """
 
-from harness.build.artifact import Stored, build, list_cache, twin
+from harness.build.artifact import Stored, build, identify, list_cache, twin
 from harness.build.cache import default_cache_dir
-from harness.build.data import load_data, load_labels
+from harness.build.data import identify_data, load_data, load_labels
 
-__all__ = ["Stored", "build", "default_cache_dir", "list_cache", "load_data", "load_labels", "twin"]
+__all__ = [
+    "Stored",
+    "build",
+    "default_cache_dir",
+    "identify",
+    "identify_data",
+    "list_cache",
+    "load_data",
+    "load_labels",
+    "twin",
+]

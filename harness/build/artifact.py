@@ -19,7 +19,7 @@ from harness.build.sources import SOURCES, Asked
 from harness.build.versions import own_code, versions
 from harness.built import Built
 from harness.case import FP32, Artifact, thaw
-from harness.errors import Failed, Unsupported
+from harness.errors import CaseError, Failed, Unsupported
 from harness.feeds import with_overrides
 from harness.tables import closest
 
@@ -49,6 +49,14 @@ def build(artifact: Artifact, cache_dir: Path, timeout_s: float = process.TIMEOU
     except OSError as error:
         raise Failed(f"{error.filename or cache_dir}: {error.strerror or error}") from error
     return replace(built, inputs=with_overrides(built.inputs, thaw(artifact.model.inputs)))
+
+
+def identify(artifact: Artifact) -> str:
+    """Identify what `artifact` is made from, by content, without making it; else say why that cannot be."""
+    try:
+        return cache.digest(_source_recipe(artifact))
+    except (CaseError, OSError) as error:
+        return str(error)
 
 
 def twin(artifact: Artifact, built: Built) -> Artifact:
@@ -93,13 +101,7 @@ class _Line:
 
     def take_source(self, artifact: Artifact) -> Built:
         """Write the FP32 model at the opset asked for."""
-        source, options = artifact.model.source, thaw(artifact.model.source.options)
-        if source.kind not in SOURCES:
-            raise Failed(f"unknown source {source.kind!r}: {closest(source.kind, SOURCES)}")
-        asked = Asked(artifact.exporter, artifact.opset)
-        identity = SOURCES.resolve(source.kind).identify(options, asked)
-        recipe = {"step": "source", "source": source.kind, "asked": asdict(asked), "identity": identity}
-        return self._step(recipe, options=options)
+        return self._step(_source_recipe(artifact), options=thaw(artifact.model.source.options))
 
     def convert(self, artifact: Artifact, base: Built) -> Built:
         """Convert to another precision."""
@@ -133,6 +135,21 @@ class _Line:
             return process.run({**recipe, **where, "target": str(folder)}, self.timeout_s)
 
         return _built(cache.fetch(self.cache_dir, KIND, {**recipe, "code": own_code()}, make))
+
+
+def _source_recipe(artifact: Artifact) -> dict[str, Any]:
+    """Say what the FP32 model is made from. Raises CaseError, OSError."""
+    source, asked = artifact.model.source, Asked(artifact.exporter, artifact.opset)
+    if source.kind not in SOURCES:
+        raise Failed(f"unknown source {source.kind!r}: {closest(source.kind, SOURCES)}")
+    try:
+        identity = SOURCES.resolve(source.kind).identify(thaw(source.options), asked)
+    except (CaseError, OSError):
+        raise
+    except Exception as error:  # a source may be another package's
+        told = f"{type(error).__name__}: {error}"
+        raise Failed(f"source {source.kind!r} cannot tell what it is made from: {told}") from error
+    return {"step": "source", "source": source.kind, "asked": asdict(asked), "identity": identity}
 
 
 def _calibration(artifact: Artifact, cache_dir: Path) -> dict[str, Any]:

@@ -93,6 +93,13 @@ def _load(ref: DataRef, cache_dir: Path) -> Dataset:
     )
 
 
+def identify_data(ref: DataRef) -> str:
+    """Identify data by content, without reading it; an .npz that is not there by its name."""
+    path = Path(ref.location)
+    content = hash_file(path) if ref.kind == "npz" and path.is_file() else ref.location
+    return f"{ref.kind} {content} {ref.calibration}"
+
+
 def load_labels(ref: DataRef, data: Dataset, built: Built) -> np.ndarray[Any, Any] | None:
     """Return the labels of the evaluation part: its ``y``, unless that is an input of the model.
 
@@ -133,6 +140,19 @@ def permute(arrays: Arrays, calibration: int) -> tuple[Arrays, Arrays]:
     )
 
 
+UNREADABLE = (
+    OSError,
+    ValueError,
+    EOFError,
+    KeyError,
+    RuntimeError,  # encrypted
+    NotImplementedError,  # another compression
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What reading a damaged or foreign archive raises."""
+
+
 def read(path: Path) -> Arrays:
     """Read an .npz of samples. Raises InputError naming the array and what was expected of it."""
     import numpy as np
@@ -142,7 +162,7 @@ def read(path: Path) -> Arrays:
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+    except UNREADABLE as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: not a readable .npz of plain arrays: {reason}") from error
     _check(path, arrays)
@@ -150,6 +170,11 @@ def read(path: Path) -> Arrays:
 
 
 def _check(path: Path, arrays: Arrays) -> None:
+    import numpy as np
+
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):
+            raise InputError(f"{path}: {name!r} is no array; expected nothing but .npy members")
     if not set(arrays) - {LABELS}:
         raise InputError(
             f"{path}: no array for a model input; expected one under its name, or 'x' for a sole input"

@@ -23,7 +23,7 @@ def parse(path: Path) -> onnx.ModelProto:
     from google.protobuf.message import DecodeError
 
     try:
-        return onnx.load(path, load_external_data=False)
+        return onnx.load(path, format="protobuf", load_external_data=False)  # whatever it is called
     except FileNotFoundError as error:
         raise Failed(f"{path}: no such file") from error
     except OSError as error:

@@ -14,7 +14,7 @@ from typing import Any
 
 import harness
 from harness.errors import Failed, Unsupported
-from harness.units import format_span
+from harness.units import format_signal, format_span
 
 TIMEOUT_S = 1800.0
 REQUEST, ANSWER = "request.json", "answer.json"
@@ -71,5 +71,5 @@ def _death(code: int, stderr: str) -> str:
     if code == -signal.SIGKILL:
         return f"the build was killed (SIGKILL; out of memory?){tail}"
     if code < 0:
-        return f"the build died of {signal.Signals(-code).name}{tail}"
+        return f"the build died of {format_signal(-code)}{tail}"
     return f"the build ended with code {code} and no answer{tail}"

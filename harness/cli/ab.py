@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from harness.case import AXES
 from harness.cli.compare import parse_effect
@@ -28,7 +29,7 @@ SUITES = (".yaml", ".yml")
 OF_FILES = ("data", "shapes", "batch", "output")
 """Options that stand for what a suite says itself."""
 
-PEAK = "memory/peak"
+MEMORY = "memory/peak"
 
 Point = Mapping[str, str]
 """Axis -> value, of one arm."""
@@ -137,9 +138,9 @@ def ab(
     terms = Terms(choices["min_effect"], choices["alpha"], choices["budget_s"], seed, metrics)
     points = {"--base": _point("--base", base), "--head": _point("--head", head)}
     plans = [settle(_plan(flag, point, _planner(models, flag, choices))) for flag, point in points.items()]
-    asked = metrics != Terms().metrics  # else it comes by itself, where there is any
-    if asked and PEAK in metrics and not all(plan.suite.measure.memory for plan in plans):
-        raise InputError(f"--metric {PEAK}: the suite leaves memory out; add --set measure.memory=true")
+    asked = click.get_current_context().get_parameter_source("metrics") is not ParameterSource.DEFAULT
+    if asked and MEMORY in metrics and not all(plan.suite.measure.memory for plan in plans):
+        raise InputError(f"--metric {MEMORY}: the suite leaves memory out; add --set measure.memory=true")
     pairing = pair_cases(plans[0], plans[1], _varied(models, points))
     trial = run_trial(
         pairing,

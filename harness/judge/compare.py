@@ -15,7 +15,8 @@ from dataclasses import replace
 import numpy as np
 
 from harness.comparison import Change, Compared, Comparison, Decision
-from harness.judge.answers import MIN_SQNR_DB, correct_bits, paired_error, paired_right
+from harness.judge.agreement import MIN_SQNR_DB
+from harness.judge.answers import correct_bits, paired_error, paired_right
 from harness.judge.likeness import differences
 from harness.judge.processes import REPLICATED, between, by_process
 from harness.judge.records import value_of
@@ -172,6 +173,8 @@ def _comparison(base: Record, head: Record, name: str, decision: Decision) -> Co
     worse = math.log(decision.ratio) if decision.ratio else 0.0
     if METRICS[name][1] == "higher":
         worse = -worse
+    if decision.ratio is None and decision.verdict is Change.REGRESSION:
+        worse = math.inf  # wrong, by no number that could be smaller than another
     return Comparison(base.case, name, value_of(base, name), value_of(head, name), decision, worse)
 
 

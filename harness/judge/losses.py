@@ -20,14 +20,14 @@ status                   no number: a version runs the model or does not
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from harness.comparison import Change, Comparison, Decision
-from harness.judge.answers import BASE, unlike_inputs
+from harness.judge.agreement import BASE, unlike_inputs
 from harness.judge.metrics.drift import IDENTICAL, compare_outputs
-from harness.judge.outputs import Answers, OtherShape, Pair, Unfit, chosen, nonfinite_count, paired
+from harness.judge.outputs import OtherShape, Outputs, Pair, Unfit, chosen, matched
 from harness.record import Record, Status
 from harness.search import Mark, Step
 
@@ -60,21 +60,23 @@ class Seen:
     """What one version made of the model and its inputs."""
 
     record: Record
-    answers: Answers | None = None
+    outputs: Outputs = field(default_factory=Outputs)
 
 
 def refusal(metric: str, base: Seen, wanted: str | None = None) -> str:
     """Say why nothing can be held against `base` by `metric`; empty where it can."""
     if metric in LABELLED:
         found = base.record.metrics.get(metric)
-        others = [name for name in LABELLED if name in base.record.metrics and name != metric]
-        if found is None:
-            return f"its labels make it {' or '.join(others) or 'neither'}; the suite's 'task' decides which"
-        return "" if found.value is not None else found.reason
-    if metric in (*TIMED, "status") or base.answers is None:
+        if found is not None:
+            return "" if found.value is not None else found.reason
+        for name in LABELLED:
+            if other := base.record.metrics.get(name):
+                return other.reason or f"its labels make it {name}; the suite's 'task' decides which"
+        return "no answers were judged by labels"
+    if metric in (*TIMED, "status") or base.outputs.values is None:
         return ""
     try:
-        chosen(base.answers.arrays, base.answers.names, wanted)
+        chosen(base.outputs.values, base.outputs.names, wanted)
     except Unfit as error:
         return str(error)
     return ""
@@ -86,9 +88,9 @@ def least(metric: str, base: Seen | None, wanted: str | None = None) -> float:
     `base` matters where the metric is `SCALED`. Raises Unfit where it has no
     output that is `wanted`.
     """
-    if metric != SCALED or base is None or base.answers is None:
+    if metric != SCALED or base is None or base.outputs.values is None:
         return _LEAST.get(metric, 0.01)
-    output = chosen(base.answers.arrays, base.answers.names, wanted)
+    output = chosen(base.outputs.values, base.outputs.names, wanted)
     if output.dtype.kind != "f":
         return 0.0
     finite = np.abs(output[np.isfinite(output)].astype(np.float64))
@@ -107,20 +109,20 @@ def hold(metric: str, base: Seen, head: Seen, limit: float, wanted: str | None =
         return _step(Mark.GOOD, "it runs the model")
     if metric in LABELLED:
         return _labelled(metric, base.record, head.record, limit)
-    if base.answers is None or head.answers is None:
+    if base.outputs.values is None or head.outputs.values is None:
         return _step(Mark.UNDECIDED, "there are no outputs to compare")
     if unlike := unlike_inputs(base.record, head.record):
         return _step(Mark.UNDECIDED, unlike)
     try:
-        pair = paired(head.answers, base.answers, wanted)
+        counted = matched(head.outputs, base.outputs, wanted)
+        if broken := sum(match.new_nonfinite for match in counted):
+            return _step(Mark.BAD, f"{broken} more NaN or Inf in the outputs")
+        return _drift(metric, Pair(counted[0].ours, counted[0].reference), limit)
     except OtherShape as error:
-        return _step(Mark.BAD, str(error).replace("the reference's", "the good version's"))
+        mark = Mark.UNDECIDED if counted[0].per_call else Mark.BAD
+        return _step(mark, str(error).replace("the reference's", "the good version's"))
     except Unfit as error:
         return _step(Mark.UNDECIDED, str(error))
-    broken = nonfinite_count(head.answers.arrays) - nonfinite_count(base.answers.arrays)
-    if broken > 0:
-        return _step(Mark.BAD, f"{broken} more NaN or Inf in the outputs")
-    return _drift(metric, pair, limit)
 
 
 def judge_speed(comparison: Comparison, limit: float) -> Step:

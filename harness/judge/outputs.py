@@ -29,11 +29,32 @@ class OtherShape(Unfit):
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
-    """All outputs of one model, in its own order, one array each; `names` may be unknown."""
+class Outputs:
+    """What one worker computed from the evaluation rows, or why there is nothing.
 
-    arrays: Sequence[Array]
-    names: Sequence[str] = ()
+    One array an output, in the model's order: samples on the first axis; of
+    those in `per_call`, whose size depends on the data, all values in a row.
+    """
+
+    names: tuple[str, ...] = ()
+    values: tuple[Array, ...] | None = None
+    reason: str = ""
+    per_call: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One output that two models have."""
+
+    name: str
+    ours: Array
+    reference: Array
+    per_call: bool  # of a size that depends on the data
+
+    @property
+    def new_nonfinite(self) -> int:
+        """How many NaN and Inf there are that the reference does not have."""
+        return max(0, nonfinite_count([self.ours]) - nonfinite_count([self.reference]))
 
 
 def chosen(arrays: Sequence[Array], names: Sequence[str], wanted: str | None) -> Array:
@@ -139,11 +160,22 @@ DEGENERATE = 1e-6
 """Largest spread between samples, as a ratio of the largest value, that is rounding and no answer."""
 
 
-def paired(ours: Answers, reference: Answers, wanted: str | None) -> Pair:
-    """Pair the output that counts: `wanted`, else the reference's first, by its name. Raises Unfit."""
-    if wanted is None and reference.names and reference.names[0] in ours.names:
-        wanted = reference.names[0]
-    return Pair(*(chosen(side.arrays, side.names, wanted) for side in (ours, reference)))
+def matched(ours: Outputs, reference: Outputs, wanted: str | None) -> list[Match]:
+    """Match the outputs that count in both: `wanted` alone, else all, by name.
+
+    The first is the one that metrics are taken of: the reference's first, held
+    against ours where no output of ours has its name. Raises Unfit where there
+    is no such output.
+    """
+    names = [wanted] if wanted else list(reference.names)
+    first = names[0] if wanted or (names[:1] and names[0] in ours.names) else None
+    arrays = [chosen(side.values or (), side.names, first) for side in (ours, reference)]
+    found = [Match(names[0], arrays[0], arrays[1], names[0] in ours.per_call | reference.per_call)]
+    for name in names[1:]:
+        if name in ours.names:
+            arrays = [chosen(side.values or (), side.names, name) for side in (ours, reference)]
+            found.append(Match(name, arrays[0], arrays[1], name in ours.per_call | reference.per_call))
+    return found
 
 
 def nonfinite_count(arrays: Sequence[Array]) -> int:

@@ -33,33 +33,33 @@ def carried(items: Iterable[Comparison]) -> dict[str, float]:
 
 
 def settle(
-    item: Comparison, said: Decisions, left: Mapping[str, str], carried: Mapping[str, float]
+    item: Comparison, said: Decisions, left: Mapping[str, str], moved: Mapping[str, float]
 ) -> Comparison:
     """Give `item` the decision of an A/B where there is one; `left` names the cases that have none, and why.
 
     An A/B that does not settle the matter leaves the verdict of the stored
     runs. A metric of the calls that the A/B does not measure is no regression
-    any more where what looked worse was `carried` by p50 or p95, at least half
-    of it, and these were shown to be no slower. A tail beyond p95 is not.
+    any more where p50 or p95 had `moved` by half as much (see `carried`), and
+    both were shown to be no slower. A tail beyond p95 that grew alone stays one.
     """
     decision = said.get((item.case, item.metric))
     if item.case in left:
         return _noted(item, f"no A/B: {left[item.case]}")
     if decision is None:
-        return _follow(item, said, carried.get(item.case, 0.0))
+        return _follow(item, said, moved.get(item.case, 0.0))
     if decision.verdict is Change.INCONCLUSIVE:
         return _noted(item, f"an A/B did not settle it: {decision.reason}")
     return replace(item, decision=replace(decision, reason=f"A/B: {decision.reason}"))
 
 
-def _follow(item: Comparison, said: Decisions, carried: float) -> Comparison:
+def _follow(item: Comparison, said: Decisions, moved: float) -> Comparison:
     calls = {
         metric: decision.verdict
         for (case, metric), decision in said.items()
         if case == item.case and metric.startswith(FOLLOWS)
     }
     refuted = bool(calls) and set(calls.values()) <= {Change.EQUIVALENT, Change.IMPROVEMENT}
-    if not (refuted and item.metric.startswith(FOLLOWS) and carried >= item.worse / 2):
+    if not (refuted and item.metric.startswith(FOLLOWS) and moved >= item.worse / 2):
         return _noted(item, "an A/B does not measure it")
     told = " and ".join(f"{metric} {verdict}" for metric, verdict in calls.items())
     return _noted(item, f"an A/B does not measure it, and shows {told}", Change.INCONCLUSIVE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ from harness.errors import Failed, Unsupported
 from harness.judge.facts import Facts
 from harness.names import PROVIDERS
 from harness.record import Observation, Status
+from harness.units import format_signal
 
 TAIL = 3
 """Lines of the runtime's stderr that a reason quotes."""
@@ -58,10 +58,9 @@ def _ended(observation: Observation, wanted: tuple[str, ...]) -> tuple[Status, s
 
 
 def _signal(number: int) -> str:
-    try:
-        name = signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+    name = format_signal(number)
+    if not name.startswith("SIG"):
+        return name
     hint = ", perhaps for want of memory" if name == "SIGKILL" else ""
     return f"{name} (signal {number}{hint})"
 

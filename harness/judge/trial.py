@@ -10,10 +10,10 @@ import numpy as np
 
 from harness.comparison import Change, Comparison, Decision
 from harness.judge import ab, screening
-from harness.judge.answers import outputs_change
+from harness.judge.agreement import outputs_change
 from harness.judge.blocks import MEMORY, QUANTILES
 from harness.judge.compare import compare
-from harness.judge.outputs import Answers
+from harness.judge.outputs import Outputs, nonfinite_count
 from harness.record import BAD, Record, Status
 from harness.trial import Control, Reading, Seen, Terms
 from harness.units import format_percent
@@ -211,8 +211,8 @@ def compare_records(
 
 def compare_answers(
     case: str,
-    base: Answers,
-    head: Answers,
+    base: Outputs,
+    head: Outputs,
     wanted: str | None = None,
     *,
     task: str | None = None,
@@ -221,11 +221,15 @@ def compare_answers(
 ) -> list[Comparison]:
     """Compare the outputs of both arms on the same inputs: one decision, told by every metric there is.
 
-    As `harness.judge.answers.outputs_change` does, or not at all, where the
-    inputs are `unlike`: that says why.
+    As `harness.judge.agreement.outputs_change` does; where the inputs are
+    `unlike`, which says why, only NaN and Inf where BASE has none count.
     """
     if unlike:
-        decision = Decision(verdict=Change.INCONCLUSIVE, reason=unlike)
+        broken = nonfinite_count(head.values or ())
+        worse = broken and not nonfinite_count(base.values or ())
+        reason = f"{broken} NaN or Inf, none in base; {unlike}" if worse else unlike
+        verdict = Change.REGRESSION if worse else Change.INCONCLUSIVE
+        decision = Decision(verdict=verdict, reason=reason)
         return [Comparison(case, "accuracy/agreement", None, None, decision)]
     decision, metrics = outputs_change(base, head, wanted, task=task, same_load=same_load)
     told = ("accuracy/agreement", "accuracy/sqnr_db", "accuracy/max_abs_error")

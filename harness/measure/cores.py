@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,27 +21,31 @@ class Cores:
     worker: tuple[int, ...]
     parent: tuple[int, ...]  # the same ones where there is no other
     threads: int
-    note: str = ""  # what a reader must know: more threads than cores
+    note: str = ""  # what a reader must know: more threads than cores, cores that are not alike
+    across: int = 1  # threads across operators, where the session runs them in parallel
 
 
-def choose_cores(threads: int, wanted: tuple[int, ...] | None = None, across: int = 0) -> Cores:
+def choose_cores(threads: int, wanted: tuple[int, ...] | None = None, across: int = 1) -> Cores:
     """Choose the worker's cores: `wanted`, else the last ones, a physical core each as far as they go.
 
-    `threads` (within an operator) of 0 means as many as the cores available,
-    the cgroup's CPU quota counted in. `across` are the threads across
-    operators: the larger of the two counts. Raises InputError where a wanted
-    core is not in the cpuset.
+    Fast cores come first where there are fast and slow ones. `threads` (within
+    an operator) of 0 means as many as the cores available, the cgroup's CPU
+    quota counted in; so does `across` of 0, the threads across operators. The
+    larger of the two counts. Raises InputError where a wanted core is not in
+    the cpuset.
     """
     available = sorted(os.sched_getaffinity(0))
     usable = usable_cores(available)
     if wanted is not None:
         worker = _check(wanted, available)
     else:
-        count = min(max(threads or usable, across), usable)
+        count = min(max(threads or usable, across or usable), usable)
         worker = tuple(sorted(_spread(available)[:count]))
-    settled = threads or min(usable, len(worker))
+    at_hand = min(usable, len(worker))
+    threads, across = threads or at_hand, across or at_hand
     parent = tuple(core for core in available if core not in worker) or tuple(available)
-    return Cores(worker, parent, settled, _note(max(settled, across), worker, usable))
+    notes = (_crowded(max(threads, across), worker, usable), _unlike(worker, available))
+    return Cores(worker, parent, threads, "; ".join(filter(None, notes)), across)
 
 
 def _check(wanted: tuple[int, ...], available: list[int]) -> tuple[int, ...]:
@@ -52,7 +56,7 @@ def _check(wanted: tuple[int, ...], available: list[int]) -> tuple[int, ...]:
     return tuple(sorted(set(wanted)))
 
 
-def _note(threads: int, worker: tuple[int, ...], usable: int) -> str:
+def _crowded(threads: int, worker: tuple[int, ...], usable: int) -> str:
     cores = min(len(worker), usable)
     if threads <= cores:
         return ""
@@ -73,19 +77,43 @@ def usable_cores(available: Iterable[int]) -> int:
 
 
 def _spread(available: list[int]) -> list[int]:
-    """Order cores from the last one back, one logical core of every physical one first.
+    """Order cores: fast ones first, of these one logical core of every physical one, from the last one back.
 
     Low-numbered cores serve most interrupts; two logical cores of one physical
     core share its units.
     """
-    first: list[int] = []
-    siblings: list[int] = []
+    speeds = _speeds(available)
+    ordered: list[tuple[float, bool, int]] = []
     seen = set()
-    for core in reversed(available):
+    for place, core in enumerate(reversed(available)):
         physical = _siblings(core)
-        (siblings if physical in seen else first).append(core)
+        ordered.append((-speeds[core], physical in seen, place))
         seen.add(physical)
-    return first + siblings
+    return [available[-1 - place] for _, _, place in sorted(ordered)]
+
+
+def _speeds(cores: Sequence[int]) -> dict[int, float]:
+    """Give the speed of each core over the fastest one's, to a tenth; 1 where the system does not tell.
+
+    By the capacity that the scheduler knows, else by the highest clock: what
+    performance and efficiency cores differ in, and no more than these.
+    """
+    for name in ("cpu_capacity", "cpufreq/cpuinfo_max_freq"):
+        texts = {core: _read(SYS / f"devices/system/cpu/cpu{core}/{name}") for core in cores}
+        if all(text.isdecimal() and int(text) for text in texts.values()):
+            fastest = max(map(int, texts.values()))
+            return {core: round(int(text) / fastest, 1) for core, text in texts.items()}
+    return dict.fromkeys(cores, 1.0)
+
+
+def _unlike(worker: Sequence[int], available: Sequence[int]) -> str:
+    """Say so where a worker runs on fast and slow cores, or on slow ones alone."""
+    speeds = _speeds(available)
+    slow = [core for core in worker if speeds[core] < 1]
+    if not slow:
+        return ""
+    mixed = len(slow) < len(worker)
+    return f"{'fast and slow cores, the slow ones' if mixed else 'slow cores'}: {format_cores(slow)}"
 
 
 def _siblings(core: int) -> tuple[int, ...]:

@@ -19,8 +19,10 @@ from harness.measure.cores import standing_aside
 from harness.measure.worker.answer import FILE
 from harness.measure.worker.request import Request
 from harness.record import Observation
+from harness.units import format_signal
 
 TAIL_BYTES = 4096
+MOST_MS = 2**31 - 1  # that poll takes: 24 days
 _ROOT = Path(__file__).parents[2]  # the folder that holds the package
 
 
@@ -122,7 +124,7 @@ def _ends_within(pid: int, timeout_s: float) -> bool:
     try:
         poll = select.poll()
         poll.register(pidfd, select.POLLIN)
-        return bool(poll.poll(timeout_s * 1000))
+        return bool(poll.poll(min(timeout_s * 1000, MOST_MS)))
     finally:
         os.close(pidfd)
 
@@ -160,7 +162,7 @@ def _error(
         message = f"not done after {request.sampling.timeout_s:g} s; stopped during {doing}"
         return {"status": "timeout", "pass": doing, "type": "timeout", "message": message}
     if how["signal"]:
-        name = signal.Signals(how["signal"]).name
+        name = format_signal(how["signal"])
         message = f"the worker died of {name} during {doing}"
         return {"status": "crashed", "pass": doing, "type": name, "message": message}
     if how["code"]:

@@ -48,6 +48,21 @@ class Header:
     columns: str = ""  # hash of the sealed file's columns: files of the same are read as one
     schema: int = SCHEMA  # the version it is stored in
 
+    def unlike(self, other: Header) -> tuple[str, ...]:
+        """Name what keeps one run from going on as `other`: what it would put under a wrong label."""
+        sides = (
+            {
+                "plan": header.plan_hash,
+                "machine": header.machine,
+                "commit": header.commit,
+                "state of uncommitted changes": header.dirty,
+                "set of packages": header.environment.get("packages"),
+            }
+            for header in (self, other)
+        )
+        ours, theirs = sides
+        return tuple(name for name in ours if ours[name] != theirs[name])
+
     @property
     def dirty(self) -> bool:
         """Whether tracked files differed from the commit."""

@@ -136,10 +136,10 @@ def open_run(folder: Path) -> Journal | None:
     return Journal(folder, header, file, size)
 
 
-def resume(results_dir: Path, suite: str, plan_hash: str) -> Journal | None:
-    """Take up the newest unfinished run of this suite and plan that no process is writing."""
-    for item in reversed(runs(results_dir, suite)):
-        if item.header.plan_hash == plan_hash and (item.folder / JOURNAL).exists():
+def resume(results_dir: Path, wanted: Header) -> Journal | None:
+    """Take up the newest unfinished run that may go on as `wanted`, and that no process is writing."""
+    for item in reversed(runs(results_dir, wanted.suite)):
+        if not item.header.unlike(wanted) and (item.folder / JOURNAL).exists():
             journal = open_run(item.folder)
             if journal is not None:
                 return journal

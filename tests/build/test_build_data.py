@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,14 @@ def test_a_flipped_bit_in_the_data_is_noticed(write: Write, tmp_path: Path) -> N
     raw[4000] ^= 1
     Path(ref.location).write_bytes(raw)
     with pytest.raises(InputError, match="Bad CRC-32"):
+        load_data(ref, tmp_path / "cache")
+
+
+def test_what_is_no_array_in_an_archive_is_named(write: Write, tmp_path: Path) -> None:
+    ref = write(x=np.arange(100.0))
+    with zipfile.ZipFile(ref.location, "a") as archive:
+        archive.writestr("README.txt", "Samples of last week.")
+    with pytest.raises(InputError, match=r"mine\.npz: 'README\.txt' is no array; expected nothing but \.npy"):
         load_data(ref, tmp_path / "cache")
 
 

@@ -153,6 +153,13 @@ def test_a_broken_file_fails_with_one_line(tmp_path: Path, raw: bytes, said: str
     assert not list_cache(tmp_path / "cache")
 
 
+@pytest.mark.parametrize("name", ["config.json", "deploy.prototxt", "net.textproto", "net.onnxtxt"])
+def test_a_file_of_another_kind_is_read_as_what_it_is_not(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text('{"hidden_size": 64}')
+    with pytest.raises(Failed, match=f"{name}: not an ONNX file: it does not parse as protobuf"):
+        build(artifact(tmp_path / name), tmp_path / "cache")
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(Failed, match=r"nowhere.onnx: no such file"):
         build(artifact(tmp_path / "nowhere.onnx"), tmp_path / "cache")

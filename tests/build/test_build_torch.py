@@ -37,6 +37,13 @@ def pair():
 
 def breaks():
     raise OSError("no weights here")
+
+class Refactored(Tiny):
+    def forward(self, x):
+        return self.linear(x, bias=None)
+
+def refactored():
+    return Refactored(), torch.zeros(1, 4)
 """
 
 needs_torch = pytest.mark.torch
@@ -131,6 +138,14 @@ def test_a_function_that_raises_fails_in_one_line(tiny: Path, tmp_path: Path) ->
     with pytest.raises(Failed) as caught:
         build(artifact(target(tiny, "breaks"), "torch"), tmp_path / "cache")
     assert str(caught.value) == f"torch source: {tiny}:breaks raised OSError: no weights here"
+
+
+@needs_torch
+@pytest.mark.parametrize("exporter", ["dynamo", "torchscript"])
+def test_a_module_that_raises_fails_whatever_the_exporter(tiny: Path, tmp_path: Path, exporter: str) -> None:
+    """It is broken, not beyond an exporter: a night must not stay green over it."""
+    with pytest.raises(Failed, match=r"the module of .*tiny\.py:refactored raised TypeError: .*bias"):
+        build(artifact(target(tiny, "refactored"), "torch", exporter=exporter), tmp_path / "cache")
 
 
 @needs_torch

@@ -91,6 +91,14 @@ def test_scores_at_every_position_agree_position_by_position(facts):
     outputs[0, 0] = -outputs[0, 0]
     agreement = of(facts, outputs, twin)["accuracy/agreement"]
     assert (agreement.value, agreement.n) == (0.9, 10)
+    assert (agreement.low, agreement.high) == (None, None)  # positions of a sample are not independent
+
+
+def test_a_regression_has_distance_and_no_agreement(facts, case):
+    metrics = judge(facts(outputs=[TWIN], twin_outputs=[TWIN + 1], case=case(task="regression"))).metrics
+    assert metrics["accuracy/sqnr_db"].value is not None
+    agreement = metrics["accuracy/agreement"]
+    assert (agreement.value, agreement.reason) == (None, "the task is regression: there are no classes")
 
 
 def test_another_shape_than_the_twins_says_so(facts):

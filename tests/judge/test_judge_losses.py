@@ -9,7 +9,7 @@ import pytest
 
 from harness.comparison import Change, Comparison, Decision
 from harness.judge.losses import METRICS, Seen, hold, judge_speed, least, refusal
-from harness.judge.outputs import Answers
+from harness.judge.outputs import Outputs
 from harness.names import METRICS as KNOWN
 from harness.record import Metric, Record, Status
 from harness.search import Mark, Step
@@ -32,8 +32,8 @@ def seen(*outputs: np.ndarray, status: Status = Status.OK, **metrics: float | No
         metrics=found,
         effective={"runtime": {"version": "1.0"}},
     )
-    names = [f"y{i}" for i in range(len(outputs))]
-    return Seen(record, Answers(outputs, names) if outputs else None)
+    names = tuple(f"y{i}" for i in range(len(outputs)))
+    return Seen(record, Outputs(names, outputs or None))
 
 
 SCORES = np.array([[0.1, 0.9], [0.8, 0.2], [0.4, 0.6], [0.3, 0.7]], np.float32)
@@ -76,6 +76,14 @@ def test_another_shape_is_bad_without_a_number() -> None:
     assert step.reason == "the output's shape is (4, 1), the good version's is (4, 2)"
 
 
+def test_another_shape_of_what_depends_on_the_data_is_no_answer() -> None:
+    base, head = (
+        replace(seen(np.zeros(size)), outputs=Outputs(("y0",), (np.zeros(size),), per_call=frozenset(["y0"])))
+        for size in ((16, 40), (644,))
+    )
+    assert hold("accuracy/cosine", base, head, 0.1).mark is Mark.UNDECIDED
+
+
 def test_new_nan_is_bad_without_a_number() -> None:
     head = SCORES.copy()
     head[0, 0] = np.nan
@@ -104,7 +112,7 @@ def test_random_inputs_of_other_names_are_no_answer() -> None:
     )
     step = hold("accuracy/agreement", base, head, 0.1)
     assert (step.mark, step.worse) == (Mark.UNDECIDED, None)
-    assert step.reason.startswith("the inputs are named x in one and input.1 in the other")
+    assert step.reason.startswith("the inputs are named x in base and input.1 in head")
 
 
 def test_a_question_that_the_good_version_cannot_answer_is_refused() -> None:
@@ -113,6 +121,8 @@ def test_a_question_that_the_good_version_cannot_answer_is_refused() -> None:
     assert refusal("latency/p50", seen(SCORES), "typo") == ""
     assert refusal("accuracy/top1", seen(top1=0.9)) == ""
     assert refusal("accuracy/top1", seen(top1=None)) == "none"
+    assert refusal("accuracy/mae", seen(top1=None)) == "none"
+    assert refusal("accuracy/mae", seen()) == "no answers were judged by labels"
     assert refusal("accuracy/mae", seen(top1=0.9)) == (
         "its labels make it accuracy/top1; the suite's 'task' decides which"
     )

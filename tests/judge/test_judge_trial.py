@@ -7,7 +7,7 @@ import pytest
 
 from harness.comparison import Change
 from harness.judge import ab, trial
-from harness.judge.outputs import Answers
+from harness.judge.outputs import Outputs
 from harness.judge.signed_rank import sign_above
 from harness.record import Metric, Record, Status
 from harness.trial import Reading, Seen, Terms
@@ -248,9 +248,13 @@ def test_losing_head_is_a_regression_and_losing_base_is_not():
     assert trial.lost_arm("c", "base", "crashed", "SIGSEGV").decision.verdict is Change.INCONCLUSIVE
 
 
+def outputs(array):
+    return Outputs(("y",), (array,))
+
+
 def test_outputs_that_agree_are_equivalent_in_every_metric_there_is():
     scores = np.random.default_rng(0).standard_normal((50, 5)).astype(np.float32)
-    rows = trial.compare_answers("c", Answers([scores]), Answers([scores + np.float32(1e-3)]))
+    rows = trial.compare_answers("c", outputs(scores), outputs(scores + np.float32(1e-3)))
     assert {row.metric for row in rows} == {
         "accuracy/agreement",
         "accuracy/sqnr_db",
@@ -263,14 +267,19 @@ def test_outputs_that_agree_are_equivalent_in_every_metric_there_is():
 def test_outputs_that_disagree_or_are_not_finite_are_a_regression():
     scores = np.random.default_rng(0).standard_normal((50, 5)).astype(np.float32)
     for wrong in (-scores, np.full_like(scores, np.nan)):
-        rows = trial.compare_answers("c", Answers([scores]), Answers([wrong]))
+        rows = trial.compare_answers("c", outputs(scores), outputs(wrong))
         assert {row.decision.verdict for row in rows} == {Change.REGRESSION}
 
 
 def test_outputs_of_other_inputs_are_not_compared():
     scores = np.random.default_rng(0).standard_normal((50, 5)).astype(np.float32)
-    (row,) = trial.compare_answers("c", Answers([scores]), Answers([-scores]), unlike="other inputs")
+    (row,) = trial.compare_answers("c", outputs(scores), outputs(-scores), unlike="other inputs")
     assert (row.decision.verdict, row.decision.reason) == (Change.INCONCLUSIVE, "other inputs")
+    (row,) = trial.compare_answers("c", outputs(scores), outputs(scores * np.nan), unlike="other inputs")
+    assert (row.decision.verdict, row.decision.reason) == (
+        Change.REGRESSION,
+        "250 NaN or Inf, none in base; other inputs",
+    )
 
 
 def test_labelled_cases_share_alpha():

@@ -51,9 +51,11 @@ def test_more_threads_than_cores_are_allowed_and_said(machine):
 
 def test_threads_across_operators_have_cores_too(machine):
     machine(range(4))
-    assert choose_cores(1, None, 2) == Cores(worker=(2, 3), parent=(0, 1), threads=1)
+    assert choose_cores(1, None, 2) == Cores(worker=(2, 3), parent=(0, 1), threads=1, across=2)
     assert choose_cores(3, None, 2).worker == (1, 2, 3)
-    assert choose_cores(0, None, 8) == Cores((0, 1, 2, 3), (0, 1, 2, 3), 4, "8 threads on 4 cores")
+    assert choose_cores(0, None, 8) == Cores((0, 1, 2, 3), (0, 1, 2, 3), 4, "8 threads on 4 cores", 8)
+    assert choose_cores(1, None, 0) == Cores((0, 1, 2, 3), (0, 1, 2, 3), 1, across=4)
+    assert choose_cores(4, (1,), 0).across == 1
     assert choose_cores(1, (1,), 2).note == "2 threads on 1 core"
 
 
@@ -68,6 +70,25 @@ def test_threads_take_a_physical_core_each_before_they_share_one(machine):
 def test_neighbouring_hyperthreads_are_not_taken_for_two_cores(machine):
     machine(range(4), siblings=[(0, 1), (2, 3)])
     assert choose_cores(2).worker == (1, 3)
+
+
+@pytest.mark.parametrize("name", ["cpu_capacity", "cpufreq/cpuinfo_max_freq"])
+def test_fast_cores_come_before_slow_ones(machine, name):
+    """Four performance cores of two threads each, two of them favoured, and four efficiency cores."""
+    speeds = [5_200_000] * 4 + [5_000_000] * 4 + [3_800_000] * 4
+    files = {f"devices/system/cpu/cpu{core}/{name}": str(speed) for core, speed in enumerate(speeds)}
+    machine(range(12), siblings=[(0, 1), (2, 3), (4, 5), (6, 7)], files=files)
+    assert choose_cores(1) == Cores((7,), (0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11), 1)
+    assert choose_cores(4).worker == (1, 3, 5, 7)
+    assert choose_cores(8) == Cores(tuple(range(8)), (8, 9, 10, 11), 8)
+    assert choose_cores(9).note == "fast and slow cores, the slow ones: 11"
+    assert choose_cores(2, (8, 9)).note == "slow cores: 8-9"
+    assert choose_cores(3, (8, 9)).note == "3 threads on 2 cores; slow cores: 8-9"
+
+
+def test_cores_of_unknown_speed_are_alike(machine):
+    machine(range(4), files={"devices/system/cpu/cpu0/cpu_capacity": "1024"})
+    assert choose_cores(1) == Cores((3,), (0, 1, 2), 1)
 
 
 def test_wanted_cores_are_taken_as_they_are(machine):

@@ -266,7 +266,7 @@ def test_entries_of_a_providers_library_are_not_checked():
 @pytest.mark.parametrize(("mode", "inter"), [("sequential", 0), ("parallel", 2)])
 def test_threads_and_mode_are_read_back_from_the_session(ask, conv, work, mode, inter):
     session = Session(execution_mode=mode, intra_threads=0, inter_threads=0)
-    cores = Cores(tuple(sorted(os.sched_getaffinity(0))), (0,), threads=2)
+    cores = Cores(tuple(sorted(os.sched_getaffinity(0))), (0,), threads=2, across=2)
     seen = measure.observe(ask(conv, inputs=(IMAGE,), session=session, cores=cores), work)
     assert seen.session["options"]["execution_mode"] == mode
     assert seen.session["options"]["intra_threads"] == 2

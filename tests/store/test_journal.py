@@ -68,7 +68,7 @@ def test_kill_9_loses_no_appended_record_and_the_run_can_be_resumed(results: Pat
     acknowledged = [int(child.stdout.readline()) for _ in range(20)][-1]
     child.send_signal(signal.SIGKILL)
     child.communicate()
-    journal = store.resume(results, "nightly", "p")
+    journal = store.resume(results, HEADER)
     assert journal is not None
     with journal:
         kept = [item.case for item in journal.records()]
@@ -83,7 +83,7 @@ def test_a_run_that_is_being_written_is_live_and_is_not_resumed(results: Path) -
     try:
         (run,) = store.runs(results)
         assert (run.live, run.sealed) == (True, False)
-        assert store.resume(results, "nightly", "p") is None
+        assert store.resume(results, HEADER) is None
         assert store.records(results)[0].case == "m/batch=0"
     finally:
         child.kill()
@@ -121,7 +121,7 @@ def test_resuming_cuts_a_torn_line_off_and_goes_on_behind_the_whole_ones(
         first.append(record(1))
     path = first.folder / "journal.jsonl"
     path.write_bytes(path.read_bytes() + b'{"run": "x", "sui')
-    second = store.resume(results, "nightly", "p")
+    second = store.resume(results, HEADER)
     assert second is not None
     assert second.run == first.run
     with second:
@@ -152,11 +152,11 @@ def test_only_the_newest_unfinished_run_of_the_same_plan_is_resumed(
         journal.append(record())
     with store.new_run(results, store.Header(suite="quick", plan_hash="p")) as journal:
         journal.append(record())
-    resumed = store.resume(results, "nightly", "p")
+    resumed = store.resume(results, HEADER)
     assert resumed is not None
     assert resumed.run == same.run
     resumed.seal()
-    assert store.resume(results, "nightly", "p") is None
+    assert store.resume(results, HEADER) is None
 
 
 def test_a_run_without_a_record_leaves_nothing_behind(results: Path) -> None:

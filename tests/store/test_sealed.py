@@ -93,7 +93,7 @@ def test_a_run_killed_while_it_was_sealed_is_whole_and_is_tidied_up_by_resume(
     (folder / "journal.jsonl").write_bytes(journal)
     write_header(folder, header)
     assert len(store.records(results)) == 1
-    resumed = store.resume(results, "nightly", "p")
+    resumed = store.resume(results, header)
     assert resumed is not None
     assert [item.case for item in resumed.records()] == ["m/batch=1"]
     resumed.seal()

@@ -52,10 +52,13 @@ def export(target: str, asked: Asked, folder: Path) -> Written:
     exporter = asked.exporter or next(iter(EXPORTERS))
     write: Callable[[Example, int | None, Path], None] = EXPORTERS.resolve(exporter)
     example = _example(target)
+    _try(target, example)
     path = folder / files.MODEL
     try:
         with torch.no_grad(), listen("onnxscript", logging.WARNING) as heard:
             write(example, asked.opset, path)
+    except (OSError, MemoryError) as error:
+        raise Failed(f"{exporter} could not write it: {_cause(error)}") from error
     except Exception as error:  # an exporter raises whatever its translation of some operator does
         raise Unsupported(f"{exporter} cannot export it: {_cause(error)}") from error
     _strip(path)
@@ -115,6 +118,17 @@ def _example(target: str) -> Example:
     except Exception as error:  # the user's own code
         raise Failed(f"torch source: {target} raised {type(error).__name__}: {one_line(error)}") from error
     return _read(target, made)
+
+
+def _try(target: str, example: Example) -> None:
+    """Call the module as it is: what it raises itself is no limit of an exporter. Raises Failed."""
+    try:
+        with torch.no_grad():
+            example.module(**example.inputs)
+    except Exception as error:  # the user's own code
+        raise Failed(
+            f"torch source: the module of {target} raised {type(error).__name__}: {one_line(error)}"
+        ) from error
 
 
 def _import(name: str) -> ModuleType:

@@ -11,7 +11,7 @@ from harness.judge.facts import Facts
 from harness.judge.intervals import share_interval
 from harness.judge.metrics import metric, missing
 from harness.judge.metrics.accuracy import OVER_SAMPLES, TWIN
-from harness.judge.outputs import NO_ANSWER, Pair, Unfit, chosen, classes, nonfinite_count
+from harness.judge.outputs import NO_ANSWER, REGRESSION, Pair, Unfit, chosen, classes, nonfinite_count
 from harness.record import Metric
 
 IDENTICAL = "identical outputs"
@@ -28,7 +28,11 @@ def drift(facts: Facts) -> dict[str, Metric]:
         pair = _pair(facts)
     except Unfit as error:
         return metrics | {name: missing(name, str(error), kind=TWIN) for name in NAMES}
-    return metrics | compare_outputs(pair)
+    metrics |= compare_outputs(pair)
+    if facts.case.artifact.model.task == REGRESSION:
+        reason = "the task is regression: there are no classes"
+        metrics["accuracy/agreement"] = missing("accuracy/agreement", reason, kind=TWIN)
+    return metrics
 
 
 def compare_outputs(pair: Pair, kind: str = TWIN) -> dict[str, Metric]:
@@ -70,7 +74,9 @@ def _agreement(pair: Pair, kind: str) -> Metric:
     if n > 1 and np.all(reference == reference.flat[0]):
         return missing(name, f"the {kind} gives one class for every sample", n=n, kind=kind)
     hits = int(np.count_nonzero((ours == reference) & (ours != NO_ANSWER)))
-    return metric(name, hits / n, interval=share_interval(hits, n), spans=OVER_SAMPLES, n=n, kind=kind)
+    # positions within a sample are not independent of each other: then there is no interval
+    interval = share_interval(hits, n) if reference.ndim == 1 else None
+    return metric(name, hits / n, interval=interval, spans=OVER_SAMPLES, n=n, kind=kind)
 
 
 def _distances(pair: Pair, kind: str, n: int) -> dict[str, Metric]:

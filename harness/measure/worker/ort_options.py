@@ -34,7 +34,7 @@ def make(runtime: Any, request: Request) -> Any:
     options.execution_mode = getattr(runtime.ExecutionMode, EXECUTION_MODE[asked["execution_mode"]])
     options.intra_op_num_threads = asked["intra_threads"] or request.cores.threads
     if asked["execution_mode"] == "parallel":
-        options.inter_op_num_threads = asked["inter_threads"] or request.cores.threads
+        options.inter_op_num_threads = asked["inter_threads"] or request.cores.across
     else:
         options.inter_op_num_threads = asked["inter_threads"]
     for key, value in asked["config"].items():

@@ -1,0 +1,217 @@
+"""HEAD's outputs held against BASE's."""
+
+import numpy as np
+import pytest
+
+from harness.comparison import Change
+from harness.judge.agreement import outputs_change, unlike_inputs
+from harness.judge.outputs import Outputs
+from harness.record import Record, Status
+
+SCORES = np.random.default_rng(0).standard_normal((100, 10))
+BOXES = np.random.default_rng(1).standard_normal((100, 4))
+
+
+def outputs(per_call=(), **arrays):
+    return Outputs(tuple(arrays), tuple(arrays.values()), per_call=frozenset(per_call))
+
+
+def changed(base, head, *arguments, **options):
+    return outputs_change(outputs(y=base), outputs(y=head), *arguments, **options)
+
+
+def test_outputs_that_disagree_are_a_regression():
+    head = SCORES.copy()
+    head[:2] = -head[:2]
+    decision, metrics = changed(SCORES, head)
+    assert decision.verdict is Change.REGRESSION
+    assert decision.reason == "98.00% of the answers agree; 99.00% are asked for"
+    assert metrics["accuracy/agreement"].kind == "base"
+    head[1] = SCORES[1]
+    assert changed(SCORES, head)[0].verdict is Change.EQUIVALENT
+
+
+def test_identical_outputs_are_equivalent():
+    assert changed(SCORES, SCORES)[0].verdict is Change.EQUIVALENT
+    values = SCORES[:, 0]
+    decision, _ = changed(values, values)
+    assert (decision.verdict, decision.reason) == (Change.EQUIVALENT, "identical outputs")
+
+
+def test_values_are_held_by_their_sqnr():
+    values = np.arange(1.0, 11.0)
+    decision, _ = changed(values, values * 1.2)
+    assert (decision.verdict, decision.reason) == (
+        Change.REGRESSION,
+        "SQNR 14.0 dB; 20.0 dB are asked for",
+    )
+    assert changed(values, values * 1.01)[0].verdict is Change.EQUIVALENT
+
+
+def test_new_nan_is_a_regression_whatever_agrees():
+    head = SCORES.copy()
+    head[0, 0] = np.nan
+    decision, _ = changed(SCORES, head)
+    assert (decision.verdict, decision.reason) == (Change.REGRESSION, "1 more NaN or Inf than in base")
+
+
+def test_outputs_that_cannot_be_compared_are_inconclusive():
+    decision, metrics = changed(SCORES, SCORES[:5])
+    assert decision.verdict is Change.INCONCLUSIVE
+    assert metrics == {}
+    constant = np.ones((4, 3))
+    assert changed(constant, constant + 1)[0].verdict is Change.INCONCLUSIVE
+
+
+def test_outputs_are_matched_by_name_and_not_by_place():
+    base = outputs(boxes=BOXES, scores=SCORES)
+    for head in (outputs(scores=SCORES, boxes=BOXES), outputs(a=BOXES, scores=SCORES, boxes=BOXES)):
+        assert outputs_change(base, head)[0].verdict is Change.EQUIVALENT
+        assert outputs_change(base, head, "scores")[0].verdict is Change.EQUIVALENT
+    renamed = outputs_change(base, outputs(b=BOXES, s=SCORES))[0]
+    assert (renamed.verdict, renamed.reason[-27:]) == (Change.EQUIVALENT, "head has no output 'scores'")
+
+
+def test_an_output_that_one_arm_lacks_is_inconclusive():
+    decision, _ = outputs_change(outputs(y=SCORES), outputs(aux=SCORES, y=SCORES), "aux")
+    assert (decision.verdict, decision.reason) == (
+        Change.INCONCLUSIVE,
+        "no output is named 'aux'; outputs: y",
+    )
+    none = outputs_change(Outputs(values=()), Outputs(values=()))[0]
+    assert (none.verdict, none.reason) == (Change.INCONCLUSIVE, "the model has no outputs")
+
+
+def test_an_output_beside_the_first_may_be_wrong_too():
+    base, wrong = outputs(scores=SCORES, boxes=BOXES), outputs(scores=SCORES, boxes=-BOXES)
+    decision, metrics = outputs_change(base, wrong)
+    assert decision.verdict is Change.REGRESSION
+    assert decision.reason == "output 'boxes': SQNR -6.0 dB; 20.0 dB are asked for"
+    assert metrics["accuracy/agreement"].value == 1
+    assert outputs_change(base, wrong, "scores")[0].verdict is Change.EQUIVALENT
+    cut = outputs_change(base, outputs(scores=SCORES, boxes=BOXES[:, :3]))[0]
+    assert (cut.verdict, cut.reason) == (
+        Change.REGRESSION,
+        "output 'boxes': the output's shape is (100, 3), base's is (100, 4)",
+    )
+
+
+IDS = np.arange(100) % 7
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "verdict"),
+    [
+        (IDS, IDS, Change.EQUIVALENT),
+        (IDS, IDS[::-1], Change.REGRESSION),
+        (np.ones(100, int), np.ones(100, int), Change.EQUIVALENT),
+    ],
+)
+def test_integers_beside_the_first_are_held_by_agreement(base, head, verdict):
+    decision, _ = outputs_change(outputs(y=SCORES, ids=base), outputs(y=SCORES, ids=head))
+    assert decision.verdict is verdict
+    assert "not judged" not in decision.reason
+
+
+def test_what_cannot_be_judged_beside_the_first_is_named():
+    zeros = np.zeros((100, 4))
+    decision, _ = outputs_change(outputs(y=SCORES, z=zeros), outputs(y=SCORES, z=zeros + 1))
+    assert decision.verdict is Change.EQUIVALENT
+    assert decision.reason.endswith(
+        "; output 'z' is not judged: degenerate base: its outputs do not vary with the input"
+    )
+
+
+def test_others_count_where_the_first_cannot_be_compared():
+    nothing = np.zeros((0, 4))
+    base = outputs(boxes=nothing, scores=SCORES)
+    assert outputs_change(base, outputs(boxes=nothing, scores=-SCORES))[0].verdict is Change.REGRESSION
+    decision, _ = outputs_change(base, outputs(boxes=nothing, scores=SCORES))
+    assert (decision.verdict, decision.reason) == (Change.INCONCLUSIVE, "the output is empty")
+
+
+def test_nan_counts_output_by_output():
+    nan = np.full((100, 4), np.nan)
+    more = outputs(y=SCORES, mask=nan)
+    assert outputs_change(outputs(y=SCORES), more)[0].verdict is Change.EQUIVALENT  # it is new altogether
+    broken = SCORES.copy()
+    broken[0, 0] = np.inf
+    decision, _ = outputs_change(more, outputs(y=broken))
+    assert (decision.verdict, decision.reason) == (
+        Change.REGRESSION,
+        "1 more NaN or Inf than in base; head has no output 'mask'",
+    )
+    assert outputs_change(outputs(y=SCORES, z=SCORES), outputs(y=SCORES, z=nan), "y")[0].verdict is (
+        Change.EQUIVALENT
+    )
+
+
+def test_a_regression_model_has_no_classes():
+    flat = np.ones((50, 8)) + 1e-9 * np.random.default_rng(0).standard_normal((2, 50, 8))
+    flat *= np.linspace(1, 2, 50)[:, None]
+    assert changed(flat[0], flat[1])[0].verdict is Change.REGRESSION  # ties, taken for classes
+    decision, metrics = changed(flat[0], flat[1], task="regression")
+    assert decision.verdict is Change.EQUIVALENT
+    assert "accuracy/agreement" not in metrics
+    assert changed(IDS, IDS[::-1], task="regression")[0].verdict is Change.REGRESSION  # there is nothing else
+
+
+def test_another_shape_is_wrong_unless_the_load_explains_it():
+    decision, metrics = changed(SCORES, SCORES[:, :9])
+    assert (decision.verdict, metrics) == (Change.REGRESSION, {})
+    assert decision.reason == "the output's shape is (100, 9), base's is (100, 10)"
+    assert changed(SCORES, SCORES[:, :9], same_load=False)[0].verdict is Change.INCONCLUSIVE
+    boxes = [outputs(["y"], y=np.ones(size)) for size in ((16, 40), (644,))]
+    assert outputs_change(*boxes)[0].verdict is Change.INCONCLUSIVE
+
+
+def fed(*inputs, data=None):
+    return Record(
+        run="",
+        suite="s",
+        case="c",
+        axes={},
+        status=Status.OK,
+        artifact={"inputs": inputs},
+        effective={"data": data},
+    )
+
+
+def image(name="x", size=64, dtype="float32", **bounds):
+    return {"name": name, "shape": ["N", 3, size], "dtype": dtype, "low": None, "high": None, **bounds}
+
+
+@pytest.mark.parametrize(
+    ("base", "head"),
+    [
+        (fed(image()), fed(image())),
+        (fed(image()), fed({**image(), "shape": ["batch", 3, 64]})),
+        (fed(image()), fed(image(dtype="float16"))),
+        (fed(image(), image("mask")), fed(image())),
+        (fed(image("a"), data={"sha256": "1"}), fed(image("b"), data={"sha256": "1"})),
+    ],
+)
+def test_the_same_values_are_fed(base, head):
+    assert unlike_inputs(base, head) == ""
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "why"),
+    [
+        (fed(image("a")), fed(image("b")), "the inputs are named a in base and b in head, and random values"),
+        (fed(image()), fed(image(size=32)), "input 'x' is of another shape or range in head"),
+        (fed(image(dtype="int64", high=99)), fed(image(dtype="int64", high=50)), "input 'x' is of another"),
+        (
+            fed(image(), data={"name": "digits", "sha256": "1"}),
+            fed(image()),
+            "the inputs are digits in base, ",
+        ),
+        (
+            fed(data={"name": "a", "sha256": "1"}),
+            fed(data={"name": "b", "sha256": "2"}),
+            "the inputs are a in",
+        ),
+    ],
+)
+def test_other_values_are_fed(base, head, why):
+    assert unlike_inputs(base, head).startswith(why)
