@@ -24,7 +24,7 @@ clean:
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || { echo "error: no '$(PYTHON)' found: install Python 3.11 or newer, or say make PYTHON=/path/to/python3"; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed: make PYTHON=python3.12"; exit 2; }
-	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 2; }
+	$(PYTHON) -m venv $(VENV) || { rm -f $(BIN)/python; exit 2; }
 
 $(VENV)/.core: $(BIN)/python pyproject.toml .ci/constraints.txt
 	@echo "installing into $(VENV) ..."

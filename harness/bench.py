@@ -112,10 +112,10 @@ class Bench:
         )
         # What decided the status printed what explains it.
         deciding = next((item for item in observations if not _went_well(item)), first)
-        notes = (*verdict.notes, cores.note) if cores.note not in verdict.notes else verdict.notes
+        notes = dict.fromkeys((*verdict.notes, *cores.notes))
         return replace(
             self._record(case, verdict.status, reason=verdict.reason),
-            notes=tuple(note for note in notes if note),
+            notes=tuple(notes),
             metrics=verdict.metrics,
             effective={**verdict.effective, **self._provenance(case, labelled=labels is not None)},
             artifact=built.to_json(),
@@ -192,11 +192,6 @@ class Bench:
         """Choose the cores for the threads of `session`; those across operators run in parallel mode only."""
         across = session.inter_threads if session.execution_mode == "parallel" else 1
         return measure.choose_cores(session.intra_threads, self.suite.measure.cores, across)
-
-    def identity(self, case: Case) -> str:
-        """Identify what the model of `case` is made from, and its data: names may come to mean others."""
-        ref = case.artifact.model.data
-        return f"{build.identify(case.artifact)} {build.identify_data(ref) if ref else 'random'}"
 
     def request(self, case: Case, sampling: Sampling) -> Request:
         """Ask for a worker that serves slices of `case` (`run_block`). Raises CaseError."""

@@ -10,14 +10,13 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 
 from packaging.version import Version
 
-from harness import measure
+from harness import build, measure
 from harness.ab import run_trial
 from harness.bench import Bench
 from harness.case import Case
@@ -126,13 +125,14 @@ def bisect(
     """
     _check(lineup, metric)
     question = Question(lineup.title, metric, tuple(lineup.cases), limit)
-    with ExitStack() as held:
-        work = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="harness-")))
-        bench = Bench(_brief(lineup.suite), cache_dir, work, measure.describe_machine(), arms=True)
-        ledger = held.enter_context(_open(lineup, question, bench, results_dir, resume))
+    with (
+        tempfile.TemporaryDirectory(prefix="harness-") as work,
+        _open(lineup, question, results_dir, resume) as ledger,
+    ):
         lines = ledger.lines()
         steps = [Step.from_json(line["step"]) for line in lines if "step" in line]
         question = Question.from_json(lines[0]["question"])
+        bench = Bench(_brief(lineup.suite), cache_dir, Path(work), measure.describe_machine(), arms=True)
         search = _Bisection(lineup, question, bench, terms, results_dir, ledger, watch or Silent(), steps)
         finding = None
         try:
@@ -158,25 +158,27 @@ def _check(lineup: Lineup, metric: str) -> None:
         raise InputError(f"--metric {metric}: takes labelled data; name it with --data")
 
 
-def _open(lineup: Lineup, question: Question, bench: Bench, results_dir: Path, resume: bool) -> Ledger:
+def _open(lineup: Lineup, question: Question, results_dir: Path, resume: bool) -> Ledger:
     """Begin a search, or take up the newest unfinished one that asks the same."""
     folder = results_dir / FOLDER
-    header = {"bisect": 1, "key": _key(lineup, question, bench)}
+    header = {"bisect": 1, "key": _key(lineup, question)}
     if resume:
         path = unfinished(folder, header, "finding")
         if path is None:
             raise InputError(f"--resume: {folder} has no unfinished search like this; begin one without it")
         return Ledger(folder, path)
     ledger = Ledger(folder)
-    ledger.append({**header, "question": asdict(question), "environment": bench.machine})
+    ledger.append({**header, "question": asdict(question), "environment": measure.describe_machine()})
     return ledger
 
 
-def _key(lineup: Lineup, question: Question, bench: Bench) -> str:
+def _key(lineup: Lineup, question: Question) -> str:
     """Identify what is searched: versions and cases in full, metric, limit, and the bytes of all files."""
     files = [hashlib.sha256(path.read_bytes()).hexdigest() for path in lineup.files]
-    models = dict.fromkeys(bench.identity(case) for case in lineup.cases.values())
-    parts = [*lineup.cases.items(), question.metric, question.limit, *files, *models]
+    artifacts = dict.fromkeys(case.artifact for case in lineup.cases.values())
+    data = {model.data for model in lineup.suite.models if model.data is not None}
+    used = [*build.identify(artifacts), *sorted(map(build.identify_data, data))]
+    parts = [*lineup.cases.items(), question.metric, question.limit, *files, *used]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
@@ -235,7 +237,8 @@ class _Bisection:
         metric, base = self.question.metric, halving.base_of(self.question.versions, self.steps)
         if base is None or metric != losses.SCALED:
             return losses.least(metric, None)
-        return losses.least(metric, self._see(base), self._wanted(base))
+        seen, wanted = self._see(base), self._wanted(base)
+        return losses.least(metric, None if losses.refusal(metric, seen, wanted) else seen, wanted)
 
     def _wanted(self, version: str) -> str | None:
         """Name the output that counts."""

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from harness import build, measure, store
 from harness.bench import Bench
+from harness.build.cache import hash_file
 from harness.case import Case
 from harness.errors import InputError
 from harness.measure import runtimes
@@ -163,8 +164,13 @@ def header(plan: Plan, machine: dict[str, Any]) -> store.Header:
 
 
 def _plan_hash(plan: Plan) -> str:
-    """Identify what is measured: the cases in full, with the bytes of models and data, and how."""
-    models = dict.fromkeys(build.identify(case.artifact) for case in plan.cases)
-    data = [build.identify_data(model.data) for model in plan.suite.models if model.data]
-    cases = [*map(repr, plan.cases), *models, *data]
-    return store.plan_hash(cases, {**asdict(plan.suite.sampling), **asdict(plan.suite.measure)})
+    """Identify what is measured: the cases in full, the bytes of models, data and wheels, and how."""
+    artifacts = dict.fromkeys(case.artifact for case in plan.cases)
+    wheels = dict.fromkeys(case.session.runtime for case in plan.cases)
+    what = [
+        *map(repr, plan.cases),
+        *build.identify(artifacts),
+        *(build.identify_data(model.data) for model in plan.suite.models if model.data),
+        *(hash_file(Path(name)) for name in wheels if Path(name).is_file()),
+    ]
+    return store.plan_hash(what, {**asdict(plan.suite.sampling), **asdict(plan.suite.measure)})

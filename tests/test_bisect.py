@@ -210,6 +210,10 @@ def test_what_the_good_version_cannot_answer_is_told_at_once(world, search, line
     with pytest.raises(InputError, match="v1: its labels make it accuracy/top1"):
         search("accuracy/mae", labelled)
     assert set(facts.seen) == {"v1", "v8"}
+    stopped = search("accuracy/max_abs_error", named, watch=Stop(2))
+    assert (stopped.finding, stopped.limit) == (None, 0.01)
+    world(status={"v8": Status.FAILED})
+    assert search("accuracy/max_abs_error", named).finding.first_bad == "v8"
 
 
 def test_a_metric_that_cannot_be_searched_by_names_those_that_can(world, search) -> None:
@@ -325,7 +329,9 @@ def test_every_step_is_on_disk_and_the_search_goes_on_after_an_interrupt(world, 
     facts.seen.clear()
     again = search("accuracy/max_abs_error", resume=True, watch=Stop(4))
     assert (again.finding, again.limit, facts.seen) == (None, None, [])  # no worker is started to say so
-    assert "bad is what is not known yet; 3 steps" in render(again, "table", width=120)
+    assert "bad is what is worse by more than a limit not known yet; 3 steps" in render(
+        again, "table", width=120
+    )
     told = search("accuracy/max_abs_error", limit=0.1, watch=Stop(1))
     assert (told.finding, told.limit, facts.seen) == (None, 0.1, [])
     rest = Stop(0)
@@ -396,8 +402,7 @@ def test_what_a_suite_names_must_be_as_it_was_to_go_on(tmp_path: Path) -> None:
         write_scale(path, scale)
         case = plan_document(document, tmp_path, "s").cases[0]
         line = Lineup("s", plan_document(document, tmp_path, "s").suite, {"v1": case}, (tmp_path / "s.yaml",))
-        bench = Bench(line.suite, tmp_path / "cache", tmp_path / "work", {"machine": "m"})
-        keys.append(_key(line, Question("s", "status", ("v1",), None), bench))
+        keys.append(_key(line, Question("s", "status", ("v1",), None)))
     assert keys[0] == keys[1] != keys[2]
 
 

@@ -7,7 +7,7 @@ that accuracy is judged against.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from harness.build.sources import SOURCES, Asked
 from harness.build.versions import own_code, versions
 from harness.built import Built
 from harness.case import FP32, Artifact, thaw
-from harness.errors import CaseError, Failed, Unsupported
+from harness.errors import CaseError, Failed, HarnessError, Unsupported
 from harness.feeds import with_overrides
 from harness.tables import closest
 
@@ -51,10 +51,25 @@ def build(artifact: Artifact, cache_dir: Path, timeout_s: float = process.TIMEOU
     return replace(built, inputs=with_overrides(built.inputs, thaw(artifact.model.inputs)))
 
 
-def identify(artifact: Artifact) -> str:
-    """Identify what `artifact` is made from, by content, without making it; else say why that cannot be."""
+def identify(artifacts: Iterable[Artifact]) -> list[str]:
+    """Identify the bytes of each artifact without making it; else say why it cannot be made.
+
+    Of what a torch module reads, it knows what lies beside the module: the rest
+    is known once it is built.
+    """
+    sources: dict[Hashable, str] = {}
+    return [_identity(artifact, sources) for artifact in artifacts]
+
+
+def _identity(artifact: Artifact, sources: dict[Hashable, str]) -> str:
+    key = artifact.model.source, artifact.exporter, artifact.opset
     try:
-        return cache.digest(_source_recipe(artifact))
+        if key not in sources:
+            sources[key] = cache.digest(_source_recipe(artifact))
+        parts = {"source": sources[key], "format": artifact.format, "versions": versions("onnxruntime")}
+        if artifact.precision.kind in PRECISIONS:
+            parts["precision"] = _precision_recipe(artifact)
+        return cache.digest({**parts, "code": own_code()})
     except (CaseError, OSError) as error:
         return str(error)
 
@@ -111,15 +126,10 @@ class _Line:
         if base.precision != "fp32":
             raise Unsupported(f"asked for {name}; the source is {base.precision} already")
         precision: Precision = PRECISIONS.resolve(kind)
-        recipe = {
-            "step": "precision",
-            "precision": kind,
-            "options": precision.complete(name, thaw(artifact.precision.options)),
-            "opset": artifact.opset,
-            "versions": versions(*precision.packages),
-        }
         feeds = _calibration(artifact, self.cache_dir) if precision.calibrated else {}
-        return self._step({**recipe, "calibration": feeds.get("identity")}, base, feeds=feeds)
+        return self._step(
+            {**_precision_recipe(artifact), "calibration": feeds.get("identity")}, base, feeds=feeds
+        )
 
     def reformat(self, base: Built) -> Built:
         """Convert to ONNX Runtime's own format."""
@@ -142,14 +152,29 @@ def _source_recipe(artifact: Artifact) -> dict[str, Any]:
     source, asked = artifact.model.source, Asked(artifact.exporter, artifact.opset)
     if source.kind not in SOURCES:
         raise Failed(f"unknown source {source.kind!r}: {closest(source.kind, SOURCES)}")
+    kind = SOURCES.resolve(source.kind)
     try:
-        identity = SOURCES.resolve(source.kind).identify(thaw(source.options), asked)
-    except (CaseError, OSError):
+        identity = kind.identify(thaw(source.options), asked)
+        cache.digest({"identity": identity})  # it must be plain data
+    except (HarnessError, OSError):
         raise
     except Exception as error:  # a source may be another package's
         told = f"{type(error).__name__}: {error}"
         raise Failed(f"source {source.kind!r} cannot tell what it is made from: {told}") from error
     return {"step": "source", "source": source.kind, "asked": asdict(asked), "identity": identity}
+
+
+def _precision_recipe(artifact: Artifact) -> dict[str, Any]:
+    """Say how a model is converted to its precision, what it is calibrated with aside."""
+    name, kind = artifact.precision.name, artifact.precision.kind
+    precision: Precision = PRECISIONS.resolve(kind)
+    return {
+        "step": "precision",
+        "precision": kind,
+        "options": precision.complete(name, thaw(artifact.precision.options)),
+        "opset": artifact.opset,
+        "versions": versions(*precision.packages),
+    }
 
 
 def _calibration(artifact: Artifact, cache_dir: Path) -> dict[str, Any]:

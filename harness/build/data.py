@@ -94,9 +94,13 @@ def _load(ref: DataRef, cache_dir: Path) -> Dataset:
 
 
 def identify_data(ref: DataRef) -> str:
-    """Identify data by content, without reading it; an .npz that is not there by its name."""
-    path = Path(ref.location)
-    content = hash_file(path) if ref.kind == "npz" and path.is_file() else ref.location
+    """Identify data by the hash of its file; where there is none, by its name or by why."""
+    known = ref.kind == "catalogue" and ref.location in CATALOGUE
+    path = CATALOGUE.resolve(ref.location).path if known else Path(ref.location)
+    try:
+        content = hash_file(path)
+    except OSError as error:
+        content = f"{ref.location}: {error.strerror}"
     return f"{ref.kind} {content} {ref.calibration}"
 
 

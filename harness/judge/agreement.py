@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -50,7 +49,8 @@ def outputs_change(
                 verdict=found.verdict, blocks=decision.blocks, reason=f"output {name!r}: {found.reason}"
             ), metrics
     left = [name for name in base.names if wanted is None and name not in (first.name, *beside)]
-    notes = [f"head has no output {name!r}" for name in left]
+    notes = [f"{first.name!r} is {first.renamed!r} in head"] if first.renamed else []
+    notes += [f"head has no output {name!r}" for name in left]
     notes += [
         f"output {name!r} is not judged: {found.reason}"
         for name, found in beside.items()
@@ -60,13 +60,24 @@ def outputs_change(
     return Decision(verdict=decision.verdict, blocks=decision.blocks, reason=reason), metrics
 
 
+def only_nonfinite(base: Outputs, head: Outputs, wanted: str | None, unlike: str) -> Decision:
+    """Decide on outputs of other inputs (`unlike` says why): NaN or Inf where BASE has none are worse."""
+    try:
+        found = sum(match.lone_nonfinite for match in matched(head, base, wanted))
+    except Unfit:
+        found = 0
+    if found:
+        return Decision(verdict=Change.REGRESSION, reason=f"{found} NaN or Inf, none in base; {unlike}")
+    return Decision(verdict=Change.INCONCLUSIVE, reason=unlike)
+
+
 def _judge(match: Match, same_load: bool, *, by_class: bool) -> tuple[Decision, Metrics]:
     """Judge one output, by its classes first where that is asked for; give its drift metrics as well."""
     metrics: Metrics = {}
     try:
         metrics = compare_outputs(Pair(match.ours, match.reference), kind=BASE)
     except Unfit as error:
-        verdict, reason = _unfit(error, same_load and not match.per_call)
+        verdict, reason = _unfit(error, same_load and not match.sized_by_data)
     else:
         verdict, reason = _by_metrics(metrics, by_class=by_class)
         if verdict is Change.INCONCLUSIVE and np.array_equal(match.ours, match.reference):
@@ -112,17 +123,14 @@ def _has_distance(metrics: Metrics) -> bool:
 def unlike_inputs(base: Record, head: Record) -> str:
     """Say why the outputs of two records are not those of the same inputs; empty where they are.
 
-    Random inputs are drawn by name, size and range: where these differ, so do the values.
+    Random values are drawn by name, size of a sample, and range: where these differ, so do the values.
     """
     data = [record.effective.get("data") or {} for record in (base, head)]
     if any(data):
         names = [item.get("name", "random inputs") for item in data]
         same = data[0].get("sha256") == data[1].get("sha256")
         return "" if same else f"the inputs are {names[0]} in base, {names[1]} in head"
-    ours, theirs = (
-        {item["name"]: _drawn_by(item) for item in record.artifact.get("inputs", ())}
-        for record in (base, head)
-    )
+    ours, theirs = _drawn_by(base), _drawn_by(head)
     if ours.keys() - theirs.keys() and theirs.keys() - ours.keys():
         names = [", ".join(side) for side in (ours, theirs)]
         return (
@@ -133,7 +141,14 @@ def unlike_inputs(base: Record, head: Record) -> str:
     return f"input {other[0]!r} is of another shape or range in head: the values are others" if other else ""
 
 
-def _drawn_by(item: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Give what random values of an input depend on beside its name; symbolic sizes are the load's."""
-    shape = [size if isinstance(size, int) else None for size in item.get("shape", ())]
-    return shape, "float" in item.get("dtype", ""), *(item.get(key) for key in ("low", "high", "fill"))
+def _drawn_by(record: Record) -> dict[str, tuple[Any, ...]]:
+    """Give what the random values of each input depend on beside its name."""
+    fed = (record.effective.get("session") or {}).get("input_shapes") or {}
+    return {
+        item["name"]: (
+            list(fed.get(item["name"], ()))[1:],  # of one sample: the batch leads
+            "float" in item.get("dtype", ""),
+            *(item.get(key) for key in ("low", "high", "fill")),
+        )
+        for item in record.artifact.get("inputs", ())
+    }

@@ -119,7 +119,7 @@ def hold(metric: str, base: Seen, head: Seen, limit: float, wanted: str | None =
             return _step(Mark.BAD, f"{broken} more NaN or Inf in the outputs")
         return _drift(metric, Pair(counted[0].ours, counted[0].reference), limit)
     except OtherShape as error:
-        mark = Mark.UNDECIDED if counted[0].per_call else Mark.BAD
+        mark = Mark.UNDECIDED if counted[0].sized_by_data else Mark.BAD
         return _step(mark, str(error).replace("the reference's", "the good version's"))
     except Unfit as error:
         return _step(Mark.UNDECIDED, str(error))

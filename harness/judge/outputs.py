@@ -46,15 +46,23 @@ class Outputs:
 class Match:
     """One output that two models have."""
 
-    name: str
+    name: str  # the reference's
     ours: Array
     reference: Array
-    per_call: bool  # of a size that depends on the data
+    renamed: str = ""  # what ours is called, where it was matched by place
+    sized_by_data: bool = False  # how many values there are depends on the samples
 
     @property
     def new_nonfinite(self) -> int:
         """How many NaN and Inf there are that the reference does not have."""
+        if self.ours.shape != self.reference.shape:
+            return self.lone_nonfinite
         return max(0, nonfinite_count([self.ours]) - nonfinite_count([self.reference]))
+
+    @property
+    def lone_nonfinite(self) -> int:
+        """How many NaN and Inf there are, if the reference has none: a count that no size explains."""
+        return 0 if nonfinite_count([self.reference]) else nonfinite_count([self.ours])
 
 
 def chosen(arrays: Sequence[Array], names: Sequence[str], wanted: str | None) -> Array:
@@ -163,19 +171,35 @@ DEGENERATE = 1e-6
 def matched(ours: Outputs, reference: Outputs, wanted: str | None) -> list[Match]:
     """Match the outputs that count in both: `wanted` alone, else all, by name.
 
-    The first is the one that metrics are taken of: the reference's first, held
-    against ours where no output of ours has its name. Raises Unfit where there
-    is no such output.
+    The first is the one that metrics are taken of: the reference's first that
+    ours has. Where the first of ours has a name that the reference lacks, and
+    the other way round, it was renamed: these two are matched by place. Raises
+    Unfit where there is no such output.
     """
-    names = [wanted] if wanted else list(reference.names)
-    first = names[0] if wanted or (names[:1] and names[0] in ours.names) else None
-    arrays = [chosen(side.values or (), side.names, first) for side in (ours, reference)]
-    found = [Match(names[0], arrays[0], arrays[1], names[0] in ours.per_call | reference.per_call)]
-    for name in names[1:]:
-        if name in ours.names:
-            arrays = [chosen(side.values or (), side.names, name) for side in (ours, reference)]
-            found.append(Match(name, arrays[0], arrays[1], name in ours.per_call | reference.per_call))
-    return found
+    if wanted is not None:
+        return [_match(ours, reference, wanted, wanted)]
+    pairs = [(name, name) for name in reference.names if name in ours.names]
+    first, theirs = ours.names[:1], reference.names[:1]
+    if first and theirs and first[0] not in reference.names and theirs[0] not in ours.names:
+        pairs.insert(0, (first[0], theirs[0]))
+    if not pairs:
+        both = ours.values and reference.values
+        named = f"no output is named alike: {', '.join(ours.names)}; {', '.join(reference.names)}"
+        raise Unfit(named if both else "the model has no outputs")
+    return [_match(ours, reference, *pair) for pair in pairs]
+
+
+def _match(ours: Outputs, reference: Outputs, name: str, theirs: str) -> Match:
+    array = chosen(ours.values or (), ours.names, name)
+    other = chosen(reference.values or (), reference.names, theirs)
+    loose = name in ours.per_call or theirs in reference.per_call
+    return Match(
+        name=theirs,
+        ours=array,
+        reference=other,
+        renamed=name if name != theirs else "",
+        sized_by_data=loose and any(item.ndim == 1 or len(item) == 1 for item in (array, other)),
+    )
 
 
 def nonfinite_count(arrays: Sequence[Array]) -> int:

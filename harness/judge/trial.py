@@ -10,10 +10,10 @@ import numpy as np
 
 from harness.comparison import Change, Comparison, Decision
 from harness.judge import ab, screening
-from harness.judge.agreement import outputs_change
+from harness.judge.agreement import only_nonfinite, outputs_change
 from harness.judge.blocks import MEMORY, QUANTILES
 from harness.judge.compare import compare
-from harness.judge.outputs import Outputs, nonfinite_count
+from harness.judge.outputs import Outputs
 from harness.record import BAD, Record, Status
 from harness.trial import Control, Reading, Seen, Terms
 from harness.units import format_percent
@@ -225,11 +225,7 @@ def compare_answers(
     `unlike`, which says why, only NaN and Inf where BASE has none count.
     """
     if unlike:
-        broken = nonfinite_count(head.values or ())
-        worse = broken and not nonfinite_count(base.values or ())
-        reason = f"{broken} NaN or Inf, none in base; {unlike}" if worse else unlike
-        verdict = Change.REGRESSION if worse else Change.INCONCLUSIVE
-        decision = Decision(verdict=verdict, reason=reason)
+        decision = only_nonfinite(base, head, wanted, unlike)
         return [Comparison(case, "accuracy/agreement", None, None, decision)]
     decision, metrics = outputs_change(base, head, wanted, task=task, same_load=same_load)
     told = ("accuracy/agreement", "accuracy/sqnr_db", "accuracy/max_abs_error")

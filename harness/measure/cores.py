@@ -21,7 +21,7 @@ class Cores:
     worker: tuple[int, ...]
     parent: tuple[int, ...]  # the same ones where there is no other
     threads: int
-    note: str = ""  # what a reader must know: more threads than cores, cores that are not alike
+    notes: tuple[str, ...] = ()  # what a reader must know: more threads than cores, slow cores
     across: int = 1  # threads across operators, where the session runs them in parallel
 
 
@@ -44,8 +44,8 @@ def choose_cores(threads: int, wanted: tuple[int, ...] | None = None, across: in
     at_hand = min(usable, len(worker))
     threads, across = threads or at_hand, across or at_hand
     parent = tuple(core for core in available if core not in worker) or tuple(available)
-    notes = (_crowded(max(threads, across), worker, usable), _unlike(worker, available))
-    return Cores(worker, parent, threads, "; ".join(filter(None, notes)), across)
+    notes = _crowded(max(threads, across), worker, usable), _slow(worker)
+    return Cores(worker, parent, threads, tuple(filter(None, notes)), across)
 
 
 def _check(wanted: tuple[int, ...], available: list[int]) -> tuple[int, ...]:
@@ -93,22 +93,23 @@ def _spread(available: list[int]) -> list[int]:
 
 
 def _speeds(cores: Sequence[int]) -> dict[int, float]:
-    """Give the speed of each core over the fastest one's, to a tenth; 1 where the system does not tell.
+    """Give the speed of each core over the machine's fastest one, to a tenth; 1 where that is unknown.
 
     By the capacity that the scheduler knows, else by the highest clock: what
     performance and efficiency cores differ in, and no more than these.
     """
+    present = {*cores, *parse_cores(_read(SYS / "devices/system/cpu/present"))}
     for name in ("cpu_capacity", "cpufreq/cpuinfo_max_freq"):
-        texts = {core: _read(SYS / f"devices/system/cpu/cpu{core}/{name}") for core in cores}
-        if all(text.isdecimal() and int(text) for text in texts.values()):
-            fastest = max(map(int, texts.values()))
-            return {core: round(int(text) / fastest, 1) for core, text in texts.items()}
+        texts = {core: _read(SYS / f"devices/system/cpu/cpu{core}/{name}") for core in present}
+        if all(texts[core].isdecimal() and int(texts[core]) for core in cores):
+            fastest = max(int(text) for text in texts.values() if text.isdecimal())
+            return {core: round(int(texts[core]) / fastest, 1) for core in cores}
     return dict.fromkeys(cores, 1.0)
 
 
-def _unlike(worker: Sequence[int], available: Sequence[int]) -> str:
+def _slow(worker: Sequence[int]) -> str:
     """Say so where a worker runs on fast and slow cores, or on slow ones alone."""
-    speeds = _speeds(available)
+    speeds = _speeds(worker)
     slow = [core for core in worker if speeds[core] < 1]
     if not slow:
         return ""

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.measure.cores import cgroup_folders, cpu_quota, format_cores, usable_cores
+from harness.requirement import DISTRIBUTIONS
 
 PROC = Path("/proc")
 SYS = Path("/sys")
 
-_PACKAGES = ("onnx-harness", "onnxruntime", "onnxruntime-gpu", "onnx", "numpy", "torch", "onnxscript")
+_PACKAGES = ("onnx-harness", *DISTRIBUTIONS, "onnx", "onnx_ir", "numpy", "torch", "onnxscript")
 
 
 def describe_machine() -> dict[str, Any]:

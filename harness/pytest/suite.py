@@ -75,9 +75,9 @@ class SuiteFile(pytest.File):
     def references(self) -> dict[str, dict[str, Record]]:
         """The runs that gates hold this one against. Raises StoreError."""
         from harness.review import references
-        from harness.run import header
+        from harness.store import Header
 
-        about = header(self.plan, self.environment)
+        about = Header(suite=self.plan.suite.name, machine=str(self.environment["machine"]))
         return references(results_dir(self.config), about, self.plan.suite.gates)
 
     def failed_gates(self, record: Record) -> list[GateOutcome]:

@@ -110,9 +110,8 @@ def _said(search: Search) -> Iterator[str]:
         yield finding.reason
     bad = "does not run the model"
     if metric != "status":
-        bad = "is not known yet"
-        if search.limit is not None:
-            bad = f"is worse by more than {format_worse(search.limit, metric)}"
+        limit = "a limit not known yet" if search.limit is None else format_worse(search.limit, metric)
+        bad = f"is worse by more than {limit}"
     spent = format_span(sum(step.seconds for step in search.steps))
     count = len(search.question.versions)
     yield f"bad is what {bad}; {len(search.steps)} steps, {count} versions, {spent}"

@@ -88,9 +88,9 @@ class RunInfo:
         return self.header.run
 
 
-def plan_hash(cases: Sequence[str], sampling: Mapping[str, Any]) -> str:
-    """Identify a plan by its case keys, in order, and its sampling: 16 hex digits."""
-    text = json.dumps([list(cases), sampling], sort_keys=True, default=str)
+def plan_hash(what: Sequence[str], sampling: Mapping[str, Any]) -> str:
+    """Identify a plan by what it measures, in order, and its sampling: 16 hex digits."""
+    text = json.dumps([list(what), sampling], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

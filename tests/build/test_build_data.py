@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.build import load_data, load_labels
+from harness.build import identify_data, load_data, load_labels
 from harness.build.catalogue import digits
 from harness.built import Built, Input
 from harness.case import DataRef
@@ -187,6 +187,14 @@ def test_what_is_no_array_in_an_archive_is_named(write: Write, tmp_path: Path) -
         archive.writestr("README.txt", "Samples of last week.")
     with pytest.raises(InputError, match=r"mine\.npz: 'README\.txt' is no array; expected nothing but \.npy"):
         load_data(ref, tmp_path / "cache")
+
+
+def test_data_is_identified_by_its_bytes(write: Write, tmp_path: Path) -> None:
+    first = identify_data(write(x=np.arange(100.0)))
+    assert identify_data(write(x=np.arange(100.0))) == first != identify_data(write(x=np.arange(101.0)))
+    assert "digits" not in identify_data(DataRef("catalogue", "digits"))
+    gone = DataRef("npz", str(tmp_path / "gone.npz"))
+    assert identify_data(gone) == f"npz {gone.location}: No such file or directory 128"
 
 
 def test_a_single_array_is_no_npz(tmp_path: Path) -> None:

@@ -44,6 +44,13 @@ class Refactored(Tiny):
 
 def refactored():
     return Refactored(), torch.zeros(1, 4)
+
+class Nameless(Tiny):
+    def forward(self, x, /):
+        return self.linear(x).relu()
+
+def nameless():
+    return Nameless(), torch.zeros(1, 4)
 """
 
 needs_torch = pytest.mark.torch
@@ -146,6 +153,12 @@ def test_a_module_that_raises_fails_whatever_the_exporter(tiny: Path, tmp_path: 
     """It is broken, not beyond an exporter: a night must not stay green over it."""
     with pytest.raises(Failed, match=r"the module of .*tiny\.py:refactored raised TypeError: .*bias"):
         build(artifact(target(tiny, "refactored"), "torch", exporter=exporter), tmp_path / "cache")
+
+
+@needs_torch
+def test_a_module_without_names_for_its_inputs_is_called_by_their_order(tiny: Path, tmp_path: Path) -> None:
+    built = build(artifact(target(tiny, "nameless"), "torch", exporter="torchscript"), tmp_path / "cache")
+    assert [item.name for item in built.inputs] == ["x"]
 
 
 @needs_torch

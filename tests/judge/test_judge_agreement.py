@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.comparison import Change
-from harness.judge.agreement import outputs_change, unlike_inputs
+from harness.judge.agreement import only_nonfinite, outputs_change, unlike_inputs
 from harness.judge.outputs import Outputs
 from harness.record import Record, Status
 
@@ -68,8 +68,10 @@ def test_outputs_are_matched_by_name_and_not_by_place():
     for head in (outputs(scores=SCORES, boxes=BOXES), outputs(a=BOXES, scores=SCORES, boxes=BOXES)):
         assert outputs_change(base, head)[0].verdict is Change.EQUIVALENT
         assert outputs_change(base, head, "scores")[0].verdict is Change.EQUIVALENT
-    renamed = outputs_change(base, outputs(b=BOXES, s=SCORES))[0]
-    assert (renamed.verdict, renamed.reason[-27:]) == (Change.EQUIVALENT, "head has no output 'scores'")
+    renamed = outputs_change(base, outputs(b=BOXES, scores=SCORES))[0]
+    assert (renamed.verdict, renamed.reason[-22:]) == (Change.EQUIVALENT, "'boxes' is 'b' in head")
+    dropped = outputs_change(base, outputs(scores=SCORES))[0]
+    assert (dropped.verdict, dropped.reason[-26:]) == (Change.EQUIVALENT, "head has no output 'boxes'")
 
 
 def test_an_output_that_one_arm_lacks_is_inconclusive():
@@ -161,11 +163,42 @@ def test_another_shape_is_wrong_unless_the_load_explains_it():
     assert (decision.verdict, metrics) == (Change.REGRESSION, {})
     assert decision.reason == "the output's shape is (100, 9), base's is (100, 10)"
     assert changed(SCORES, SCORES[:, :9], same_load=False)[0].verdict is Change.INCONCLUSIVE
-    boxes = [outputs(["y"], y=np.ones(size)) for size in ((16, 40), (644,))]
-    assert outputs_change(*boxes)[0].verdict is Change.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "verdict"),
+    [
+        ((16, 40), (644,), Change.INCONCLUSIVE),  # a detector's boxes, as many as there are
+        ((1, 40), (1, 44), Change.INCONCLUSIVE),  # of one call it cannot be told
+        ((16, 40), (16, 36), Change.REGRESSION),  # as many in every call
+    ],
+)
+def test_another_size_is_no_verdict_where_it_depends_on_the_data(base, head, verdict):
+    assert outputs_change(*(outputs(["y"], y=np.ones(size)) for size in (base, head)))[0].verdict is verdict
+
+
+def test_of_another_size_only_nan_where_there_was_none_counts():
+    masked, more = (np.where(np.eye(size, 40) > 0, -np.inf, 1.0).ravel() for size in (16, 17))
+    base, head = (outputs(["y"], y=array) for array in (masked, more))
+    assert outputs_change(base, head)[0].verdict is Change.INCONCLUSIVE
+    assert outputs_change(outputs(["y"], y=np.ones(600)), head)[0].verdict is Change.REGRESSION
+
+
+def test_of_other_inputs_only_nan_where_there_was_none_counts():
+    broken = np.where(np.eye(100, 10) > 0, np.nan, SCORES)
+    base, head = outputs(y=SCORES), outputs(y=broken, mask=broken)
+    decision = only_nonfinite(base, head, None, "other inputs")
+    assert (decision.verdict, decision.reason) == (
+        Change.REGRESSION,
+        "10 NaN or Inf, none in base; other inputs",
+    )
+    for arms in ((head, head), (base, outputs(y=SCORES, mask=broken)), (base, outputs(y=-SCORES))):
+        assert only_nonfinite(*arms, None, "other inputs").verdict is Change.INCONCLUSIVE
+    assert only_nonfinite(base, head, "mask", "other inputs").verdict is Change.INCONCLUSIVE
 
 
 def fed(*inputs, data=None):
+    """A record of these inputs; the sizes in `shape` are as fed."""
     return Record(
         run="",
         suite="s",
@@ -173,19 +206,24 @@ def fed(*inputs, data=None):
         axes={},
         status=Status.OK,
         artifact={"inputs": inputs},
-        effective={"data": data},
+        effective={
+            "data": data,
+            "session": {"input_shapes": {item["name"]: item["fed"] for item in inputs}},
+        },
     )
 
 
-def image(name="x", size=64, dtype="float32", **bounds):
-    return {"name": name, "shape": ["N", 3, size], "dtype": dtype, "low": None, "high": None, **bounds}
+def image(name="x", size=64, dtype="float32", batch=1, **bounds):
+    item = {"name": name, "shape": ["N", 3, "size"], "dtype": dtype, "low": None, "high": None, **bounds}
+    return {**item, "fed": [batch, 3, size]}
 
 
 @pytest.mark.parametrize(
     ("base", "head"),
     [
         (fed(image()), fed(image())),
-        (fed(image()), fed({**image(), "shape": ["batch", 3, 64]})),
+        (fed(image()), fed({**image(), "shape": [1, 3, 64]})),
+        (fed(image()), fed(image(batch=8))),
         (fed(image()), fed(image(dtype="float16"))),
         (fed(image(), image("mask")), fed(image())),
         (fed(image("a"), data={"sha256": "1"}), fed(image("b"), data={"sha256": "1"})),

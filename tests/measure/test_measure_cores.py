@@ -45,18 +45,18 @@ def test_no_thread_count_means_every_available_core(machine):
 
 def test_more_threads_than_cores_are_allowed_and_said(machine):
     machine([0, 1])
-    assert choose_cores(4) == Cores((0, 1), (0, 1), 4, "4 threads on 2 cores")
-    assert choose_cores(2, (1,)) == Cores((1,), (0,), 2, "2 threads on 1 core")
+    assert choose_cores(4) == Cores((0, 1), (0, 1), 4, ("4 threads on 2 cores",))
+    assert choose_cores(2, (1,)) == Cores((1,), (0,), 2, ("2 threads on 1 core",))
 
 
 def test_threads_across_operators_have_cores_too(machine):
     machine(range(4))
     assert choose_cores(1, None, 2) == Cores(worker=(2, 3), parent=(0, 1), threads=1, across=2)
     assert choose_cores(3, None, 2).worker == (1, 2, 3)
-    assert choose_cores(0, None, 8) == Cores((0, 1, 2, 3), (0, 1, 2, 3), 4, "8 threads on 4 cores", 8)
+    assert choose_cores(0, None, 8) == Cores((0, 1, 2, 3), (0, 1, 2, 3), 4, ("8 threads on 4 cores",), 8)
     assert choose_cores(1, None, 0) == Cores((0, 1, 2, 3), (0, 1, 2, 3), 1, across=4)
     assert choose_cores(4, (1,), 0).across == 1
-    assert choose_cores(1, (1,), 2).note == "2 threads on 1 core"
+    assert choose_cores(1, (1,), 2).notes == ("2 threads on 1 core",)
 
 
 def test_threads_take_a_physical_core_each_before_they_share_one(machine):
@@ -77,13 +77,20 @@ def test_fast_cores_come_before_slow_ones(machine, name):
     """Four performance cores of two threads each, two of them favoured, and four efficiency cores."""
     speeds = [5_200_000] * 4 + [5_000_000] * 4 + [3_800_000] * 4
     files = {f"devices/system/cpu/cpu{core}/{name}": str(speed) for core, speed in enumerate(speeds)}
+    files["devices/system/cpu/present"] = "0-11"
     machine(range(12), siblings=[(0, 1), (2, 3), (4, 5), (6, 7)], files=files)
     assert choose_cores(1) == Cores((7,), (0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11), 1)
     assert choose_cores(4).worker == (1, 3, 5, 7)
     assert choose_cores(8) == Cores(tuple(range(8)), (8, 9, 10, 11), 8)
-    assert choose_cores(9).note == "fast and slow cores, the slow ones: 11"
-    assert choose_cores(2, (8, 9)).note == "slow cores: 8-9"
-    assert choose_cores(3, (8, 9)).note == "3 threads on 2 cores; slow cores: 8-9"
+    assert choose_cores(9).notes == ("fast and slow cores, the slow ones: 11",)
+    assert choose_cores(2, (8, 9)).notes == ("slow cores: 8-9",)
+    assert choose_cores(3, (8, 9)).notes == ("3 threads on 2 cores", "slow cores: 8-9")
+
+
+def test_slow_cores_are_slow_where_a_container_has_no_other(machine):
+    files = {f"devices/system/cpu/cpu{core}/cpu_capacity": "1024" if core < 2 else "600" for core in range(4)}
+    machine([2, 3], files={**files, "devices/system/cpu/present": "0-3"})
+    assert choose_cores(1) == Cores((3,), (2,), 1, ("slow cores: 3",))
 
 
 def test_cores_of_unknown_speed_are_alike(machine):
@@ -110,8 +117,8 @@ def test_a_quota_of_cgroup_v2_bounds_the_cores_and_threads(machine):
     machine(range(8), cgroup="0::/job", files={"fs/cgroup/job/cpu.max": "250000 100000"})
     assert cpu_quota() == 2.5
     assert choose_cores(0) == Cores(worker=(6, 7), parent=(0, 1, 2, 3, 4, 5), threads=2)
-    assert choose_cores(4).note == "4 threads on 2 cores"
-    assert choose_cores(4, (0, 1, 2, 3)).note == "4 threads on 2 cores (by the CPU quota)"
+    assert choose_cores(4).notes == ("4 threads on 2 cores",)
+    assert choose_cores(4, (0, 1, 2, 3)).notes == ("4 threads on 2 cores (by the CPU quota)",)
     assert choose_cores(0, (0, 1, 2, 3)).threads == 2
 
 

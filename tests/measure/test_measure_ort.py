@@ -288,7 +288,9 @@ def test_cores_that_the_kernel_refuses_are_said_and_the_truth_is_read_back(ask, 
 
 
 def test_more_threads_than_cores_are_noted(ask, relu, work):
-    request = ask(relu, session=Session(intra_threads=3), cores=Cores((0,), (0,), 3, "3 threads on 1 core"))
+    request = ask(
+        relu, session=Session(intra_threads=3), cores=Cores((0,), (0,), 3, ("3 threads on 1 core",))
+    )
     assert measure.observe(request, work).system["notes"] == ["3 threads on 1 core"]
 
 

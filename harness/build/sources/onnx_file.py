@@ -44,7 +44,7 @@ class OnnxFile:
             files.copy(path, target)
             return Written(files.MODEL)
         check(path)  # what is wrong before is not the converter's doing
-        files.save(convert(onnx.load(path), asked.opset), target)
+        files.save(convert(onnx.load(path, format="protobuf"), asked.opset), target)
         return Written(files.MODEL, {"converted": {"by": "onnx.version_converter", "from_opset": have}})
 
 

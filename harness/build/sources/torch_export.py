@@ -57,9 +57,9 @@ def export(target: str, asked: Asked, folder: Path) -> Written:
     try:
         with torch.no_grad(), listen("onnxscript", logging.WARNING) as heard:
             write(example, asked.opset, path)
-    except (OSError, MemoryError) as error:
-        raise Failed(f"{exporter} could not write it: {_cause(error)}") from error
     except Exception as error:  # an exporter raises whatever its translation of some operator does
+        if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno):
+            raise Failed(f"{exporter} could not finish: {_cause(error)}") from error
         raise Unsupported(f"{exporter} cannot export it: {_cause(error)}") from error
     _strip(path)
     said = f" ({reason(heard[-1])})" if heard else ""
@@ -124,7 +124,10 @@ def _try(target: str, example: Example) -> None:
     """Call the module as it is: what it raises itself is no limit of an exporter. Raises Failed."""
     try:
         with torch.no_grad():
-            example.module(**example.inputs)
+            try:
+                example.module(**example.inputs)
+            except TypeError:  # its parameters may have no names to call them by
+                example.module(*example.inputs.values())
     except Exception as error:  # the user's own code
         raise Failed(
             f"torch source: the module of {target} raised {type(error).__name__}: {one_line(error)}"

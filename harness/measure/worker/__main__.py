@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> None:
         die_with(int(arguments[1]))
     request = Request.from_json(json.loads(path.read_text()))
     pinned = pin(request.start_cores or request.cores.worker)
-    notes = [note for note in (pinned, request.cores.note) if note]
+    notes = [note for note in (pinned, *request.cores.notes) if note]
     # numpy and the runtime look at the cpuset when they are imported: only now
     from harness.measure.worker.passes import Run
 

@@ -52,7 +52,7 @@ class Request:
                 "passes": tuple(data["passes"]),
                 "start_cores": tuple(data["start_cores"]),
                 "cores": Cores(
-                    **{**cores, "worker": tuple(cores["worker"]), "parent": tuple(cores["parent"])}
+                    **{**cores, **{name: tuple(cores[name]) for name in ("worker", "parent", "notes")}}
                 ),
             }
         )
