@@ -130,7 +130,9 @@ def unlike_inputs(base: Record, head: Record) -> str:
         names = [item.get("name", "random inputs") for item in data]
         same = data[0].get("sha256") == data[1].get("sha256")
         return "" if same else f"the inputs are {names[0]} in base, {names[1]} in head"
-    ours, theirs = _drawn_by(base), _drawn_by(head)
+    batches = [record.asked.get("load", {}).get("batch") for record in (base, head)]
+    first = 0 if batches[0] == batches[1] else 1  # of unlike batches, the axis that differs for that alone
+    ours, theirs = _drawn_by(base, first), _drawn_by(head, first)
     if ours.keys() - theirs.keys() and theirs.keys() - ours.keys():
         names = [", ".join(side) for side in (ours, theirs)]
         return (
@@ -141,12 +143,12 @@ def unlike_inputs(base: Record, head: Record) -> str:
     return f"input {other[0]!r} is of another shape or range in head: the values are others" if other else ""
 
 
-def _drawn_by(record: Record) -> dict[str, tuple[Any, ...]]:
-    """Give what the random values of each input depend on beside its name."""
+def _drawn_by(record: Record, first: int) -> dict[str, tuple[Any, ...]]:
+    """Give what the random values of each input depend on beside its name: its size from axis `first` on."""
     fed = (record.effective.get("session") or {}).get("input_shapes") or {}
     return {
         item["name"]: (
-            list(fed.get(item["name"], ()))[1:],  # of one sample: the batch leads
+            list(fed.get(item["name"], ()))[first:],
             "float" in item.get("dtype", ""),
             *(item.get(key) for key in ("low", "high", "fill")),
         )

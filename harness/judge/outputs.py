@@ -33,7 +33,7 @@ class Outputs:
     """What one worker computed from the evaluation rows, or why there is nothing.
 
     One array an output, in the model's order: samples on the first axis; of
-    those in `per_call`, whose size depends on the data, all values in a row.
+    those in `per_call`, which have no row a sample, the values call by call.
     """
 
     names: tuple[str, ...] = ()

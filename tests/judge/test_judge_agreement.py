@@ -205,6 +205,7 @@ def fed(*inputs, data=None):
         case="c",
         axes={},
         status=Status.OK,
+        asked={"load": {"batch": inputs[0]["fed"][0] if inputs else 1}},
         artifact={"inputs": inputs},
         effective={
             "data": data,
@@ -216,6 +217,11 @@ def fed(*inputs, data=None):
 def image(name="x", size=64, dtype="float32", batch=1, **bounds):
     item = {"name": name, "shape": ["N", 3, "size"], "dtype": dtype, "low": None, "high": None, **bounds}
     return {**item, "fed": [batch, 3, size]}
+
+
+def frames(count):
+    """An input whose samples are not on the first axis."""
+    return {**image("frames"), "fed": [count, 1, 64]}
 
 
 @pytest.mark.parametrize(
@@ -238,6 +244,7 @@ def test_the_same_values_are_fed(base, head):
     [
         (fed(image("a")), fed(image("b")), "the inputs are named a in base and b in head, and random values"),
         (fed(image()), fed(image(size=32)), "input 'x' is of another shape or range in head"),
+        (fed(image(), frames(8)), fed(image(), frames(4)), "input 'frames' is of another shape or range"),
         (fed(image(dtype="int64", high=99)), fed(image(dtype="int64", high=50)), "input 'x' is of another"),
         (
             fed(image(), data={"name": "digits", "sha256": "1"}),

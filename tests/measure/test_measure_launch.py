@@ -271,10 +271,11 @@ def test_a_crash_leaves_its_stack_in_stderr(fake, work):
 
 
 def test_children_of_a_worker_do_not_outlive_it(fake, work, monkeypatch):
-    sleeper = f"[sys.executable, '-c', 'import time; time.sleep(99)', {str(work)!r}]"
-    command = [sys.executable, "-c", f"import subprocess, sys; subprocess.Popen({sleeper})"]
+    sleeper = f"[sys.executable, '-c', 'import time; print(1, flush=True); time.sleep(99)', {str(work)!r}]"
+    start = f"subprocess.Popen({sleeper}, stdout=subprocess.PIPE).stdout.readline()"
+    command = [sys.executable, "-c", f"import subprocess, sys; print('born', {start})"]
     monkeypatch.setattr(launch, "_command", lambda path: command)
-    measure.observe(fake({}), work)
+    assert measure.observe(fake({}), work).exit["stdout"] == "born b'1\\n'\n"  # it lived
     eventually(lambda: pids_of(work) == [])
 
 
