@@ -97,19 +97,21 @@ def summarize(
         "blocks": len(own),
         "block_seconds": round(sum(block["wall_s"] for block in own), 2),
         "job_seconds": round(trial.seconds, 2),
-        "ratios": {
-            stage: [
-                {metric: round(reading["ratio"], 6) for metric, reading in block["readings"].items()}
-                for block in blocks
-                if block["stage"] == stage
-            ]
-            for stage in ("screening", "confirmation", "control")
-        },
+        **{f"{kind}s": _read(blocks, kind) for kind in ("ratio", "error")},
         "rivals": {rival: says(own) for rival, says in RIVALS.items()},
         "onnxruntime": version("onnxruntime"),
         "machine": measure.describe_machine()["machine"],
         "commit": measure.git_commit(Path(__file__).parent),
     }
+
+
+def _read(blocks: list[dict[str, Any]], kind: str) -> dict[str, list[dict[str, float]]]:
+    """Return the log-ratio or the error of every block's readings, by stage."""
+    found: dict[str, list[dict[str, float]]] = {}
+    for block in blocks:
+        readings = {metric: round(reading[kind], 6) for metric, reading in block["readings"].items()}
+        found.setdefault(block["stage"], []).append(readings)
+    return found
 
 
 def _told(row: Comparison) -> dict[str, Any]:

@@ -17,6 +17,13 @@ Condition = tuple[str, int, bool]
 """Scenario, cores, and whether there was a noisy neighbour."""
 
 
+TABLE = (
+    "| scenario | cores | neighbour | promise | cases | regression | inconclusive | other | failed "
+    "| blocks, median | seconds, median | seconds, largest |",
+    "|---|--:|---|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+)
+
+
 def report(lines: Sequence[Line], machine: str) -> str:
     """Count what was run, scenario by scenario."""
     dates = sorted({line["date"][:10] for line in lines})
@@ -30,22 +37,30 @@ def report(lines: Sequence[Line], machine: str) -> str:
         "`benchmarks/error-rates.jsonl`: one for each case, with the ratio of every block. Only what was run",
         "is claimed.",
         "",
-        "Every job is a whole `harness ab` at alpha 1%, with its own control; an A/A job has four cases, the",
-        "others one. Seconds are those of the case's blocks, both arms, starts of processes included; the",
-        "control and what is measured once (start-up, size, outputs) come on top. Inconclusive counts as a",
-        "miss. On *1 core*, the job, its parent process included, had that core alone, and another such job",
-        "ran on the machine's other core. The *neighbour* burns a core in bursts of 0.02 to 1 s, half of the",
-        "time: on 1 core that very core, otherwise the one that the scheduler gives it.",
+        "Every job is a whole `harness ab` at alpha 1%, with its own control; an A/A job has four cases",
+        "where it does not say one, the others have one. Seconds are those of the case's blocks, both",
+        "arms, starts of processes included; the control and what is measured once (start-up, size,",
+        "outputs) come on top. Inconclusive counts as a miss. On *1 core*, the job, its parent process",
+        "included, had that core alone, and another such job ran on the machine's other core. The",
+        "*neighbour* burns a core in bursts of 0.02 to 1 s, half of the time: on 1 core that very core,",
+        "otherwise the one that the scheduler gives it.",
         "",
-        "| scenario | cores | neighbour | promise | cases | regression | inconclusive | other | failed "
-        "| blocks, median | seconds, median | seconds, largest |",
-        "|---|--:|---|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+        *TABLE,
     ]
-    groups: dict[Condition, list[Line]] = {}
-    order = {name: place for place, name in enumerate(SCENARIOS)}
-    for line in sorted(lines, key=lambda line: (order[line["scenario"]], line["neighbour"], line["cores"])):
-        groups.setdefault((line["scenario"], line["cores"], line["neighbour"]), []).append(line)
+    groups = _group([line for line in lines if "errors" in line])
+    older = _group([line for line in lines if "errors" not in line])
     text += [_row(condition, found) for condition, found in groups.items()]
+    if older:
+        text += [
+            "",
+            "Counted before blocks had weights and before every block of an only case decided: older",
+            "lines of the same file, which do not have the errors of their blocks. What follows the table",
+            "counts both.",
+            "",
+            *TABLE,
+            *(_row(condition, found) for condition, found in older.items()),
+        ]
+    groups = _group(lines)
     text += [
         "",
         "An A/A counts as a regression where anything was called one, else as inconclusive where p50 or p95",
@@ -69,6 +84,15 @@ def report(lines: Sequence[Line], machine: str) -> str:
     return "\n".join(text) + "\n"
 
 
+def _group(lines: Sequence[Line]) -> dict[Condition, list[Line]]:
+    """Sort lines by the conditions under which they were made, in the order of the scenarios."""
+    groups: dict[Condition, list[Line]] = {}
+    order = {name: place for place, name in enumerate(SCENARIOS)}
+    for line in sorted(lines, key=lambda line: (order[line["scenario"]], line["neighbour"], line["cores"])):
+        groups.setdefault((line["scenario"], line["cores"], line["neighbour"]), []).append(line)
+    return groups
+
+
 def _p50_is(lines: Sequence[Line], scenario: str, verdict: str) -> tuple[int, int]:
     """Count the cases of a scenario whose p50 got this verdict, and all of its cases."""
     found = [line["rows"].get("latency/p50", {}) for line in lines if line["scenario"] == scenario]
@@ -88,7 +112,7 @@ def _older(lines: Sequence[Line]) -> list[str]:
 
 
 def _is_candidate(line: Line, metric: str) -> bool:
-    ratios = [block[metric] for block in line["ratios"]["screening"] if metric in block]
+    ratios = [block[metric] for block in line["ratios"].get("screening", ()) if metric in block]
     least = SCENARIOS[line["scenario"]].min_effect
     return bool(ratios) and is_candidate(ratios, min_effect=least, share=0.5)
 

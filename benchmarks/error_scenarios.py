@@ -52,6 +52,13 @@ SCENARIOS = {
         promise="at most 1% regressions, 0 of 300",
         cases=LEVELS,
     ),
+    "aa_one": Scenario(
+        "A/A of one case, one thread",
+        HUNDRED,
+        HUNDRED,
+        None,
+        promise="at most 1% regressions",
+    ),
     "aa_2threads": Scenario(
         "A/A, two threads on both cores, p50 asked for",
         WIDE_HUNDRED,

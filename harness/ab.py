@@ -1,9 +1,10 @@
-"""The second loop: two arms of the same cases in turn, screened, then confirmed.
+"""The second loop: two arms of the same cases in turn, block by block, until it is decided or paid for.
 
 Every case is measured once in each arm for what needs no repetition (does it
-run, size, outputs). Then blocks: few for every case, and fresh ones
-for the candidates, which alone decide. One case's base arm runs against itself
-as the control. Every block is on disk before the next one begins.
+run, size, outputs). Then blocks: few for every case, and fresh ones for the
+candidates, which alone decide; where there is one case only, there is nothing
+to screen, and every block decides. One case's base arm runs against itself as
+the control. Every block is on disk before the next one begins.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from harness.units import format_seconds
 
 ARMS = ("base", "head")
 SCREEN_ALL = 6
-"""Blocks of a screening: after SCREEN_FEW a clear candidate is promoted, after all most are decided."""
+"""Blocks that a case gets: after SCREEN_FEW a clear candidate is known, after all most are decided."""
 
 WARMUP_S = 0.03
 """Warm-up of a block's worker at most: the first calls of every slice are thrown away as well."""
@@ -160,8 +161,12 @@ class _Job:
         base = self.controlled.requests[0]
         planned = trial.control_blocks(self.terms)
         self.control = Series(self.controlled.case, (base, base), self.terms, planned=planned)
-        self._stage("screening", self.series, self._screen)
-        self._stage("confirmation", [item for item in self.series if not item.ended], self._confirm)
+        if len(self.series) == 1:
+            self.series[0].alone = True
+            self._stage("blocks", self.series, self._decide)
+        else:
+            self._stage("screening", self.series, self._screen)
+            self._stage("confirmation", [item for item in self.series if not item.ended], self._confirm)
         self._stage("control", [self.control], self._top_up)
 
     def conclude(self, interrupted: bool) -> Trial:
@@ -204,6 +209,7 @@ class _Job:
                 outcome = self.failed[item.case] = str(lost)
                 self.rows.append(trial.lost_arm(item.case, lost.arm, lost.status, lost.reason))
                 item.screening.clear()  # of an arm that cannot be relied on nothing is concluded
+                item.fresh.clear()
                 item.give_up(outcome)
             self.watch.done(outcome, self._at_most_s())
 
@@ -261,62 +267,94 @@ class _Job:
 
     # blocks
 
+    def _decide(self, series: Series) -> str:
+        """Run the blocks of the only case: all of them decide, unless the first ones show nothing."""
+        self._probe(series, series.fresh)
+        metrics = frozenset(item for item in self.terms.metrics if trial.column(series.fresh, item))
+        family, done = trial.family(metrics), len(series.fresh)
+        fewest = trial.fewest_blocks(self.terms, family)
+        series.first, series.planned = trial.looks(self.terms, family, done + series.payable())
+        if not trial.candidates(series.fresh, self.terms):
+            series.ended = True
+        elif done + series.payable(series.least_s) < fewest:
+            self._give_up(series, "verdict", fewest, done)
+        else:
+            series.candidates = metrics
+            self._look(series, fewest, family)
+        return series.unconfirmed or f"{len(series.fresh)} blocks"
+
     def _screen(self, series: Series) -> str:
         """Run few blocks: is the case worth a confirmation, and what is left of the budget for it?"""
-        budget_s, blocks = self.terms.budget_s, series.screening
-        while series.spent_s + series.block_s <= budget_s:
-            self._block(series, blocks)
-            if len(blocks) == SCREEN_FEW and trial.candidates(blocks, self.terms, share=1.0):
-                break
-            if len(blocks) >= SCREEN_ALL and not self._goes_on(series):
-                break
+        self._probe(series, series.screening)
         series.candidates = trial.candidates(series.screening, self.terms)
         series.planned = series.payable()
         series.ended = not series.candidates
         return f"{', '.join(sorted(series.candidates)) or 'nothing'} to confirm"
 
-    def _goes_on(self, series: Series) -> bool:
-        """Tell whether an undecided screening goes on: for half the budget, until there is a candidate.
+    def _probe(self, series: Series, blocks: list[Mapping[str, Reading]]) -> None:
+        """Run the first blocks of a case, until it is a candidate or there is little hope that it is."""
+        while series.pays():
+            self._block(series, blocks)
+            if len(blocks) == SCREEN_FEW and trial.candidates(blocks, self.terms, share=1.0):
+                break
+            if len(blocks) >= SCREEN_ALL and not self._goes_on(series, blocks):
+                break
+
+    def _goes_on(self, series: Series, blocks: Sequence[Mapping[str, Reading]]) -> bool:
+        """Tell whether a case that is no candidate goes on: for half the budget, until it is one.
 
         That nothing changed is looked at once on the way, so that no run of luck is waited for.
         """
-        if series.spent_s > self.terms.budget_s / 2 or trial.candidates(series.screening, self.terms):
+        if series.spent_s > self.terms.budget_s / 2 or trial.candidates(blocks, self.terms):
             return False
-        return len(series.screening) > SCREEN_ALL or trial.is_open(series.screening, self.terms)
+        return len(blocks) > SCREEN_ALL or trial.is_open(blocks, self.terms)
 
     def _confirm(self, series: Series) -> str:
-        """Run as many fresh blocks as the decision takes, where the budget pays the fewest that could.
-
-        What the blocks that the screening asked for leave open gets all that the
-        budget pays, and a second look.
-        """
-        family = sum(len(item.candidates) for item in self.series)
+        """Run as many fresh blocks as the decision takes, where the budget pays the fewest that could."""
+        family = sum(trial.family(item.candidates) for item in self.series)
         needed = trial.confirmation_blocks(self.terms, family)
         if series.planned < needed <= series.payable(series.least_s):
             series.planned = needed  # of shorter blocks
         if series.planned < needed:
-            budget_s = math.ceil(series.spent_s + needed * series.block_s)
-            series.give_up(
-                f"a confirmation takes {needed} blocks of {format_seconds(series.least_s)} at least, and the "
-                f"budget pays {series.payable(series.least_s)}; --budget {budget_s} would do"
-            )
+            self._give_up(series, "confirmation", needed, 0)
             return series.unconfirmed
         series.first = series.planned = trial.blocks_to_confirm(
             series.seen(), self.terms, family=family, most=series.planned
         )
+        self._look(series, needed, family)
+        return f"{len(series.fresh)} fresh blocks"
+
+    def _give_up(self, series: Series, what: str, needed: int, done: int) -> None:
+        """End a case whose budget pays fewer blocks than can show anything; say which would do."""
+        budget_s = math.ceil(series.spent_s + (needed - done) * series.block_s)
+        series.give_up(
+            f"a {what} takes {needed} blocks of {format_seconds(series.least_s)} at least, and the "
+            f"budget pays {done + series.payable(series.least_s)}; --budget {budget_s} would do"
+        )
+
+    def _look(self, series: Series, needed: int, family: float) -> None:
+        """Run the blocks of the first look; what it leaves open gets all the budget pays, then another."""
         self._run_planned(series, needed, family)
-        if not trial.is_decided(series.seen(), self.terms, family=family):
+        if series.first and not self._is_decided(series, family):
             planned = len(series.fresh) + series.payable()
             if planned > series.first and planned >= trial.second_look_blocks(self.terms, family):
                 series.planned = planned
                 self._run_planned(series, needed, family)
         series.ended = True
-        return f"{len(series.fresh)} fresh blocks"
 
-    def _run_planned(self, series: Series, needed: int, family: int) -> None:
+    def _is_decided(self, series: Series, family: float) -> bool:
+        """Tell whether the first look leaves nothing open: in an only case, nothing that may be a change."""
+        if len(series.fresh) > (series.first or 0):
+            return False  # the first blocks went beyond it
+        seen = series.seen()
+        if series.alone:
+            seen = replace(seen, candidates=seen.candidates & trial.candidates(series.fresh, self.terms))
+        return trial.is_decided(seen, self.terms, family=family)
+
+    def _run_planned(self, series: Series, needed: int, family: float) -> None:
         """Run the planned blocks, as far as they can change a verdict and the budget pays them."""
         while len(series.fresh) < series.planned:
-            if len(series.fresh) >= needed and series.spent_s + series.block_s > self.terms.budget_s:
+            if len(series.fresh) >= needed and not series.pays():
                 series.planned = len(series.fresh)  # slower than foreseen; no ratio has a say in it
                 break
             self._block(series, series.fresh)
@@ -331,7 +369,8 @@ class _Job:
 
     def _block(self, series: Series, into: list[Mapping[str, Reading]]) -> None:
         """Run one block of `series`, and one of the control where it is this one that is controlled."""
-        into.append(self._read_block(series, "confirmation" if into is series.fresh else "screening"))
+        fresh = "blocks" if series.alone else "confirmation"
+        into.append(self._read_block(series, fresh if into is series.fresh else "screening"))
         if series is self.controlled and self.control is not None and not self.control.ended:
             self._block_of_control(self.control)
 
@@ -343,7 +382,7 @@ class _Job:
             control.give_up(f"base {lost.status} against itself: {lost.reason}")
             return
         control.ended = len(control.fresh) >= control.planned
-        if not control.ended and control.spent_s + control.block_s > self.terms.budget_s:
+        if not control.ended and not control.pays():
             control.give_up(f"its budget of {format_seconds(self.terms.budget_s)} is spent")
 
     def _read_block(self, series: Series, stage: str) -> Mapping[str, Reading]:
@@ -358,7 +397,7 @@ class _Job:
         self.trace.append(_facts(series.case, stage, block, readings))
         series.missing.update(missing)
         series.spent_s += block.wall_s
-        series.rest_s = max(block.start_s, block.wall_s - span_s)
+        series.rests_s.append(max(block.start_s, block.wall_s - span_s))
         return readings
 
     def _draw(self, series: Series) -> Draw:

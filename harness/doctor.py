@@ -15,7 +15,6 @@ from harness.comparison import Change, Decision
 from harness.health import Checkup, SelfTest
 from harness.judge import health
 from harness.measure.readings import read_machine
-from harness.series import SCREEN_FEW
 from harness.store.ledger import read_lines
 from harness.suite import Measure, Suite
 from harness.trial import Pair, Pairing, Terms, Trial, Watch
@@ -85,7 +84,7 @@ def _conclude(trial: Trial, lines: list[dict[str, Any]]) -> SelfTest:
         spread=sd or 0.0,
         block_s=block_s,
         reach=tuple(
-            health.reach(budget_s, block_s, sd, screening=SCREEN_FEW, min_effect=trial.terms.min_effect)
+            health.reach(budget_s, block_s, sd, trial.terms)
             for budget_s in health.BUDGETS_S
             if sd is not None
         ),

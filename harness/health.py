@@ -62,7 +62,7 @@ class Reach:
     """The smallest change that a budget shows, as ratios less one; None where it shows none at all."""
 
     budget_s: float  # a case
-    blocks: int  # to confirm with
+    blocks: int  # that decide
     change: float | None  # with the minimum effect of an A/B unless asked otherwise
     at_best: float | None  # with a minimum effect of next to nothing
 

@@ -10,13 +10,16 @@ from harness.measure import Draw, Request
 from harness.trial import Reading, Seen, Terms
 
 SCREEN_FEW = 3
-"""Blocks of a screening at least."""
+"""Blocks after which a case is looked at, so as to spend no more on one in which nothing shows."""
 
 LEAST_SPAN_S, FAIR_SPAN_S = 0.1, 0.2
 """Calls of a block, both arms together: at least, and where that leaves blocks enough for a verdict."""
 
 REST_S = 0.5
 """What a block is taken to cost beyond its calls, most of it two starts, before one was seen."""
+
+RECENT = 8
+"""Blocks whose slowest the next one is reckoned to be as slow as, where the budget comes to an end."""
 
 IN_HAND = 0.1
 """The share of the budget that is not planned for: a block may take longer than the last ones did."""
@@ -29,8 +32,9 @@ class Series:
     case: str
     requests: tuple[Request, Request]
     terms: Terms
+    alone: bool = False  # the only case of its job: all its blocks decide
     screening: list[Mapping[str, Reading]] = field(default_factory=list)
-    fresh: list[Mapping[str, Reading]] = field(default_factory=list)  # of the confirmation
+    fresh: list[Mapping[str, Reading]] = field(default_factory=list)  # that decide
     missing: dict[str, str] = field(default_factory=dict)
     candidates: frozenset[str] = frozenset()
     planned: int = 0  # fresh blocks
@@ -38,41 +42,59 @@ class Series:
     ended: bool = False  # nothing is left to do for it
     unconfirmed: str = ""
     spent_s: float = 0.0
-    rest_s: float = REST_S  # what the latest block cost beyond its calls
+    rests_s: list[float] = field(default_factory=list)  # what each block cost beyond its calls
     draws: list[Draw] = field(default_factory=list)  # for the next blocks
 
     @property
     def block_s(self) -> float:
         """What a block has cost on average."""
-        return self.spent_s / max(1, len(self.screening) + len(self.fresh))
+        return self.spent_s / max(1, len(self.rests_s))
 
     @property
     def least_s(self) -> float:
-        """What a block of the fewest calls would cost."""
-        return self.rest_s + LEAST_SPAN_S
+        """What a block of the fewest calls would cost, as the latest did."""
+        return (self.rests_s[-1] if self.rests_s else REST_S) + LEAST_SPAN_S
 
     def payable(self, block_s: float | None = None) -> int:
         """Return how many more blocks of `block_s`, or of the usual length, the budget pays."""
         return max(0, int((self.terms.budget_s - self.spent_s) / (block_s or self.block_s)))
 
+    def pays(self) -> bool:
+        """Tell whether the budget pays one more block, be it as slow as any of late; the first it does."""
+        return not self.rests_s or self._spare_s() >= LEAST_SPAN_S
+
     def span_s(self) -> float:
         """Return how long the calls of the next block may last.
 
         A block should cost no more than what is left of the budget pays for the
-        blocks that are still to come: those planned, else as many as a second
-        look takes, or, where those would be too short for a p95, as a first one
-        takes. And its calls take no longer than the rest of it: beyond that, more
-        blocks tell more than longer ones.
+        blocks that are still to come: those planned, else as many as are safe to
+        decide on, or, where those would be too short for a p95, as show anything.
+        Its calls take no longer than the rest of it: beyond that, more blocks tell
+        more than longer ones. At the end of the budget they leave half of what is
+        there in hand.
         """
         left_s = (1 - IN_HAND) * (self.terms.budget_s - self.spent_s)
+        rest_s = self.rests_s[-1] if self.rests_s else REST_S
         if self.planned:
-            span_s = left_s / max(1, self.planned - len(self.fresh)) - self.rest_s
+            span_s = left_s / max(1, self.planned - len(self.fresh)) - rest_s
         else:
-            screening = max(1, SCREEN_FEW - len(self.screening))
-            looks = trial.confirmation_blocks(self.terms, 2) + 1, trial.second_look_blocks(self.terms, 2)
-            first_s, second_s = (left_s / (screening + blocks) - self.rest_s for blocks in looks)
-            span_s = max(second_s, min(first_s, FAIR_SPAN_S))
-        return max(LEAST_SPAN_S, min(span_s, max(self.rest_s, REST_S)))
+            fewest_s, safe_s = (left_s / blocks - rest_s for blocks in self._to_come())
+            span_s = max(safe_s, min(fewest_s, FAIR_SPAN_S))
+        return max(LEAST_SPAN_S, min(span_s, max(rest_s, REST_S), self._spare_s() / 2))
+
+    def _to_come(self) -> tuple[int, int]:
+        """Return how many blocks are still to come until something can be shown, and safely, one straying."""
+        if self.alone:
+            family, done = trial.family(self.terms.metrics), len(self.fresh)
+            fewest, safe = trial.fewest_blocks(self.terms, family), trial.safe_blocks(self.terms, family)
+            return max(1, fewest + 1 - done), max(1, safe - done)
+        screening = max(1, SCREEN_FEW - len(self.screening))
+        looks = trial.confirmation_blocks(self.terms, 2) + 1, trial.second_look_blocks(self.terms, 2)
+        return screening + looks[0], screening + looks[1]
+
+    def _spare_s(self) -> float:
+        """Return what the budget leaves for the calls of one more block."""
+        return self.terms.budget_s - self.spent_s - max(self.rests_s[-RECENT:], default=0.0)
 
     def give_up(self, reason: str) -> None:
         """End it without a verdict."""

@@ -48,6 +48,7 @@ class Reading:
     ratio: float  # HEAD over BASE, as a logarithm
     base: float  # s or bytes
     head: float
+    error: float = 0.0  # of the ratio, as far as this block tells; it says nothing of either arm
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +56,12 @@ class Seen:
     """What the blocks of one pair showed: for each block, a reading of every metric that it has."""
 
     case: str
-    screening: tuple[Mapping[str, Reading], ...] = ()
-    fresh: tuple[Mapping[str, Reading], ...] = ()  # of the confirmation
-    planned: int = 0  # blocks of the confirmation, or those that it would have had
-    first: int | None = None  # of these, the blocks after which it was looked at first
-    candidates: frozenset[str] = frozenset()  # metrics that the screening asks to confirm
-    unconfirmed: str = ""  # why they were not, or not to the end
+    screening: tuple[Mapping[str, Reading], ...] = ()  # none in a job of one case
+    fresh: tuple[Mapping[str, Reading], ...] = ()  # that decide: of the confirmation, or of the only case
+    planned: int = 0  # blocks that decide, or those that would have
+    first: int | None = None  # of these, the blocks after which they were looked at first
+    candidates: frozenset[str] = frozenset()  # metrics that they decide: those that may raise an alarm
+    unconfirmed: str = ""  # why they did not, or not to the end
     missing: Mapping[str, str] = field(default_factory=dict)  # metric -> why some block does not have it
 
 

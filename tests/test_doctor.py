@@ -79,7 +79,7 @@ def test_a_known_slowdown_is_judged_and_what_can_be_seen_follows(blocks, tested)
     assert (found.fired, found.failed) == (False, "")
     assert found.spread == pytest.approx(0.0, abs=1e-12)
     assert found.block_s == 0.5
-    assert [(each.budget_s, each.blocks) for each in found.reach] == [(10.0, 17), (60.0, 117)]
+    assert [(each.budget_s, each.blocks) for each in found.reach] == [(10.0, 19), (60.0, 119)]
     assert found.reach[0].change == pytest.approx(0.01)
     assert Path(found.file).exists()
 
@@ -136,7 +136,7 @@ def test_every_view_holds_every_remark(blocks, tmp_path: Path) -> None:
     for view in ("table", "markdown"):
         text = render(found, view)
         assert all(remark.said in text.replace("\\", "") for remark in found.remarks), view
-        assert "in 10 s (17 blocks to decide on): 1.00% with --min-effect 1%" in text.replace("\\", "")
+        assert "in 10 s (19 blocks to decide on): 1.00% with --min-effect 1%" in text.replace("\\", "")
     with pytest.raises(NotFoundError, match="did you mean 'json'"):
         render(found, "jsn")
 

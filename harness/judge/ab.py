@@ -1,11 +1,15 @@
-"""Decide an A/B from its blocks. One log-ratio a block, HEAD over BASE; nothing else is looked at.
+"""Decide an A/B from its blocks: one log-ratio each, HEAD over BASE, and what it weighs, and nothing else.
 
-A job goes: screen every case on a few blocks; the candidates are measured
+A job of several cases screens each on a few blocks; the candidates are measured
 again on fresh blocks and decided on those alone, with Holm's correction over
 the candidates. Since the two sets of blocks are independent, screening costs
-no error rate. A confirmation is looked at twice at most, after the blocks that
-the screening asked for and after all that the budget pays; the looks share
-alpha.
+no error rate. A job of one case has nothing to choose among: all its blocks
+decide, with Holm's correction over its metrics. Blocks are looked at twice at
+most, after those that a clear change takes and after all that the budget pays;
+the looks share alpha. Where the budget pays too few for two, there is one look.
+
+A block weighs the less, the less precise it is known to be. How precise says
+nothing of HEAD against BASE: the tests are as exact as without.
 
 `direction` is the metric's: where higher is better, a ratio below one is the
 regression.
@@ -17,8 +21,6 @@ import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
-
-import numpy as np
 
 from harness.comparison import Change, Decision
 from harness.judge import signed_rank
@@ -33,30 +35,32 @@ EQUIVALENCE_ALPHA = 0.05
 LOOKS = (0.8, 0.2)
 """How two looks at a confirmation share alpha: p₁ / 0.8 and p₂ / 0.2, whichever is smaller, is a p again.
 
-The first is by signed ranks and gets what it hardly misses: 7 blocks can show something at 0.8%, 8 at
-0.4%. The second is by signs alone, which a wild block costs no more than any other.
+The first gets what it hardly misses: 7 blocks can show something at 0.8%, 8 at 0.4%.
 """
 
-STRAYS = 1
-"""Blocks on the wrong side that a second look is to see through."""
+STRAYS = 3
+"""Blocks, those of the smallest ranks, that may lie on the wrong side of all that a budget pays."""
 
 Key = TypeVar("Key", bound=Hashable)
-Test = Callable[[Sequence[float], float], float]
+Weights = Sequence[float] | None
+"""What each block weighs; None: all the same."""
 
-_SIGN: dict[Test, Test] = {
-    signed_rank.p_above: signed_rank.sign_above,
-    signed_rank.p_below: signed_rank.sign_below,
-}
+Test = Callable[[Sequence[float], float, Weights], float]
 
 
-def blocks_needed(alpha: float = ALPHA, candidates: int = 1) -> int:
+def blocks_needed(alpha: float = ALPHA, candidates: float = 1) -> int:
     """Return the fewest blocks that can give a verdict at `alpha`, Holm's correction included."""
     return signed_rank.values_needed(alpha / candidates)
 
 
-def second_look_needed(alpha: float = ALPHA, candidates: int = 1) -> int:
+def second_look_needed(alpha: float = ALPHA, candidates: float = 1) -> int:
     """Return the fewest blocks that give a verdict at a second look though STRAYS of them say otherwise."""
-    return signed_rank.sign_values_needed(LOOKS[1] * alpha / candidates, STRAYS)
+    return safe_blocks(LOOKS[1] * alpha, candidates)
+
+
+def safe_blocks(alpha: float = ALPHA, candidates: float = 1) -> int:
+    """Return the fewest blocks that give a verdict at a single look though STRAYS of them say otherwise."""
+    return signed_rank.values_needed(alpha / candidates, STRAYS)
 
 
 def decide(
@@ -66,6 +70,7 @@ def decide(
     alpha: float = ALPHA,
     direction: str = "lower",
     first: int | None = None,
+    weights: Weights = None,
 ) -> Decision:
     """Decide on log-ratios: exact one-sided signed-rank tests against the minimum effect.
 
@@ -79,9 +84,9 @@ def decide(
     if len(blocks) == 0:
         return _nothing("no blocks", 0, min_effect)
     worse, margin = _worse(blocks, direction), math.log1p(min_effect)
-    p = _sides(worse, margin, first)
+    p = _sides(worse, margin, first, weights)
     verdict = _verdict(p, alpha)
-    numbers = _numbers(blocks, margin, alpha, first)
+    numbers = _numbers(blocks, margin, alpha, first, weights)
     return replace(
         numbers,
         verdict=verdict,
@@ -105,23 +110,26 @@ def _worse(blocks: Sequence[float], direction: str) -> list[float]:
     return [-block for block in blocks] if direction == "higher" else list(blocks)
 
 
-def _sides(worse: Sequence[float], margin: float, first: int | None = None) -> _Sides:
+def _sides(
+    worse: Sequence[float], margin: float, first: int | None = None, weights: Weights = None
+) -> _Sides:
+    def p(test: Test, threshold: float) -> float:
+        return _p(test, worse, threshold, first, weights)
+
     return _Sides(
-        regression=_p(signed_rank.p_above, worse, margin, first),
-        improvement=_p(signed_rank.p_below, worse, -margin, first),
-        equivalence=max(
-            _p(signed_rank.p_below, worse, margin, first), _p(signed_rank.p_above, worse, -margin, first)
-        ),
+        regression=p(signed_rank.p_above, margin),
+        improvement=p(signed_rank.p_below, -margin),
+        equivalence=max(p(signed_rank.p_below, margin), p(signed_rank.p_above, -margin)),
     )
 
 
-def _p(test: Test, values: Sequence[float], threshold: float, first: int | None) -> float:
+def _p(test: Test, values: Sequence[float], threshold: float, first: int | None, weights: Weights) -> float:
     """Return the p of `test`, over both looks where there was one after the `first` values."""
     if first is None:
-        return test(values, threshold)
-    p = test(values[:first], threshold) / LOOKS[0]
+        return test(values, threshold, weights)
+    p = test(values[:first], threshold, weights and weights[:first]) / LOOKS[0]
     if len(values) > first:
-        p = min(p, _SIGN[test](values, threshold) / LOOKS[1])
+        p = min(p, test(values, threshold, weights) / LOOKS[1])
     return min(1.0, p)
 
 
@@ -143,30 +151,35 @@ def _p_of(verdict: Change, p: _Sides) -> float:
     return known.get(verdict, min(p.regression, p.improvement))
 
 
-def _numbers(blocks: Sequence[float], margin: float, alpha: float, first: int | None = None) -> Decision:
+def _numbers(
+    blocks: Sequence[float], margin: float, alpha: float, first: int | None, weights: Weights
+) -> Decision:
     """Return ratio, interval, blocks and the smallest effect that these blocks could have shown."""
-    bounds, n = signed_rank.interval(blocks), len(blocks)
-    if first is None:
-        shift = signed_rank.visible_shift(n, alpha)
-    elif n <= first:
-        shift = signed_rank.visible_shift(n, LOOKS[0] * alpha)
-    else:
-        shift = signed_rank.sign_visible_shift(n, LOOKS[1] * alpha)
+    bounds, n = signed_rank.interval(blocks, weights=weights), len(blocks)
     return Decision(
         verdict=Change.INCONCLUSIVE,
-        ratio=math.exp(signed_rank.estimate(blocks)),
+        ratio=math.exp(signed_rank.estimate(blocks, weights)),
         low=math.exp(bounds[0]) if bounds else None,
         high=math.exp(bounds[1]) if bounds else None,
         blocks=n,
-        mde=smallest_visible(blocks, margin, shift),
+        mde=smallest_visible(blocks, margin, visible_shift(n, alpha, first), weights),
     )
 
 
-def smallest_visible(blocks: Sequence[float], margin: float, shift: float | None) -> float | None:
+def visible_shift(n: int, alpha: float, first: int | None = None) -> float | None:
+    """Return how many SDs beyond the limit a change must lie to be seen in `n` blocks, at the last look."""
+    if first is not None:
+        alpha *= LOOKS[0] if n <= first else LOOKS[1]
+    return signed_rank.visible_shift(n, alpha)
+
+
+def smallest_visible(
+    blocks: Sequence[float], margin: float, shift: float | None, weights: Weights = None
+) -> float | None:
     """Return the effect that lies `shift` SDs of these blocks beyond `margin`; None without a shift."""
     if shift is None or len(blocks) < 2:
         return None
-    return math.expm1(margin + shift * float(np.std(blocks, ddof=1)))
+    return math.expm1(margin + shift * signed_rank.spread(blocks, weights))
 
 
 def _reason(verdict: Change, numbers: Decision, p: _Sides, min_effect: float, alpha: float) -> str:
@@ -185,19 +198,23 @@ def _nothing(reason: str, blocks: int, min_effect: float) -> Decision:
     return Decision(verdict=Change.INCONCLUSIVE, blocks=blocks, min_effect=min_effect, reason=reason)
 
 
-def holm(p_values: Mapping[Key, float], alpha: float) -> dict[Key, float]:
-    """Return the level at which each hypothesis is tested by Holm's (1979) step-down rule.
+def holm(
+    p_values: Mapping[Key, float], alpha: float, shares: Mapping[Key, float] | None = None
+) -> dict[Key, float]:
+    """Return the level at which each hypothesis is tested by Holm's (1979) weighted step-down rule.
 
-    The k-th smallest p of m is held against alpha / (m - k + 1), and never
-    against more than stopped the row before it.
+    In the order of p over share, each is held against its share of alpha among
+    those that are left, and never against more, for its share, than stopped
+    the row before it. Shares are 1 unless given.
     """
-    ordered = sorted(p_values.items(), key=lambda item: item[1])
-    levels, stopped = {}, math.inf
-    for index, (key, p) in enumerate(ordered):
-        level = min(alpha / (len(ordered) - index), stopped)
-        levels[key] = level
-        if p > level:
-            stopped = level
+    share = {key: (shares or {}).get(key, 1.0) for key in p_values}
+    left, levels, stopped = sum(share.values()), {}, math.inf
+    for key, p in sorted(p_values.items(), key=lambda item: item[1] / share[item[0]]):
+        a_share = min(alpha / left, stopped)  # the level for a share of 1
+        levels[key] = a_share * share[key]
+        if p > levels[key]:
+            stopped = a_share
+        left -= share[key]
     return levels
 
 
@@ -208,22 +225,26 @@ def confirm(
     alpha: float = ALPHA,
     directions: Mapping[Key, str] | None = None,
     firsts: Mapping[Key, int | None] | None = None,
+    weights: Mapping[Key, Weights] | None = None,
+    shares: Mapping[Key, float] | None = None,
 ) -> dict[Key, Decision]:
     """Decide every candidate on its fresh blocks, with Holm's correction over all of them.
 
-    Regressions and improvements are two families, each at `alpha`. `firsts`
-    says after how many blocks there was a first look.
+    Regressions and improvements are two families, each at `alpha`, which goes
+    to the candidates by their `shares`. `firsts` says after how many blocks
+    there was a first look, `weights` what each block weighs.
     """
     ways = {key: (directions or {}).get(key, "lower") for key in candidates}
     first = {key: (firsts or {}).get(key) for key in candidates}
+    weight = {key: (weights or {}).get(key) for key in candidates}
     margin = math.log1p(min_effect)
     sides = {
-        key: _sides(_worse(blocks, ways[key]), margin, first[key])
+        key: _sides(_worse(blocks, ways[key]), margin, first[key], weight[key])
         for key, blocks in candidates.items()
         if all(math.isfinite(block) for block in blocks)
     }
-    worse = holm({key: p.regression for key, p in sides.items()}, alpha)
-    better = holm({key: p.improvement for key, p in sides.items()}, alpha)
+    worse = holm({key: p.regression for key, p in sides.items()}, alpha, shares)
+    better = holm({key: p.improvement for key, p in sides.items()}, alpha, shares)
     decisions = {}
     for key, blocks in candidates.items():
         level = alpha
@@ -231,7 +252,12 @@ def confirm(
             nearer_worse = sides[key].regression <= sides[key].improvement
             level = worse[key] if nearer_worse else better[key]
         decisions[key] = decide(
-            blocks, min_effect=min_effect, alpha=level, direction=ways[key], first=first[key]
+            blocks,
+            min_effect=min_effect,
+            alpha=level,
+            direction=ways[key],
+            first=first[key],
+            weights=weight[key],
         )
     return decisions
 
@@ -242,31 +268,38 @@ def settled(
     *,
     min_effect: float,
     alpha: float = ALPHA,
-    candidates: int = 1,
+    candidates: float = 1,
     direction: str = "lower",
     first: int | None = None,
+    weights: Weights = None,
 ) -> Decision | None:
     """Return the decision that no completion to `planned` blocks can change; None while one can.
 
     The blocks to come are taken as bad and as good as they could be, so that
     stopping here is no peeking: the verdict is that of the full job, and its p
-    an upper bound. With several `candidates` it holds whatever Holm's
-    correction will be.
+    an upper bound, whatever they will weigh. With several `candidates`, counted
+    in shares of this one, it holds whatever Holm's correction will be.
     """
     if not all(math.isfinite(block) for block in blocks):
         return decide(blocks, min_effect=min_effect)
     left, worse = max(0, planned - len(blocks)), _worse(blocks, direction)
-    found = _settled(worse, left, math.log1p(min_effect), (alpha, alpha / candidates), first)
+    known = [*(weights or [1.0] * len(blocks)), *[1.0] * left]
+    found = _settled(worse, left, math.log1p(min_effect), (alpha, alpha / candidates), first, known)
     if found is None:
         return None
     verdict, p = found
     reason = f"after {len(blocks)} of {planned} blocks no others could change it"
-    numbers = _numbers(blocks, math.log1p(min_effect), alpha, first)
+    numbers = _numbers(blocks, math.log1p(min_effect), alpha, first, weights)
     return replace(numbers, verdict=verdict, p=p, min_effect=min_effect, reason=reason)
 
 
 def _settled(
-    worse: Sequence[float], left: int, margin: float, levels: tuple[float, float], first: int | None
+    worse: Sequence[float],
+    left: int,
+    margin: float,
+    levels: tuple[float, float],
+    first: int | None,
+    weights: Weights,
 ) -> tuple[Change, float | None] | None:
     """Return the verdict that is certain, and the largest p that its test can end with.
 
@@ -274,7 +307,7 @@ def _settled(
     """
     alpha, strict = levels
     rising, falling = [*worse, *[math.inf] * left], [*worse, *[-math.inf] * left]
-    slow, fast = _sides(rising, margin, first), _sides(falling, margin, first)
+    slow, fast = (_sides(completed, margin, first, weights) for completed in (rising, falling))
     if fast.regression <= strict:
         return Change.REGRESSION, fast.regression
     if slow.improvement <= strict:
@@ -285,6 +318,7 @@ def _settled(
     if max(slow.equivalence, fast.equivalence) <= EQUIVALENCE_ALPHA:
         return Change.EQUIVALENT, max(slow.equivalence, fast.equivalence)
     best = max(
-        _p(signed_rank.p_below, falling, margin, first), _p(signed_rank.p_above, rising, -margin, first)
+        _p(signed_rank.p_below, falling, margin, first, weights),
+        _p(signed_rank.p_above, rising, -margin, first, weights),
     )
     return (Change.INCONCLUSIVE, None) if best > EQUIVALENCE_ALPHA else None

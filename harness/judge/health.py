@@ -9,7 +9,8 @@ import numpy as np
 
 from harness.comparison import Change
 from harness.health import Level, Reach, Readings, Remark, SelfTest
-from harness.judge import ab, signed_rank
+from harness.judge import ab, trial
+from harness.trial import Terms
 from harness.units import format_percent, format_seconds
 
 BUDGETS_S = (10.0, 60.0)
@@ -216,16 +217,19 @@ def spread(groups: Iterable[Sequence[float]]) -> float | None:
     return math.sqrt(squares / degrees) if degrees else None
 
 
-def reach(
-    budget_s: float, block_s: float, sd: float, *, screening: int, min_effect: float, alpha: float = ab.ALPHA
-) -> Reach:
+def reach(budget_s: float, block_s: float, sd: float, terms: Terms) -> Reach:
     """Return the smallest change that an A/B of one case shows in `budget_s` with blocks that spread by `sd`.
 
-    `screening` blocks are spent before those that decide.
+    It is that of the metrics and the minimum effect of `terms`. The last block
+    that the budget would just pay for is not counted: it may not be begun.
     """
-    blocks = max(0, int(budget_s / block_s) - screening)
-    shift = signed_rank.visible_shift(blocks, ab.LOOKS[0] * alpha)
+    blocks = max(0, int(budget_s / block_s) - 1)
+    family = trial.family(terms.metrics)
+    first, _ = trial.looks(terms, family, blocks)
+    shift = ab.visible_shift(blocks, terms.alpha / family, first)
     if shift is None:
         return Reach(budget_s, blocks, None, None)
-    at_best, change = (math.expm1(math.log1p(least) + shift * sd) for least in (LEAST_EFFECT, min_effect))
+    at_best, change = (
+        math.expm1(math.log1p(least) + shift * sd) for least in (LEAST_EFFECT, terms.min_effect)
+    )
     return Reach(budget_s, blocks, change, at_best)

@@ -11,8 +11,6 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from harness.comparison import Change, Decision
 from harness.judge import ab, signed_rank
 from harness.units import format_percent
@@ -23,7 +21,9 @@ EVIDENCE = 1 / 4
 _CAUTION = 0.05  # the chance with which the true spread is larger than it is taken for
 
 
-def is_candidate(blocks: Sequence[float], *, min_effect: float, share: float = 0.5) -> bool:
+def is_candidate(
+    blocks: Sequence[float], *, min_effect: float, share: float = 0.5, weights: ab.Weights = None
+) -> bool:
     """Tell whether screening blocks ask for a confirmation.
 
     They do where the estimate reaches `share` of the minimum effect and the
@@ -33,12 +33,18 @@ def is_candidate(blocks: Sequence[float], *, min_effect: float, share: float = 0
     """
     if len(blocks) == 0 or not all(math.isfinite(block) for block in blocks):
         return True
-    p = min(signed_rank.p_above(blocks, 0.0), signed_rank.p_below(blocks, 0.0))
-    return p <= EVIDENCE and abs(signed_rank.estimate(blocks)) >= math.log1p(min_effect) * share
+    p = min(signed_rank.p_above(blocks, 0.0, weights), signed_rank.p_below(blocks, 0.0, weights))
+    return p <= EVIDENCE and abs(signed_rank.estimate(blocks, weights)) >= math.log1p(min_effect) * share
 
 
 def blocks_worth(
-    screened: Sequence[float], *, fewest: int, most: int, min_effect: float, alpha: float = ab.ALPHA
+    screened: Sequence[float],
+    *,
+    fewest: int,
+    most: int,
+    min_effect: float,
+    alpha: float = ab.ALPHA,
+    weights: ab.Weights = None,
 ) -> int:
     """Return how many fresh blocks would show what the screening saw, between `fewest` and `most`.
 
@@ -46,10 +52,10 @@ def blocks_worth(
     few blocks tell it badly.
     """
     n = len(screened)
-    gap = abs(signed_rank.estimate(screened)) - math.log1p(min_effect) if n else 0.0
+    gap = abs(signed_rank.estimate(screened, weights)) - math.log1p(min_effect) if n else 0.0
     if gap <= 0 or n < 2 or fewest >= most:
         return most
-    spread = float(np.std(screened, ddof=1)) * _inflation(n)
+    spread = signed_rank.spread(screened, weights) * _inflation(n)
     return bisect_left(range(most), True, lo=fewest, key=lambda n: _shows(n, alpha, spread, gap))
 
 
@@ -66,17 +72,20 @@ def screened(
     min_effect: float,
     alpha: float = ab.ALPHA,
     direction: str = "lower",
+    first: int | None = None,
+    weights: ab.Weights = None,
 ) -> Decision:
     """Decide what is no candidate: equivalent or inconclusive, never an alarm.
 
     The smallest visible effect is that of the whole job: of the `planned`
-    blocks that a candidate would have been confirmed on.
+    blocks that a candidate would have been decided on, the `first` of them at a
+    look of their own.
     """
-    found = ab.decide(blocks, min_effect=min_effect, alpha=alpha, direction=direction)
+    found = ab.decide(blocks, min_effect=min_effect, alpha=alpha, direction=direction, weights=weights)
     if not found.blocks or found.ratio is None:
         return found
-    shift = signed_rank.visible_shift(planned, ab.LOOKS[0] * alpha)
-    mde = ab.smallest_visible(blocks, math.log1p(min_effect), shift)
+    shift = ab.visible_shift(planned, alpha, first)
+    mde = ab.smallest_visible(blocks, math.log1p(min_effect), shift, weights)
     if found.verdict is Change.EQUIVALENT:
         return replace(found, mde=mde)
     limit = format_percent(min_effect)

@@ -1,17 +1,24 @@
 """The exact one-sample signed-rank test, its estimate and interval (Wilcoxon 1945, Hodges and Lehmann 1963).
 
-Beside it the sign test, for values so wild that the largest ranks say nothing.
-
 Everything is read off the Walsh averages, the means of all pairs of values
 (each with itself too): the rank sum of the values above a threshold is the
 number of Walsh averages above it (Tukey 1949). So test, estimate and interval
 agree with each other by construction. The null distribution is exact for
 every number of values; a tie with the threshold counts as not beyond it, and
 ties between values make the test conservative, never the other way.
+
+Values may have weights, the inverse of what is known of their errors. Then
+the distances from the threshold are ranked in units of these: a wild value
+that is known to be imprecise has a small rank, where it would outweigh all
+others. Of two distances x/s and y/t the sum is positive where the mean of x
+and y weighted by 1/s and 1/t is: the weighted Walsh averages count the same.
+The test stays exact whatever the weights are, so long as they say nothing of
+the side of the threshold on which a value lies.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cache
 
@@ -40,48 +47,46 @@ def tail(n: int) -> Floats:
     return np.minimum(1.0, np.cumsum(mass[::-1])[::-1])
 
 
-def walsh(values: Values) -> Floats:
-    """Return the n(n+1)/2 Walsh averages in ascending order."""
+def walsh(values: Values, weights: Values | None = None) -> Floats:
+    """Return the n(n+1)/2 Walsh averages in ascending order; weighted ones where there are `weights`."""
     x = np.asarray(values, np.float64)
+    w = np.ones(len(x)) if weights is None else np.asarray(weights, np.float64)
     rows, columns = np.triu_indices(len(x))
-    return np.sort((x[rows] + x[columns]) / 2)
+    return np.sort((x[rows] * w[rows] + x[columns] * w[columns]) / (w[rows] + w[columns]))
 
 
-def p_above(values: Values, threshold: float) -> float:
+def p_above(values: Values, threshold: float, weights: Values | None = None) -> float:
     """Return the exact one-sided p of "the values lie above the threshold"; 1 without values."""
-    beyond = int(np.count_nonzero(walsh(values) > threshold))
+    beyond = int(np.count_nonzero(walsh(values, weights) > threshold))
     return float(tail(len(values))[beyond])
 
 
-def p_below(values: Values, threshold: float) -> float:
+def p_below(values: Values, threshold: float, weights: Values | None = None) -> float:
     """Return the exact one-sided p of "the values lie below the threshold"; 1 without values."""
-    return p_above([-value for value in values], -threshold)
+    return p_above([-value for value in values], -threshold, weights)
 
 
-def sign_above(values: Values, threshold: float) -> float:
-    """Return the exact one-sided p of the sign test of "the values lie above"."""
-    from scipy.special import bdtrc
-
-    beyond = int(np.count_nonzero(np.asarray(values, np.float64) > threshold))
-    return float(bdtrc(beyond - 1, len(values), 0.5)) if beyond else 1.0
-
-
-def sign_below(values: Values, threshold: float) -> float:
-    """Return the exact one-sided p of the sign test of "the values lie below"."""
-    return sign_above([-value for value in values], -threshold)
-
-
-def estimate(values: Values) -> float:
+def estimate(values: Values, weights: Values | None = None) -> float:
     """Return the Hodges-Lehmann estimate: the median of the Walsh averages."""
-    return float(np.median(walsh(values)))
+    return float(np.median(walsh(values, weights)))
 
 
-def interval(values: Values, level: float = 0.95) -> tuple[float, float] | None:
+def spread(values: Values, weights: Values | None = None) -> float:
+    """Return the SD around the mean, both weighted; that of the sample where all weigh the same."""
+    x = np.asarray(values, np.float64)
+    n = len(x)
+    square = float(np.average((x - np.average(x, weights=weights)) ** 2, weights=weights))
+    return math.sqrt(square * n / (n - 1))
+
+
+def interval(
+    values: Values, level: float = 0.95, weights: Values | None = None
+) -> tuple[float, float] | None:
     """Return the exact two-sided interval; None where there are too few values for the level."""
     critical = critical_count(len(values), (1 - level) / 2)
     if critical is None:
         return None
-    averages = walsh(values)
+    averages = walsh(values, weights)
     return float(averages[-critical]), float(averages[critical - 1])
 
 
@@ -94,35 +99,12 @@ def critical_count(n: int, alpha: float) -> int | None:
     return int(np.argmax(chances <= alpha))
 
 
-def values_needed(alpha: float) -> int:
-    """Return the fewest values with which the test can reject at all: 2^-n ≤ alpha."""
-    n = 1
-    while 0.5**n > alpha:
-        n += 1
-    return n
-
-
-def sign_values_needed(alpha: float, strays: int) -> int:
-    """Return the fewest values with which the sign test rejects though `strays` lie on the wrong side."""
+def values_needed(alpha: float, strays: int = 0) -> int:
+    """Return the fewest values that reject though those of the `strays` smallest ranks say otherwise."""
     n = strays + 1
-    while sign_above([1.0] * (n - strays) + [-1.0] * strays, 0.0) > alpha:
+    while tail(n)[(n * (n + 1) - strays * (strays + 1)) // 2] > alpha:
         n += 1
     return n
-
-
-@cache
-def sign_visible_shift(n: int, alpha: float) -> float | None:
-    """Return the same of the sign test: how far normal values must lie, in SDs, to be seen with POWER.
-
-    By simulation with a fixed seed; None where n values can never reject.
-    """
-    strays = -1
-    while strays + 1 < n and sign_values_needed(alpha, strays + 1) <= n:
-        strays += 1
-    if strays < 0:
-        return None
-    lowest = np.sort(np.random.default_rng(n).standard_normal((_DRAWS, n)))[:, strays]
-    return float(np.quantile(-lowest, POWER))
 
 
 @cache

@@ -11,7 +11,7 @@ import numpy as np
 from harness.comparison import Change, Comparison, Decision
 from harness.judge import ab, screening
 from harness.judge.agreement import only_nonfinite, outputs_change
-from harness.judge.blocks import MEMORY, QUANTILES
+from harness.judge.blocks import MEMORY, P50, QUANTILES
 from harness.judge.compare import compare
 from harness.judge.outputs import Outputs
 from harness.record import BAD, Record, Status
@@ -23,6 +23,12 @@ Blocks = Sequence[Mapping[str, Reading]]
 FACTS = ("status", "model/size", "accuracy/top1", "accuracy/mae")
 """What is taken from the records of both arms; for timings and memory there are blocks."""
 
+_SHARES = {MEMORY: 0.5}
+"""How metrics share alpha, 1 for those not named: the peak of memory varies so little that half will do."""
+
+_BETWEEN = 0.002
+"""The error of a ratio that no block tells: what one pair of processes differs by from the next."""
+
 _SEVERITY = {
     Change.REGRESSION: 0,
     Change.INCONCLUSIVE: 1,
@@ -31,36 +37,72 @@ _SEVERITY = {
 }
 
 
+def family(metrics: Iterable[str]) -> float:
+    """Count the shares that alpha is divided into."""
+    return sum(map(_share, metrics))
+
+
+def _share(metric: str) -> float:
+    return _SHARES.get(metric, 1.0)
+
+
 def candidates(blocks: Blocks, terms: Terms, *, share: float = 0.5) -> frozenset[str]:
     """Name the metrics for which screening blocks ask for a confirmation."""
     return frozenset(
         metric
         for metric in terms.metrics
         if (ratios := column(blocks, metric))
-        and screening.is_candidate(ratios, min_effect=terms.min_effect, share=share)
+        and screening.is_candidate(
+            ratios, min_effect=terms.min_effect, share=share, weights=weights(blocks, metric)
+        )
     )
 
 
 def is_open(blocks: Blocks, terms: Terms) -> bool:
     """Tell whether screening blocks leave p50 undecided: no candidate, nor shown to be the same."""
-    (metric,) = (name for name, share in QUANTILES.items() if share == 0.5)
-    if metric in candidates(blocks, terms):
+    if P50 in candidates(blocks, terms):
         return False
-    decision = ab.decide(column(blocks, metric), min_effect=terms.min_effect, alpha=terms.alpha)
+    decision = ab.decide(
+        column(blocks, P50),
+        min_effect=terms.min_effect,
+        alpha=terms.alpha,
+        weights=weights(blocks, P50),
+    )
     return decision.verdict is Change.INCONCLUSIVE
 
 
-def confirmation_blocks(terms: Terms, family: int) -> int:
+def confirmation_blocks(terms: Terms, family: float) -> int:
     """Return the fewest fresh blocks that can show anything of `family` candidates, by Holm's correction."""
-    return ab.blocks_needed(ab.LOOKS[0] * terms.alpha, max(1, family))
+    return ab.blocks_needed(ab.LOOKS[0] * terms.alpha, family or 1)
 
 
-def second_look_blocks(terms: Terms, family: int) -> int:
+def second_look_blocks(terms: Terms, family: float) -> int:
     """Return the fewest fresh blocks that a second look at `family` candidates shows anything with."""
-    return ab.second_look_needed(terms.alpha, max(1, family))
+    return ab.second_look_needed(terms.alpha, family or 1)
 
 
-def blocks_to_confirm(seen: Seen, terms: Terms, *, family: int, most: int) -> int:
+def fewest_blocks(terms: Terms, family: float) -> int:
+    """Return the fewest blocks that show anything of `family` metrics at a single look."""
+    return ab.blocks_needed(terms.alpha, family or 1)
+
+
+def safe_blocks(terms: Terms, family: float) -> int:
+    """Return how many blocks a single look should have: some may stray."""
+    return ab.safe_blocks(terms.alpha, family or 1)
+
+
+def looks(terms: Terms, family: float, most: int) -> tuple[int | None, int]:
+    """Return after how many blocks the only case of a job is looked at first, and how many are planned.
+
+    `most` is what the budget pays: all of it for one look, unless it pays for
+    so many that a clear change should not have to wait for them. Where it may
+    not pay for enough, blocks get shorter, and how far it goes is seen then.
+    """
+    safe = safe_blocks(terms, family)
+    return (safe, safe) if most >= 2 * safe else (None, max(safe, most))
+
+
+def blocks_to_confirm(seen: Seen, terms: Terms, *, family: float, most: int) -> int:
     """Return how many fresh blocks confirm what the screening saw, at most `most`.
 
     `family` counts the candidates of the whole job, for Holm's correction. One
@@ -74,13 +116,14 @@ def blocks_to_confirm(seen: Seen, terms: Terms, *, family: int, most: int) -> in
             fewest=fewest,
             most=most,
             min_effect=terms.min_effect,
-            alpha=alpha,
+            alpha=alpha * _share(metric),
+            weights=weights(seen.screening, metric),
         )
         for metric in seen.candidates
     )
 
 
-def is_settled(seen: Seen, terms: Terms, *, family: int) -> bool:
+def is_settled(seen: Seen, terms: Terms, *, family: float) -> bool:
     """Tell whether no completion of the planned fresh blocks can change any verdict of this case."""
     return all(
         ab.settled(
@@ -88,21 +131,23 @@ def is_settled(seen: Seen, terms: Terms, *, family: int) -> bool:
             seen.planned,
             min_effect=terms.min_effect,
             alpha=terms.alpha,
-            candidates=family,
+            candidates=family / _share(metric),
             first=seen.first,
+            weights=weights(seen.fresh, metric),
         )
         for metric in seen.candidates
     )
 
 
-def is_decided(seen: Seen, terms: Terms, *, family: int) -> bool:
-    """Tell whether every candidate of this case has a verdict on the blocks there are."""
+def is_decided(seen: Seen, terms: Terms, *, family: float) -> bool:
+    """Tell whether a first look gives every candidate of this case a verdict."""
     return all(
         ab.decide(
             column(seen.fresh, metric),
             min_effect=terms.min_effect,
-            alpha=terms.alpha / family,
+            alpha=terms.alpha * _share(metric) / family,
             first=seen.first,
+            weights=weights(seen.fresh, metric),
         ).verdict
         is not Change.INCONCLUSIVE
         for metric in seen.candidates
@@ -111,14 +156,17 @@ def is_decided(seen: Seen, terms: Terms, *, family: int) -> bool:
 
 def decide_blocks(seen: Sequence[Seen], terms: Terms) -> list[Comparison]:
     """Decide every metric of every case on its blocks, with Holm's correction over all candidates."""
-    fresh = {
-        (item.case, metric): column(item.fresh, metric)
-        for item in seen
-        for metric in item.candidates
-        if not item.unconfirmed
+    deciding = {
+        (item.case, metric): item for item in seen for metric in item.candidates if not item.unconfirmed
     }
-    firsts = {(item.case, metric): item.first for item in seen for metric in item.candidates}
-    confirmed = ab.confirm(fresh, min_effect=terms.min_effect, alpha=terms.alpha, firsts=firsts)
+    confirmed = ab.confirm(
+        {(case, metric): column(item.fresh, metric) for (case, metric), item in deciding.items()},
+        min_effect=terms.min_effect,
+        alpha=terms.alpha,
+        firsts={key: item.first for key, item in deciding.items()},
+        weights={(case, metric): weights(item.fresh, metric) for (case, metric), item in deciding.items()},
+        shares={(case, metric): _share(metric) for case, metric in deciding},
+    )
     rows = []
     for item in seen:
         for metric in terms.metrics:
@@ -134,26 +182,33 @@ def _decision(seen: Seen, metric: str, confirmed: Decision | None, terms: Terms)
         left = seen.planned - len(seen.fresh)
         early = f"; {left} of {seen.planned} blocks spared: they could not change it" if left > 0 else ""
         return replace(confirmed, reason=confirmed.reason + early)
-    ratios = column(_decisive(seen), metric)
+    blocks = _decisive(seen)
+    ratios = column(blocks, metric)
     if not ratios:
         reason = seen.missing.get(metric) or seen.unconfirmed or "no blocks were run"
         decision = Decision(verdict=Change.INCONCLUSIVE, min_effect=terms.min_effect, reason=reason)
         return None if metric == MEMORY and metric not in seen.missing else decision
     decision = screening.screened(
-        ratios, planned=seen.planned, min_effect=terms.min_effect, alpha=terms.alpha
+        ratios,
+        planned=seen.planned,
+        min_effect=terms.min_effect,
+        alpha=terms.alpha * (1 if seen.screening else _share(metric) / family(terms.metrics)),
+        first=seen.planned if seen.screening else seen.first,
+        weights=weights(blocks, metric),
     )
     screened_out = metric not in seen.candidates and (seen.candidates or not seen.unconfirmed)
     if screened_out:
         return decision
     change = format_percent((decision.ratio or 1.0) - 1, signed=True)
-    count = "1 screening block" if len(ratios) == 1 else f"{len(ratios)} screening blocks"
-    reason = f"{change} on {count}, not confirmed: {seen.unconfirmed}"
+    kind, short_of = ("screening block", "confirmed") if seen.screening else ("block", "decided")
+    count = f"{len(ratios)} {kind}{'' if len(ratios) == 1 else 's'}"
+    reason = f"{change} on {count}, not {short_of}: {seen.unconfirmed}"
     return replace(decision, verdict=Change.INCONCLUSIVE, reason=reason)
 
 
 def _decisive(seen: Seen) -> Blocks:
     """Return the blocks that a metric which is no candidate is decided on."""
-    return seen.fresh if seen.fresh and not seen.unconfirmed else seen.screening
+    return seen.screening if seen.unconfirmed and seen.screening else seen.fresh or seen.screening
 
 
 def _row(seen: Seen, metric: str, decision: Decision) -> Comparison:
@@ -169,13 +224,23 @@ def column(blocks: Blocks, metric: str) -> list[float]:
     return [block[metric].ratio for block in blocks if metric in block]
 
 
+def weights(blocks: Blocks, metric: str) -> list[float]:
+    """Return what a metric's log-ratios weigh, block by block: the inverse of their errors."""
+    return [1 / math.hypot(_BETWEEN, block[metric].error) for block in blocks if metric in block]
+
+
 def judge_control(case: str, blocks: Blocks, terms: Terms, cut_short: str = "") -> Control:
     """Judge an A/A, the base arm against itself, by the rule of the job; the metrics share alpha.
 
     `cut_short` says why there are fewer blocks than planned.
     """
     decisions = {
-        metric: ab.decide(ratios, min_effect=terms.min_effect, alpha=terms.alpha / len(QUANTILES))
+        metric: ab.decide(
+            ratios,
+            min_effect=terms.min_effect,
+            alpha=terms.alpha / len(QUANTILES),
+            weights=weights(blocks, metric),
+        )
         for metric in QUANTILES
         if (ratios := column(blocks, metric))
     }

@@ -249,7 +249,7 @@ def test_a_whole_job_prints_its_rows_and_how_far_it_was(harness: Call, suite: An
     assert (p50["case"], p50["verdict"], p50["ratio"]) == ("m", "regression", pytest.approx(2.0))
     assert job["control"]["fired"] is False
     assert "[numbers 1/1] m: both arms run  (at most 20 s left)" in err
-    assert "[screening 1/1] m: latency/p50, latency/p95 to confirm" in err
+    assert "[blocks 1/1] m: " in err
     assert "[control 1/1] m: " in err
     assert f"raw samples: {job['file']}" in err
     assert Path(job["file"]).is_file()
@@ -309,7 +309,7 @@ def test_ctrl_c_prints_what_is_known_and_exits_130(running: subprocess.Popen[str
     out, err = running.communicate(timeout=60)
     assert running.returncode == 130, err
     assert "interrupted" in out.splitlines()[1]
-    assert "not confirmed: interrupted after" in out
+    assert "not decided: interrupted after" in out
     assert "Traceback" not in err
     last = json.loads(kept(tmp_path).splitlines()[-1])
     assert last["summary"]["interrupted"] is True

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from harness.comparison import Change
-from harness.judge import ab, screening
-from harness.judge.signed_rank import sign_above, tail
+from harness.judge import ab, screening, signed_rank
+from harness.judge.signed_rank import tail
 
 
 def blocks(*percent):
@@ -109,14 +109,44 @@ def test_one_candidate_is_confirmed_at_alpha_and_two_need_more():
 
 
 def test_two_looks_share_alpha_and_the_better_one_counts():
-    wild = blocks(3, 3, 3, 3, 3, 3, 3, -50)
+    wild, weights = blocks(3, 3, 3, 3, 3, 3, 3, -50), [1.0] * 8
     assert ab.decide(wild, min_effect=0.01, first=8).verdict is Change.INCONCLUSIVE
-    more = [*wild, *blocks(*[3] * 12)]
-    found = ab.decide(more, min_effect=0.01, first=8)
+    more, weights = [*wild, *blocks(*[3] * 12)], [*[1.0] * 7, 0.01, *[1.0] * 12]
+    found = ab.decide(more, min_effect=0.01, first=8, weights=weights)
     assert found.verdict is Change.REGRESSION
-    assert found.p == pytest.approx(sign_above(more, math.log(1.01)) / 0.2)
-    assert found.p < ab.decide(more, min_effect=0.01).p
+    assert found.p == pytest.approx(signed_rank.p_above(more, math.log(1.01), weights) / 0.2)
     assert found.blocks == 20
+
+
+def test_a_wild_block_that_is_known_to_be_imprecise_hides_nothing():
+    wild = blocks(-9, *[3] * 9)
+    unweighted = ab.decide(wild, min_effect=0.01)
+    assert unweighted.verdict is Change.INCONCLUSIVE
+    found = ab.decide(wild, min_effect=0.01, weights=[0.1, *[1.0] * 9])
+    assert found.verdict is Change.REGRESSION
+    assert found.p == pytest.approx(2 * 2**-10)  # its rank is the smallest
+    assert found.low > 1.01
+    assert found.mde < unweighted.mde
+
+
+def test_what_all_weigh_the_same_is_of_no_account():
+    values = draws(9, 0.012)
+    one, other = ab.decide(values, min_effect=0.01, weights=[8.0] * 9), ab.decide(values, min_effect=0.01)
+    assert (one.verdict, one.p) == (other.verdict, other.p)
+    assert (one.ratio, one.low, one.mde) == pytest.approx((other.ratio, other.low, other.mde))
+
+
+@pytest.mark.parametrize("first", [None, 9])
+def test_weights_are_carried_into_every_decision(first):
+    values, weights = blocks(-50, *[3] * 19), [0.01, *[1.0] * 19]
+    options = {"min_effect": 0.01, "first": first}
+    whole = ab.decide(values, weights=weights, **options)
+    assert whole.verdict is Change.REGRESSION
+    assert (
+        ab.confirm({"a": values}, weights={"a": weights}, min_effect=0.01, firsts={"a": first})["a"] == whole
+    )
+    settled = ab.settled(values, 20, weights=weights, **options)
+    assert (settled.verdict, settled.p) == (Change.REGRESSION, whole.p)
 
 
 def test_what_a_first_look_has_shown_no_later_block_takes_back():
@@ -131,13 +161,61 @@ def test_the_first_look_alone_is_stricter_than_one_look():
     assert ab.decide(seven, min_effect=0.01, alpha=0.009).verdict is Change.REGRESSION
 
 
-def test_a_second_look_needs_blocks_enough_for_one_that_strays():
-    for candidates in (1, 2, 10):
-        n = ab.second_look_needed(0.01, candidates)
-        strayed = [*blocks(-50), *blocks(*[3] * (n - 1))]
-        level = 0.01 / candidates
-        assert ab.decide(strayed, min_effect=0.01, alpha=level, first=7).verdict is Change.REGRESSION
-        assert ab.decide(strayed[:-1], min_effect=0.01, alpha=level, first=7).verdict is Change.INCONCLUSIVE
+def test_the_smallest_visible_effect_is_that_of_the_look_which_decides():
+    assert ab.visible_shift(14, 0.01) == signed_rank.visible_shift(14, 0.01)
+    assert ab.visible_shift(14, 0.01, 14) == signed_rank.visible_shift(14, 0.008)
+    assert ab.visible_shift(28, 0.01, 14) == signed_rank.visible_shift(28, 0.002)
+
+
+@pytest.mark.parametrize("needed", [ab.safe_blocks, ab.second_look_needed])
+@pytest.mark.parametrize("candidates", [1, 2, 2.5, 10])
+def test_so_many_blocks_show_a_change_though_the_three_most_imprecise_stray(needed, candidates):
+    n, level = needed(0.01, candidates), 0.01 / candidates
+    strayed, weights = blocks(-9, -9, -9, *[3] * (n - 3)), [0.01] * 3 + [1.0] * (n - 3)
+    first = 7 if needed is ab.second_look_needed else None
+    options = {"min_effect": 0.01, "alpha": level, "first": first}
+    assert ab.decide(strayed, weights=weights, **options).verdict is Change.REGRESSION
+    fewer = ab.decide(strayed[:-1], weights=weights[:-1], **options)
+    assert fewer.verdict is Change.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("first", [8, None])
+def test_what_is_settled_no_completion_changes_whatever_it_weighs(first):
+    generator = np.random.default_rng(12)
+    settled = 0
+    for _ in range(300):
+        effect, sd = generator.choice([-0.02, 0.0, 0.01, 0.03]), generator.choice([0.002, 0.02])
+        values, weights = list(generator.normal(effect, sd, 14)), list(generator.uniform(0.1, 1, 14))
+        for seen in range(5, 14):
+            options = {"min_effect": 0.01, "first": first}
+            found = ab.settled(values[:seen], 14, candidates=3, weights=weights[:seen], **options)
+            if found is None:
+                continue
+            settled += 1
+            for _ in range(5):
+                rest = list(generator.normal(generator.normal(0, 0.03), 0.01, 14 - seen))
+                last = list(generator.uniform(0.01, 3, 14 - seen))
+                for level in (0.01, 0.01 / 3):
+                    full = ab.decide(
+                        [*values[:seen], *rest], alpha=level, weights=[*weights[:seen], *last], **options
+                    )
+                    assert full.verdict is found.verdict
+            break
+    assert settled > 60
+
+
+@pytest.mark.parametrize("effect", [0.0, 0.01])
+def test_weights_raise_no_more_false_alarms_where_errors_are_known_and_large(effect):
+    """Half of the blocks are thirty times as wild, and known to be."""
+    generator = np.random.default_rng(4)
+    alarms = 0
+    for _ in range(2000):
+        errors = np.where(generator.random(10) < 0.5, 0.06, 0.002)
+        values = (math.log1p(effect) + errors * generator.standard_t(3, 10)).tolist()
+        found = ab.decide(values, min_effect=0.01, weights=(1 / errors).tolist())
+        alarms += found.verdict is Change.REGRESSION
+    assert alarms <= 0.01 * 2000 + 3 * 20**0.5
+    assert effect == 0 or alarms > 0.002 * 2000
 
 
 @pytest.mark.parametrize("noise", ["normal", "student"])
@@ -211,25 +289,6 @@ def job(effect, sd, generator, *, min_effect=0.01, screen=5, confirm=8):
     if not screening.is_candidate(first, min_effect=min_effect):
         return ab.decide(first, min_effect=min_effect).verdict
     return ab.confirm({"c": list(generator.normal(centre, sd, confirm))}, min_effect=min_effect)["c"].verdict
-
-
-def test_a_verdict_settled_over_two_looks_is_the_one_that_every_completion_ends_with():
-    generator = np.random.default_rng(5)
-    settled = 0
-    for _ in range(300):
-        effect, sd = generator.choice([-0.02, 0.0, 0.01, 0.03]), generator.choice([0.002, 0.02])
-        values = list(generator.normal(effect, sd, 16))
-        for seen in range(5, 16):
-            found = ab.settled(values[:seen], 16, min_effect=0.01, first=8)
-            if found is None:
-                continue
-            settled += 1
-            for _ in range(5):
-                rest = list(generator.normal(generator.normal(0, 0.03), 0.01, 16 - seen))
-                full = ab.decide([*values[:seen], *rest], min_effect=0.01, first=8)
-                assert full.verdict is found.verdict
-            break
-    assert settled > 60
 
 
 @pytest.mark.parametrize("effect", [0.0, 0.01])

@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 
 from harness.judge.blocks import read_block
@@ -19,27 +20,96 @@ def read(base, head, workers=NO_WORKERS, preempted=None):
 CALM, NOISY = [1_000] * 20, [7_000] * 20
 
 
-@pytest.mark.parametrize("metric", ["latency/p50", "latency/p95"])
-def test_abbas_in_which_something_else_took_the_core_are_left_out(metric):
+def test_abbas_in_which_something_else_took_the_core_are_left_out_of_a_p95():
     """Of eight, five are disturbed, BASE more than HEAD; the other three decide."""
     base, head = [NOISY] * 10 + [CALM] * 6, [CALM] * 16
-    assert read(base, head)[0][metric].ratio == pytest.approx(-math.log(7))
+    assert read(base, head)[0]["latency/p95"].ratio == pytest.approx(-math.log(7))
     for counts in (((1,) * 10 + (0,) * 6, (0,) * 16), ((0,) * 16, (0, 2) * 5 + (0,) * 6)):
-        assert read(base, head, preempted=counts)[0][metric].ratio == 0
+        readings = read(base, head, preempted=counts)[0]
+        assert readings["latency/p95"].ratio == 0
+        assert readings["latency/p50"].ratio == pytest.approx(-math.log(7))
 
 
 def test_where_too_few_abbas_are_undisturbed_all_count():
     base, head = [CALM] * 4 + [NOISY] * 6, [CALM] * 10
     counts = (0,) * 4 + (1,) * 6, (0,) * 10
-    assert read(base, head, preempted=counts)[0]["latency/p50"].ratio == pytest.approx(-math.log(7))
+    assert read(base, head, preempted=counts)[0]["latency/p95"].ratio == pytest.approx(-math.log(7))
 
 
 def test_where_undisturbed_calls_are_too_few_for_a_p95_all_count_for_it():
     few = [[1_000] * 5] * 6 + [[3_000] * 5] * 30
     counts = (0,) * 6 + (1,) * 30, (0,) * 36
     readings, missing = read(few, few, preempted=counts)
-    assert (readings["latency/p50"].base, missing) == (pytest.approx(1e-6), {})
+    assert missing == {}
     assert readings["latency/p95"].base == pytest.approx(3e-6)
+
+
+@pytest.mark.parametrize("arm", [0, 1])
+def test_an_abba_in_which_an_arm_does_not_agree_with_itself_weighs_little_as_to_p50(arm):
+    """The core slowed down in the midst of five of eight, in HEAD's part; the other three decide."""
+    jumped, steady = [CALM, NOISY] * 5 + [CALM] * 6, [CALM] * 16
+    slices = [steady, jumped] if arm else [jumped, steady]
+    assert read(*slices)[0]["latency/p50"].ratio == 0
+    slowed = [NOISY, NOISY] * 5 + [CALM] * 6  # all the way: that is a slower arm
+    slices = [steady, slowed] if arm else [slowed, steady]
+    assert abs(read(*slices)[0]["latency/p50"].ratio) == pytest.approx(math.log(7))
+
+
+def slices_of(*ratios, calls=20):
+    """ABBAs in which HEAD is slower by these ratios."""
+    return [[1_000] * calls] * (2 * len(ratios)), [
+        [round(1_000 * ratio)] * calls for ratio in ratios for _ in "AB"
+    ]
+
+
+def test_the_error_of_p50_is_the_spread_of_the_abbas_over_the_root_of_their_number():
+    ratios = [1.01, 1.02, 1.03, 1.04, 1.05] * 5
+    error = read(*slices_of(*ratios))[0]["latency/p50"].error
+    assert error == pytest.approx(1.2533 * 1.4826 * math.log(1.04 / 1.03) / 5, rel=0.02)
+    assert read(*slices_of(*[1.02] * 9))[0]["latency/p50"].error == 0
+
+
+def test_the_error_of_p50_is_that_of_the_estimate():
+    generator, found = np.random.default_rng(5), []
+    for _ in range(300):
+        readings, _ = read(*slices_of(*np.exp(generator.normal(0, 0.03, 24))))
+        found.append((readings["latency/p50"].ratio, readings["latency/p50"].error))
+    ratios, errors = zip(*found, strict=True)
+    assert np.median(errors) == pytest.approx(np.std(ratios), rel=0.15)
+
+
+def test_the_error_of_p95_is_that_of_the_estimate():
+    generator, found = np.random.default_rng(5), []
+    for _ in range(200):
+        arms = [(1_000 * np.exp(generator.exponential(0.1, (20, 8)))).astype(int).tolist() for _ in "AB"]
+        readings, _ = read(*arms)
+        found.append((readings["latency/p95"].ratio, readings["latency/p95"].error))
+    ratios, errors = zip(*found, strict=True)
+    assert np.median(errors) == pytest.approx(np.std(ratios), rel=0.35)
+
+
+@pytest.mark.parametrize("metric", ["latency/p50", "latency/p95"])
+def test_an_error_is_the_same_whichever_arm_is_called_head(metric):
+    generator = np.random.default_rng(8)
+    one, other = ([generator.integers(1_000, 2_000, 20) for _ in range(12)] for _ in range(2))
+    errors = [read(*slices)[0][metric].error for slices in ((one, other), (other, one))]
+    assert errors[0] == pytest.approx(errors[1], rel=1e-9)
+    assert errors[0] > 0
+
+
+def test_the_weights_favour_neither_arm():
+    generator = np.random.default_rng(3)
+    for count in (2, 3, 4, 9):
+        one, other = ([generator.integers(1_000, 1_100, 5) for _ in range(2 * count)] for _ in range(2))
+        ratios = [read(*slices)[0]["latency/p50"].ratio for slices in ((one, other), (other, one))]
+        assert ratios[0] == pytest.approx(-ratios[1], abs=1e-12)
+
+
+def test_abbas_that_weigh_the_same_have_their_median():
+    base = [CALM] * 8
+    head = [[ns] * 20 for ns in (1_010, 1_010, 1_020, 1_020, 1_040, 1_040, 1_090, 1_090)]
+    middle = (math.log(1.02) + math.log(1.04)) / 2
+    assert read(base, head)[0]["latency/p50"].ratio == pytest.approx(middle)
 
 
 def test_abbas_of_few_calls_are_joined_until_they_have_a_p95():
@@ -104,7 +174,8 @@ def test_too_few_calls_have_no_p95_and_say_so():
 def test_no_calls_have_no_quantile_at_all():
     readings, missing = read((), ())
     assert readings == {}
-    assert missing["latency/p50"] == "0 calls of an arm in a block; 1 are needed"
+    assert missing["latency/p50"] == "no calls of an arm in a block"
+    assert missing["latency/p95"] == "0 calls of an arm in a block; 40 are needed"
 
 
 def test_memory_is_read_off_both_workers():

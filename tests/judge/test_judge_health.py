@@ -8,8 +8,9 @@ import pytest
 
 from harness.comparison import Change, Decision
 from harness.health import Checkup, Level, Process, Readings, Remark, SelfTest
+from harness.judge import ab
 from harness.judge.health import reach, remarks, spread
-from harness.judge.signed_rank import visible_shift
+from harness.trial import Terms
 
 QUIET: dict[str, Any] = {
     "machine": {
@@ -173,19 +174,32 @@ def test_the_spread_is_pooled_within_groups() -> None:
     assert spread([(1.0,), ()]) is None
 
 
+TERMS = Terms(metrics=("latency/p50",))
+
+
 def test_the_reach_follows_from_the_blocks_that_a_budget_pays() -> None:
-    found = reach(10.0, 0.8, 0.003, screening=3, min_effect=0.01)
-    shift = visible_shift(9, 0.8 * 0.01)
+    found = reach(10.0, 0.8, 0.003, TERMS)
+    shift = ab.visible_shift(11, 0.01)
     assert shift is not None
-    assert found.blocks == 9
+    assert found.blocks == 11
     assert found.change == pytest.approx(0.01 + 1.01 * shift * 0.003, rel=1e-2)
     assert found.at_best == pytest.approx(0.001 + shift * 0.003, rel=1e-2)
-    longer = reach(60.0, 0.8, 0.003, screening=3, min_effect=0.01)
-    assert longer.blocks == 72
+    longer = reach(60.0, 0.8, 0.003, TERMS)
+    assert longer.blocks == 74
+    shift = ab.visible_shift(74, 0.01, 11)  # at the second look
+    assert shift is not None
+    assert longer.at_best == pytest.approx(0.001 + shift * 0.003, rel=1e-2)
     assert longer.change is not None
     assert longer.change < found.change
 
 
+def test_more_metrics_share_alpha_and_reach_less_far() -> None:
+    one, three = reach(10.0, 0.8, 0.003, TERMS), reach(10.0, 0.8, 0.003, Terms())
+    assert one.change is not None
+    assert three.change is not None
+    assert one.change < three.change
+
+
 def test_a_budget_that_pays_too_few_blocks_shows_nothing() -> None:
-    found = reach(10.0, 3.0, 0.003, screening=3, min_effect=0.01)
-    assert (found.blocks, found.change, found.at_best) == (0, None, None)
+    found = reach(10.0, 3.0, 0.003, TERMS)
+    assert (found.blocks, found.change, found.at_best) == (2, None, None)

@@ -85,9 +85,58 @@ def test_many_values_see_what_the_square_root_of_their_number_says():
     assert sr.visible_shift(240, 0.01) == pytest.approx(sr.visible_shift(60, 0.01) / 2)
 
 
-def test_the_sign_test_counts_values_beyond_the_threshold():
-    assert sr.sign_above([1, 2, 3, 4], 0) == pytest.approx(1 / 16)
-    assert sr.sign_above([1, 2, 3, -40], 0) == pytest.approx(5 / 16)
-    assert sr.sign_above([1, 1, 1], 1) == 1.0  # a tie is not beyond it
-    assert sr.sign_above([], 0) == 1.0
-    assert sr.sign_below([-1, -2, 3], 0) == pytest.approx(1 / 2)
+def test_so_many_values_reject_though_those_of_the_smallest_ranks_stray():
+    for strays, n in ((0, 7), (1, 8), (2, 9), (3, 11)):
+        assert sr.values_needed(0.01, strays) == n
+        values = [-1.0 - i / 10 for i in range(strays)] + [5.0 + i for i in range(n - strays)]
+        assert sr.p_above(values, 0) <= 0.01 < sr.p_above(values[:-1], 0)
+
+
+def test_weights_rank_distances_in_units_of_the_errors():
+    values, errors = [1.0, -3.0, 2.0, 0.5], np.array([0.1, 6.0, 1.0, 0.1])
+    scaled = (np.array(values) - 0.2) / errors
+    assert sr.p_above(values, 0.2, 1 / errors) == sr.p_above(scaled, 0)
+    assert sr.p_below(values, 0.2, 1 / errors) == sr.p_below(scaled, 0)
+
+
+def test_the_weighted_test_agrees_with_ranks_in_units_of_the_errors_at_every_threshold():
+    generator = np.random.default_rng(11)
+    for _ in range(50):
+        values, errors = generator.normal(0, 1, 8), generator.uniform(0.1, 5, 8)
+        for threshold in generator.normal(0, 1, 5):
+            scaled = (values - threshold) / errors
+            ranks = np.argsort(np.argsort(np.abs(scaled))) + 1
+            expected = sr.tail(8)[int(ranks[scaled > 0].sum())]
+            assert sr.p_above(values, threshold, 1 / errors) == expected
+
+
+def test_weights_are_of_no_account_where_they_are_the_same_and_only_their_ratios_count():
+    values = np.random.default_rng(3).normal(0, 1, 9)
+    for functions in (sr.walsh, sr.estimate, sr.spread):
+        np.testing.assert_allclose(functions(values, [4.0] * 9), functions(values))
+    weights = np.random.default_rng(4).uniform(0.1, 1, 9)
+    np.testing.assert_allclose(sr.walsh(values, weights), sr.walsh(values, 100 * weights))
+    assert sr.spread(values) == pytest.approx(np.std(values, ddof=1))
+
+
+def test_a_weighted_estimate_and_interval_leave_a_wild_value_that_weighs_little_out():
+    values = [1.0, 1.1, 0.9, 1.05, 0.95, 1.02, 0.98, 500.0]
+    weights = [1.0] * 7 + [1e-6]
+    assert sr.estimate(values, weights) == pytest.approx(1.0, abs=0.05)
+    low, high = sr.interval(values, weights=weights)
+    assert 0.9 <= low < 1.0 < high <= 1.1
+
+
+def test_the_weighted_interval_covers_in_95_percent():
+    generator, hits = np.random.default_rng(6), 0
+    for _ in range(1000):
+        errors = generator.choice([0.1, 3.0], 10)
+        low, high = sr.interval(errors * generator.standard_t(3, 10), weights=1 / errors)
+        hits += low <= 0 <= high
+    assert 0.935 <= hits / 1000 <= 0.97
+
+
+def test_values_to_come_may_be_infinite_whatever_they_weigh():
+    for weights in (None, [1.0, 2.0, 0.1, 5.0]):
+        assert sr.p_above([1.0, 2.0, np.inf, np.inf], 0, weights) == 1 / 16
+        assert sr.p_above([1.0, 2.0, -np.inf, -np.inf], 0, weights) > 0.5

@@ -1,14 +1,14 @@
 """What an A/B job comes to, out of blocks and records made up to the last digit."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from harness.comparison import Change
-from harness.judge import ab, trial
+from harness.judge import signed_rank, trial
 from harness.judge.outputs import Outputs
-from harness.judge.signed_rank import sign_above
 from harness.record import Metric, Record, Status
 from harness.trial import Reading, Seen, Terms
 
@@ -174,9 +174,54 @@ def test_a_second_look_is_taken_on_all_fresh_blocks_at_its_own_share():
     strays = [*blocks(2, p50=-9), *blocks(28, p50=5)]
     row = decided(seen(fresh=strays, planned=30, first=9, candidates=[P50]))["c", P50]
     assert row.decision.verdict is Change.REGRESSION
-    whole = ab.decide(trial.column(strays, P50), min_effect=TERMS.min_effect)
-    assert row.decision.p < whole.p
-    assert row.decision.p == pytest.approx(sign_above(trial.column(strays, P50), math.log(1.01)) / 0.2)
+    p = signed_rank.p_above(trial.column(strays, P50), math.log(1.01))
+    assert row.decision.p == pytest.approx(p / 0.2)
+
+
+def imprecise(block_, error):
+    return {metric: replace(reading, error=error) for metric, reading in block_.items()}
+
+
+def test_a_block_weighs_the_less_the_larger_its_error_is():
+    some = [block(p50=2), imprecise(block(p50=2, p95=1), 0.0015), imprecise(block(p50=2), 0.2)]
+    assert trial.weights(some, P50) == pytest.approx([500, 400, 5], rel=1e-3)
+    assert trial.weights(some, P95) == pytest.approx([400])
+
+
+def test_a_wild_block_that_is_imprecise_hides_no_change_and_makes_none():
+    """In every place where blocks are judged: candidates, openness, settled, decided, the control."""
+    wild = imprecise(block(p50=-40, p95=-40), 0.5)
+    slow = [wild, *blocks(11, p50=2, p95=2)]
+    assert trial.candidates(slow[:3], TERMS, share=1.0) == {P50, P95}
+    case = seen(fresh=slow, planned=12, candidates=[P50, P95])
+    assert decided(case)["c", P50].decision.verdict is Change.REGRESSION
+    assert trial.is_settled(case, TERMS, family=2)
+    first = seen(fresh=slow, planned=12, first=12, candidates=[P50, P95])
+    assert trial.is_decided(first, TERMS, family=2)
+    assert trial.judge_control("c", slow, TERMS).fired
+    flat = [wild, *blocks(9, p50=0.1, p95=0.1)]
+    assert not trial.is_open(flat, TERMS)
+    assert decided(seen(screening=flat))["c", P50].decision.verdict is Change.EQUIVALENT
+
+
+def test_what_the_only_case_of_a_job_is_looked_at():
+    """Twice, where the budget pays twice what is safe; else once, and for what is safe at least."""
+    assert [trial.looks(TERMS, 2.5, most) for most in (3, 20, 23)] == [(None, 12), (None, 20), (None, 23)]
+    assert [trial.looks(TERMS, 2.5, most) for most in (24, 99)] == [(12, 12), (12, 12)]
+    assert trial.looks(TERMS, 1, 22) == (11, 11)
+    assert [trial.fewest_blocks(TERMS, family) for family in (0, 1, 2.5)] == [7, 7, 8]
+
+
+def test_metrics_share_alpha_by_what_they_are():
+    assert trial.family([P50, P95, PEAK]) == 2.5
+    fresh = blocks(8, p50=2, p95=2, peak=2)
+    found = decided(seen(fresh=fresh, candidates=[P50, P95, PEAK]))
+    verdicts = {metric: found["c", metric].decision.verdict for metric in (P50, P95, PEAK)}
+    # 1/256 is less than two fifths of 1%, and than two thirds, and, alone at last, than 1%
+    assert set(verdicts.values()) == {Change.REGRESSION}
+    flat = blocks(8, p50=0, p95=0, peak=2)
+    found = decided(seen(fresh=flat, candidates=[P50, P95, PEAK]))
+    assert found["c", PEAK].decision.verdict is Change.INCONCLUSIVE  # than one fifth it is not
 
 
 def test_the_control_fires_when_the_base_arm_differs_from_itself():
