@@ -273,10 +273,12 @@ class _Job:
         metrics = frozenset(item for item in self.terms.metrics if trial.column(series.fresh, item))
         family, done = trial.family(metrics), len(series.fresh)
         fewest = trial.fewest_blocks(self.terms, family)
-        series.first, series.planned = trial.looks(self.terms, family, done + series.payable())
+        most, shorter = (done + series.payable(block_s) for block_s in (None, series.least_s))
+        most = max(most, min(shorter, trial.fair_blocks(self.terms, family)))
+        series.first, series.planned = trial.looks(self.terms, family, most)
         if not trial.candidates(series.fresh, self.terms):
             series.ended = True
-        elif done + series.payable(series.least_s) < fewest:
+        elif most < fewest:
             self._give_up(series, "verdict", fewest, done)
         else:
             series.candidates = metrics

@@ -12,7 +12,7 @@ from harness.trial import Reading, Seen, Terms
 SCREEN_FEW = 3
 """Blocks after which a case is looked at, so as to spend no more on one in which nothing shows."""
 
-LEAST_SPAN_S, FAIR_SPAN_S = 0.1, 0.2
+LEAST_SPAN_S, FAIR_SPAN_S = 0.1, 0.3
 """Calls of a block, both arms together: at least, and where that leaves blocks enough for a verdict."""
 
 REST_S = 0.5
@@ -68,7 +68,7 @@ class Series:
 
         A block should cost no more than what is left of the budget pays for the
         blocks that are still to come: those planned, else as many as are safe to
-        decide on, or, where those would be too short for a p95, as show anything.
+        decide on, or, where those would be too short, as have a fair chance.
         Its calls take no longer than the rest of it: beyond that, more blocks tell
         more than longer ones. At the end of the budget they leave half of what is
         there in hand.
@@ -78,16 +78,16 @@ class Series:
         if self.planned:
             span_s = left_s / max(1, self.planned - len(self.fresh)) - rest_s
         else:
-            fewest_s, safe_s = (left_s / blocks - rest_s for blocks in self._to_come())
-            span_s = max(safe_s, min(fewest_s, FAIR_SPAN_S))
+            fair_s, safe_s = (left_s / blocks - rest_s for blocks in self._to_come())
+            span_s = max(safe_s, min(fair_s, FAIR_SPAN_S))
         return max(LEAST_SPAN_S, min(span_s, max(rest_s, REST_S), self._spare_s() / 2))
 
     def _to_come(self) -> tuple[int, int]:
-        """Return how many blocks are still to come until something can be shown, and safely, one straying."""
+        """Return how many blocks are still to come for a fair chance of a verdict, and for a safe one."""
         if self.alone:
             family, done = trial.family(self.terms.metrics), len(self.fresh)
-            fewest, safe = trial.fewest_blocks(self.terms, family), trial.safe_blocks(self.terms, family)
-            return max(1, fewest + 1 - done), max(1, safe - done)
+            fair, safe = trial.fair_blocks(self.terms, family), trial.safe_blocks(self.terms, family)
+            return max(1, fair - done), max(1, safe - done)
         screening = max(1, SCREEN_FEW - len(self.screening))
         looks = trial.confirmation_blocks(self.terms, 2) + 1, trial.second_look_blocks(self.terms, 2)
         return screening + looks[0], screening + looks[1]

@@ -95,7 +95,7 @@ def _agreement(base: Slices, head: Slices) -> Floats:
     Where they do not, the speed of the core changed in the midst of it. That
     says nothing of one arm against the other: the weights favour neither.
     """
-    centres = [[math.log(np.median(part)) for part in arm] for arm in (base, head)]
+    centres = [[math.log(max(1.0, float(np.median(part)))) for part in arm] for arm in (base, head)]
     return np.array([1 / (AGREEMENT + abs(a - b) + abs(c - d)) for (a, b), (c, d) in _both(*centres)])
 
 
@@ -135,7 +135,7 @@ def _read_p50(turns: Sequence[Round], weights: Floats) -> Reading:
     """
     ratios, before, after = _ratios(turns, QUANTILES[P50])
     ratio = _median(ratios, weights)
-    spread = MAD_TO_SD * float(np.median(np.abs(ratios - ratio)))
+    spread = MAD_TO_SD * float(np.median(np.abs(ratios - ratio))) if math.isfinite(ratio) else 0.0
     return Reading(ratio, before, after, MEDIAN_TO_MEAN * spread / math.sqrt(len(ratios)))
 
 
@@ -154,15 +154,16 @@ def _error_of_p95(calls: Floats) -> float:
     """Return half the distance, as a logarithm, of the quantiles by one standard error on either side."""
     share = QUANTILES[P95]
     aside = math.sqrt(share * (1 - share) / len(calls))
-    low, high = np.quantile(calls, [share - aside, min(1.0, share + aside)])
-    return float(math.log(high / low)) / 2
+    low, high = np.maximum(1.0, np.quantile(calls, [share - aside, min(1.0, share + aside)]))
+    return math.log(high / low) / 2
 
 
 def _ratios(rounds: Sequence[Round], share: float) -> tuple[Floats, float, float]:
     """Return the log-ratio of a quantile in each round, and each arm's median over the rounds, s."""
     levels = np.array([[np.quantile(calls, share) for calls in pair] for pair in rounds], np.float64)
     before, after = np.median(levels, axis=0) * 1e-9
-    return np.log(levels[:, 1] / levels[:, 0]), float(before), float(after)
+    with np.errstate(divide="ignore", invalid="ignore"):  # calls too short for the clock have no ratio
+        return np.log(levels[:, 1] / levels[:, 0]), float(before), float(after)
 
 
 def _median(values: Floats, weights: Floats) -> float:

@@ -86,6 +86,11 @@ def fewest_blocks(terms: Terms, family: float) -> int:
     return ab.blocks_needed(terms.alpha, family or 1)
 
 
+def fair_blocks(terms: Terms, family: float) -> int:
+    """Return how many blocks a single look has where more would be too short: two more than the fewest."""
+    return fewest_blocks(terms, family) + 2
+
+
 def safe_blocks(terms: Terms, family: float) -> int:
     """Return how many blocks a single look should have: some may stray."""
     return ab.safe_blocks(terms.alpha, family or 1)
@@ -95,11 +100,10 @@ def looks(terms: Terms, family: float, most: int) -> tuple[int | None, int]:
     """Return after how many blocks the only case of a job is looked at first, and how many are planned.
 
     `most` is what the budget pays: all of it for one look, unless it pays for
-    so many that a clear change should not have to wait for them. Where it may
-    not pay for enough, blocks get shorter, and how far it goes is seen then.
+    so many that a clear change should not have to wait for them.
     """
     safe = safe_blocks(terms, family)
-    return (safe, safe) if most >= 2 * safe else (None, max(safe, most))
+    return (safe, safe) if most >= 2 * safe else (None, most)
 
 
 def blocks_to_confirm(seen: Seen, terms: Terms, *, family: float, most: int) -> int:

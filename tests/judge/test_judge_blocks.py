@@ -178,6 +178,14 @@ def test_no_calls_have_no_quantile_at_all():
     assert missing["latency/p95"] == "0 calls of an arm in a block; 40 are needed"
 
 
+def test_calls_too_short_for_the_clock_do_not_break_it():
+    for head in (0, 1):
+        readings, _ = read([[0] * 20] * 4, [[head] * 20] * 4)
+        for metric in ("latency/p50", "latency/p95"):
+            assert not math.isfinite(readings[metric].ratio)
+            assert readings[metric].error == 0
+
+
 def test_memory_is_read_off_both_workers():
     calls = [[1_000] * 20] * 2
     readings, missing = read(calls, calls, (worker(bytes=100_000), worker(bytes=103_000)))

@@ -205,11 +205,13 @@ def test_a_wild_block_that_is_imprecise_hides_no_change_and_makes_none():
 
 
 def test_what_the_only_case_of_a_job_is_looked_at():
-    """Twice, where the budget pays twice what is safe; else once, and for what is safe at least."""
-    assert [trial.looks(TERMS, 2.5, most) for most in (3, 20, 23)] == [(None, 12), (None, 20), (None, 23)]
+    """Twice, where the budget pays twice what is safe; else once, at all that it pays."""
+    assert [trial.looks(TERMS, 2.5, most) for most in (3, 20, 23)] == [(None, 3), (None, 20), (None, 23)]
     assert [trial.looks(TERMS, 2.5, most) for most in (24, 99)] == [(12, 12), (12, 12)]
     assert trial.looks(TERMS, 1, 22) == (11, 11)
     assert [trial.fewest_blocks(TERMS, family) for family in (0, 1, 2.5)] == [7, 7, 8]
+    assert [trial.fair_blocks(TERMS, family) for family in (0, 1, 2.5)] == [9, 9, 10]
+    assert [trial.safe_blocks(TERMS, family) for family in (0, 1, 2.5)] == [11, 11, 12]
 
 
 def test_metrics_share_alpha_by_what_they_are():
