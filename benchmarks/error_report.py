@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from error_scenarios import SCENARIOS
+import numpy as np
+from error_scenarios import P50, SCENARIOS
 from rivals import RIVALS
 
+from harness.comparison import Change
+from harness.judge import ab, trial
 from harness.judge.screening import is_candidate
+from harness.trial import Terms
 
 Line = dict[str, Any]
 """What is kept of one case of a job."""
+
+ASTRAY = 0.009
+"""As a logarithm: so far from its job's median, a block says nothing of 2% against a limit of 1%."""
 
 Condition = tuple[str, int, bool]
 """Scenario, cores, and whether there was a noisy neighbour."""
@@ -19,8 +26,8 @@ Condition = tuple[str, int, bool]
 
 TABLE = (
     "| scenario | cores | neighbour | promise | cases | regression | inconclusive | other | failed "
-    "| blocks, median | seconds, median | seconds, largest |",
-    "|---|--:|---|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+    "| blocks, median | astray | seconds, median | seconds, largest |",
+    "|---|--:|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
 )
 
 
@@ -43,7 +50,8 @@ def report(lines: Sequence[Line], machine: str) -> str:
         "outputs) come on top. Inconclusive counts as a miss. On *1 core*, the job, its parent process",
         "included, had that core alone, and another such job ran on the machine's other core. The",
         "*neighbour* burns a core in bursts of 0.02 to 1 s, half of the time: on 1 core that very core,",
-        "otherwise the one that the scheduler gives it.",
+        "otherwise the one that the scheduler gives it. *Astray* are blocks whose p50 lies more than 0.9%",
+        "from their job's median: it tells how noisy the machine was, other guests of its host included.",
         "",
         *TABLE,
     ]
@@ -67,6 +75,7 @@ def report(lines: Sequence[Line], machine: str) -> str:
         f"was; p50 was shown to be equivalent in {_share(*_p50_is(lines, 'aa', 'equivalent'))}. Where",
         f"only p95 was slower, p50 was called so in {_share(*_p50_is(lines, 'p95_10', 'regression'))}.",
         *_older(lines),
+        *_told_unweighted(lines),
         "",
         f"The control, an A/A of 8 blocks in every job, fired in {_share(*_controls(lines))}; the rule",
         "allows 2%: a false regression or a false improvement.",
@@ -82,6 +91,17 @@ def report(lines: Sequence[Line], machine: str) -> str:
     ]
     text += [_rivals(condition, found) for condition, found in groups.items()]
     return "\n".join(text) + "\n"
+
+
+def _told_unweighted(lines: Sequence[Line]) -> list[str]:
+    shown, without, count = _unweighted(lines)
+    if not count:
+        return []
+    return [
+        "",
+        f"What weights are worth: of {count} only cases whose p50 is slower {shown} are shown,",
+        f"and {without} by the same blocks where all weigh the same.",
+    ]
 
 
 def _group(lines: Sequence[Line]) -> dict[Condition, list[Line]]:
@@ -149,10 +169,39 @@ def _row(condition: Condition, found: Sequence[Line]) -> str:
         len(found) - seen - unsure,
         sum(bool(line["failed"]) for line in found),
         sorted(line["blocks"] for line in found)[len(found) // 2],
+        f"{100 * _astray(found):.1f}%",
         f"{seconds[len(seconds) // 2]:.1f}",
         f"{seconds[-1]:.1f}",
     )
     return f"| {' | '.join(map(str, cells))} |"
+
+
+def _astray(found: Sequence[Line]) -> float:
+    """Return the share of blocks whose p50 lies farther than ASTRAY from their case's median."""
+    away = []
+    for line in found:
+        blocks = [block for stage, each in line["ratios"].items() if stage != "control" for block in each]
+        ratios = np.array([block[P50] for block in blocks if P50 in block])
+        away += list(np.abs(ratios - np.median(ratios)) if len(ratios) else ())
+    return float(np.mean(np.array(away) > ASTRAY)) if away else 0.0
+
+
+def _unweighted(lines: Sequence[Line]) -> tuple[int, int, int]:
+    """Count the only cases whose p50 is slower: shown, shown by the same blocks without weights, and all."""
+    shown, without, count = 0, 0, 0
+    for line in lines:
+        scenario = SCENARIOS[line["scenario"]]
+        if scenario.metric != P50 or "blocks" not in line["ratios"] or "errors" not in line:
+            continue
+        terms = Terms(scenario.min_effect, 0.01, scenario.budget_s, 0, scenario.metrics)
+        ratios = [block[P50] for block in line["ratios"]["blocks"]]
+        family = trial.family(terms.metrics)
+        first, _ = trial.looks(terms, family, len(ratios))
+        found = ab.decide(ratios, min_effect=terms.min_effect, alpha=terms.alpha / family, first=first)
+        without += found.verdict is Change.REGRESSION
+        shown += line["rows"][P50]["verdict"] == "regression"
+        count += 1
+    return shown, without, count
 
 
 def _name(condition: Condition) -> tuple[str, str, str]:
