@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,9 @@ from harness.trial import Terms
 
 Line = dict[str, Any]
 """What is kept of one case of a job."""
+
+NOISY = (0.004, 0.008)
+"""Median errors of a job's blocks that part a quiet machine from a noisy one, and that from worse."""
 
 ASTRAY = 0.009
 """As a logarithm: so far from its job's median, a block says nothing of 2% against a limit of 1%."""
@@ -76,6 +80,7 @@ def report(lines: Sequence[Line], machine: str) -> str:
         f"only p95 was slower, p50 was called so in {_share(*_p50_is(lines, 'p95_10', 'regression'))}.",
         *_older(lines),
         *_told_unweighted(lines),
+        *_by_noise(lines),
         "",
         f"The control, an A/A of 8 blocks in every job, fired in {_share(*_controls(lines))}; the rule",
         "allows 2%: a false regression or a false improvement.",
@@ -102,6 +107,37 @@ def _told_unweighted(lines: Sequence[Line]) -> list[str]:
         f"What weights are worth: of {count} only cases whose p50 is slower {shown} are shown,",
         f"and {without} by the same blocks where all weigh the same.",
     ]
+
+
+def _by_noise(lines: Sequence[Line]) -> list[str]:
+    """Count what was caught by how noisy the machine was, as the job's own blocks tell."""
+    found = [line for line in lines if line["scenario"] == "p50_2" and "errors" in line]
+    if not found:
+        return []
+    noise = [float(np.median([block[P50] for block in line["errors"]["blocks"]])) for line in found]
+    bounds = (0.0, *NOISY, np.inf)
+    text = [
+        "",
+        "Of the same machine the noise differs from one quarter of an hour to the next, with what the other",
+        "guests of its host do. The blocks of a job tell it: the median of their errors of p50, which says",
+        f"nothing of either arm. What was caught of {SCENARIOS['p50_2'].title}:",
+        "",
+        "| median error of a block | no neighbour | neighbour |",
+        "|---|--:|--:|",
+    ]
+    for low, high in pairwise(bounds):
+        cells = []
+        for noisy in (False, True):
+            some = [
+                line
+                for line, error in zip(found, noise, strict=True)
+                if low <= error < high and line["neighbour"] is noisy
+            ]
+            caught = sum(line["rows"][P50]["verdict"] == "regression" for line in some)
+            cells.append(_share(caught, len(some)))
+        name = f"{low:.1%} to {high:.1%}" if high < np.inf else f"{low:.1%} and more"
+        text.append(f"| {name} | {' | '.join(cells)} |")
+    return text
 
 
 def _group(lines: Sequence[Line]) -> dict[Condition, list[Line]]:
