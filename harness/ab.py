@@ -276,7 +276,8 @@ class _Job:
         most, shorter = (done + series.payable(block_s) for block_s in (None, series.least_s))
         most = max(most, min(shorter, trial.fair_blocks(self.terms, family)))
         series.first, series.planned = trial.looks(self.terms, family, most)
-        if not trial.candidates(series.fresh, self.terms):
+        series.candidates = trial.candidates(series.fresh, self.terms)
+        if not series.candidates:
             series.ended = True
         elif most < fewest:
             self._give_up(series, "verdict", fewest, done)

@@ -405,6 +405,7 @@ def test_a_budget_that_cannot_pay_a_verdict_says_which_would(trial, made_up, mod
     row = rows(found)["m", P50]
     assert row.decision.verdict is Change.INCONCLUSIVE
     assert row.decision.reason == TOO_FEW[models]
+    assert rows(found)["m", PEAK].decision.reason.startswith("+0.00%: no candidate for more than 1.00%")
     assert stages(found) == {"blocks" if models == ("m",) else "screening": 3 * len(models), "control": 5}
 
 
