@@ -37,10 +37,31 @@ TABLE = (
 
 def report(lines: Sequence[Line], machine: str) -> str:
     """Count what was run, scenario by scenario."""
+    now = [line for line in lines if "errors" in line]
+    text = [
+        *_intro(lines, machine),
+        *_table(now),
+        *_counted_before([line for line in lines if "errors" not in line]),
+        "",
+        "An A/A counts as a regression where anything was called one, else as inconclusive where p50 or p95",
+        f"was; p50 was shown to be equivalent in {_share(*_p50_is(lines, 'aa', 'equivalent'))}. Where",
+        f"only p95 was slower, p50 was called so in {_share(*_p50_is(lines, 'p95_10', 'regression'))}.",
+        *_older(lines),
+        *_told_unweighted(now),
+        *_by_noise(now),
+        "",
+        f"The control, an A/A of 8 blocks in every job, fired in {_share(*_controls(lines))}; the rule",
+        "allows 2%: a false regression or a false improvement.",
+        *_beside_rivals(lines),
+    ]
+    return "\n".join(text) + "\n"
+
+
+def _intro(lines: Sequence[Line], machine: str) -> list[str]:
     dates = sorted({line["date"][:10] for line in lines})
     versions = ", ".join(sorted({line["onnxruntime"] for line in lines}))
     when = " to ".join(dict.fromkeys((dates[0], dates[-1])))
-    text = [
+    return [
         "# Error rates of `harness ab`",
         "",
         f"Measured {when} on: {machine}. onnxruntime {versions}.",
@@ -57,33 +78,29 @@ def report(lines: Sequence[Line], machine: str) -> str:
         "otherwise the one that the scheduler gives it. *Astray* are blocks whose p50 lies more than 0.9%",
         "from their job's median: it tells how noisy the machine was, other guests of its host included.",
         "",
-        *TABLE,
     ]
-    groups = _group([line for line in lines if "errors" in line])
-    older = _group([line for line in lines if "errors" not in line])
-    text += [_row(condition, found) for condition, found in groups.items()]
-    if older:
-        text += [
-            "",
-            "Counted before blocks had weights and before every block of an only case decided: older",
-            "lines of the same file, which do not have the errors of their blocks. What follows the table",
-            "counts both.",
-            "",
-            *TABLE,
-            *(_row(condition, found) for condition, found in older.items()),
-        ]
-    groups = _group(lines)
-    text += [
+
+
+def _table(lines: Sequence[Line]) -> list[str]:
+    return [*TABLE, *(_row(condition, found) for condition, found in _group(lines).items())]
+
+
+def _counted_before(lines: Sequence[Line]) -> list[str]:
+    """Give the counts of the rule before this one a table of their own."""
+    if not lines:
+        return []
+    return [
         "",
-        "An A/A counts as a regression where anything was called one, else as inconclusive where p50 or p95",
-        f"was; p50 was shown to be equivalent in {_share(*_p50_is(lines, 'aa', 'equivalent'))}. Where",
-        f"only p95 was slower, p50 was called so in {_share(*_p50_is(lines, 'p95_10', 'regression'))}.",
-        *_older(lines),
-        *_told_unweighted(lines),
-        *_by_noise(lines),
+        "Counted before blocks had weights and before every block of an only case decided: older",
+        "lines of the same file, which do not have the errors of their blocks. Shares of A/As, of controls",
+        "and of other rules below count both.",
         "",
-        f"The control, an A/A of 8 blocks in every job, fired in {_share(*_controls(lines))}; the rule",
-        "allows 2%: a false regression or a false improvement.",
+        *_table(lines),
+    ]
+
+
+def _beside_rivals(lines: Sequence[Line]) -> list[str]:
+    return [
         "",
         "## Other rules on the same traces",
         "",
@@ -93,9 +110,8 @@ def report(lines: Sequence[Line], machine: str) -> str:
         "",
         f"| scenario | cores | neighbour | harness ab | {' | '.join(RIVALS)} |",
         f"|---|--:|---|--:|{'--:|' * len(RIVALS)}",
+        *(_rivals(condition, found) for condition, found in _group(lines).items()),
     ]
-    text += [_rivals(condition, found) for condition, found in groups.items()]
-    return "\n".join(text) + "\n"
 
 
 def _told_unweighted(lines: Sequence[Line]) -> list[str]:
@@ -111,7 +127,7 @@ def _told_unweighted(lines: Sequence[Line]) -> list[str]:
 
 def _by_noise(lines: Sequence[Line]) -> list[str]:
     """Count what was caught by how noisy the machine was, as the job's own blocks tell."""
-    found = [line for line in lines if line["scenario"] == "p50_2" and "errors" in line]
+    found = [line for line in lines if line["scenario"] == "p50_2"]
     if not found:
         return []
     noise = [float(np.median([block[P50] for block in line["errors"]["blocks"]])) for line in found]
@@ -227,7 +243,7 @@ def _unweighted(lines: Sequence[Line]) -> tuple[int, int, int]:
     shown, without, count = 0, 0, 0
     for line in lines:
         scenario = SCENARIOS[line["scenario"]]
-        if scenario.metric != P50 or "blocks" not in line["ratios"] or "errors" not in line:
+        if scenario.metric != P50 or "blocks" not in line["ratios"]:
             continue
         terms = Terms(scenario.min_effect, 0.01, scenario.budget_s, 0, scenario.metrics)
         ratios = [block[P50] for block in line["ratios"]["blocks"]]
