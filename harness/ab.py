@@ -38,7 +38,7 @@ ARMS = ("base", "head")
 SCREEN_ALL = 6
 """Blocks that a case gets: after SCREEN_FEW a clear candidate is known, after all most are decided."""
 
-WARMUP_S = 0.03
+WARMUP_CALLS, WARMUP_S = 3, 0.01
 """Warm-up of a block's worker at most: the first calls of every slice are thrown away as well."""
 
 ONCE = ("accuracy/", "memory/", "model/")
@@ -132,7 +132,11 @@ class _Job:
 
     def __init__(self, bench: Bench, sampling: Sampling, terms: Terms, trace: Trace, watch: Watch) -> None:
         self.bench = bench
-        self.sampling = replace(sampling, warmup_s=min(sampling.warmup_s, WARMUP_S))
+        self.sampling = replace(
+            sampling,
+            warmup_calls=min(sampling.warmup_calls, WARMUP_CALLS),
+            warmup_s=min(sampling.warmup_s, WARMUP_S),
+        )
         self.terms = terms
         self.trace = trace
         self.watch = watch

@@ -11,7 +11,6 @@ Used by the worker, under any runtime's numpy: imports nothing else.
 from __future__ import annotations
 
 import math
-import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -227,10 +226,12 @@ def data_rows(
     an input with a `fill` may be absent. Values are cast to the model's type
     where that keeps their meaning. Raises InputError, Unsupported.
     """
+    from zipfile import BadZipFile  # most workers draw their inputs: they start sooner without
+
     try:
         with np.load(path_npz, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (OSError, ValueError, BadZipFile, zlib.error, EOFError) as error:
         raise InputError(f"{path_npz}: not a readable .npz of plain arrays: {error}") from error
     labels = arrays.pop(LABELS, None) if LABELS not in {item.name for item in inputs} else None
     if len(inputs) == 1 and SOLE in arrays and inputs[0].name not in arrays:

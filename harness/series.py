@@ -12,7 +12,7 @@ from harness.trial import Reading, Seen, Terms
 SCREEN_FEW = 3
 """Blocks after which a case is looked at, so as to spend no more on one in which nothing shows."""
 
-LEAST_SPAN_S, FAIR_SPAN_S = 0.1, 0.3
+LEAST_SPAN_S, FAIR_SPAN_S = 0.1, 0.2
 """Calls of a block, both arms together: at least, and where that leaves blocks enough for a verdict."""
 
 REST_S = 0.5

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from harness.case import Case, Model
+if TYPE_CHECKING:  # a worker reads this file, and has no cases
+    from harness.case import Case, Model
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,17 +178,17 @@ def test_two_percent_are_a_regression_with_the_exact_ratio_through_real_workers(
     assert row.decision.ratio == pytest.approx(1.02, abs=1e-12)
     assert (row.decision.low, row.decision.high) == (pytest.approx(1.02), pytest.approx(1.02))
     assert (row.base, row.head) == (pytest.approx(1e-6), pytest.approx(1.02e-6))
-    # two metrics and a half, memory being one by half: twelve blocks see through one that strays
-    assert (row.decision.blocks, row.decision.p) == (12, pytest.approx(2**-12 / 0.8))
+    # two metrics and a half, memory being one by half: fourteen blocks see through four that stray
+    assert (row.decision.blocks, row.decision.p) == (14, pytest.approx(2**-14 / 0.8))
     assert rows(found)["m", P95].decision.verdict is Change.REGRESSION
     assert rows(found)["m", PEAK].decision.verdict is Change.EQUIVALENT
-    assert stages(found) == {"blocks": 12, "control": 8}
+    assert stages(found) == {"blocks": 14, "control": 8}
     assert found.control is not None
     assert not found.control.fired
     assert {decision.ratio for decision in found.control.decisions.values()} == {1.0}
     assert found.worse
     assert found.trusted
-    assert found.blocks == 20
+    assert found.blocks == 22
 
 
 @pytest.mark.parametrize(("models", "ran"), [(("m",), {"blocks": 6}), (TWO, {"screening": 12})])
@@ -254,7 +254,7 @@ def test_an_only_case_in_which_nothing_shows_raises_no_alarm_whatever_its_blocks
 def test_a_clear_change_of_an_only_case_does_not_wait_for_the_whole_budget(trial, made_up) -> None:
     made_up(3)
     found = trial(suite(), budget_s=300)
-    assert rows(found)["m", P50].decision.blocks == stages(found)["blocks"] == 12
+    assert rows(found)["m", P50].decision.blocks == stages(found)["blocks"] == 14
 
 
 def test_what_looks_like_no_change_does_not_keep_a_decided_job_going(trial, made_up) -> None:
@@ -263,7 +263,7 @@ def test_what_looks_like_no_change_does_not_keep_a_decided_job_going(trial, made
     found = trial(suite(), budget_s=300)
     assert rows(found)["m", P50].decision.verdict is Change.REGRESSION
     assert rows(found)["m", PEAK].decision.verdict is Change.INCONCLUSIVE
-    assert stages(found)["blocks"] == 12
+    assert stages(found)["blocks"] == 14
 
 
 def test_what_the_first_look_at_an_only_case_leaves_open_gets_a_second(trial, made_up) -> None:
@@ -271,7 +271,7 @@ def test_what_the_first_look_at_an_only_case_leaves_open_gets_a_second(trial, ma
     found = trial(suite(), budget_s=30)
     row = rows(found)["m", P50]
     assert row.decision.verdict is Change.REGRESSION
-    assert 12 < row.decision.blocks == stages(found)["blocks"]
+    assert 14 < row.decision.blocks == stages(found)["blocks"]
 
 
 def test_a_faster_head_is_an_improvement(trial, made_up) -> None:
@@ -456,12 +456,12 @@ def test_a_budget_is_not_overspent_by_more_than_the_block_that_ends_it(trial, ma
 
 def test_more_time_makes_more_blocks_and_not_endless_ones(trial, made_up) -> None:
     spans = {}
-    for budget_s in (2, 8, 30, 300):
+    for budget_s in (2, 7, 30, 300):
         blocks = made_up(3)
         trial(suite(), budget_s=budget_s)
         spans[budget_s] = next(span_s for name, _, span_s in blocks.asked if name != "control")
     assert spans[2] == 0.1  # the least
-    assert spans[8] == pytest.approx(0.9 * 8 / 10 - 0.5)  # ten blocks of that, two more than show anything
+    assert spans[7] == pytest.approx(0.9 * 7 / 10 - 0.5)  # ten blocks of that, two more than show anything
     assert spans[30] == spans[300] == 0.5
 
 

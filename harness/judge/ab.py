@@ -38,7 +38,7 @@ LOOKS = (0.8, 0.2)
 The first gets what it hardly misses: 7 blocks can show something at 0.8%, 8 at 0.4%.
 """
 
-STRAYS = 3
+STRAYS = 4
 """Blocks, those of the smallest ranks, that may lie on the wrong side of all that a budget pays."""
 
 Key = TypeVar("Key", bound=Hashable)

@@ -169,9 +169,9 @@ def test_the_smallest_visible_effect_is_that_of_the_look_which_decides():
 
 @pytest.mark.parametrize("needed", [ab.safe_blocks, ab.second_look_needed])
 @pytest.mark.parametrize("candidates", [1, 2, 2.5, 10])
-def test_so_many_blocks_show_a_change_though_the_three_most_imprecise_stray(needed, candidates):
+def test_so_many_blocks_show_a_change_though_the_four_most_imprecise_stray(needed, candidates):
     n, level = needed(0.01, candidates), 0.01 / candidates
-    strayed, weights = blocks(-9, -9, -9, *[3] * (n - 3)), [0.01] * 3 + [1.0] * (n - 3)
+    strayed, weights = blocks(*[-9] * 4, *[3] * (n - 4)), [0.01] * 4 + [1.0] * (n - 4)
     first = 7 if needed is ab.second_look_needed else None
     options = {"min_effect": 0.01, "alpha": level, "first": first}
     assert ab.decide(strayed, weights=weights, **options).verdict is Change.REGRESSION

@@ -151,7 +151,7 @@ def test_the_fewest_blocks_grow_with_the_family_and_one_may_stray():
     assert counts == [8, 9, 12]
     assert trial.blocks_to_confirm(case, TERMS, family=2, most=8) == 8  # what can be paid
     assert [trial.confirmation_blocks(TERMS, family) for family in (0, 1, 2, 10)] == [7, 7, 8, 11]
-    assert [trial.second_look_blocks(TERMS, family) for family in (0, 1, 2, 10)] == [13, 13, 14, 17]
+    assert [trial.second_look_blocks(TERMS, family) for family in (0, 1, 2, 10)] == [15, 15, 16, 18]
 
 
 def test_a_job_is_settled_when_every_candidate_is():
@@ -206,12 +206,12 @@ def test_a_wild_block_that_is_imprecise_hides_no_change_and_makes_none():
 
 def test_what_the_only_case_of_a_job_is_looked_at():
     """Twice, where the budget pays twice what is safe; else once, at all that it pays."""
-    assert [trial.looks(TERMS, 2.5, most) for most in (3, 20, 23)] == [(None, 3), (None, 20), (None, 23)]
-    assert [trial.looks(TERMS, 2.5, most) for most in (24, 99)] == [(12, 12), (12, 12)]
-    assert trial.looks(TERMS, 1, 22) == (11, 11)
+    assert [trial.looks(TERMS, 2.5, most) for most in (3, 20, 27)] == [(None, 3), (None, 20), (None, 27)]
+    assert [trial.looks(TERMS, 2.5, most) for most in (28, 99)] == [(14, 14), (14, 14)]
+    assert trial.looks(TERMS, 1, 26) == (13, 13)
     assert [trial.fewest_blocks(TERMS, family) for family in (0, 1, 2.5)] == [7, 7, 8]
     assert [trial.fair_blocks(TERMS, family) for family in (0, 1, 2.5)] == [9, 9, 10]
-    assert [trial.safe_blocks(TERMS, family) for family in (0, 1, 2.5)] == [11, 11, 12]
+    assert [trial.safe_blocks(TERMS, family) for family in (0, 1, 2.5)] == [13, 13, 14]
 
 
 def test_metrics_share_alpha_by_what_they_are():

@@ -21,7 +21,7 @@ from harness.measure.worker.slices import Slice
 from harness.suite import Measure, Sampling
 
 QUICK = Sampling(warmup_calls=3, warmup_s=0, timeout_s=60)
-SPAN_S = 0.02  # of the fake clock
+SPAN_S = 0.01  # of the fake clock
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_a_block_holds_the_samples_of_both_arms_slice_by_slice(arm, work):
     )
     assert block.turns == (0, 1, 1, 0)
     assert block.lost is None
-    assert block.slice_ns == 4_000_000  # and 1 ms thrown away
+    assert block.slice_ns == 2_000_000  # and 0.5 ms thrown away
     assert [set(samples) for samples in block.samples_ns[0]] == [{1_000}, {1_000}]
     assert [set(samples) for samples in block.samples_ns[1]] == [{1_020}, {1_020}]
     assert {len(samples) for arm in block.samples_ns for samples in arm} == {MAX_CALLS}
@@ -284,9 +284,9 @@ def test_noise_that_a_runtime_prints_is_no_answer(arm, work):
 
 def test_time_is_cut_into_rounds_of_short_slices():
     asked, turns = cut(0.1, 100_000, 0)
-    # 40 calls; with 1 ms thrown away, 5 ms: 20 slices in 100 ms
-    assert asked == Slice(span_ns=4_000_000, calls=MAX_CALLS, discard_ns=1_000_000, discard_calls=1)
-    assert turns == (0, 1, 1, 0) * 5
+    # 20 calls; with 0.5 ms thrown away, 2.5 ms: 40 slices in 100 ms
+    assert asked == Slice(span_ns=2_000_000, calls=MAX_CALLS, discard_ns=500_000, discard_calls=1)
+    assert turns == (0, 1, 1, 0) * 10
 
 
 def test_slow_calls_get_longer_slices_of_two_calls():
