@@ -30,7 +30,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from error_report import report
+from error_report import RULE, report
 from error_scenarios import INPUTS, SCENARIOS, SEEN, Scenario, build
 from rivals import RIVALS
 
@@ -78,6 +78,7 @@ def summarize(
     control = trial.control
     return {
         "scenario": name,
+        "rule": RULE,
         "case": case,
         "cores": len(os.sched_getaffinity(0)),
         "neighbour": neighbour,

@@ -24,6 +24,17 @@ NOISY = (0.004, 0.008)
 ASTRAY = 0.009
 """As a logarithm: so far from its job's median, a block says nothing of 2% against a limit of 1%."""
 
+RULE = "pairs"
+"""How an A/B is read and decided today, as new lines name it."""
+
+OLDER = {
+    "weights": """Counted on 28 November 2026, on a busy host, before p50 of a block was read from pairs of
+calls, in slices of 4 ms, and before blocks were as short as they are.""",
+    "ranks": """Counted on 26 and 27 November 2026, on a quiet host, before blocks had weights and before
+every block of an only case decided.""",
+}
+"""The rules before, latest first, and what there is to say of their lines in the same file."""
+
 Condition = tuple[str, int, bool]
 """Scenario, cores, and whether there was a noisy neighbour."""
 
@@ -37,11 +48,11 @@ TABLE = (
 
 def report(lines: Sequence[Line], machine: str) -> str:
     """Count what was run, scenario by scenario."""
-    now = [line for line in lines if "errors" in line]
+    now = [line for line in lines if _rule(line) == RULE]
     text = [
         *_intro(lines, machine),
         *_table(now),
-        *_counted_before([line for line in lines if "errors" not in line]),
+        *_counted_before(lines),
         "",
         "An A/A counts as a regression where anything was called one, else as inconclusive where p50 or p95",
         f"was; p50 was shown to be equivalent in {_share(*_p50_is(lines, 'aa', 'equivalent'))}. Where",
@@ -85,18 +96,20 @@ def _table(lines: Sequence[Line]) -> list[str]:
     return [*TABLE, *(_row(condition, found) for condition, found in _group(lines).items())]
 
 
+def _rule(line: Line) -> str:
+    """Return the rule that a line was made by; the first ones do not name it."""
+    return str(line.get("rule", "weights" if "errors" in line else "ranks"))
+
+
 def _counted_before(lines: Sequence[Line]) -> list[str]:
-    """Give the counts of the rule before this one a table of their own."""
-    if not lines:
-        return []
-    return [
-        "",
-        "Counted before blocks had weights and before every block of an only case decided: older",
-        "lines of the same file, which do not have the errors of their blocks. Shares of A/As, of controls",
-        "and of other rules below count both.",
-        "",
-        *_table(lines),
-    ]
+    """Give the counts of every rule before this one a table of their own."""
+    text = []
+    for rule, told in OLDER.items():
+        if found := [line for line in lines if _rule(line) == rule]:
+            text += ["", *told.splitlines(), "", *_table(found)]
+    if text:
+        text += ["", "Shares of A/As, of controls and of other rules below count all of them."]
+    return text
 
 
 def _beside_rivals(lines: Sequence[Line]) -> list[str]:
