@@ -29,8 +29,8 @@ RULE = "shares"
 
 OLDER = {
     "pairs": """Counted on 28 November 2026, on a very busy host, before p50 had the largest share of alpha
-(0.4% of 1%, as p95; 0.55% today). Nothing else differs: with the same blocks, whatever is a
-regression here is one by today's rule.""",
+(0.4% of 1%, as p95; 0.55% today). Nothing else differs: with the same blocks, a regression of p50
+or p95 here is one by today's rule too.""",
     "weights": """Counted on 28 November 2026, on a busy host, before p50 of a block was read from pairs of
 calls, in slices of 4 ms, and before blocks were as short as they are.""",
     "ranks": """Counted on 26 and 27 November 2026, on a quiet host, before blocks had weights and before
