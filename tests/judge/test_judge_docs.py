@@ -35,7 +35,7 @@ def test_the_document_of_statistics_says_the_constants_that_the_code_uses():
     assert "share α by {} and {}".format(*ab.LOOKS) in text
     strays = [ab.second_look_needed(ab.ALPHA, candidates) for candidates in (1, 2)]
     assert "{} for one candidate, {} for two".format(*strays) in text
-    safe = [ab.safe_blocks(ab.ALPHA, family) for family in (1, 20 / 11)]
+    safe = [ab.safe_blocks(ab.ALPHA, family) for family in (1, 10 / 7)]
     assert "{} blocks for one metric, {} for the three of the default".format(*safe) in text
     factors = [f"{visible_shift(n, ab.ALPHA):.1f}" for n in (7, 10, 20)]
     assert "{} standard deviations for 7 blocks, {} for 10, {} for 20".format(*factors) in text

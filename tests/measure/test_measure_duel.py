@@ -289,6 +289,22 @@ def test_time_is_cut_into_rounds_of_short_slices():
     assert turns == (0, 1, 1, 0) * 10
 
 
+def test_a_block_ends_with_the_round_in_which_its_time_is_up(arm, work, monkeypatch):
+    """Planned are ten rounds, by a clock that stands still but for the calls; this machine takes longer."""
+    run = Contender.run
+
+    def slowly(contender, asked):
+        time.sleep(0.02)
+        return run(contender, asked)
+
+    monkeypatch.setattr(Contender, "run", slowly)
+    pair = arm("base", {"call_ns": [500_000]}), arm("head", {"call_ns": [500_000]})
+    block = run_block(pair, Draw(0, 1), 0.1, work)
+    assert len(cut(0.1, 500_000, 1)[1]) == 4 * 10
+    assert block.turns in ((1, 0, 0, 1) * 1, (1, 0, 0, 1) * 2)  # 80 ms of sleep each
+    assert [len(samples) for samples in block.samples_ns] == [len(block.turns) // 2] * 2
+
+
 def test_slow_calls_get_longer_slices_of_two_calls():
     asked, turns = cut(0.48, 20_000_000, 1)
     assert asked.span_ns == 40_000_000
