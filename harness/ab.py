@@ -377,14 +377,14 @@ class _Job:
     def _block(self, series: Series, into: list[Mapping[str, Reading]]) -> None:
         """Run one block of `series`, and one of the control where it is this one that is controlled."""
         fresh = "blocks" if series.alone else "confirmation"
-        into.append(self._read_block(series, fresh if into is series.fresh else "screening"))
+        into.extend(self._read_block(series, fresh if into is series.fresh else "screening"))
         if series is self.controlled and self.control is not None and not self.control.ended:
             self._block_of_control(self.control)
 
     def _block_of_control(self, control: Series) -> None:
         """Run one block of the control; whatever ends that early says nothing of the case."""
         try:
-            control.fresh.append(self._read_block(control, "control"))
+            control.fresh.extend(self._read_block(control, "control"))
         except _Lost as lost:
             control.give_up(f"base {lost.status} against itself: {lost.reason}")
             return
@@ -392,20 +392,23 @@ class _Job:
         if not control.ended and not control.pays():
             control.give_up(f"its budget of {format_seconds(self.terms.budget_s)} is spent")
 
-    def _read_block(self, series: Series, stage: str) -> Mapping[str, Reading]:
-        """Run one block, keep its raw facts, and read it."""
+    def _read_block(self, series: Series, stage: str) -> list[Mapping[str, Reading]]:
+        """Run one block, keep its raw facts, and read it; nothing of one whose start outlasted the budget."""
         span_s = series.span_s()
-        block = self.bench.run_block(series.requests, self._draw(series), span_s)
+        block = self.bench.run_block(series.requests, self._draw(series), span_s, series.limit_s())
         self.blocks += 1
         if block.lost is not None:
             self.trace.append(_facts(series.case, stage, block, {}))
             raise self._lost(block)
+        series.spent_s += block.wall_s
+        series.rests_s.append(max(block.start_s, block.wall_s - span_s))
+        if block.late:
+            self.trace.append(_facts(series.case, stage, block, {}))
+            return []
         readings, missing = read_block(block.samples_ns, block.preempted, block.observations)
         self.trace.append(_facts(series.case, stage, block, readings))
         series.missing.update(missing)
-        series.spent_s += block.wall_s
-        series.rests_s.append(max(block.start_s, block.wall_s - span_s))
-        return readings
+        return [readings]
 
     def _draw(self, series: Series) -> Draw:
         """Draw the order of the next block: in every four, each way to start and to lead once."""
@@ -433,6 +436,7 @@ def _facts(case: str, stage: str, block: Block, readings: Mapping[str, Reading])
         "start_s": block.start_s,
         "wall_s": block.wall_s,
         "lost": None if block.lost is None else ARMS[block.lost],
+        "late": block.late,
         "readings": {metric: asdict(reading) for metric, reading in readings.items()},
         "samples_ns": block.samples_ns,
         "preempted": block.preempted,

@@ -6,6 +6,7 @@ FP32 twins are shared by the cases of one sweep; a measurement never is.
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
@@ -200,10 +201,12 @@ class Bench:
         request = self._request(case, self._build(case.artifact), cores, ())
         return replace(request, sampling=sampling, passes=passes)
 
-    def run_block(self, pair: tuple[Request, Request], draw: Draw, span_s: float) -> Block:
+    def run_block(
+        self, pair: tuple[Request, Request], draw: Draw, span_s: float, limit_s: float = math.inf
+    ) -> Block:
         """Let one fresh worker of each arm take turns. Raises StoreError."""
         with self._measuring({*pair[0].cores.worker, *pair[1].cores.worker}) as folder:
-            return measure.run_block(pair, draw, span_s, folder)
+            return measure.run_block(pair, draw, span_s, folder, limit_s)
 
     @contextmanager
     def _measuring(self, cores: Iterable[int]) -> Iterator[Path]:

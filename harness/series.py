@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -20,6 +21,9 @@ REST_S = 0.5
 
 RECENT = 8
 """Blocks whose slowest the next one is reckoned to be as slow as, where the budget comes to an end."""
+
+END_S = 0.05
+"""What the end of a block, and the last calls before it, may take beyond its limit."""
 
 IN_HAND = 0.1
 """The share of the budget that is not planned for: a block may take longer than the last ones did."""
@@ -62,6 +66,14 @@ class Series:
     def pays(self) -> bool:
         """Tell whether the budget pays one more block, be it as slow as any of late; the first it does."""
         return not self.rests_s or self._spare_s() >= LEAST_SPAN_S
+
+    def limit_s(self) -> float:
+        """Return how long the next block may take before it is given up.
+
+        One that is needed though the budget does not pay it, and the first, take what they take.
+        """
+        paid = self.rests_s and self.pays()
+        return self.terms.budget_s - self.spent_s - END_S if paid else math.inf
 
     def span_s(self) -> float:
         """Return how long the calls of the next block may last.

@@ -7,6 +7,7 @@ real workers, and assert nothing about their speed.
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -87,10 +88,18 @@ class Blocks:
         self.stop_at: int | None = None
         self.slow_from: int | None = None
         self.rests_s: tuple[float, ...] = ()  # what blocks cost beyond their calls; else `wall_s` is all
+        self.slow_start = 0  # the block of a case that takes three seconds to start
         self.asked: list[tuple[str, Draw, float]] = []
         self.pairs: Counter[str] = Counter()
 
-    def run_block(self, bench: Bench, pair: tuple[Request, Request], draw: Draw, span_s: float) -> Block:
+    def run_block(
+        self,
+        bench: Bench,
+        pair: tuple[Request, Request],
+        draw: Draw,
+        span_s: float,
+        limit_s: float = math.inf,
+    ) -> Block:
         """Stand in for `Bench.run_block`."""
         number = len(self.asked) + 1
         if number == self.stop_at:
@@ -108,6 +117,12 @@ class Blocks:
         bad = Observation(passes=(), error=error)
         # a wild block is known by its ABBAs, which disagree
         heads = [head_ns // 3, head_ns, head_ns * 3] if percent < WILD / 2 else [head_ns]
+        rest_s, wall_s = self._wall_s(number, span_s)
+        if self.slow_start and self.pairs[pair[0].case] == self.slow_start and not same:
+            rest_s = 3.0
+        if rest_s > limit_s:
+            none: tuple[tuple[int, ...], ...] = ()
+            return Block((none, none), ((), ()), (None, None), draw, (), 0, limit_s, limit_s, late=True)
         return Block(
             samples_ns=(
                 ((1_000_000,) * self.calls,) * 2 * len(heads),
@@ -119,14 +134,15 @@ class Blocks:
             turns=(0, 1, 1, 0),
             slice_ns=1,
             start_s=0.3,
-            wall_s=self._wall_s(number, span_s),
+            wall_s=wall_s,
             lost=lost,
         )
 
-    def _wall_s(self, number: int, span_s: float) -> float:
-        """Return what a block costs: as told, or what is told beyond its calls."""
+    def _wall_s(self, number: int, span_s: float) -> tuple[float, float]:
+        """Return what a block costs beyond its calls, and in all: as told, or by what is told of that."""
         told_s = self.wall_s * (2 if self.slow_from and number >= self.slow_from else 1)
-        return self.rests_s[number % len(self.rests_s)] + span_s if self.rests_s else told_s
+        rest_s = self.rests_s[number % len(self.rests_s)] if self.rests_s else 0.0
+        return rest_s, rest_s + span_s if self.rests_s else told_s
 
 
 RECORDS: dict[str, tuple[Record, Outputs | None]] = {}
@@ -445,6 +461,21 @@ def test_a_budget_is_not_overspent_where_no_block_is_slower_than_those_before(
     found = trial(suite())
     assert 8.9 < spent_s(found, "m") <= 10.0
     assert rows(found)["m", P50].decision.blocks >= 9
+
+
+def test_a_block_whose_start_outlasts_the_budget_is_given_up(trial, made_up) -> None:
+    """The last block that the budget pays takes three seconds to start, where the others took 0.6 s."""
+    counts = []
+    for slow_start in (0, 12):
+        blocks = made_up(1.2, 1.4, 0.9, 1.3)
+        blocks.rests_s, blocks.slow_start = (0.6,), slow_start
+        found = trial(suite())
+        own = [line for line in lines(found) if line.get("stage") == "blocks"]
+        counts.append(rows(found)["m", P50].decision.blocks)
+    assert counts == [12, 11]
+    assert [line["late"] for line in own] == [False] * 11 + [True]
+    assert own[-1]["readings"] == {}
+    assert 9.9 < spent_s(found, "m") <= 10.0
 
 
 def test_a_budget_is_not_overspent_by_more_than_the_block_that_ends_it(trial, made_up) -> None:

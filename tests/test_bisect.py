@@ -89,7 +89,7 @@ class World:
         """Stand in for `Bench.request`."""
         return SimpleNamespace(case=case.artifact.model.name)
 
-    def run_block(self, bench: Bench, pair: Any, draw: Draw, span_s: float) -> Block:
+    def run_block(self, bench: Bench, pair: Any, draw: Draw, span_s: float, limit_s: float) -> Block:
         """Stand in for `Bench.run_block`."""
         names = tuple(request.case for request in pair)
         ns = [self.ns.get(name, 1_000_000) for name in names]

@@ -42,7 +42,7 @@ def blocks(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
                 run=run, suite="doctor", case=case.key, axes=case.axes, status=status, reason="SIGILL"
             )
 
-        def run_block(bench: Bench, pair: Any, draw: Any, span_s: float) -> Block:
+        def run_block(bench: Bench, pair: Any, draw: Any, span_s: float, limit_s: float) -> Block:
             which = "control" if pair[0] is pair[1] else "slow"
             made[which] += 1
             percent = {"control": control, "slow": head}[which] + (noise if made[which] % 2 else -noise)

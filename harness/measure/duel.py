@@ -9,6 +9,7 @@ away.
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import signal
@@ -67,6 +68,7 @@ class Block:
     start_s: float  # until both were warm
     wall_s: float
     lost: int | None = None  # the arm that crashed, hung or could not start; its observation says how
+    late: bool = False  # given up, before any calls: the arms were not warm within its limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,24 +79,28 @@ class Taken:
     preempted: int
 
 
-def run_block(pair: tuple[Request, Request], draw: Draw, span_s: float, folder: Path) -> Block:
+def run_block(
+    pair: tuple[Request, Request], draw: Draw, span_s: float, folder: Path, limit_s: float = math.inf
+) -> Block:
     """Run one block of about `span_s` of calls after both workers are warm.
 
     It ends with the ABBA in which the time is up, as planned by what a call takes, or by the
-    clock where the machine is slower. A worker that is lost ends the block; nothing of either
-    lives on, whatever interrupts it. Raises OSError where no process or file can be made.
+    clock where the machine is slower; after `limit_s` in all, with the first of them. It is given
+    up where the workers are not warm by then. A worker that is lost ends the block; nothing of
+    either lives on, whatever interrupts it. Raises OSError where no process or file can be made.
     """
     begun = time.monotonic()
     taken: tuple[list[Taken], list[Taken]] = ([], [])
     turns: list[int] = []
     asked = Slice(0, 0)
     with standing_aside(_aside(pair)), ExitStack() as stack:
-        live, lost = _start(pair, draw.starts, folder, stack)
+        live, lost = _start(pair, draw.starts, folder, stack, begun + limit_s)
+        late = lost is not None and time.monotonic() >= begun + limit_s
         call_ns, lost = _time_calls(live) if lost is None else (0.0, lost)
         start_s = time.monotonic() - begun
         if lost is None:
             asked, planned = cut(span_s, call_ns, draw.leads)
-            until = time.monotonic() + span_s
+            until = begun + min(start_s + span_s, limit_s)
             for turn, arm in enumerate(planned):
                 if turn and turn % len(ABBA) == 0 and time.monotonic() >= until:
                     break
@@ -114,7 +120,8 @@ def run_block(pair: tuple[Request, Request], draw: Draw, span_s: float, folder: 
         slice_ns=asked.span_ns,
         start_s=start_s,
         wall_s=time.monotonic() - begun,
-        lost=lost,
+        lost=None if late else lost,
+        late=late,
     )
 
 
@@ -127,9 +134,9 @@ def _preempted(taken: list[Taken]) -> tuple[int, ...]:
 
 
 def _start(
-    pair: tuple[Request, Request], first: int, folder: Path, stack: ExitStack
+    pair: tuple[Request, Request], first: int, folder: Path, stack: ExitStack, until: float
 ) -> tuple[dict[int, Contender], int | None]:
-    """Start both at once; return those that answered, and which was lost.
+    """Start both at once; return those that answered, and which was lost, or not warm `until` then.
 
     Until their runtimes are imported they may use the parent's cores as well.
     """
@@ -143,7 +150,7 @@ def _start(
     warm: dict[int, Contender] = {}
     for arm, contender in started.items():
         warm[arm] = contender
-        if contender.receive() is None:  # its warm-up
+        if contender.receive(until) is None:  # its warm-up
             return warm, arm
         contender.pause()
     return warm, None
@@ -225,9 +232,9 @@ class Contender:
         with suppress(ChildProcessError):  # it has ended, and was waited for
             os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
-    def receive(self) -> Taken | None:
-        """Sleep until an answer is there; None where there will be none in time."""
-        deadline = time.monotonic() + self._wait_s
+    def receive(self, until: float = math.inf) -> Taken | None:
+        """Sleep until an answer is there; None where there will be none in time, nor `until` then."""
+        deadline = min(time.monotonic() + self._wait_s, until)
         head = self._read(HEAD.size, deadline)
         preempted, count = (0, 0) if head is None else HEAD.unpack(head)
         body = None if head is None else self._read(SAMPLE_BYTES * count, deadline)

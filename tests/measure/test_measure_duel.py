@@ -305,6 +305,20 @@ def test_a_block_ends_with_the_round_in_which_its_time_is_up(arm, work, monkeypa
     assert [len(samples) for samples in block.samples_ns] == [len(block.turns) // 2] * 2
 
 
+def test_a_block_that_starts_too_late_is_given_up_before_any_call(arm, work):
+    block = run_block((arm("base", {}), arm("head", {})), Draw(0, 0), SPAN_S, work, limit_s=0.005)
+    assert block.late
+    assert (block.lost, block.turns, block.samples_ns) == (None, (), ((), ()))
+    assert block.wall_s < 1
+    assert not [path for path in Path("/proc").glob("[0-9]*") if owned(path, work)]
+
+
+def test_a_worker_that_cannot_start_is_not_late(arm, work):
+    bad = arm("bad", {"fail": {"at": "session", "how": "unsupported", "message": "no such operator"}})
+    block = run_block((bad, arm("good", {})), Draw(0, 0), SPAN_S, work, limit_s=50)
+    assert (block.lost, block.late) == (0, False)
+
+
 def test_slow_calls_get_longer_slices_of_two_calls():
     asked, turns = cut(0.48, 20_000_000, 1)
     assert asked.span_ns == 40_000_000
