@@ -397,13 +397,15 @@ class _Job:
         span_s = series.span_s()
         block = self.bench.run_block(series.requests, self._draw(series), span_s, series.limit_s())
         self.blocks += 1
-        if block.lost is not None:
+        if block.lost is not None and not block.late:
             self.trace.append(_facts(series.case, stage, block, {}))
             raise self._lost(block)
         series.spent_s += block.wall_s
         series.rests_s.append(max(block.start_s, block.wall_s - span_s))
-        if block.late:
+        if block.late and block.lost is not None:
             self.trace.append(_facts(series.case, stage, block, {}))
+            arm, spent = ARMS[block.lost], format_seconds(block.wall_s)
+            series.late = f"a block was given up: {arm} did not start in the {spent} that the budget left"
             return []
         readings, missing = read_block(block.samples_ns, block.preempted, block.observations)
         self.trace.append(_facts(series.case, stage, block, readings))

@@ -45,6 +45,7 @@ class Series:
     first: int | None = None  # of these, the blocks of the first look
     ended: bool = False  # nothing is left to do for it
     unconfirmed: str = ""
+    late: str = ""  # which arm did not start within the budget
     spent_s: float = 0.0
     rests_s: list[float] = field(default_factory=list)  # what each block cost beyond its calls
     draws: list[Draw] = field(default_factory=list)  # for the next blocks
@@ -122,5 +123,6 @@ class Series:
             first=self.first,
             candidates=self.candidates,
             unconfirmed=self.unconfirmed,
+            late=self.late,
             missing=self.missing,
         )

@@ -62,6 +62,7 @@ class Seen:
     first: int | None = None  # of these, the blocks after which they were looked at first
     candidates: frozenset[str] = frozenset()  # metrics that they decide: those that may raise an alarm
     unconfirmed: str = ""  # why they did not, or not to the end
+    late: str = ""  # which arm did not start within the budget: such a block is given up
     missing: Mapping[str, str] = field(default_factory=dict)  # metric -> why some block does not have it
 
 

@@ -122,7 +122,7 @@ class Blocks:
             rest_s = 3.0
         if rest_s > limit_s:
             none: tuple[tuple[int, ...], ...] = ()
-            return Block((none, none), ((), ()), (None, None), draw, (), 0, limit_s, limit_s, late=True)
+            return Block((none, none), ((), ()), (None, None), draw, (), 0, limit_s, limit_s, 1, True)
         return Block(
             samples_ns=(
                 ((1_000_000,) * self.calls,) * 2 * len(heads),
@@ -474,7 +474,9 @@ def test_a_block_whose_start_outlasts_the_budget_is_given_up(trial, made_up) -> 
         counts.append(rows(found)["m", P50].decision.blocks)
     assert counts == [12, 11]
     assert [line["late"] for line in own] == [False] * 11 + [True]
-    assert own[-1]["readings"] == {}
+    assert (own[-1]["readings"], own[-1]["lost"]) == ({}, "head")
+    given_up = "; a block was given up: head did not start in the "
+    assert given_up in rows(found)["m", P50].decision.reason
     assert 9.9 < spent_s(found, "m") <= 10.0
 
 

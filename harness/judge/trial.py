@@ -180,7 +180,8 @@ def decide_blocks(seen: Sequence[Seen], terms: Terms) -> list[Comparison]:
         for metric in terms.metrics:
             decision = _decision(item, metric, confirmed.get((item.case, metric)), terms)
             if decision is not None:
-                rows.append(_row(item, metric, decision))
+                reason = "; ".join(filter(None, (decision.reason, item.late)))
+                rows.append(_row(item, metric, replace(decision, reason=reason)))
     return rows
 
 

@@ -68,7 +68,7 @@ class Block:
     start_s: float  # until both were warm
     wall_s: float
     lost: int | None = None  # the arm that crashed, hung or could not start; its observation says how
-    late: bool = False  # given up, before any calls: the arms were not warm within its limit
+    late: bool = False  # given up before any calls: `lost` was not warm within the limit of the block
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def run_block(
         slice_ns=asked.span_ns,
         start_s=start_s,
         wall_s=time.monotonic() - begun,
-        lost=None if late else lost,
+        lost=lost,
         late=late,
     )
 
