@@ -19,11 +19,11 @@ from pathlib import Path
 
 import numpy as np
 
-from harness import asv
-from harness.case import Artifact, Case, Load, Model, Session, Source
-from harness.demo import write_config
-from harness.names import METRICS
-from harness.record import Metric, Record, Status
+from harness.asv import export as asv
+from harness.asv.demo import write_config
+from harness.core.case import Artifact, Case, Load, Model, Session, Source
+from harness.core.record import Metric, Record, Status
+from harness.core.vocabulary import METRICS
 from harness.store.header import SEALED, Header, run_folder, write_header
 from harness.store.parquet import write_run
 

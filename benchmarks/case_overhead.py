@@ -21,9 +21,9 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from harness import measure
-from harness.built import Built, Input
-from harness.case import Artifact, Case, Load, Model, Session, Source
-from harness.suite import Measure, Sampling
+from harness.core.artifact import Built, Input
+from harness.core.case import Artifact, Case, Load, Model, Session, Source
+from harness.core.suite import Measure, Sampling
 
 PROMISED_S = 0.4
 

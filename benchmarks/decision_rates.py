@@ -16,8 +16,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.comparison import Change
-from harness.judge import ab, screening
+from harness.ab import screening
+from harness.ab import tests as ab
+from harness.core.decision import Change
 
 Floats = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, int], Floats]

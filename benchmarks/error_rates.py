@@ -35,11 +35,11 @@ from error_scenarios import INPUTS, SCENARIOS, SEEN, Scenario, build
 from rivals import RIVALS
 
 from harness import measure
-from harness.ab import run_trial
-from harness.comparison import Change, Comparison
-from harness.pairing import pair_cases
+from harness.ab.arms import pair_cases
+from harness.ab.job import run_trial
+from harness.ab.model import Terms, Trial
+from harness.core.decision import Change, Comparison
 from harness.plan import plan_document
-from harness.trial import Terms, Trial
 
 LINES = Path(__file__).parents[1] / "results" / "error-rates.jsonl"
 

@@ -10,10 +10,11 @@ import numpy as np
 from error_scenarios import P50, SCENARIOS
 from rivals import RIVALS
 
-from harness.comparison import Change
-from harness.judge import ab, trial
-from harness.judge.screening import is_candidate
-from harness.trial import Terms
+from harness.ab import decide as trial
+from harness.ab import tests as ab
+from harness.ab.model import Terms
+from harness.ab.screening import is_candidate
+from harness.core.decision import Change
 
 Line = dict[str, Any]
 """What is kept of one case of a job."""

@@ -10,9 +10,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from harness.built import Input
-from harness.feeds import bind_dimensions, random_rows
-from harness.trial import Terms
+from harness.ab.model import Terms
+from harness.core.artifact import Input
+from harness.core.feeds import bind_dimensions, random_rows
 
 SEEN = P50, P95 = "latency/p50", "latency/p95"
 INPUTS = 12

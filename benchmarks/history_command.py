@@ -23,7 +23,7 @@ from time import perf_counter
 import numpy as np
 
 from harness import store
-from harness.record import Metric, Record, Status
+from harness.core.record import Metric, Record, Status
 from harness.store.header import new_id, run_folder, write_header
 from harness.store.parquet import write_run
 

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.judge.history import LASTING, shifts
+from harness.history.changes import LASTING, shifts
 
 Floats = NDArray[np.float64]
 

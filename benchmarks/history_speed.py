@@ -13,7 +13,7 @@ from time import perf_counter, process_time
 
 import numpy as np
 
-from harness.judge.history import shifts
+from harness.history.changes import shifts
 
 
 def main() -> None:

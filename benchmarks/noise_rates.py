@@ -3,7 +3,7 @@
     python benchmarks/noise_rates.py [--jobs 2000]
 
 The noise from run to run is learned from earlier runs of the same series
-(`harness.judge.noise`), then two more runs are compared. The true change is
+(`harness.compare.noise`), then two more runs are compared. The true change is
 nothing, and the minimum effect is 0: the false-alarm rate at its worst.
 """
 
@@ -13,9 +13,9 @@ import argparse
 
 import numpy as np
 
-from harness.comparison import Change
-from harness.judge.noise import run_noise
-from harness.judge.processes import between
+from harness.compare.noise import run_noise
+from harness.compare.processes import between
+from harness.core.decision import Change
 
 SD, ALPHA = 0.01, 0.01
 

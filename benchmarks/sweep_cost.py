@@ -13,7 +13,7 @@ from pathlib import Path
 from harness import store
 from harness.build import default_cache_dir
 from harness.plan import plan_document
-from harness.run import run
+from harness.run.job import run
 
 SUITES = Path(__file__).parent.parent / "suites"
 DOCUMENT = {

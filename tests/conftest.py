@@ -11,8 +11,12 @@ from typing import Any
 
 import pytest
 import yaml
+from make import make_case, make_facts, make_observation, make_record
 
 from harness.cli import main
+from harness.core.case import Case
+from harness.core.record import Observation, Record
+from harness.judge import Facts
 
 FAKE: dict[str, Any] = {
     "session_ns": 2_000_000,
@@ -95,3 +99,23 @@ def records(harness: Callable[..., tuple[int, str, str]]) -> Callable[..., list[
         return found
 
     return call
+
+
+@pytest.fixture
+def case() -> Callable[..., Case]:
+    return make_case
+
+
+@pytest.fixture
+def observation() -> Callable[..., Observation]:
+    return make_observation
+
+
+@pytest.fixture
+def facts() -> Callable[..., Facts]:
+    return make_facts
+
+
+@pytest.fixture
+def record() -> Callable[..., Record]:
+    return make_record

@@ -12,7 +12,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from harness.errors import Failed, Unsupported
+from harness.core.errors import Failed, Unsupported
 from harness.measure import runtimes
 
 pytestmark = pytest.mark.slow

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.case import AXES
+from harness.core.case import AXES
 
 ROOT = Path(__file__).parents[1]
 QUICK = ("--set", "sampling.seconds=0.02", "--set", "sampling.warmup_seconds=0")

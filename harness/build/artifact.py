@@ -17,11 +17,11 @@ from harness.build.data import load_data
 from harness.build.precisions import PRECISIONS, Precision
 from harness.build.sources import SOURCES, Asked
 from harness.build.versions import own_code, versions
-from harness.built import Built
-from harness.case import FP32, Artifact, thaw
-from harness.errors import CaseError, Failed, HarnessError, Unsupported
-from harness.feeds import with_overrides
-from harness.tables import closest
+from harness.core.artifact import Built
+from harness.core.case import FP32, Artifact, thaw
+from harness.core.errors import CaseError, Failed, HarnessError, Unsupported
+from harness.core.feeds import with_overrides
+from harness.core.registry import closest
 
 KIND = "artifacts"
 RANDOM_SAMPLES = 16

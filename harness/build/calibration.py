@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.built import Built
-from harness.feeds import Rows, bind_dimensions, cut, data_rows, random_rows, sample_count, with_overrides
+from harness.core.artifact import Built
+from harness.core.feeds import (
+    Rows,
+    bind_dimensions,
+    cut,
+    data_rows,
+    random_rows,
+    sample_count,
+    with_overrides,
+)
 
 
 def calibrate(base: Built, asked: Mapping[str, Any]) -> tuple[list[Rows], str]:

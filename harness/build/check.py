@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.errors import Failed
+from harness.core.errors import Failed
 
 
 def check(path: Path) -> None:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from harness.build import cache
 from harness.build.cache import hash_file
 from harness.build.versions import own_code, versions
-from harness.built import Built, Dataset
-from harness.case import DataRef
-from harness.errors import Failed, InputError
-from harness.feeds import LABELS
-from harness.names import CATALOGUE_GROUP
-from harness.tables import Table, closest
+from harness.core.artifact import Built, Dataset
+from harness.core.case import DataRef
+from harness.core.errors import Failed, InputError
+from harness.core.feeds import LABELS
+from harness.core.registry import Table, closest
+from harness.core.vocabulary import CATALOGUE_GROUP
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import Failed
+from harness.core.errors import Failed
 
 if TYPE_CHECKING:
     import onnx

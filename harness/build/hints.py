@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.built import Input
+from harness.core.artifact import Input
 
 if TYPE_CHECKING:
     import onnx

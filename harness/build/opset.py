@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.build.check import one_line
 from harness.build.reading import opset_of
-from harness.errors import Unsupported
+from harness.core.errors import Unsupported
 
 if TYPE_CHECKING:
     import onnx

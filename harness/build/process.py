@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import harness
-from harness.errors import Failed, Unsupported
-from harness.units import format_signal, format_span
+from harness.core.errors import Failed, Unsupported
+from harness.core.units import format_signal, format_span
 
 TIMEOUT_S = 1800.0
 REQUEST, ANSWER = "request.json", "answer.json"

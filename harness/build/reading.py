@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.build.hints import hint
-from harness.built import Input
-from harness.errors import Unsupported
+from harness.core.artifact import Input
+from harness.core.errors import Unsupported
 
 if TYPE_CHECKING:
     import onnx

@@ -22,8 +22,8 @@ from harness.build.precisions import PRECISIONS, Precision
 from harness.build.process import ANSWER, REQUEST
 from harness.build.reading import Reading, read_onnx
 from harness.build.sources import SOURCES, Asked, Written
-from harness.built import Built, Input
-from harness.errors import HarnessError, Unsupported
+from harness.core.artifact import Built, Input
+from harness.core.errors import HarnessError, Unsupported
 
 Content = dict[str, Any]
 """What is kept of an artifact beside its files: `Built` without path, hash and size."""

@@ -14,8 +14,8 @@ from importlib import import_module
 
 import click
 
-from harness.errors import HarnessError, InputError, MissingExtraError
-from harness.tables import closest
+from harness.core.errors import HarnessError, InputError, MissingExtraError
+from harness.core.registry import closest
 
 COMMANDS = {
     "run": "Measure a suite.",

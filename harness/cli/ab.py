@@ -12,18 +12,18 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from harness.case import AXES
+from harness.ab.arms import pair_cases
+from harness.ab.model import Terms, Trial
 from harness.cli.compare import parse_effect
 from harness.cli.options import cache_option, format_option, paper, results_option
 from harness.cli.sweep import CHOICES, document_of
-from harness.errors import InputError
-from harness.match import spell
-from harness.pairing import pair_cases
+from harness.core.case import AXES
+from harness.core.conditions import spell
+from harness.core.errors import InputError
+from harness.core.registry import closest
+from harness.core.suite import Plan, Suite
+from harness.core.units import format_span
 from harness.show.escape import visible
-from harness.suite import Plan, Suite
-from harness.tables import closest
-from harness.trial import Terms, Trial
-from harness.units import format_span
 
 SUITES = (".yaml", ".yml")
 OF_FILES = ("data", "shapes", "batch", "output")
@@ -127,9 +127,9 @@ def ab(
     Both arms take turns on the same cores, in pairs of fresh processes, until it is decided or the
     budget is spent.
     """
-    from harness.ab import run_trial
-    from harness.run import settle
-    from harness.show.ab import render
+    from harness.ab.job import run_trial
+    from harness.ab.view import render
+    from harness.run.job import settle
 
     if not choices["alpha"]:
         raise InputError("--alpha: expected a ratio above 0, such as 1%")

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from harness.cli.options import format_option, results_option
-from harness.errors import InputError, NotFoundError
+from harness.core.errors import InputError, NotFoundError
 
 
 @click.group(

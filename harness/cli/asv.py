@@ -8,7 +8,7 @@ from types import ModuleType
 import click
 
 from harness.cli.options import Command, results_option
-from harness.errors import MissingExtraError
+from harness.core.errors import MissingExtraError
 from harness.show.escape import visible
 
 
@@ -68,7 +68,7 @@ def publish(last: int | None, config: Path, results_dir: Path) -> int:
 def load_asv() -> ModuleType:
     """Import what needs asv. Raises MissingExtraError."""
     try:
-        import harness.asv
+        import harness.asv.export
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "asv":
             raise

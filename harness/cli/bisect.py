@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.bisect.model import Outcome, Search, Step
 from harness.cli.compare import parse_effect
 from harness.cli.options import Command, cache_option, format_option, paper, results_option
 from harness.cli.sweep import CHOICES, document_of
-from harness.errors import InputError
-from harness.search import Outcome, Search, Step
+from harness.core.errors import InputError
 from harness.show.escape import visible
 
 if TYPE_CHECKING:
-    from harness.bisect import Lineup
-    from harness.suite import Plan
+    from harness.bisect.job import Lineup
+    from harness.core.suite import Plan
 
 SUITES = (".yaml", ".yml")
 AXES = tuple(axis for axis in CHOICES if axis != "runtime")
@@ -104,9 +104,9 @@ def bisect(
     With one MODEL (or a SUITE of which one case is left): among the released versions of ONNX
     Runtime. With several: among these files, the oldest first.
     """
-    from harness.bisect import bisect as search_for
-    from harness.show.bisect import render
-    from harness.trial import Terms
+    from harness.ab.model import Terms
+    from harness.bisect.job import bisect as search_for
+    from harness.bisect.view import render
 
     metric = choices["metric"]
     search = search_for(
@@ -149,14 +149,14 @@ class Lines:
 
     def done(self, step: Step) -> None:
         """Say how it ended."""
-        from harness.show.bisect import describe
+        from harness.bisect.view import describe
 
         click.echo(f"[{self._number}] {visible(describe(step, self._metric))}", err=True)
 
 
 def _limit(metric: str, min_effect: float | None, tolerance: float | None) -> float | None:
     """Return what counts as bad, by the option that belongs to the metric. Raises InputError."""
-    from harness.judge.losses import TIMED
+    from harness.bisect.degradation import TIMED
 
     timed = metric in TIMED
     if (tolerance if timed else min_effect) is not None:
@@ -165,7 +165,7 @@ def _limit(metric: str, min_effect: float | None, tolerance: float | None) -> fl
 
 
 def _lineup(models: tuple[Path, ...], choices: Mapping[str, Any]) -> Lineup:
-    from harness.bisect import over_models, over_runtimes
+    from harness.bisect.job import over_models, over_runtimes
 
     if len(models) == 1:
         (path,) = models

@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 
 from harness.cli.options import cache_option, format_option, paper, results_option
-from harness.comparison import Contrast
-from harness.errors import InputError
+from harness.core.decision import Contrast
+from harness.core.errors import InputError
 
 
 def parse_effect(ctx: click.Context, parameter: click.Parameter, value: str) -> float:
     """Read a ratio such as 1% or 0.01. Raises InputError."""
-    from harness.units import parse_ratio
+    from harness.core.units import parse_ratio
 
     try:
         ratio = parse_ratio(value)
@@ -91,10 +91,10 @@ def compare(
 
     A run is an id or its beginning, latest, previous, anchor, a date or a git revision.
     """
-    from harness.compare import compare as compare_runs
-    from harness.compare import confirm_suspects, find_pair
-    from harness.match import parse_conditions
-    from harness.show.compare import render
+    from harness.compare.job import compare as compare_runs
+    from harness.compare.job import confirm_suspects, find_pair
+    from harness.compare.view import render
+    from harness.core.conditions import parse_conditions
 
     pair = find_pair(results_dir, base, head, suite)
     contrast = compare_runs(

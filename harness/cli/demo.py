@@ -35,8 +35,8 @@ def history(results_dir: Path, nights: int) -> int:
 
     Everything in them says that it is synthetic.
     """
+    from harness.asv.demo import write_config, write_history
     from harness.cli.asv import load_asv
-    from harness.demo import write_config, write_history
 
     asv = load_asv()
     write_history(results_dir, nights)

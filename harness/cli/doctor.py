@@ -40,10 +40,10 @@ def doctor(
 
     Reads the system, then runs an A/A and an A/B against a model that does 2% more work.
     """
+    from harness.ab.model import Terms
     from harness.cli.ab import Lines
-    from harness.doctor import examine
-    from harness.show.doctor import render
-    from harness.trial import Terms
+    from harness.doctor.job import examine
+    from harness.doctor.view import render
 
     terms = Terms(budget_s=budget_s, seed=secrets.randbelow(2**32) if seed is None else seed)
     checkup = examine(results_dir, cache_dir, quick=quick, terms=terms, watch=Lines())

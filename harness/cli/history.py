@@ -45,8 +45,8 @@ def history(
     results_dir: Path,
 ) -> int:
     """Follow metrics over the stored runs, and name the runs at which their level changed."""
-    from harness.history import history as follow
-    from harness.show.history import render
+    from harness.history.job import history as follow
+    from harness.history.view import render
 
     trends = follow(results_dir, metrics, case=case, suite=suite, machine=machine, last=last)
     shown = [trend for trend in trends if trend.shifts or not changed]

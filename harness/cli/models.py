@@ -26,8 +26,8 @@ Examples:
 def models(cache_dir: Path, view: str) -> int:
     """List the built models in the cache: where each came from, and whether it is still whole."""
     from harness.build import list_cache
+    from harness.core.units import format_bytes
     from harness.show.rows import render_rows
-    from harness.units import format_bytes
 
     found = list_cache(cache_dir)
     if not found:

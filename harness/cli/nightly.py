@@ -11,8 +11,8 @@ import click
 
 from harness.cli.asv import config_option
 from harness.cli.options import cache_option, paper, plan_options, results_option, shard_of, shard_option
-from harness.errors import StoreError
-from harness.night import AGAINST, Night
+from harness.core.errors import StoreError
+from harness.nightly.model import AGAINST, Night
 
 ANNOTATIONS = ("github",)
 
@@ -91,10 +91,10 @@ def nightly(
     """
     from harness.cli.ab import Lines
     from harness.cli.anchor import pin_run
-    from harness.nightly import Wishes
-    from harness.nightly import nightly as run_night
+    from harness.nightly.job import Wishes
+    from harness.nightly.job import nightly as run_night
+    from harness.nightly.view import render, summary
     from harness.plan import estimate, plan
-    from harness.show.nightly import render, summary
     from harness.show.progress import Progress
     from harness.store import durations
 
@@ -139,7 +139,7 @@ def exit_code(night: Night) -> int:
 
 def _annotated(page: str, night: Night) -> str:
     """Put annotations below the page, in which GitHub obeys nothing: models and runtimes speak there."""
-    from harness.show.annotate import render
+    from harness.nightly.annotate import render
 
     token = secrets.token_hex(16)
     return "\n".join(filter(None, (f"::stop-commands::{token}", page, f"::{token}::", render(night))))

@@ -11,9 +11,9 @@ from typing import Any, TypedDict
 
 import click
 
-from harness.report import Report
+from harness.core.report import Report
+from harness.core.suite import Plan
 from harness.show import VIEWS
-from harness.suite import Plan
 
 FORMATS = ("table", "json", "markdown", "csv")
 """The views that every list has."""

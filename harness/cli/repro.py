@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from harness.cli.options import results_option
-from harness.errors import NotFoundError
-from harness.tables import closest
+from harness.core.errors import NotFoundError
+from harness.core.registry import closest
 
 
 @click.command(

@@ -20,9 +20,9 @@ from harness.cli.options import (
     shard_of,
     shard_option,
 )
-from harness.record import BAD
-from harness.report import Report
-from harness.suite import Plan
+from harness.core.record import BAD
+from harness.core.report import Report
+from harness.core.suite import Plan
 
 
 @click.command(
@@ -64,8 +64,8 @@ def measure_and_print(
     """Run `plan` with progress on standard error, print the result, and give the exit code."""
     from harness import store
     from harness.plan import estimate
-    from harness.review import review
-    from harness.run import run as measure_all
+    from harness.run.job import run as measure_all
+    from harness.run.review import review
     from harness.show.progress import Progress
 
     expected = estimate(plan, store.durations(results_dir, plan.suite.name))

@@ -75,8 +75,8 @@ def remove(names: tuple[str, ...], cache_dir: Path) -> int:
 
 
 def _print(found: Sequence[Runtime], view: str) -> None:
+    from harness.core.units import format_bytes
     from harness.show.rows import render_rows
-    from harness.units import format_bytes
 
     if view in ("json", "csv"):
         rows = [asdict(runtime) for runtime in found]

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from harness.cli.options import RECORD_FORMATS, format_option, print_report, results_option
-from harness.errors import NotFoundError
+from harness.core.errors import NotFoundError
 
 
 @click.command(
@@ -35,8 +35,8 @@ def show(
 ) -> int:
     """Show the records of RUN: an id or its beginning, latest, previous, anchor, a date or a git revision."""
     from harness import store
-    from harness.match import parse_conditions
-    from harness.review import review
+    from harness.core.conditions import parse_conditions
+    from harness.run.review import review
 
     if list_runs:
         return _list(results_dir, suite, view)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from harness.cli.options import RECORD_FORMATS, Command, cache_option, format_option, results_option
-from harness.errors import InputError
+from harness.core.errors import InputError
 
 CHOICES = {
     "opset": "Operator set versions, e.g. 17,21.",

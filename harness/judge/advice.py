@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.core.record import Record, Status
+from harness.core.report import Advice, Row
 from harness.judge.records import by_model, value_of
-from harness.record import Record, Status
-from harness.report import Advice, Row
 
 AIMS = {"latency": "latency/p50", "throughput": "throughput/samples_per_s"}
 

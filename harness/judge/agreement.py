@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from harness.comparison import Change, Decision
+from harness.core.decision import Change, Decision
+from harness.core.record import Metric, Record
+from harness.core.units import format_percent
 from harness.judge.metrics.drift import IDENTICAL, compare_outputs
 from harness.judge.outputs import REGRESSION, Match, OtherShape, Outputs, Pair, Unfit, matched
-from harness.record import Metric, Record
-from harness.units import format_percent
 
 BASE = "base"
 MIN_AGREEMENT = 0.99

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.comparison import Change, Decision
-from harness.judge import signed_rank
-from harness.judge.intervals import mean_interval, paired_share_interval
-from harness.units import format_percent
+from harness.core.decision import Change, Decision
+from harness.core.units import format_percent
+from harness.stats import signed_rank
+from harness.stats.intervals import mean_interval, paired_share_interval
 
 
 def correct_bits(samples: Mapping[str, Any]) -> NDArray[np.bool_] | None:

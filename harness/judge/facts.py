@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.built import Built
-from harness.case import Case
-from harness.record import Observation
+from harness.core.artifact import Built
+from harness.core.case import Case
+from harness.core.record import Observation
 
 Array = NDArray[Any]
 

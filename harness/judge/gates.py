@@ -10,15 +10,15 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.comparison import Comparison
-from harness.judge.likeness import differences, machine_free
+from harness.compare.comparability import differences, machine_free
+from harness.core.conditions import matches
+from harness.core.decision import Comparison
+from harness.core.record import Record, Status
+from harness.core.report import GateOutcome
+from harness.core.suite import Gate
+from harness.core.units import format_percent, format_value
+from harness.core.vocabulary import METRICS
 from harness.judge.metrics.drift import IDENTICAL
-from harness.match import matches
-from harness.names import METRICS
-from harness.record import Record, Status
-from harness.report import GateOutcome
-from harness.suite import Gate
-from harness.units import format_percent, format_value
 
 PASSED, FAILED, NO_DATA = "passed", "failed", "no data"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harness.core.record import Metric, Observation
 from harness.judge.facts import Facts
 from harness.judge.status import partial_placement
 from harness.judge.steady import steadiness, why_unknown
-from harness.record import Metric, Observation
 
 
 def notes(facts: Facts, metrics: dict[str, Metric]) -> tuple[str, ...]:

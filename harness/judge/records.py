@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from harness.match import spell
-from harness.record import Record
+from harness.core.conditions import spell
+from harness.core.record import Record
 
 
 def value_of(record: Record, name: str) -> float | None:

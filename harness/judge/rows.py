@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from harness.case import AXES
+from harness.core.case import AXES
+from harness.core.conditions import matches, spell
+from harness.core.record import Record, Status
+from harness.core.report import GateOutcome, Report, Row
 from harness.judge.advice import advise
 from harness.judge.records import by_model, value_of
-from harness.match import matches, spell
-from harness.record import Record, Status
-from harness.report import GateOutcome, Report, Row
 
 
 def report(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.case import thaw
-from harness.errors import Failed, Unsupported
+from harness.core.case import thaw
+from harness.core.errors import Failed, Unsupported
+from harness.core.record import Observation, Status
+from harness.core.units import format_signal
+from harness.core.vocabulary import PROVIDERS
 from harness.judge.facts import Facts
-from harness.names import PROVIDERS
-from harness.record import Observation, Status
-from harness.units import format_signal
 
 TAIL = 3
 """Lines of the runtime's stderr that a reason quotes."""

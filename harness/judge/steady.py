@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.judge.intervals import Floats
+from harness.core.units import format_percent, format_seconds
 from harness.judge.metrics.latency import outlier_count
-from harness.units import format_percent, format_seconds
+from harness.stats.intervals import Floats
 
 FEWEST = 30
 """Calls below which nothing can be said."""

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from harness.core.record import Metric, Status
 from harness.judge.facts import Facts
-from harness.judge.intervals import Floats
 from harness.judge.metrics import measured
 from harness.judge.metrics.accuracy import score
 from harness.judge.notes import notes
 from harness.judge.outputs import CLASSIFICATION, Unfit
 from harness.judge.status import status
 from harness.judge.steady import steadiness
-from harness.record import Metric, Status
+from harness.stats.intervals import Floats
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.built import Built
-from harness.case import Case, thaw
-from harness.feeds import with_overrides
+from harness.core.artifact import Built
+from harness.core.case import Case, thaw
+from harness.core.feeds import with_overrides
+from harness.core.registry import Table
+from harness.core.suite import Measure, Sampling
 from harness.measure.cores import Cores
 from harness.measure.worker.request import PASSES, Request
-from harness.suite import Measure, Sampling
-from harness.tables import Table
 
 ENGINES = Table(
     "engine",

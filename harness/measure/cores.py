@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import InputError
+from harness.core.errors import InputError
 
 PROC = Path("/proc")
 SYS = Path("/sys")

@@ -21,11 +21,11 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.core.record import Observation
 from harness.measure.cores import standing_aside
 from harness.measure.launch import conclude, spawn
 from harness.measure.worker.request import Request
 from harness.measure.worker.slices import HEAD, SAMPLE_BYTES, Slice
-from harness.record import Observation
 
 SLICE_NS = 2_000_000
 SLICE_CALLS = 2

@@ -15,11 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from harness.core.record import Observation
+from harness.core.units import format_signal
 from harness.measure.cores import standing_aside
 from harness.measure.worker.answer import FILE
 from harness.measure.worker.request import Request
-from harness.record import Observation
-from harness.units import format_signal
 
 TAIL_BYTES = 4096
 MOST_MS = 2**31 - 1  # that poll takes: 24 days

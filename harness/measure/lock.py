@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from harness.errors import InputError
+from harness.core.errors import InputError
 
 
 @contextmanager

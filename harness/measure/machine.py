@@ -10,8 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from harness.core.requirement import DISTRIBUTIONS
 from harness.measure.cores import cgroup_folders, cpu_quota, format_cores, usable_cores
-from harness.requirement import DISTRIBUTIONS
 
 PROC = Path("/proc")
 SYS = Path("/sys")

@@ -1,6 +1,6 @@
 """The axes of a sweep: which values each takes.
 
-A new axis is one line in AXES, beside its field in `harness.case`.
+A new axis is one line in AXES, beside its field in `harness.core.case`.
 """
 
 from __future__ import annotations
@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from harness import names, requirement
-from harness.case import CPU, FP32, NO_CONFIG, NO_SHAPES
-from harness.match import spell
+from harness.core import requirement
+from harness.core import vocabulary as names
+from harness.core.case import CPU, FP32, NO_CONFIG, NO_SHAPES
+from harness.core.conditions import spell
 from harness.plan.option import config, precision, provider, shapes
 from harness.plan.scalar import Check, Expected, choice, integer, several
 from harness.plan.strict import strict_model, written

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from harness.errors import Problem, SuiteError
+from harness.core.errors import Problem, SuiteError
 
 MAX_BYTES = 2**20
 MAX_DEPTH = 40

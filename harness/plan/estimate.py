@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.case import FP32, Artifact, Case
-from harness.suite import Measure, Plan, Sampling
+from harness.core.case import FP32, Artifact, Case
+from harness.core.suite import Measure, Plan, Sampling
 
 # Seconds, as measured on two cores of a shared machine.
 ARTIFACT_S = 1.5  # to build an artifact

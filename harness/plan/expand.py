@@ -17,13 +17,13 @@ from math import prod
 from operator import and_
 from typing import Any, Literal, TypeVar
 
-from harness.case import Artifact, Case, Load, Session
-from harness.errors import Problem, SuiteError
-from harness.match import fits
-from harness.names import SOURCES
+from harness.core.case import Artifact, Case, Load, Session
+from harness.core.conditions import fits
+from harness.core.errors import Problem, SuiteError
+from harness.core.suite import Plan, Skip
+from harness.core.vocabulary import SOURCES
 from harness.plan.axes import AXES, Part, label
 from harness.plan.sweep import Rule, Sweep
-from harness.suite import Plan, Skip
 
 MAX_CELLS = 1_000_000
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.errors import Problem
+from harness.core.errors import Problem
 from harness.plan.document import Document, KeyPath, Place, shorten, spell_path
 
 

@@ -8,11 +8,11 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, PlainValidator, ValidationInfo, model_validator
 
-from harness import names
+from harness.core import vocabulary as names
+from harness.core.suite import Gate
 from harness.plan.scalar import choice, quantity, ratio
 from harness.plan.strict import Strict, written
 from harness.plan.when import condition
-from harness.suite import Gate
 
 _SIGNED = {"accuracy/top1_delta", "accuracy/mae_delta", "accuracy/sqnr_db", "accuracy/cosine"}
 _FAMILIES = {name.partition("/")[0] for name in names.METRICS}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness.errors import Problem, SuiteError
+from harness.core.errors import Problem, SuiteError
 from harness.plan.document import Document, KeyPath, Place, place, read, shorten
 from harness.plan.files import rebase, why_missing
 from harness.plan.override import override

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import PlainValidator, TypeAdapter, model_validator
 
-from harness import names
-from harness.case import NO_CONFIG, NO_SHAPES, Named, freeze
+from harness.core import vocabulary as names
+from harness.core.case import NO_CONFIG, NO_SHAPES, Named, freeze
 from harness.plan.scalar import Check, Expected, boolean, choice, entry, integer, name, number, scalars, text
 from harness.plan.strict import Strict
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.errors import InputError, SuiteError
+from harness.core.errors import InputError, SuiteError
 from harness.plan.document import Document, KeyPath, Place, compose, construct, one_line, place
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from harness.errors import InputError, Problem, SuiteError
+from harness.core.errors import InputError, Problem, SuiteError
+from harness.core.suite import Plan
 from harness.plan import strict
 from harness.plan.document import Document, KeyPath, Place, one_line, read, spell_path
 from harness.plan.expand import expand
@@ -18,7 +19,6 @@ from harness.plan.files import absolute, missing, why_missing
 from harness.plan.layers import from_plain, put_together
 from harness.plan.schema import SuiteSchema
 from harness.plan.sweep import Rule, Sweep, filters, sweep, unknown_values
-from harness.suite import Plan
 
 
 def plan(path: Path, overrides: Sequence[str] = (), only: Sequence[str] = ()) -> Plan:

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, PlainValidator, TypeAdapter
 
+from harness.core.registry import closest
+from harness.core.units import parse_bytes, parse_ratio, parse_seconds
 from harness.plan.document import shorten
-from harness.tables import closest
-from harness.units import parse_bytes, parse_ratio, parse_seconds
 
 Check = Callable[[Any], Any]
 

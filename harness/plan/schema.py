@@ -9,7 +9,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo, model_validator
 
-from harness.case import DataRef, Model, Source, freeze
+from harness.core.case import DataRef, Model, Source, freeze
+from harness.core.suite import Sampling
 from harness.plan import source as sources
 from harness.plan.axes import axes
 from harness.plan.gate import GateSchema
@@ -17,7 +18,6 @@ from harness.plan.option import dimensions
 from harness.plan.scalar import Check, Expected, boolean, choice, integer, name, number, ratio, seconds, text
 from harness.plan.strict import Strict
 from harness.plan.when import condition, point
-from harness.suite import Sampling
 
 MAX_COUNT = 10**9
 MAX_CORE = 65_535

@@ -6,9 +6,9 @@ import re
 from collections import Counter
 from dataclasses import replace
 
-from harness.case import Artifact
-from harness.errors import InputError
-from harness.suite import Plan
+from harness.core.case import Artifact
+from harness.core.errors import InputError
+from harness.core.suite import Plan
 
 
 def parse_shard(text: str) -> tuple[int, int]:

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import PlainValidator
 
-from harness import names
-from harness.case import DataRef, Source, freeze
+from harness.core import vocabulary as names
+from harness.core.case import DataRef, Source, freeze
 from harness.plan.scalar import Check, Expected, choice, entry, integer, text
 from harness.plan.strict import Strict
 

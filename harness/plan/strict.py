@@ -15,10 +15,10 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
-from harness.errors import Problem
+from harness.core.errors import Problem
+from harness.core.registry import closest
 from harness.plan.document import Document, KeyPath, Place, shorten, spell_path
 from harness.plan.scalar import Expected
-from harness.tables import closest
 
 
 class Strict(BaseModel):

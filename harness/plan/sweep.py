@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from glob import escape
 from typing import Any, Literal
 
-from harness.case import Model
-from harness.errors import InputError
-from harness.match import fits, spell
-from harness.names import EXPORTERS
+from harness.core.case import Model
+from harness.core.conditions import fits, spell
+from harness.core.errors import InputError
+from harness.core.registry import closest
+from harness.core.suite import Measure, Suite
+from harness.core.vocabulary import EXPORTERS
 from harness.plan.axes import AXES, label
 from harness.plan.document import KeyPath, one_line, shorten
 from harness.plan.schema import SuiteSchema
 from harness.plan.strict import written
 from harness.plan.when import CONDITION_AXES, condition
-from harness.suite import Measure, Suite
-from harness.tables import closest
 
 Values = Mapping[str, Mapping[str, tuple[Any, ...]]]
 """Model -> axis -> values."""

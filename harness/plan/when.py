@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import PlainValidator
 
-from harness.case import AXES
-from harness.match import spell
-from harness.names import GRAPH_OPT
+from harness.core.case import AXES
+from harness.core.conditions import spell
+from harness.core.vocabulary import GRAPH_OPT
 from harness.plan.scalar import Check, Expected, several
 from harness.plan.strict import strict_model, written
 
@@ -16,7 +16,7 @@ CONDITION_AXES = ("model", *AXES)
 
 
 def _pattern(axis: str) -> Check:
-    """Check one value, and write it as `harness.match` compares it."""
+    """Check one value, and write it as `harness.core.conditions` compares it."""
 
     def check(value: Any) -> str:
         if isinstance(value, bool) or not (value is None or isinstance(value, str | int)):

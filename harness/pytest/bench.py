@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from harness.case import AXES
-from harness.errors import CaseError, InputError
+from harness.core.case import AXES
+from harness.core.errors import CaseError, InputError
+from harness.core.record import BAD, Record, Status
+from harness.core.registry import closest
+from harness.core.suite import Sampling
 from harness.pytest.stats import Stats
-from harness.record import BAD, Record, Status
-from harness.suite import Sampling
-from harness.tables import closest
 
 OPTIONS = ("data", "shapes", "seconds", "processes")
 
@@ -70,9 +70,9 @@ class OnnxBench:
         return Stats(record)
 
     def _measure(self, document: Mapping[str, Any]) -> Record:
-        from harness.bench import Bench
         from harness.plan import plan_document
-        from harness.run import environment, settle
+        from harness.run.bench import Bench
+        from harness.run.job import environment, settle
 
         plan = settle(plan_document(document, Path.cwd(), "onnx_bench"))
         if len(plan.cases) != 1:

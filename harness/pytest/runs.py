@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
-    from harness.report import Report
+    from harness.core.report import Report
     from harness.store import Journal
 
 
@@ -75,7 +75,7 @@ class Runs:
             terminalreporter.write_line(f"pytest-benchmark: {self._shown(self.benchmark_json)}")
 
     def _keep(self, suite: str, text: str) -> None:
-        from harness.record import Record
+        from harness.core.record import Record
 
         run = self.runs.get(suite) or self._begin(suite)
         record = Record.from_json(json.loads(text))
@@ -86,7 +86,7 @@ class Runs:
     def _begin(self, suite: str) -> Run:
         from harness import store
         from harness.plan import plan
-        from harness.run import environment, header, settle
+        from harness.run.job import environment, header, settle
 
         made = settle(plan(Path(suite)))  # by the controller of pytest-xdist, which collects nothing itself
         cells = [*made.cases, *(skip.case for skip in made.skips)]
@@ -107,7 +107,7 @@ class Runs:
 
     def _report(self, run: Run) -> Report:
         from harness import store
-        from harness.review import review
+        from harness.run.review import review
 
         return review(self.results_dir, store.find_run(self.results_dir, run.journal.run))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.record import Metric, Record
-from harness.tables import closest
-from harness.units import format_value
+from harness.core.record import Metric, Record
+from harness.core.registry import closest
+from harness.core.units import format_value
 
 
 class NoValueError(LookupError):

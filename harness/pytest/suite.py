@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.errors import HarnessError, InputError
+from harness.core.errors import HarnessError, InputError
+from harness.core.record import BAD, Status
 from harness.pytest.plugin import RECORD, cache_dir, results_dir
-from harness.record import BAD, Status
 
 if TYPE_CHECKING:
-    from harness.bench import Bench
-    from harness.case import Case
-    from harness.record import Record
-    from harness.report import GateOutcome
-    from harness.suite import Plan, Skip
+    from harness.core.case import Case
+    from harness.core.record import Record
+    from harness.core.report import GateOutcome
+    from harness.core.suite import Plan, Skip
+    from harness.run.bench import Bench
 
 
 class SuiteFile(pytest.File):
@@ -51,21 +51,21 @@ class SuiteFile(pytest.File):
 
         Raises InputError, CaseError.
         """
-        from harness.run import settle
+        from harness.run.job import settle
 
         return {case.key: case for case in settle(self.plan).cases}
 
     @cached_property
     def environment(self) -> dict[str, Any]:
         """What is known of the machine, and the commit of the suite's repository."""
-        from harness.run import environment
+        from harness.run.job import environment
 
         return environment(self.plan)
 
     @cached_property
     def bench(self) -> Bench:
         """What all cases share while the session lasts. Raises InputError."""
-        from harness.bench import Bench
+        from harness.run.bench import Bench
 
         work = tempfile.TemporaryDirectory(prefix="harness-")
         self.config.add_cleanup(work.cleanup)
@@ -74,7 +74,7 @@ class SuiteFile(pytest.File):
     @cached_property
     def references(self) -> dict[str, dict[str, Record]]:
         """The runs that gates hold this one against. Raises StoreError."""
-        from harness.review import references
+        from harness.run.review import references
         from harness.store import Header
 
         about = Header(suite=self.plan.suite.name, machine=str(self.environment["machine"]))

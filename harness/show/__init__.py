@@ -4,8 +4,8 @@ A view is a function ``render(report) -> str`` and one line in `VIEWS`; other
 packages add theirs through the entry-point group ``harness.views``.
 """
 
-from harness.report import Report
-from harness.tables import Table
+from harness.core.registry import Table
+from harness.core.report import Report
 
 VIEWS = Table(
     kind="format",

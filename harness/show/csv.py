@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import io
 
-from harness.case import AXES
-from harness.names import METRICS
-from harness.record import Record
-from harness.report import Report
+from harness.core.case import AXES
+from harness.core.record import Record
+from harness.core.report import Report
+from harness.core.vocabulary import METRICS
 from harness.show.escape import formula
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from harness.match import spell
-from harness.record import Record
-from harness.report import Report, Row
-from harness.units import format_value
+from harness.core.conditions import spell
+from harness.core.record import Record
+from harness.core.report import Report, Row
+from harness.core.units import format_value
 
 NONE = "–"
 LONGEST_FLAG = 24

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from harness.report import Report
+from harness.core.report import Report
 
 
 def render(report: Report) -> str:

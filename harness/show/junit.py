@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterable
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from harness.record import Record, Status
-from harness.report import GateOutcome, Report
+from harness.core.record import Record, Status
+from harness.core.report import GateOutcome, Report
+from harness.core.units import format_value
 from harness.show.escape import visible
 from harness.show.grid import model
-from harness.units import format_value
 
 # What XML 1.0 has no way to write, not even as a reference.
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.report import Report, Row
+from harness.core.report import Report, Row
 from harness.show.grid import columns, groups
 from harness.show.page import Column, Line, Page
 from harness.show.sections import sections, summary

@@ -8,13 +8,13 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
-from harness.case import AXES, Case
-from harness.errors import NotFoundError
-from harness.record import Status
+from harness.core.case import AXES, Case
+from harness.core.errors import NotFoundError
+from harness.core.record import Status
+from harness.core.registry import closest
+from harness.core.suite import Plan
+from harness.core.units import format_span
 from harness.show.escape import formula, visible
-from harness.suite import Plan
-from harness.tables import closest
-from harness.units import format_span
 
 MOST = 30
 """Cases that are named on a terminal; all of them elsewhere."""

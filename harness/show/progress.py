@@ -7,13 +7,13 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import IO
 
-from harness.record import BAD, Record
+from harness.core.record import BAD, Record
+from harness.core.units import format_span, format_value
 from harness.show.escape import visible
-from harness.units import format_span, format_value
 
 
 class Progress:
-    """Follow the cases of a run, as `harness.run.Watch`.
+    """Follow the cases of a run, as `harness.run.job.Watch`.
 
     `total` counts the cases, those `finished` in an earlier part included;
     `estimate_s` is for the cases that are left. The bar is redrawn when a

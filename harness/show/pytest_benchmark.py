@@ -7,9 +7,9 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from harness.errors import MissingExtraError
-from harness.record import Record, Status
-from harness.report import Report
+from harness.core.errors import MissingExtraError
+from harness.core.record import Record, Status
+from harness.core.report import Report
 from harness.show.escape import visible
 from harness.show.grid import model
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pprint
 from typing import Any
 
-from harness.errors import NotFoundError
-from harness.names import DEVICES, PROVIDERS, THREADS
-from harness.record import Record
+from harness.core.errors import NotFoundError
+from harness.core.record import Record
+from harness.core.vocabulary import DEVICES, PROVIDERS, THREADS
 
 _SCRIPT = '''\
 #!/usr/bin/env python3

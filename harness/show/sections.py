@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.record import BAD, Record, Status
-from harness.report import Advice, GateOutcome, Report
+from harness.core.record import BAD, Record, Status
+from harness.core.report import Advice, GateOutcome, Report
+from harness.core.units import format_value
 from harness.show.grid import Note, format_delta, notes
-from harness.units import format_value
 
 MOST_DETAILS = 3
 """Wordings of one note, and cases of one gate without data, that are spelled out."""

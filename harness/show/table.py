@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.report import Report
+from harness.core.report import Report
 from harness.show.overview import lay_out
 from harness.show.page import draw
 

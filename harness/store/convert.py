@@ -1,7 +1,7 @@
 """Read what older versions stored, and refuse what newer ones did.
 
 `STEPS` maps a schema version to how its records and headers become those of
-the next version. A new version of `harness.record.SCHEMA` is one more step
+the next version. A new version of `harness.core.record.SCHEMA` is one more step
 here and one more folder in tests/data.
 """
 
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import SchemaError
-from harness.record import SCHEMA
+from harness.core.errors import SchemaError
+from harness.core.record import SCHEMA
 
 Data = dict[str, Any]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from harness.errors import StoreError
+from harness.core.errors import StoreError
 
 
 @contextmanager

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from harness.errors import NotFoundError, StoreError
-from harness.record import SCHEMA
+from harness.core.errors import NotFoundError, StoreError
+from harness.core.record import SCHEMA
 from harness.store.convert import check
 from harness.store.files import write_whole
 from harness.store.header import RunInfo, runs

@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.errors import StoreError
-from harness.record import SCHEMA
+from harness.core.errors import StoreError
+from harness.core.record import SCHEMA
 from harness.store.convert import convert_header
 from harness.store.files import write_whole
 
@@ -33,7 +33,7 @@ class Header:
     suite_path: str = ""
     suite_text: str = ""  # the YAML after `extends` and overrides
     baseline: Mapping[str, Any] = field(default_factory=dict)  # the case that deltas are shown against
-    gates: tuple[Mapping[str, Any], ...] = ()  # as `harness.suite.Gate` has them
+    gates: tuple[Mapping[str, Any], ...] = ()  # as `harness.core.suite.Gate` has them
     plan_hash: str = ""
     cases: int = 0  # cases and skips of the plan
     command: tuple[str, ...] = ()

@@ -16,8 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from harness.errors import StoreError
-from harness.record import SCHEMA, Record
+from harness.core.errors import StoreError
+from harness.core.record import SCHEMA, Record
 from harness.store.convert import convert_record
 from harness.store.files import sync_folder, writing
 from harness.store.header import (

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.errors import StoreError
+from harness.core.errors import StoreError
 from harness.store.files import writing
 from harness.store.trace import Trace
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import InputError, StoreError
+from harness.core.errors import InputError, StoreError
 from harness.store.files import sync_folder, writing
 from harness.store.header import HEADER, SEALED, run_folder, runs
 

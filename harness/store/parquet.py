@@ -19,8 +19,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import StoreError
-from harness.record import SCHEMA, Record
+from harness.core.errors import StoreError
+from harness.core.record import SCHEMA, Record
 from harness.store.convert import check, convert_record
 from harness.store.files import write_whole
 

@@ -13,9 +13,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import StoreError
-from harness.match import matches
-from harness.record import SCHEMA, Record
+from harness.core.conditions import matches
+from harness.core.errors import StoreError
+from harness.core.record import SCHEMA, Record
 from harness.store.find import anchors, find_run
 from harness.store.header import SEALED, RunInfo, runs
 from harness.store.journal import read_folder
@@ -38,7 +38,7 @@ def records(
     """Read stored records, runs oldest first, each in the order in which it was measured.
 
     `run` is any name that `find_run` knows; `case` is a key or a glob;
-    `where` is a condition as in `harness.match`, in which ``status`` counts
+    `where` is a condition as in `harness.core.conditions`, in which ``status`` counts
     as an axis. Raises StoreError, NotFoundError.
     """
     found = runs(results_dir, suite) if run is None else [find_run(results_dir, run, suite=suite)]

@@ -13,12 +13,12 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.case import Case
-from harness.errors import InputError
-from harness.names import METRICS
+from harness.asv.benchmarks import DIMENSIONS, TURNS, Benchmark, Cell, benchmarks, place
+from harness.asv.files import grid
+from harness.core.case import Case
+from harness.core.errors import InputError
+from harness.core.vocabulary import METRICS
 from harness.plan import plan
-from harness.show.asv import DIMENSIONS, TURNS, Benchmark, Cell, benchmarks, place
-from harness.show.asv_files import grid
 
 ROOT = Path(__file__).parent.parent.parent
 PLAN = plan(Path(os.environ.get("HARNESS_SUITE", ROOT / "suites" / "quickstart.yaml")))
@@ -41,7 +41,7 @@ def setup_cache() -> Values:
     """Measure the suite once; every benchmark below reads its values from here."""
     from harness import store
     from harness.build import default_cache_dir
-    from harness.run import run
+    from harness.run.job import run
 
     outcome = run(PLAN, RESULTS, default_cache_dir())
     found = benchmarks(store.records(RESULTS, outcome.run))

@@ -11,8 +11,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from harness.built import Built
-from harness.case import FP32, Artifact, DataRef, Model, Named, Source, freeze
+from harness.core.artifact import Built
+from harness.core.case import FP32, Artifact, DataRef, Model, Named, Source, freeze
 
 ROOT = Path(__file__).parents[2]
 DIGITS_CNN = ROOT / "suites" / "models" / "digits_cnn.onnx"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from harness.build import cache
-from harness.errors import Failed, InputError
+from harness.core.errors import Failed, InputError
 
 RECIPE = {"of": "tea", "options": {"sugar": 1, "milk": 0}}
 

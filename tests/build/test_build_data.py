@@ -12,9 +12,9 @@ import pytest
 
 from harness.build import identify_data, load_data, load_labels
 from harness.build.catalogue import digits
-from harness.built import Built, Input
-from harness.case import DataRef
-from harness.errors import Failed, InputError
+from harness.core.artifact import Built, Input
+from harness.core.case import DataRef
+from harness.core.errors import Failed, InputError
 
 Write = Callable[..., DataRef]
 

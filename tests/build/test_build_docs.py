@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from harness import names
 from harness.build.data import CATALOGUE
 from harness.build.precisions import PRECISIONS
 from harness.build.sources import EXPORTERS, SOURCES
+from harness.core import vocabulary as names
 
 from .conftest import ROOT
 

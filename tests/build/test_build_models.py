@@ -9,8 +9,8 @@ import onnx
 import pytest
 
 from harness.build import build, load_data
-from harness.built import Built
-from harness.case import DataRef
+from harness.core.artifact import Built
+from harness.core.case import DataRef
 
 from .conftest import DIGITS_CNN, ROOT, artifact, run
 

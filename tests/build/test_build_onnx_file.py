@@ -13,9 +13,9 @@ from onnx import TensorProto, helper
 
 from harness.build import build, cache, list_cache
 from harness.build.reading import opset_of
-from harness.built import Built, Input
-from harness.case import freeze
-from harness.errors import Failed, Unsupported
+from harness.core.artifact import Built, Input
+from harness.core.case import freeze
+from harness.core.errors import Failed, Unsupported
 
 from .conftest import artifact, images, net, one_node, run
 

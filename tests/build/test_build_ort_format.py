@@ -10,8 +10,8 @@ import onnxruntime as ort
 import pytest
 
 from harness.build import build, ort_format
-from harness.built import Built
-from harness.errors import Unsupported
+from harness.core.artifact import Built
+from harness.core.errors import Unsupported
 
 from .conftest import DIGITS_CNN, artifact, images, run
 

@@ -13,9 +13,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from harness.build import build, load_data, twin
 from harness.build.precisions import quantization
-from harness.built import Built
-from harness.case import DataRef, freeze
-from harness.errors import Failed, Unsupported
+from harness.core.artifact import Built
+from harness.core.case import DataRef, freeze
+from harness.core.errors import Failed, Unsupported
 
 from .conftest import DIGITS_CNN, artifact, images, net, one_node, run
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.build import build, process
-from harness.errors import Failed, Unsupported
+from harness.core.errors import Failed, Unsupported
 
 from .conftest import artifact
 

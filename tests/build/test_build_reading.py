@@ -13,7 +13,7 @@ from harness.build import files
 from harness.build.check import one_line
 from harness.build.hints import hint
 from harness.build.reading import classify, is_quantized, read_onnx
-from harness.built import Input
+from harness.core.artifact import Input
 
 
 @pytest.mark.parametrize(

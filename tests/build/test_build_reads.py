@@ -77,7 +77,7 @@ def test_a_relative_path_is_made_absolute_where_the_module_goes_elsewhere(root: 
 @pytest.mark.parametrize(
     "line",
     [
-        "import decimal, yaml, harness.units",
+        "import decimal, yaml, harness.core.units",
         "open('/proc/self/maps').read()",
         "open('new.bin', 'w').close()",
         "open('weights.bin', 'w').close()",

@@ -13,9 +13,9 @@ import pytest
 
 from harness.build import build
 from harness.build.sources import Asked, torch_module
-from harness.built import Input
-from harness.case import freeze
-from harness.errors import Failed, Unsupported
+from harness.core.artifact import Input
+from harness.core.case import freeze
+from harness.core.errors import Failed, Unsupported
 
 from .conftest import ROOT, artifact, run
 
@@ -176,7 +176,7 @@ def test_building_keeps_torch_out_of_the_process_that_measures(tiny: Path, tmp_p
 import sys
 from pathlib import Path
 from harness.build import build
-from harness.case import Artifact, Model, Source, freeze
+from harness.core.case import Artifact, Model, Source, freeze
 model = Model("m", Source("torch", freeze({target(tiny, "pair")!r})))
 build(Artifact(model, exporter="torchscript"), Path({str(tmp_path / "cache")!r}))
 print("torch" in sys.modules)

@@ -12,8 +12,8 @@ from onnx import numpy_helper
 
 from harness.build import build
 from harness.build.sources import zoo
-from harness.errors import Failed, Unsupported
-from harness.names import ZOO
+from harness.core.errors import Failed, Unsupported
+from harness.core.vocabulary import ZOO
 
 from .conftest import artifact, run
 

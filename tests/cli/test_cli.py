@@ -13,11 +13,11 @@ import click
 import pytest
 import yaml
 
-from harness.bench import Bench
-from harness.case import Case
 from harness.cli import COMMANDS
 from harness.cli import harness as program
-from harness.record import Record
+from harness.core.case import Case
+from harness.core.record import Record
+from harness.run.bench import Bench
 
 ROOT = Path(__file__).parents[2]
 DIGITS = ROOT / "suites" / "models" / "digits_cnn.onnx"

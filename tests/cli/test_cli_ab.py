@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from harness import ab as loop
-from harness.comparison import Change, Comparison, Decision
-from harness.trial import Control, Pairing, Terms, Trial
+from harness.ab import job as loop
+from harness.ab.model import Control, Pairing, Terms, Trial
+from harness.core.decision import Change, Comparison, Decision
 
 Call = Callable[..., tuple[int, str, str]]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness import store
-from harness.record import Metric, Record, Status
+from harness.core.record import Metric, Record, Status
 
 Call = Callable[..., tuple[int, str, str]]
 

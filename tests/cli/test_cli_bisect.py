@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from harness import bisect as loop
-from harness.bisect import Lineup
+from harness.ab.model import Terms
+from harness.bisect import job as loop
+from harness.bisect.job import Lineup
+from harness.bisect.model import Finding, Outcome, Question, Search
 from harness.cli import COMMANDS
-from harness.search import Finding, Outcome, Question, Search
-from harness.trial import Terms
 
 Command = Callable[..., tuple[int, str, str]]
 RELEASED = loop.runtimes.released

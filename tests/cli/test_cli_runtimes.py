@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli.runtimes import runtimes
-from harness.errors import InputError, NotFoundError
+from harness.core.errors import InputError, NotFoundError
 from harness.measure.runtimes import catalogue
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import harness
-from harness.tables import Table
+from harness.core.registry import Table
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "extending.md"

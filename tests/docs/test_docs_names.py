@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import names
 from harness.cli.options import RECORD_FORMATS
-from harness.record import BAD, Status
+from harness.core import vocabulary as names
+from harness.core.record import BAD, Status
 from harness.show import VIEWS
 
 ROOT = Path(__file__).parents[2]

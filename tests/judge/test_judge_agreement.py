@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from harness.comparison import Change
+from harness.core.decision import Change
+from harness.core.record import Record, Status
 from harness.judge.agreement import only_nonfinite, outputs_change, unlike_inputs
 from harness.judge.outputs import Outputs
-from harness.record import Record, Status
 
 SCORES = np.random.default_rng(0).standard_normal((100, 10))
 BOXES = np.random.default_rng(1).standard_normal((100, 4))

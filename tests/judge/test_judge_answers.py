@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from harness.comparison import Change
+from harness.core.decision import Change
 from harness.judge import judge
 from harness.judge.answers import correct_bits, paired_error, paired_right
 

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from harness.names import METRICS
+from harness.core.vocabulary import METRICS
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -20,9 +20,11 @@ def test_the_document_lists_every_metric_with_its_unit_and_direction():
 
 
 def test_the_document_of_statistics_says_the_constants_that_the_code_uses():
-    from harness.judge import ab, history, steady
-    from harness.judge.intervals import sample_floor
-    from harness.judge.signed_rank import visible_shift
+    from harness.ab import tests as ab
+    from harness.history import changes as history
+    from harness.judge import steady
+    from harness.stats.intervals import sample_floor
+    from harness.stats.signed_rank import visible_shift
 
     text = (DOCS / "statistics.md").read_text()
     floors = [sample_floor(quantile) for quantile in (0.9, 0.95, 0.99)]

@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from harness.comparison import Change, Comparison, Decision
+from harness.core.decision import Change, Comparison, Decision
+from harness.core.record import Metric
+from harness.core.suite import Gate
 from harness.judge.gates import evaluate, evaluate_comparisons
-from harness.record import Metric
-from harness.suite import Gate
 
 
 def one(gate, record, references=None):

@@ -3,10 +3,10 @@ from importlib.metadata import EntryPoint
 import numpy as np
 import pytest
 
-from harness.errors import Failed
+from harness.core.errors import Failed
+from harness.core.vocabulary import METRICS
 from harness.judge import judge
 from harness.judge.metrics import FAMILIES, measured
-from harness.names import METRICS
 
 
 def test_the_families_give_exactly_the_metrics_that_suites_may_name(facts, case):
@@ -39,7 +39,7 @@ def test_a_family_is_looked_up_by_name():
 def test_a_family_of_another_package_that_does_not_work_fails_the_case(facts, monkeypatch, give, told):
     monkeypatch.setattr("harness.judge.test_cost", give, raising=False)
     point = EntryPoint("cost", "harness.judge:test_cost", FAMILIES.group)
-    monkeypatch.setattr("harness.tables.metadata.entry_points", lambda group: [point])
+    monkeypatch.setattr("harness.core.registry.metadata.entry_points", lambda group: [point])
     with pytest.raises(Failed, match=told):
         measured(facts())
 

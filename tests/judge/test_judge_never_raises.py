@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from harness.built import Built
-from harness.case import Artifact, Case, Load, Model, Session, Source
+from harness.core.artifact import Built
+from harness.core.case import Artifact, Case, Load, Model, Session, Source
+from harness.core.record import Observation
 from harness.judge import Facts, judge
-from harness.record import Observation
 
 DTYPES = st.sampled_from(["f2", "f4", "f8", "i4", "i8", "u1", "?", "U2"])
 

@@ -1,8 +1,8 @@
 import pytest
 
-from harness.case import Named, freeze
+from harness.core.case import Named, freeze
+from harness.core.record import Status
 from harness.judge import judge
-from harness.record import Status
 
 TIMING = {"samples_ns": [1000] * 10, "warmup_ns": [], "wall_ns": 10_000, "batch": 1}
 

@@ -9,9 +9,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from harness import measure
-from harness.built import Built, Input
-from harness.case import Artifact, Case, Load, Model, Session, Source
-from harness.suite import Measure, Sampling
+from harness.core.artifact import Built, Input
+from harness.core.case import Artifact, Case, Load, Model, Session, Source
+from harness.core.suite import Measure, Sampling
 
 X = Input("x", "float32", ("N", 4))
 ONE_THREAD = Session(intra_threads=1)

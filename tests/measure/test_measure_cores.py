@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from harness.errors import InputError
+from harness.core.errors import InputError
 from harness.measure import cores
 from harness.measure.cores import Cores, choose_cores, cpu_quota, format_cores, parse_cores, standing_aside
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.built import Input
-from harness.case import Session
+from harness.core.artifact import Input
+from harness.core.case import Session
+from harness.core.suite import Measure, Sampling
 from harness.measure import duel as duel_module
 from harness.measure.duel import MAX_CALLS, Contender, Draw, Taken, cut, run_block
 from harness.measure.worker import system
 from harness.measure.worker.slices import Slice
-from harness.suite import Measure, Sampling
 
 QUICK = Sampling(warmup_calls=3, warmup_s=0, timeout_s=60)
 SPAN_S = 0.01  # of the fake clock

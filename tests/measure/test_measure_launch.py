@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from harness import measure
-from harness.case import Load, Session
+from harness.core.case import Load, Session
+from harness.core.suite import Measure, Sampling
 from harness.measure import launch
-from harness.suite import Measure, Sampling
 
 MODEL = {
     "session_ns": 2_000_000,

@@ -12,12 +12,12 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from harness import measure
-from harness.built import Input
-from harness.case import Load, Model, Named, Session, Source, freeze
-from harness.feeds import bind_dimensions, random_rows
+from harness.core.artifact import Input
+from harness.core.case import Load, Model, Named, Session, Source, freeze
+from harness.core.feeds import bind_dimensions, random_rows
+from harness.core.suite import Measure
 from harness.measure.cores import Cores
 from harness.measure.worker import ort_options, system
-from harness.suite import Measure
 
 from .conftest import IMAGE, X, save, value
 
@@ -349,7 +349,9 @@ def test_the_worker_does_not_load_what_starts_it():
     code = "import sys, harness.measure.worker.__main__; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
-    assert loaded.isdisjoint({"harness.measure.launch", "harness.measure.machine", "harness.tables", "numpy"})
+    assert loaded.isdisjoint(
+        {"harness.measure.launch", "harness.measure.machine", "harness.core.registry", "numpy"}
+    )
 
 
 def test_an_input_may_be_narrowed_by_the_suite(ask, work, tmp_path):

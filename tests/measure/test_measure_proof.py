@@ -142,7 +142,7 @@ class Runtime:
     ],
 )
 def test_openvino_is_told_the_threads_which_the_session_does_not_pass_on(ask, relu, options, passed):
-    from harness.case import Named, Session, freeze
+    from harness.core.case import Named, Session, freeze
 
     session = Session(provider=Named("openvino", "openvino", freeze(options)), intra_threads=3)
     engine = ort.OrtEngine(ask(relu, session=session))
@@ -152,8 +152,8 @@ def test_openvino_is_told_the_threads_which_the_session_does_not_pass_on(ask, re
 
 
 def test_a_provider_that_does_not_start_is_unsupported(ask, relu):
-    from harness.case import Named, Session
-    from harness.errors import Unsupported
+    from harness.core.case import Named, Session
+    from harness.core.errors import Unsupported
 
     engine = ort.OrtEngine(ask(relu, session=Session(provider=Named("cuda", "cuda"))))
     engine._rt = Runtime(["CPUExecutionProvider"])

@@ -4,6 +4,7 @@ from array import array
 import pytest
 from scipy.stats import binom
 
+from harness.core.suite import Sampling
 from harness.measure.worker.timing import (
     FOREVER,
     clock_facts,
@@ -14,7 +15,6 @@ from harness.measure.worker.timing import (
     warm_up,
     without_gc,
 )
-from harness.suite import Sampling
 
 
 class Model:

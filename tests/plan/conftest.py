@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import InputError
+from harness.core.errors import InputError
+from harness.core.suite import Plan
 from harness.plan import plan
-from harness.suite import Plan
 
 ONE = "models: {m: {source: {zoo: squeezenet}}}\n"
 """A model to plan with; what a test is about follows on line 2."""

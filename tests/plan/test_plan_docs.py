@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 import harness
-from harness import names
-from harness.case import AXES
+from harness.core import vocabulary as names
+from harness.core.case import AXES
 from harness.plan import plan_document
 from harness.plan.gate import GateSchema
 from harness.plan.option import DynamicOptions, HalfOptions, ProviderOptions, StaticOptions

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import InputError
+from harness.core.errors import InputError
 from harness.plan import plan
 from harness.plan.document import MAX_BYTES, Place, parse, spell_path
 

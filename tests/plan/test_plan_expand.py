@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import SuiteError
+from harness.core.errors import SuiteError
 from harness.plan import estimate, plan_document
 
 from .conftest import ONE, Planner, Problems, keys

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.case import thaw
-from harness.errors import InputError
+from harness.core.case import thaw
+from harness.core.errors import InputError
 from harness.plan import plan
 
 from .conftest import ONE, Planner, Problems, keys

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.match import fits, matches, spell
+from harness.core.conditions import fits, matches, spell
 
 from .conftest import ONE, Planner, Problems, keys
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.case import CPU, FP32, DataRef, Named, freeze, thaw
-from harness.suite import Gate, Measure, Sampling
+from harness.core.case import CPU, FP32, DataRef, Named, freeze, thaw
+from harness.core.suite import Gate, Measure, Sampling
 
 from .conftest import ONE, Planner, Problems, keys
 

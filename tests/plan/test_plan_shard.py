@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 import harness
-from harness.errors import InputError
+from harness.core.errors import InputError
+from harness.core.suite import Plan
 from harness.plan import parse_shard, plan, shard
-from harness.suite import Plan
 
 NIGHTLY = Path(harness.__file__).parent.parent / "suites" / "nightly.yaml"
 

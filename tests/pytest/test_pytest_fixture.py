@@ -11,12 +11,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from harness.errors import Failed, InputError, Unsupported
+from harness.core.errors import Failed, InputError, Unsupported
+from harness.core.requirement import Requirement
 from harness.measure import runtimes
 from harness.measure.runtimes import Runtime
 from harness.pytest.bench import OnnxBench
 from harness.pytest.stats import NoValueError
-from harness.requirement import Requirement
 
 FAKE = {
     "fake": {

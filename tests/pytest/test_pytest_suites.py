@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from harness import store
-from harness.record import Status
+from harness.core.record import Status
 
 EVERYTHING: dict[str, Any] = {
     "cases": [
@@ -285,7 +285,7 @@ import sys
 
 def test_nothing_is_imported(request):
     assert request.config.pluginmanager.has_plugin("harness")
-    heavy = {"numpy", "pydantic", "yaml", "onnxruntime", "duckdb", "harness.record", "harness.plan"}
+    heavy = {"numpy", "pydantic", "yaml", "onnxruntime", "duckdb", "harness.core.record", "harness.plan"}
     assert not heavy & set(sys.modules)
 """
     )
@@ -301,9 +301,9 @@ def test_the_plugin_can_be_left_out(session: Session) -> None:
 
 
 LATEST = """
-from harness.errors import Unsupported
+from harness.core.errors import Unsupported
 from harness.measure import runtimes
-from harness.requirement import Requirement
+from harness.core.requirement import Requirement
 
 def refuse(requirement, cache_dir):
     raise Unsupported(f"{requirement}: not for this Python")

@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from harness.case import AXES
-from harness.record import Metric, Record, Status
-from harness.report import Advice, GateOutcome, Report, Row
+from harness.core.case import AXES
+from harness.core.record import Metric, Record, Status
+from harness.core.report import Advice, GateOutcome, Report, Row
 
 HOSTILE = '<script>alert("x")</script>|\n\x1b[31m=cmd&`_a_`\u202e'
 """A name with everything in it that some view could stumble over."""

@@ -14,15 +14,16 @@ from dataclasses import dataclass, replace
 import pytest
 
 from harness import show
-from harness.case import Artifact, Case, Load, Model, Session, Source
-from harness.comparison import Change, Compared, Comparison, Contrast, Decision, Point, Shift, Side, Trend
-from harness.record import Record
-from harness.report import GateOutcome, Report
-from harness.show import compare, history
+from harness.compare import view as compare
+from harness.core.case import Artifact, Case, Load, Model, Session, Source
+from harness.core.decision import Change, Compared, Comparison, Contrast, Decision, Point, Shift, Side, Trend
+from harness.core.record import Record
+from harness.core.report import GateOutcome, Report
+from harness.core.suite import Plan, Skip, Suite
+from harness.history import view as history
 from harness.show.plan import render_plan
 from harness.show.progress import describe
 from harness.show.repro import render_repro
-from harness.suite import Plan, Skip, Suite
 
 LISTS = ("table", "markdown", "csv", "json")
 OPTIONS = {"graph_opt": "all", "execution_mode": "sequential", "intra_threads": 1, "inter_threads": 1}

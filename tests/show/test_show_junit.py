@@ -7,7 +7,7 @@ import pytest
 import xmlschema
 
 from harness import show
-from harness.report import Report
+from harness.core.report import Report
 
 SCHEMA = xmlschema.XMLSchema(Path(__file__).parents[1] / "data" / "junit.xsd")
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from harness.case import AXES, Artifact, Case, Load, Model, Named, Session, Source
-from harness.errors import NotFoundError
+from harness.core.case import AXES, Artifact, Case, Load, Model, Named, Session, Source
+from harness.core.errors import NotFoundError
+from harness.core.suite import Plan, Skip, Suite
 from harness.show.plan import render_plan
-from harness.suite import Plan, Skip, Suite
 
 
 @dataclass(frozen=True)

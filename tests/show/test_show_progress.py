@@ -4,7 +4,7 @@ import io
 import threading
 from collections.abc import Callable
 
-from harness.record import Metric, Record, Status
+from harness.core.record import Metric, Record, Status
 from harness.show.progress import Progress
 
 MakeRecord = Callable[..., Record]

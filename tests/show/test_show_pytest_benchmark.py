@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness import show
-from harness.errors import MissingExtraError
-from harness.report import Report
+from harness.core.errors import MissingExtraError
+from harness.core.report import Report
 
 
 def tool(folder: Path, *words: str) -> str:

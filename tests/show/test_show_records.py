@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from harness import show, store
-from harness.case import AXES
-from harness.names import METRICS
-from harness.record import Metric, Record
-from harness.report import Report
+from harness.core.case import AXES
+from harness.core.record import Metric, Record
+from harness.core.report import Report
+from harness.core.vocabulary import METRICS
 
 SAMPLE = Path(__file__).parents[1] / "data" / "schema-1"
 

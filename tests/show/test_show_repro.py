@@ -15,7 +15,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from harness.record import Record
+from harness.core.record import Record
 from harness.show.repro import render_repro
 
 Repeatable = Callable[..., Record]

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from harness import show
-from harness.errors import NotFoundError
-from harness.record import Metric, Record
-from harness.report import Report, Row
+from harness.core.errors import NotFoundError
+from harness.core.record import Metric, Record
+from harness.core.report import Report, Row
 from harness.show.escape import formula, markdown, markdown_item, visible
 
 TABLE = """\

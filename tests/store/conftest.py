@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from harness import store
-from harness.record import Metric, Record, Status
+from harness.core.record import Metric, Record, Status
 
 MakeRecord = Callable[..., Record]
 MakeRun = Callable[..., str]

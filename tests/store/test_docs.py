@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness import store
-from harness.record import SCHEMA, Metric, Record
+from harness.core.record import SCHEMA, Metric, Record
 
 MakeRecord = Callable[..., Record]
 MakeRun = Callable[..., str]

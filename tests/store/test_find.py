@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness import store
-from harness.errors import NotFoundError, SchemaError, StoreError
+from harness.core.errors import NotFoundError, SchemaError, StoreError
 
 MakeRun = Callable[..., str]
 FIRST, SECOND, THIRD = "20261121T010000Z-aaaaaa", "20261122T020000Z-bbbbbb", "20261122T030000Z-bcbcbc"

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from harness import store
-from harness.errors import StoreError
-from harness.record import Metric, Record
+from harness.core.errors import StoreError
+from harness.core.record import Metric, Record
 from harness.store.header import new_id
 
 MakeRecord = Callable[..., Record]
@@ -26,7 +26,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from harness import store
-from harness.record import Record, Status
+from harness.core.record import Record, Status
 journal = store.new_run(Path(sys.argv[1]), store.Header(suite="nightly", plan_hash="p"))
 for index in range(int(sys.argv[2])):
     journal.append(Record(run=journal.run, suite="nightly", case=f"m/batch={index}", axes={},
@@ -188,8 +188,8 @@ FULL = """
 import resource, signal, sys
 from pathlib import Path
 from harness import store
-from harness.errors import StoreError
-from harness.record import Record, Status
+from harness.core.errors import StoreError
+from harness.core.record import Record, Status
 def record(size):
     return Record(run="", suite="s", case="m", axes={}, status=Status.OK, stderr="x" * size, duration_s=1.0)
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness import store
-from harness.errors import InputError, StoreError
+from harness.core.errors import InputError, StoreError
 
 MakeRun = Callable[..., str]
 FIRST, SECOND = "20261121T000000Z-aaaaaa", "20261122T000000Z-bbbbbb"

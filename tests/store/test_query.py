@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness import store
-from harness.record import Metric, Record, Status
+from harness.core.record import Metric, Record, Status
 
 MakeRecord = Callable[..., Record]
 MakeRun = Callable[..., str]

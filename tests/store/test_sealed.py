@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness import store
-from harness.errors import SchemaError, StoreError
-from harness.record import SCHEMA, Metric, Record, Status
+from harness.core.errors import SchemaError, StoreError
+from harness.core.record import SCHEMA, Metric, Record, Status
 from harness.store import convert
 from harness.store.convert import Step
 from harness.store.header import write_header

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from harness.errors import StoreError
+from harness.core.errors import StoreError
 from harness.store.trace import Trace
 
 

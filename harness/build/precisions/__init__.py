@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import Failed
-from harness.feeds import Rows
-from harness.names import PRECISIONS_GROUP
-from harness.tables import Table, closest
+from harness.core.errors import Failed
+from harness.core.feeds import Rows
+from harness.core.registry import Table, closest
+from harness.core.vocabulary import PRECISIONS_GROUP
 
 PRECISIONS = Table(
     "precision",

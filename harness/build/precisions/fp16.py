@@ -12,7 +12,7 @@ from typing import Any
 from harness.build import files
 from harness.build.precisions import Precision
 from harness.build.precisions.targets import check_nodes, check_operators
-from harness.feeds import Rows
+from harness.core.feeds import Rows
 
 
 def convert(base: Path, target: Path, options: Mapping[str, Any], feeds: Sequence[Rows]) -> Mapping[str, Any]:

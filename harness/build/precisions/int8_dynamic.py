@@ -9,7 +9,7 @@ from typing import Any
 from harness.build.files import tidy
 from harness.build.precisions import Precision
 from harness.build.precisions.quantization import OPTIONS, PACKAGES, WEIGHT_TYPES, preprocess, shared
-from harness.feeds import Rows
+from harness.core.feeds import Rows
 
 
 def convert(base: Path, target: Path, options: Mapping[str, Any], feeds: Sequence[Rows]) -> Mapping[str, Any]:

@@ -17,8 +17,8 @@ from harness.build.precisions.quantization import (
     quant_type,
     shared,
 )
-from harness.errors import Unsupported
-from harness.feeds import Rows
+from harness.core.errors import Unsupported
+from harness.core.feeds import Rows
 
 HELD = 16
 """Batches whose activations are held in memory at once."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from harness.errors import Failed
-from harness.tables import closest
+from harness.core.errors import Failed
+from harness.core.registry import closest
 
 if TYPE_CHECKING:
     import onnx

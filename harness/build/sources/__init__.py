@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness.build.reading import Reading
-from harness.names import EXPORTERS_GROUP, SOURCES_GROUP
-from harness.tables import Table
+from harness.core.registry import Table
+from harness.core.vocabulary import EXPORTERS_GROUP, SOURCES_GROUP
 
 SOURCES = Table(
     "source",

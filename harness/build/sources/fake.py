@@ -14,8 +14,8 @@ from typing import Any
 
 from harness.build.reading import Reading
 from harness.build.sources import Asked, Written
-from harness.built import Input
-from harness.errors import Failed, Unsupported
+from harness.core.artifact import Input
+from harness.core.errors import Failed, Unsupported
 
 FILE = "model.json"
 

@@ -13,7 +13,7 @@ from harness.build.opset import convert
 from harness.build.reading import opset_of
 from harness.build.sources import Asked, Written
 from harness.build.versions import versions
-from harness.errors import Unsupported
+from harness.core.errors import Unsupported
 
 
 class OnnxFile:

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import Failed
+from harness.core.errors import Failed
 
 if TYPE_CHECKING:
     import numpy as np

@@ -24,8 +24,8 @@ from harness.build.listening import listen
 from harness.build.opset import reason
 from harness.build.reading import opset_of
 from harness.build.sources import EXPORTERS, Asked, Written
-from harness.errors import Failed, Unsupported
-from harness.tables import closest
+from harness.core.errors import Failed, Unsupported
+from harness.core.registry import closest
 
 KEYS = ("module", "inputs", "input_names", "output_names", "dynamic_shapes")
 

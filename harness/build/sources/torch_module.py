@@ -14,8 +14,8 @@ from harness.build.cache import combine, hash_file
 from harness.build.reads import noted
 from harness.build.sources import EXPORTERS, Asked, Written
 from harness.build.versions import versions
-from harness.errors import Failed, Unsupported
-from harness.tables import closest
+from harness.core.errors import Failed, Unsupported
+from harness.core.registry import closest
 
 PACKAGES = ("torch", "onnxscript", "onnx_ir", "onnx", "numpy")
 NEEDED = "needs the torch extra: pip install 'onnx-harness[torch]'"

@@ -17,9 +17,9 @@ from harness.build.cache import hash_file
 from harness.build.opset import convert
 from harness.build.sources import Asked, Written
 from harness.build.versions import versions
-from harness.errors import Failed, Unsupported
-from harness.names import ZOO
-from harness.tables import closest
+from harness.core.errors import Failed, Unsupported
+from harness.core.registry import closest
+from harness.core.vocabulary import ZOO
 
 OPSET = 17
 """Where none is asked for: the graphs are of opset 9, too old for per-channel quantization."""

@@ -11,11 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from harness.errors import Failed
+from harness.core.errors import Failed
+from harness.core.record import Metric
+from harness.core.registry import Table
+from harness.core.vocabulary import METRICS, METRICS_GROUP
 from harness.judge.facts import Facts
-from harness.names import METRICS, METRICS_GROUP
-from harness.record import Metric
-from harness.tables import Table
 
 FAMILIES = Table(
     kind="metric family",

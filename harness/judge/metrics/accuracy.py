@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.record import Metric
 from harness.judge.facts import Array, Facts
-from harness.judge.intervals import mean_interval, paired_share_interval, share_interval
 from harness.judge.metrics import metric, missing
 from harness.judge.outputs import (
     CLASSIFICATION,
@@ -20,7 +20,7 @@ from harness.judge.outputs import (
     task_of,
     values,
 )
-from harness.record import Metric
+from harness.stats.intervals import mean_interval, paired_share_interval, share_interval
 
 LABELS, TWIN = "labels", "fp32 twin"
 RANDOM_WEIGHTS = "random weights"

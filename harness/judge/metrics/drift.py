@@ -7,12 +7,12 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.record import Metric
 from harness.judge.facts import Facts
-from harness.judge.intervals import share_interval
 from harness.judge.metrics import metric, missing
 from harness.judge.metrics.accuracy import OVER_SAMPLES, TWIN
 from harness.judge.outputs import NO_ANSWER, REGRESSION, Pair, Unfit, chosen, classes, nonfinite_count
-from harness.record import Metric
+from harness.stats.intervals import share_interval
 
 IDENTICAL = "identical outputs"
 """Reason of an SQNR that is infinite: better than any number, not unknown."""

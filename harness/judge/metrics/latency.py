@@ -6,16 +6,16 @@ from collections.abc import Callable
 
 import numpy as np
 
+from harness.core.record import Metric
 from harness.judge.facts import Facts
-from harness.judge.intervals import (
+from harness.judge.metrics import metric, missing
+from harness.stats.intervals import (
     Floats,
     between_processes,
     mean_interval,
     quantile_interval,
     sample_floor,
 )
-from harness.judge.metrics import metric, missing
-from harness.record import Metric
 
 QUANTILES = {"latency/p50": 0.5, "latency/p90": 0.9, "latency/p95": 0.95, "latency/p99": 0.99}
 FENCE = 3.0

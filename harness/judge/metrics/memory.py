@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from harness.core.record import Metric
 from harness.judge.facts import Facts
 from harness.judge.metrics import metric, missing
-from harness.record import Metric
 
 READINGS = (
     "before_runtime",

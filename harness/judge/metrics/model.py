@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from harness.core.record import Metric
 from harness.judge.facts import Facts
 from harness.judge.metrics import metric
-from harness.record import Metric
 
 
 def model(facts: Facts) -> dict[str, Metric]:

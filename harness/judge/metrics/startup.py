@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.core.record import Metric
 from harness.judge.facts import Facts
-from harness.judge.intervals import between_processes
 from harness.judge.metrics import metric, missing
 from harness.judge.metrics.latency import BETWEEN
-from harness.record import Metric
+from harness.stats.intervals import between_processes
 
 
 def startup(facts: Facts) -> dict[str, Metric]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from harness.core.record import Metric
 from harness.judge.facts import Facts
-from harness.judge.intervals import between_processes
 from harness.judge.metrics import metric, missing
 from harness.judge.metrics.latency import BETWEEN
-from harness.record import Metric
+from harness.stats.intervals import between_processes
 
 NAME = "throughput/samples_per_s"
 

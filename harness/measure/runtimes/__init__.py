@@ -11,11 +11,11 @@ worker's path; so any version runs beside any other from one parent.
 ============== =========================================================
 """
 
+from harness.core.requirement import DISTRIBUTIONS, Requirement, parse
 from harness.measure.runtimes.catalogue import ensure, list_runtimes, remove
 from harness.measure.runtimes.folder import Runtime
 from harness.measure.runtimes.installer import released
 from harness.measure.runtimes.rolling import newest
-from harness.requirement import DISTRIBUTIONS, Requirement, parse
 
 __all__ = [
     "DISTRIBUTIONS",

@@ -20,11 +20,11 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from harness.errors import Failed, NotFoundError
+from harness.core.errors import Failed, NotFoundError
+from harness.core.registry import closest
+from harness.core.requirement import Requirement
 from harness.measure.runtimes.folder import SITE, Runtime, describe, folder_name, read, write_manifest
 from harness.measure.runtimes.installer import Installer, pip_install
-from harness.requirement import Requirement
-from harness.tables import closest
 
 RUNTIMES = "runtimes"
 

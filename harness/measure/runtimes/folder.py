@@ -14,8 +14,8 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from harness.errors import Failed, Unsupported
-from harness.requirement import Requirement
+from harness.core.errors import Failed, Unsupported
+from harness.core.requirement import Requirement
 
 MANIFEST = "runtime.json"
 SITE = "site"

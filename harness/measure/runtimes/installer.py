@@ -17,11 +17,11 @@ from typing import Any
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from harness.errors import CaseError, Failed, NotFoundError, Unsupported
+from harness.core.errors import CaseError, Failed, NotFoundError, Unsupported
+from harness.core.registry import closest
+from harness.core.requirement import DISTRIBUTIONS, Requirement
+from harness.core.units import format_bytes
 from harness.measure.runtimes.folder import SITE, own_numpy, this_python
-from harness.requirement import DISTRIBUTIONS, Requirement
-from harness.tables import closest
-from harness.units import format_bytes
 
 TIMEOUT_S = 900.0
 _SMALL_BYTES = 10**9  # a runtime with its download takes less

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from packaging.version import Version
 
-from harness.errors import InputError
+from harness.core.errors import InputError
+from harness.core.requirement import Requirement
 from harness.measure.runtimes.installer import released
-from harness.requirement import Requirement
 
 DISTRIBUTION = "onnxruntime"
 

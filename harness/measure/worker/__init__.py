@@ -10,7 +10,7 @@ Stages, in order: ``session`` (pin, feeds, import, session, first call), then
 the passes asked for: ``memory``, ``timing``, ``outputs``, ``proof``; in a worker
 of an A/B ``slices`` stands for ``timing``, and its samples go to the parent
 over a channel (`slices`), not into the answer. The parts of the answer, and so
-of `harness.record.Observation` (times in ns, memory in bytes; a *reading* R is
+of `harness.core.record.Observation` (times in ns, memory in bytes; a *reading* R is
 ``{"bytes": int}`` or ``{"unavailable": "why"}``)::
 
     runtime  {"distribution", "version", "build", "path", "available_providers": [...],

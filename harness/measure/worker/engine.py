@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import CaseError, Failed
+from harness.core.errors import CaseError, Failed
 from harness.measure.worker import system
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from harness.feeds import Rows
+    from harness.core.feeds import Rows
     from harness.measure.worker.request import Request
 
 Call = Callable[[], object]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.feeds import Rows
+from harness.core.feeds import Rows
 
 MAX_VALUES = 1 << 26
 """Values kept of one case, all outputs together; counted in values, so that a case and its FP32

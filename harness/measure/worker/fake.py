@@ -36,12 +36,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.errors import Unsupported
+from harness.core.errors import Unsupported
 from harness.measure.worker.answer import FILE
 from harness.measure.worker.engine import Call, Engine, Reading
 
 if TYPE_CHECKING:
-    from harness.feeds import Rows
+    from harness.core.feeds import Rows
     from harness.measure.worker.request import Request
 
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.errors import CaseError, Failed, Unsupported
+from harness.core.errors import CaseError, Failed, Unsupported
+from harness.core.vocabulary import DEVICES, PROVIDERS, THREADS
 from harness.measure.worker import ort_options, ort_proof
 from harness.measure.worker.engine import Call, Engine, one_line
-from harness.names import DEVICES, PROVIDERS, THREADS
 
 if TYPE_CHECKING:
-    from harness.feeds import Rows
+    from harness.core.feeds import Rows
     from harness.measure.worker.request import Request
 
 _LACKS = (

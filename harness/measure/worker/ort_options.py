@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import Unsupported
+from harness.core.errors import Unsupported
 
 if TYPE_CHECKING:
     from harness.measure.worker.request import Request

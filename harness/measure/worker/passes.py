@@ -6,8 +6,8 @@ import sys
 import traceback
 from pathlib import Path
 
-from harness.errors import HarnessError, Unsupported
-from harness.feeds import (
+from harness.core.errors import HarnessError, Unsupported
+from harness.core.feeds import (
     Dimensions,
     Rows,
     bind_dimensions,

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from harness.built import Input
+from harness.core.artifact import Input
+from harness.core.suite import Sampling
 from harness.measure.cores import Cores
-from harness.suite import Sampling
 
 PASSES = ("memory", "timing", "outputs", "proof")
 """Every pass, in the order in which they run."""

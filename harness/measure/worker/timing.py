@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from harness.core.suite import Sampling
 from harness.measure.worker.engine import Call
-from harness.suite import Sampling
 
 Clock = Callable[[], int]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import Failed
+from harness.core.errors import Failed
 from harness.measure.runtimes import Runtime, ensure, parse
 
 MakeWheel = Callable[..., Path]

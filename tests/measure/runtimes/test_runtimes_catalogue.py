@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import Failed, NotFoundError, Unsupported
+from harness.core.errors import Failed, NotFoundError, Unsupported
 from harness.measure.runtimes import Requirement, ensure, list_runtimes, parse, remove
 from harness.measure.runtimes.folder import this_python
 

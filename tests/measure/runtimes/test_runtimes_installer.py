@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import Failed, NotFoundError, Unsupported
+from harness.core.errors import Failed, NotFoundError, Unsupported
 from harness.measure.runtimes import ensure, list_runtimes, parse, released
 from harness.measure.runtimes import installer as room
 from harness.measure.runtimes.folder import this_python

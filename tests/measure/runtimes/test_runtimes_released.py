@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from harness import measure
-from harness.built import Built, Input
-from harness.case import Artifact, Case, Load, Model, Named, Session, Source
+from harness.core.artifact import Built, Input
+from harness.core.case import Artifact, Case, Load, Model, Named, Session, Source
+from harness.core.record import Observation
+from harness.core.suite import Measure, Sampling
 from harness.measure.runtimes import Runtime, released
-from harness.record import Observation
-from harness.suite import Measure, Sampling
 
 pytestmark = pytest.mark.slow
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.errors import InputError
-from harness.requirement import DISTRIBUTIONS, Requirement, parse
+from harness.core.errors import InputError
+from harness.core.requirement import DISTRIBUTIONS, Requirement, parse
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.case import Artifact, Case, Load, Model, Session, Source
-from harness.errors import InputError
+from harness.core.case import Artifact, Case, Load, Model, Session, Source
+from harness.core.errors import InputError
+from harness.core.suite import Plan, Suite
 from harness.measure.runtimes import newest
-from harness.run import settle
-from harness.suite import Plan, Suite
+from harness.run.job import settle
 
 MakeWheel = Callable[..., Path]
 

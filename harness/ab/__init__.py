@@ -1,0 +1,1 @@
+"""Compare two models or settings by an interleaved A/B test."""

@@ -1,0 +1,330 @@
+"""Put together what an A/B job found: decisions on the blocks, then the facts that need no blocks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from harness.ab import screening
+from harness.ab import tests as ab
+from harness.ab.blocks import MEMORY, P50, P95, QUANTILES
+from harness.ab.model import Control, Reading, Seen, Terms
+from harness.compare.decide import compare
+from harness.core.decision import Change, Comparison, Decision
+from harness.core.record import BAD, Record, Status
+from harness.core.units import format_percent
+from harness.judge.agreement import only_nonfinite, outputs_change
+from harness.judge.outputs import Outputs
+
+Blocks = Sequence[Mapping[str, Reading]]
+
+FACTS = ("status", "model/size", "accuracy/top1", "accuracy/mae")
+"""What is taken from the records of both arms; for timings and memory there are blocks."""
+
+_SHARES = {P50: 1.0, P95: 5 / 14, MEMORY: 1 / 14}
+"""How metrics share alpha: 0.7%, 0.25% and 0.05% of 1%, where all three are asked for.
+
+So p50 needs 8 blocks, of 13 it lets the four of the smallest ranks stray; p95 needs 9. The peak of memory
+varies so little that it hardly ever misses the 11 that it needs.
+"""
+
+_BETWEEN = 0.002
+"""The error of a ratio that no block tells: what one pair of processes differs by from the next."""
+
+_SEVERITY = {
+    Change.REGRESSION: 0,
+    Change.INCONCLUSIVE: 1,
+    Change.EQUIVALENT: 2,
+    Change.IMPROVEMENT: 3,
+}
+
+
+def family(metrics: Iterable[str]) -> float:
+    """Count the shares that alpha is divided into, in shares of p50."""
+    return sum(map(_share, metrics))
+
+
+def _share(metric: str) -> float:
+    return _SHARES[metric]
+
+
+def candidates(blocks: Blocks, terms: Terms, *, share: float = 0.5) -> frozenset[str]:
+    """Name the metrics for which screening blocks ask for a confirmation."""
+    return frozenset(
+        metric
+        for metric in terms.metrics
+        if (ratios := column(blocks, metric))
+        and screening.is_candidate(
+            ratios, min_effect=terms.min_effect, share=share, weights=weights(blocks, metric)
+        )
+    )
+
+
+def is_open(blocks: Blocks, terms: Terms) -> bool:
+    """Tell whether screening blocks leave p50 undecided: no candidate, nor shown to be the same."""
+    if P50 in candidates(blocks, terms):
+        return False
+    decision = ab.decide(
+        column(blocks, P50),
+        min_effect=terms.min_effect,
+        alpha=terms.alpha,
+        weights=weights(blocks, P50),
+    )
+    return decision.verdict is Change.INCONCLUSIVE
+
+
+def confirmation_blocks(terms: Terms, family: float) -> int:
+    """Return the fewest fresh blocks that can show anything of `family` candidates, by Holm's correction."""
+    return ab.blocks_needed(ab.LOOKS[0] * terms.alpha, max(1, family))
+
+
+def second_look_blocks(terms: Terms, family: float) -> int:
+    """Return the fewest fresh blocks that a second look at `family` candidates shows anything with."""
+    return ab.second_look_needed(terms.alpha, max(1, family))
+
+
+def fewest_blocks(terms: Terms, family: float) -> int:
+    """Return the fewest blocks that show anything of `family` metrics at a single look."""
+    return ab.blocks_needed(terms.alpha, max(1, family))
+
+
+def fair_blocks(terms: Terms, family: float) -> int:
+    """Return how many blocks a single look has where more would be too short: two more than the fewest."""
+    return fewest_blocks(terms, family) + 2
+
+
+def safe_blocks(terms: Terms, family: float) -> int:
+    """Return how many blocks a single look should have: some may stray."""
+    return ab.safe_blocks(terms.alpha, max(1, family))
+
+
+def looks(terms: Terms, family: float, most: int) -> tuple[int | None, int]:
+    """Return after how many blocks the only case of a job is looked at first, and how many are planned.
+
+    `most` is what the budget pays: all of it for one look, unless it pays for
+    so many that a clear change should not have to wait for them.
+    """
+    safe = safe_blocks(terms, family)
+    return (safe, safe) if most >= 2 * safe else (None, most)
+
+
+def blocks_to_confirm(seen: Seen, terms: Terms, *, family: float, most: int) -> int:
+    """Return how many fresh blocks confirm what the screening saw, at most `most`.
+
+    `family` counts the candidates of the whole job, for Holm's correction. One
+    block more than the fewest that could show anything: one may stray.
+    """
+    alpha = ab.LOOKS[0] * terms.alpha / family
+    fewest = min(confirmation_blocks(terms, family) + 1, most)
+    return max(
+        screening.blocks_worth(
+            column(seen.screening, metric),
+            fewest=fewest,
+            most=most,
+            min_effect=terms.min_effect,
+            alpha=alpha * _share(metric),
+            weights=weights(seen.screening, metric),
+        )
+        for metric in seen.candidates
+    )
+
+
+def is_settled(seen: Seen, terms: Terms, *, family: float) -> bool:
+    """Tell whether no completion of the planned fresh blocks can change any verdict of this case."""
+    return all(
+        ab.settled(
+            column(seen.fresh, metric),
+            seen.planned,
+            min_effect=terms.min_effect,
+            alpha=terms.alpha,
+            candidates=family / _share(metric),
+            first=seen.first,
+            weights=weights(seen.fresh, metric),
+        )
+        for metric in seen.candidates
+    )
+
+
+def is_decided(seen: Seen, terms: Terms, *, family: float) -> bool:
+    """Tell whether a first look gives every candidate of this case a verdict."""
+    return all(
+        ab.decide(
+            column(seen.fresh, metric),
+            min_effect=terms.min_effect,
+            alpha=terms.alpha * _share(metric) / family,
+            first=seen.first,
+            weights=weights(seen.fresh, metric),
+        ).verdict
+        is not Change.INCONCLUSIVE
+        for metric in seen.candidates
+    )
+
+
+def decide_blocks(seen: Sequence[Seen], terms: Terms) -> list[Comparison]:
+    """Decide every metric of every case on its blocks, with Holm's correction over all candidates."""
+    deciding = {
+        (item.case, metric): item for item in seen for metric in item.candidates if not item.unconfirmed
+    }
+    confirmed = ab.confirm(
+        {(case, metric): column(item.fresh, metric) for (case, metric), item in deciding.items()},
+        min_effect=terms.min_effect,
+        alpha=terms.alpha,
+        firsts={key: item.first for key, item in deciding.items()},
+        weights={(case, metric): weights(item.fresh, metric) for (case, metric), item in deciding.items()},
+        shares={(case, metric): _share(metric) for case, metric in deciding},
+    )
+    rows = []
+    for item in seen:
+        for metric in terms.metrics:
+            decision = _decision(item, metric, confirmed.get((item.case, metric)), terms)
+            if decision is not None:
+                reason = "; ".join(filter(None, (decision.reason, item.late)))
+                rows.append(_row(item, metric, replace(decision, reason=reason)))
+    return rows
+
+
+def _decision(seen: Seen, metric: str, confirmed: Decision | None, terms: Terms) -> Decision | None:
+    """Return the decision on one metric; None where it was not asked for."""
+    if confirmed is not None and confirmed.blocks:
+        left = seen.planned - len(seen.fresh)
+        early = f"; {left} of {seen.planned} blocks spared: they could not change it" if left > 0 else ""
+        return replace(confirmed, reason=confirmed.reason + early)
+    blocks = _decisive(seen)
+    ratios = column(blocks, metric)
+    if not ratios:
+        reason = seen.missing.get(metric) or seen.unconfirmed or "no blocks were run"
+        decision = Decision(verdict=Change.INCONCLUSIVE, min_effect=terms.min_effect, reason=reason)
+        return None if metric == MEMORY and metric not in seen.missing else decision
+    decision = screening.screened(
+        ratios,
+        planned=seen.planned,
+        min_effect=terms.min_effect,
+        alpha=terms.alpha * (1 if seen.screening else _share(metric) / family(terms.metrics)),
+        first=seen.planned if seen.screening else seen.first,
+        weights=weights(blocks, metric),
+    )
+    screened_out = metric not in seen.candidates and (seen.candidates or not seen.unconfirmed)
+    if screened_out:
+        return decision
+    change = format_percent((decision.ratio or 1.0) - 1, signed=True)
+    kind, short_of = ("screening block", "confirmed") if seen.screening else ("block", "decided")
+    count = f"{len(ratios)} {kind}{'' if len(ratios) == 1 else 's'}"
+    reason = f"{change} on {count}, not {short_of}: {seen.unconfirmed}"
+    return replace(decision, verdict=Change.INCONCLUSIVE, reason=reason)
+
+
+def _decisive(seen: Seen) -> Blocks:
+    """Return the blocks that a metric which is no candidate is decided on."""
+    return seen.screening if seen.unconfirmed and seen.screening else seen.fresh or seen.screening
+
+
+def _row(seen: Seen, metric: str, decision: Decision) -> Comparison:
+    readings = [block[metric] for block in _decisive(seen) if metric in block]
+    base = float(np.median([reading.base for reading in readings])) if readings else None
+    head = float(np.median([reading.head for reading in readings])) if readings else None
+    worse = math.log(decision.ratio) if decision.ratio else 0.0
+    return Comparison(seen.case, metric, base, head, decision, worse)
+
+
+def column(blocks: Blocks, metric: str) -> list[float]:
+    """Return a metric's log-ratios, block by block; a block that does not have it is left out."""
+    return [block[metric].ratio for block in blocks if metric in block]
+
+
+def weights(blocks: Blocks, metric: str) -> list[float]:
+    """Return what a metric's log-ratios weigh, block by block: the inverse of their errors."""
+    return [1 / math.hypot(_BETWEEN, block[metric].error) for block in blocks if metric in block]
+
+
+def judge_control(case: str, blocks: Blocks, terms: Terms, cut_short: str = "") -> Control:
+    """Judge an A/A, the base arm against itself, by the rule of the job; the metrics share alpha.
+
+    `cut_short` says why there are fewer blocks than planned.
+    """
+    decisions = {
+        metric: ab.decide(
+            ratios,
+            min_effect=terms.min_effect,
+            alpha=terms.alpha / len(QUANTILES),
+            weights=weights(blocks, metric),
+        )
+        for metric in QUANTILES
+        if (ratios := column(blocks, metric))
+    }
+    alarms = (Change.REGRESSION, Change.IMPROVEMENT)
+    fired = [metric for metric, decision in decisions.items() if decision.verdict in alarms]
+    told = "; ".join(f"{metric}: {decisions[metric].reason}" for metric in fired or decisions)
+    if not fired and len(blocks) < control_blocks(terms):
+        few = f"too few blocks to show anything ({len(blocks)} of {control_blocks(terms)})"
+        told = "; ".join(filter(None, (cut_short, few)))
+    return Control(case=case, fired=bool(fired), decisions=decisions, reason=told)
+
+
+def control_blocks(terms: Terms) -> int:
+    """Return the fewest blocks with which the control can fire."""
+    return ab.blocks_needed(terms.alpha, len(QUANTILES))
+
+
+def compare_records(
+    case: str, base: Record, head: Record, terms: Terms, labelled: int = 1
+) -> list[Comparison]:
+    """Compare what both arms' records say beside speed: status, size, labelled accuracy.
+
+    The tests of `labelled` cases share alpha equally (Bonferroni).
+    """
+    if Status.OK not in (base.status, head.status):
+        reason = f"{base.status} in base: {base.reason}; {head.status} in head: {head.reason}"
+        return [Comparison(case, "status", None, None, Decision(verdict=Change.INCONCLUSIVE, reason=reason))]
+    pair = replace(base, case=case), replace(head, case=case)
+    alpha = terms.alpha / max(1, labelled)
+    found = compare([pair[0]], [pair[1]], min_effect=terms.min_effect, alpha=alpha)
+    return [item for item in found.comparisons if item.metric in FACTS]
+
+
+def compare_answers(
+    case: str,
+    base: Outputs,
+    head: Outputs,
+    wanted: str | None = None,
+    *,
+    task: str | None = None,
+    same_load: bool = True,
+    unlike: str = "",
+) -> list[Comparison]:
+    """Compare the outputs of both arms on the same inputs: one decision, told by every metric there is.
+
+    As `harness.judge.agreement.outputs_change` does; where the inputs are
+    `unlike`, which says why, only NaN and Inf where BASE has none count.
+    """
+    if unlike:
+        decision = only_nonfinite(base, head, wanted, unlike)
+        return [Comparison(case, "accuracy/agreement", None, None, decision)]
+    decision, metrics = outputs_change(base, head, wanted, task=task, same_load=same_load)
+    told = ("accuracy/agreement", "accuracy/sqnr_db", "accuracy/max_abs_error")
+    values = {name: metrics[name].value for name in told if name in metrics}
+    rows = [
+        Comparison(case, name, None, value, decision) for name, value in values.items() if value is not None
+    ]
+    return rows or [Comparison(case, "accuracy/agreement", None, None, decision)]
+
+
+def lost_arm(case: str, arm: str, status: str, reason: str) -> Comparison:
+    """Judge an arm that was lost among the blocks: losing HEAD is a regression."""
+    worse = arm == "head" and status in BAD
+    verdict = Change.REGRESSION if worse else Change.INCONCLUSIVE
+    decision = Decision(verdict=verdict, reason=f"{arm} {status}: {reason}")
+    return Comparison(case, "status", None, None, decision, math.inf if worse else 0.0)
+
+
+def conclude(rows: Iterable[Comparison], control: Control | None) -> tuple[Comparison, ...]:
+    """Order the rows, worst first, and mark them where the control fired."""
+    ordered = sorted(rows, key=lambda row: (_SEVERITY[row.decision.verdict], -row.worse))
+    if control is None or not control.fired:
+        return tuple(ordered)
+    return tuple(
+        replace(row, decision=replace(row.decision, reason=f"untrusted: {row.decision.reason}"))
+        for row in ordered
+    )

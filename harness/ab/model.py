@@ -1,0 +1,155 @@
+"""What an A/B job is asked, what its blocks showed, and what it comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+from harness.core.case import Case
+from harness.core.decision import Change, Comparison, Decision
+from harness.core.report import GateOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One case in both arms."""
+
+    name: str  # what the arms have in common: the case's key without the axes that differ
+    base: Case
+    head: Case
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """The cases of two arms, matched; what has no partner is named, never dropped in silence."""
+
+    pairs: tuple[Pair, ...]
+    only_base: tuple[str, ...] = ()
+    only_head: tuple[str, ...] = ()
+    skipped: Mapping[str, str] = field(default_factory=dict)  # case -> why the suite skips it
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a job is to show, how surely, and in which time."""
+
+    min_effect: float = 0.01  # a ratio less one: smaller changes raise no alarm
+    alpha: float = 0.01  # chance of a false regression, and of a false improvement, in the whole job
+    budget_s: float = 10.0  # for the blocks of one case, both arms
+    seed: int = 0  # draws the order of the arms, and the case that is controlled
+    metrics: tuple[str, ...] = ("latency/p50", "latency/p95", "memory/peak")  # that blocks decide on
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One metric in one block."""
+
+    ratio: float  # HEAD over BASE, as a logarithm
+    base: float  # s or bytes
+    head: float
+    error: float = 0.0  # of the ratio, as far as this block tells; it says nothing of either arm
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the blocks of one pair showed: for each block, a reading of every metric that it has."""
+
+    case: str
+    screening: tuple[Mapping[str, Reading], ...] = ()  # none in a job of one case
+    fresh: tuple[Mapping[str, Reading], ...] = ()  # that decide: of the confirmation, or of the only case
+    planned: int = 0  # blocks that decide, or those that would have
+    first: int | None = None  # of these, the blocks after which they were looked at first
+    candidates: frozenset[str] = frozenset()  # metrics that they decide: those that may raise an alarm
+    unconfirmed: str = ""  # why they did not, or not to the end
+    late: str = ""  # which arm did not start within the budget: such a block is given up
+    missing: Mapping[str, str] = field(default_factory=dict)  # metric -> why some block does not have it
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What the base arm against itself said of the job."""
+
+    case: str
+    fired: bool  # it differs from itself: the job's verdicts are not to be trusted
+    decisions: Mapping[str, Decision]  # by metric
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data: the case, whether it fired, and each metric's decision."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One A/B job."""
+
+    job: str  # identifier, sorts by time
+    terms: Terms
+    base: Mapping[str, str]  # axis -> value, as asked for
+    head: Mapping[str, str]
+    comparisons: tuple[Comparison, ...]  # worst first
+    control: Control | None  # None: no blocks were run
+    failed: Mapping[str, str] = field(default_factory=dict)  # case -> which arm failed, and how
+    unsupported: frozenset[str] = frozenset()  # of these, the cases that this machine runs in neither arm
+    pairing: Pairing = Pairing(())
+    gates: tuple[GateOutcome, ...] = ()
+    notes: tuple[str, ...] = ()
+    blocks: int = 0
+    seconds: float = 0.0  # wall time of the whole job
+    interrupted: bool = False
+    file: str = ""  # raw samples and block ratios
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the control did not fire."""
+        return self.control is None or not self.control.fired
+
+    @property
+    def worse(self) -> bool:
+        """Whether a regression was shown, or a gate failed."""
+        found = any(item.decision.verdict is Change.REGRESSION for item in self.comparisons)
+        return found or any(gate.outcome == "failed" for gate in self.gates)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return one flat object for the job; the comparisons are objects of their own."""
+        return {
+            "job": True,
+            "id": self.job,
+            "base": dict(self.base),
+            "head": dict(self.head),
+            **asdict(self.terms),
+            "blocks": self.blocks,
+            "seconds": round(self.seconds, 3),
+            "trusted": self.trusted,
+            "control": self.control.to_json() if self.control else None,
+            "failed": dict(self.failed),
+            "unsupported": sorted(self.unsupported),
+            "only_base": list(self.pairing.only_base),
+            "only_head": list(self.pairing.only_head),
+            "skipped": dict(self.pairing.skipped),
+            "gates": [asdict(gate) for gate in self.gates],
+            "notes": list(self.notes),
+            "interrupted": self.interrupted,
+            "file": self.file,
+        }
+
+
+class Watch(Protocol):
+    """Whoever shows how far a job is."""
+
+    def start(self, stage: str, case: str, number: int, total: int) -> None:
+        """Hear that a stage takes up the case `number` of `total`."""
+
+    def done(self, outcome: str, at_most_s: float) -> None:
+        """Hear how the case ended in this stage, and how long the rest of the job may take."""
+
+
+class Silent:
+    """A watch that says nothing."""
+
+    def start(self, stage: str, case: str, number: int, total: int) -> None:
+        """Say nothing."""
+
+    def done(self, outcome: str, at_most_s: float) -> None:
+        """Say nothing."""

@@ -1,0 +1,1 @@
+"""Hand stored runs to asv, and build its dashboard."""

@@ -1,0 +1,1 @@
+"""Find the first version that is worse."""

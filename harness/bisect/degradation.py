@@ -1,0 +1,212 @@
+"""Say how much worse one version is than another, for a bisection.
+
+Speed and memory are decided by an A/B; everything else is compared exactly,
+on the same inputs. `worse` is 0 where nothing changed, and grows with what
+was lost:
+
+======================== =====================================================
+metric                   worse
+======================== =====================================================
+latency/*, memory/peak   the ratio less one
+accuracy/top1            the share of samples lost
+accuracy/mae             the growth of the mean absolute error, as a ratio
+accuracy/agreement       the share of answers that differ from the good version's
+accuracy/cosine          one less the cosine to the good version's outputs
+accuracy/sqnr_db         the RMS of the difference to them over their own RMS
+accuracy/max_abs_error   the largest difference to them
+status                   no number: a version runs the model or does not
+======================== =====================================================
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from harness.bisect.model import Mark, Step
+from harness.core.decision import Change, Comparison, Decision
+from harness.core.record import Record, Status
+from harness.judge.agreement import BASE, unlike_inputs
+from harness.judge.metrics.drift import IDENTICAL, compare_outputs
+from harness.judge.outputs import OtherShape, Outputs, Pair, Unfit, chosen, matched
+
+TIMED = ("latency/p50", "latency/p95", "memory/peak")
+"""What takes an A/B."""
+
+LABELLED = ("accuracy/top1", "accuracy/mae")
+"""What takes labels."""
+
+SCALED = "accuracy/max_abs_error"
+"""What is in the outputs' own unit, so that what counts as none depends on them."""
+
+_LEAST = {"accuracy/top1": 0.005, "accuracy/cosine": 1e-4}
+_ROUNDING = 1e-4  # of the largest value: what another order of the same additions may change
+
+METRICS = (
+    *TIMED,
+    *LABELLED,
+    "accuracy/agreement",
+    "accuracy/cosine",
+    "accuracy/sqnr_db",
+    "accuracy/max_abs_error",
+    "status",
+)
+"""What can be searched by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one version made of the model and its inputs."""
+
+    record: Record
+    outputs: Outputs = field(default_factory=Outputs)
+
+
+def refusal(metric: str, base: Seen, wanted: str | None = None) -> str:
+    """Say why nothing can be held against `base` by `metric`; empty where it can."""
+    if metric in LABELLED:
+        found = base.record.metrics.get(metric)
+        if found is not None:
+            return "" if found.value is not None else found.reason
+        for name in LABELLED:
+            if other := base.record.metrics.get(name):
+                return other.reason or f"its labels make it {name}; the suite's 'task' decides which"
+        return "no answers were judged by labels"
+    if metric in (*TIMED, "status") or base.outputs.values is None:
+        return ""
+    try:
+        chosen(base.outputs.values, base.outputs.names, wanted)
+    except Unfit as error:
+        return str(error)
+    return ""
+
+
+def least(metric: str, base: Seen | None, wanted: str | None = None) -> float:
+    """Return the loss that counts as none where nobody says: rounding, or 1%.
+
+    `base` matters where the metric is `SCALED`. Raises Unfit where it has no
+    output that is `wanted`.
+    """
+    if metric != SCALED or base is None or base.outputs.values is None:
+        return _LEAST.get(metric, 0.01)
+    output = chosen(base.outputs.values, base.outputs.names, wanted)
+    if output.dtype.kind != "f":
+        return 0.0
+    finite = np.abs(output[np.isfinite(output)].astype(np.float64))
+    return max(_ROUNDING, 4 * float(np.finfo(output.dtype).eps)) * float(np.max(finite, initial=0.0))
+
+
+def hold(metric: str, base: Seen, head: Seen, limit: float, wanted: str | None = None) -> Step:
+    """Hold `head` against `base` exactly: bad where it is worse by more than `limit`.
+
+    `wanted` names the output that counts, else it is the first. The step has
+    no versions yet.
+    """
+    if head.record.status is not Status.OK:
+        return lost(head.record, fatal=metric == "status")
+    if metric == "status":
+        return _step(Mark.GOOD, "it runs the model")
+    if metric in LABELLED:
+        return _labelled(metric, base.record, head.record, limit)
+    if base.outputs.values is None or head.outputs.values is None:
+        return _step(Mark.UNDECIDED, "there are no outputs to compare")
+    if unlike := unlike_inputs(base.record, head.record):
+        return _step(Mark.UNDECIDED, unlike)
+    try:
+        counted = matched(head.outputs, base.outputs, wanted)
+        if broken := sum(match.new_nonfinite for match in counted):
+            return _step(Mark.BAD, f"{broken} more NaN or Inf in the outputs")
+        return _drift(metric, Pair(counted[0].ours, counted[0].reference), limit)
+    except OtherShape as error:
+        mark = Mark.UNDECIDED if counted[0].sized_by_data else Mark.BAD
+        return _step(mark, str(error).replace("the reference's", "the good version's"))
+    except Unfit as error:
+        return _step(Mark.UNDECIDED, str(error))
+
+
+def judge_speed(comparison: Comparison, limit: float) -> Step:
+    """Turn an A/B, asked for changes above `limit`, into a step; see `Step.sure`."""
+    decision = comparison.decision
+    worse = None if decision.ratio is None else decision.ratio - 1
+    mark, sure = _side(decision, worse, limit)
+    return Step(
+        version="",
+        against="",
+        mark=mark,
+        worse=worse,
+        sure=sure,
+        base=comparison.base,
+        head=comparison.head,
+        decision=decision,
+        reason=decision.reason,
+    )
+
+
+def _side(decision: Decision, worse: float | None, limit: float) -> tuple[Mark, bool]:
+    if decision.verdict is Change.REGRESSION:
+        return Mark.BAD, True
+    if decision.verdict is not Change.INCONCLUSIVE:
+        return Mark.GOOD, True
+    if worse is None:
+        return Mark.UNDECIDED, True
+    if decision.high is not None and decision.high < 1 + limit:
+        return Mark.GOOD, True
+    return (Mark.BAD if worse > limit else Mark.GOOD), False
+
+
+def lost(record: Record, *, fatal: bool) -> Step:
+    """Judge a version that does not run the model: passed over, or bad where that is `fatal`.
+
+    One that cannot be had is passed over in any case: nothing of it was in effect.
+    """
+    mark = Mark.BAD if fatal and record.effective else Mark.SKIPPED
+    return replace(_step(mark, f"{record.status}: {record.reason}"), ran=False)
+
+
+def _labelled(metric: str, base: Record, head: Record, limit: float) -> Step:
+    ours, theirs = base.metrics.get(metric), head.metrics.get(metric)
+    if ours is None or theirs is None:
+        return _step(Mark.UNDECIDED, "it is not measured in both")
+    if ours.value is None or theirs.value is None:
+        return _step(Mark.UNDECIDED, theirs.reason or ours.reason)
+    if metric == "accuracy/mae":
+        worse = theirs.value / ours.value - 1 if ours.value else None
+        bad = theirs.value > 0 if worse is None else worse > limit
+    else:
+        worse = ours.value - theirs.value
+        bad = worse > limit
+    return _step(Mark.BAD if bad else Mark.GOOD, "", worse=worse, base=ours.value, head=theirs.value)
+
+
+def _drift(metric: str, pair: Pair, limit: float) -> Step:
+    found = compare_outputs(pair, kind=BASE)[metric]
+    if found.value is None and found.reason != IDENTICAL:
+        return _step(Mark.UNDECIDED, found.reason)
+    worse = _distance(metric, found.value)
+    mark = Mark.BAD if worse > limit else Mark.GOOD
+    same = bool(np.array_equal(pair.ours, pair.reference))
+    return _step(mark, IDENTICAL if same else "", worse=worse, head=found.value)
+
+
+def _distance(metric: str, value: float | None) -> float:
+    if value is None:
+        return 0.0
+    match metric:
+        case "accuracy/sqnr_db":
+            return float(10 ** (-value / 20))
+        case "accuracy/agreement" | "accuracy/cosine":
+            return max(0.0, 1 - value)
+        case _:
+            return value
+
+
+def _step(
+    mark: Mark,
+    reason: str,
+    *,
+    worse: float | None = None,
+    base: float | None = None,
+    head: float | None = None,
+) -> Step:
+    return Step(version="", against="", mark=mark, worse=worse, base=base, head=head, reason=reason)

@@ -1,0 +1,214 @@
+"""Search an ordered list of versions for the first bad one, by halves.
+
+Everything is read off the steps taken so far, so a search can be stopped and
+taken up at any step. The ends come first: the oldest version that runs, which
+the others are held against, and the newest. Then the untested version nearest
+to the middle between the last good and the first bad one. A version that
+cannot be tested is passed over: its neighbours are tested instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+from harness.bisect.model import Finding, Mark, Outcome, Step
+from harness.core.units import format_percent
+
+TRIES = 6
+"""Versions, spread over all, of which none runs the model: then none is taken to."""
+
+MOST = 0.8
+"""Share of the difference between the ends below which a single step does not explain it."""
+
+
+def next_step(
+    versions: Sequence[str], steps: Sequence[Step], *, confirm: bool = False
+) -> tuple[str, str] | None:
+    """Return which version to test next, and against which one; None where the search is over.
+
+    Against nothing (``""``) means: whether it runs at all, to hold the others
+    against it. With `confirm`, the last step holds the first bad version
+    against the last good one directly.
+    """
+    base = base_of(versions, steps)
+    if base is None:
+        version = _next_base(versions, steps)
+        return None if version is None else (version, "")
+    marks = _marks(steps, base)
+    end = _end(versions, marks, base)
+    if end is None:
+        return None
+    if end not in marks:
+        return end, base
+    last = _held(steps, base)[end]
+    if last.mark is not Mark.BAD or not last.sure:
+        return None
+    low, high = _bracket(versions, marks)
+    if middle := _middle(versions, marks, low, high):
+        return middle, base
+    if confirm and last.ran and versions[low] != base and _confirmation(steps, base) is None:
+        return versions[high], versions[low]
+    return None
+
+
+def end_is_lost(versions: Sequence[str], steps: Sequence[Step]) -> bool | None:
+    """Tell whether the newest version does not run the model: then that is what is searched by.
+
+    None where it was not tested yet.
+    """
+    last = _end_step(versions, steps)
+    return None if last is None else not last.ran
+
+
+def base_of(versions: Sequence[str], steps: Sequence[Step]) -> str | None:
+    """Return the oldest version that runs, once it is known."""
+    marks = _alone(steps)
+    running = [at for at, version in enumerate(versions) if marks.get(version) is Mark.GOOD]
+    if not running or _middle(versions, marks, _last_skipped(versions, marks, running[0]), running[0]):
+        return None
+    return versions[running[0]]
+
+
+def _next_base(versions: Sequence[str], steps: Sequence[Step]) -> str | None:
+    """Return where to look next for the oldest version that runs; None where there seems to be none."""
+    marks = _alone(steps)
+    running = [at for at, version in enumerate(versions) if marks.get(version) is Mark.GOOD]
+    if running:
+        return _middle(versions, marks, _last_skipped(versions, marks, running[0]), running[0])
+    if len(marks) >= min(TRIES, len(versions)):
+        return None
+    ends = [version for version in (versions[0], versions[-1]) if version not in marks]
+    if ends:
+        return ends[0]
+    tested = [at for at, version in enumerate(versions) if version in marks]
+    low, high = max(pairwise(tested), key=lambda gap: gap[1] - gap[0])
+    return _middle(versions, marks, low, high)
+
+
+def _alone(steps: Sequence[Step]) -> dict[str, Mark]:
+    """Return what is known of versions that were held against nothing."""
+    return {step.version: step.mark for step in steps if not step.against}
+
+
+def _last_skipped(versions: Sequence[str], marks: Mapping[str, Mark], before: int) -> int:
+    """Return the place of the last version before `before` that does not run; -1 where there is none."""
+    return max((at for at in range(before) if marks.get(versions[at]) is Mark.SKIPPED), default=-1)
+
+
+def _middle(versions: Sequence[str], marks: Mapping[str, Mark], low: int, high: int) -> str | None:
+    """Return the untested version nearest to the middle between two places, if any lies between."""
+    untested = [at for at in range(low + 1, high) if versions[at] not in marks]
+    return versions[min(untested, key=lambda at: abs(2 * at - low - high))] if untested else None
+
+
+def limit(asked: float | None, least: float, versions: Sequence[str], steps: Sequence[Step]) -> float:
+    """Return how much worse a version must be to count as bad.
+
+    Where nothing is `asked`: half of what lies between the ends, so that the
+    search ends at the step that makes up most of it; never below `least`.
+    """
+    if asked is not None:
+        return asked
+    last = _end_step(versions, steps)
+    return least if last is None or last.worse is None else max(least, last.worse / 2)
+
+
+def conclude(versions: Sequence[str], steps: Sequence[Step]) -> Finding:
+    """Say what the steps of a search that is over come to."""
+    base = base_of(versions, steps)
+    if base is None:
+        tried = ", ".join(step.version for step in steps)
+        return _undecided(f"none of {tried} can be tested; the last reason: {steps[-1].reason}", None)
+    marks = _marks(steps, base)
+    end = _end(versions, marks, base)
+    if end is None or end not in marks:
+        return _undecided(f"no version after {base} can be tested", base)
+    last = _held(steps, base)[end]
+    if last.mark is Mark.GOOD and last.sure:
+        reason = f"{end} is not worse than {base}{f': {last.reason}' if last.reason else ''}"
+        return Finding(outcome=Outcome.NO_DIFFERENCE, last_good=end, reason=reason)
+    if last.mark is not Mark.BAD or not last.sure:
+        return _undecided(f"{end} against {base}: {last.reason}", base)
+    return _found(versions, steps, base, last)
+
+
+def _found(versions: Sequence[str], steps: Sequence[Step], base: str, end: Step) -> Finding:
+    low, high = _bracket(versions, _marks(steps, base))
+    confirmation = _confirmation(steps, base)
+    shown = confirmation is None or (confirmation.mark is Mark.BAD and confirmation.sure)
+    held = _held(steps, base)
+    share = _share(held.get(versions[low]), held[versions[high]], end)
+    first, last = low, high
+    if not shown:  # widen to what is certain
+        unsure = {version for version, step in held.items() if not step.sure}
+        while first > 0 and versions[first] in unsure:
+            first -= 1
+        while versions[last] in unsure:
+            last += 1
+    reasons = []
+    if not end.ran:
+        reasons.append(f"{end.version} does not run the model, so that is what was searched by: {end.reason}")
+    if not shown and confirmation is not None:
+        reasons.append(f"not confirmed: {versions[high]} against {versions[low]}: {confirmation.reason}")
+    if share is not None and share < MOST:
+        reasons.append(
+            f"this step makes up {format_percent(share)} of what lies between {base} and {end.version}; "
+            "search the rest with --good and --bad"
+        )
+    return Finding(
+        outcome=Outcome.FOUND,
+        first_bad=versions[high],
+        last_good=versions[low],
+        suspects=tuple(versions[first + 1 : last + 1]),
+        share=share,
+        reason="; ".join(reasons),
+    )
+
+
+def _share(before: Step | None, after: Step, end: Step) -> float | None:
+    """Return how much of the difference between the ends lies between two neighbours."""
+    start = 0.0 if before is None else before.worse
+    if start is None or after.worse is None or not end.worse:
+        return None
+    return (after.worse - start) / end.worse
+
+
+def _undecided(reason: str, base: str | None) -> Finding:
+    return Finding(outcome=Outcome.UNDECIDED, last_good=base, reason=reason)
+
+
+def _held(steps: Sequence[Step], base: str) -> dict[str, Step]:
+    """Return the steps that held a version against `base`."""
+    return {step.version: step for step in steps if step.against == base}
+
+
+def _marks(steps: Sequence[Step], base: str) -> dict[str, Mark]:
+    return {base: Mark.GOOD} | {version: step.mark for version, step in _held(steps, base).items()}
+
+
+def _end(versions: Sequence[str], marks: Mapping[str, Mark], base: str) -> str | None:
+    """Return the newest version that is not known to be untestable; None where only the base is left."""
+    later = versions[versions.index(base) + 1 :]
+    return next((version for version in reversed(later) if marks.get(version) is not Mark.SKIPPED), None)
+
+
+def _end_step(versions: Sequence[str], steps: Sequence[Step]) -> Step | None:
+    """Return the step that held the newest version against the base, once it was taken."""
+    base = base_of(versions, steps)
+    end = _end(versions, _marks(steps, base), base) if base else None
+    return _held(steps, base).get(end) if base and end else None
+
+
+def _bracket(versions: Sequence[str], marks: Mapping[str, Mark]) -> tuple[int, int]:
+    """Return the places of two neighbours among the tested ones: the last good, the first bad."""
+    tested = [at for at, version in enumerate(versions) if marks.get(version) in (Mark.GOOD, Mark.BAD)]
+    return next(
+        (low, high)
+        for low, high in pairwise(tested)
+        if marks[versions[low]] is Mark.GOOD and marks[versions[high]] is Mark.BAD
+    )
+
+
+def _confirmation(steps: Sequence[Step], base: str) -> Step | None:
+    return next((step for step in steps if step.against not in ("", base)), None)

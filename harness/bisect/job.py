@@ -1,0 +1,312 @@
+"""The third loop: which version was the first to make a model slower, bigger or less accurate?
+
+Each step holds one version against the oldest that runs: by an A/B for speed
+and memory, else exactly, by outputs on the same inputs. Every step is on disk
+before the next one begins.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from time import monotonic
+
+from packaging.version import Version
+
+from harness import build, measure
+from harness.ab.job import run_trial
+from harness.ab.model import Pair, Pairing, Terms
+from harness.bisect import degradation as losses
+from harness.bisect import halving
+from harness.bisect.model import Mark, Question, Search, Silent, Step, Watch
+from harness.core.case import Case
+from harness.core.errors import InputError, NotFoundError
+from harness.core.record import Status
+from harness.core.registry import closest
+from harness.core.suite import Plan, Sampling, Suite
+from harness.judge.outputs import Outputs
+from harness.measure import runtimes
+from harness.run.bench import Bench
+from harness.store.ledger import Ledger, unfinished
+
+FOLDER = "bisect"
+OLDEST = Version("1.17")
+"""The oldest version that a worker runs under."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lineup:
+    """The versions to search, oldest first, each as a case."""
+
+    title: str
+    suite: Suite
+    cases: Mapping[str, Case]
+    files: tuple[Path, ...]  # as named by the user; a search goes on only where they are as they were
+
+
+def over_runtimes(
+    plan: Plan, path: Path, distribution: str, good: str | None = None, bad: str | None = None
+) -> Lineup:
+    """Line up the released versions of `distribution` from `good` to `bad` for the one case of `plan`.
+
+    Without `good`: from the oldest that a worker runs under; without `bad`: up
+    to the newest. Raises InputError, NotFoundError, Failed where the package
+    index cannot be asked.
+    """
+    case = _only_case(plan, path)
+    if case.session.runtime != "current":
+        raise InputError("--runtime: a search goes over all versions; name its ends with --good and --bad")
+    released = sorted(runtimes.released(distribution), key=Version)
+    first = _find(good, released, "--good")
+    last = _find(bad, released, "--bad")
+    if first is None:
+        first = next((version for version in released if Version(version) >= OLDEST), None)
+    wanted = [
+        version
+        for version in released
+        if (first is None or Version(version) >= Version(first))
+        and (last is None or Version(version) <= Version(last))
+    ]
+    if len(wanted) < 2:
+        raise InputError(
+            f"--good {first} --bad {last}: a search needs two versions of {distribution}, the good one older"
+        )
+    cases = {
+        version: replace(case, session=replace(case.session, runtime=f"{distribution}=={version}"))
+        for version in wanted
+    }
+    return Lineup(f"{case.key} on {distribution}", plan.suite, cases, (path,))
+
+
+def over_models(plans: Mapping[Path, Plan]) -> Lineup:
+    """Line up model files in the order given. Raises InputError."""
+    if len(plans) < 2:
+        raise InputError("a search over models needs two files at least, the good one first")
+    cases = {str(path): _only_case(plan, path) for path, plan in plans.items()}
+    suites = [plan.suite for plan in plans.values()]
+    models = tuple(model for suite in suites for model in suite.models)
+    return Lineup(f"{len(plans)} models", replace(suites[0], models=models), cases, tuple(plans))
+
+
+def _only_case(plan: Plan, path: Path) -> Case:
+    if len(plan.cases) != 1:
+        raise InputError(
+            f"{path}: {len(plan.cases)} cases; a search takes one: give every axis one value, or use --only"
+        )
+    return plan.cases[0]
+
+
+def _find(wanted: str | None, released: Sequence[str], flag: str) -> str | None:
+    if wanted is not None and wanted not in released:
+        raise NotFoundError(f"{flag} {wanted}: not a released version; {closest(wanted, released)}")
+    return wanted
+
+
+def bisect(
+    lineup: Lineup,
+    metric: str,
+    results_dir: Path,
+    cache_dir: Path,
+    *,
+    limit: float | None = None,
+    terms: Terms = Terms(),  # noqa: B008 (frozen)
+    resume: bool = False,
+    watch: Watch | None = None,
+) -> Search:
+    """Search `lineup` for the first version where `metric` is worse than `limit` allows.
+
+    Without `limit`: worse than half of what lies between the ends. `terms` are
+    those of each A/B, its minimum effect aside. Ctrl-C ends the search, not
+    what is known: it can be resumed. Raises InputError where there is nothing
+    to resume or data is wrong, NotFoundError for a metric that cannot be
+    searched by, StoreError where steps cannot be kept.
+    """
+    _check(lineup, metric)
+    question = Question(lineup.title, metric, tuple(lineup.cases), limit)
+    with (
+        tempfile.TemporaryDirectory(prefix="harness-") as work,
+        _open(lineup, question, results_dir, resume) as ledger,
+    ):
+        lines = ledger.lines()
+        steps = [Step.from_json(line["step"]) for line in lines if "step" in line]
+        question = Question.from_json(lines[0]["question"])
+        bench = Bench(_brief(lineup.suite), cache_dir, Path(work), measure.describe_machine(), arms=True)
+        search = _Bisection(lineup, question, bench, terms, results_dir, ledger, watch or Silent(), steps)
+        finding = None
+        try:
+            search.run()
+            finding = halving.conclude(question.versions, search.steps)
+            ledger.append({"finding": asdict(finding)})
+        except KeyboardInterrupt:
+            pass  # said by what is missing
+        return Search(
+            id=ledger.id,
+            question=question,
+            steps=tuple(search.steps),
+            finding=finding,
+            limit=search.known_limit,
+            file=str(ledger.path),
+        )
+
+
+def _check(lineup: Lineup, metric: str) -> None:
+    if metric not in losses.METRICS:
+        raise NotFoundError(f"--metric {metric}: cannot be searched by; {closest(metric, losses.METRICS)}")
+    if metric in losses.LABELLED and any(case.artifact.model.data is None for case in lineup.cases.values()):
+        raise InputError(f"--metric {metric}: takes labelled data; name it with --data")
+
+
+def _open(lineup: Lineup, question: Question, results_dir: Path, resume: bool) -> Ledger:
+    """Begin a search, or take up the newest unfinished one that asks the same."""
+    folder = results_dir / FOLDER
+    header = {"bisect": 1, "key": _key(lineup, question)}
+    if resume:
+        path = unfinished(folder, header, "finding")
+        if path is None:
+            raise InputError(f"--resume: {folder} has no unfinished search like this; begin one without it")
+        return Ledger(folder, path)
+    ledger = Ledger(folder)
+    ledger.append({**header, "question": asdict(question), "environment": measure.describe_machine()})
+    return ledger
+
+
+def _key(lineup: Lineup, question: Question) -> str:
+    """Identify what is searched: versions and cases in full, metric, limit, and the bytes of all files."""
+    files = [hashlib.sha256(path.read_bytes()).hexdigest() for path in lineup.files]
+    artifacts = dict.fromkeys(case.artifact for case in lineup.cases.values())
+    data = {model.data for model in lineup.suite.models if model.data is not None}
+    used = [*build.identify(artifacts), *sorted(map(build.identify_data, data))]
+    parts = [*lineup.cases.items(), question.metric, question.limit, *files, *used]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def _brief(suite: Suite) -> Suite:
+    """Measure nothing but outputs: a call is timed only because every worker times one."""
+    once = Sampling(warmup_calls=0, warmup_s=0.0, calls=1, seconds=None, timeout_s=suite.sampling.timeout_s)
+    asked = replace(suite.measure, memory=False, proof=False, accuracy=True)
+    return replace(suite, sampling=once, measure=asked)
+
+
+@dataclass
+class _Bisection:
+    """One search on its way."""
+
+    lineup: Lineup
+    question: Question
+    bench: Bench
+    terms: Terms
+    results_dir: Path
+    ledger: Ledger
+    watch: Watch
+    steps: list[Step]
+    _seen: dict[str, losses.Seen] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Take every step that is left."""
+        while pair := halving.next_step(self.question.versions, self.steps, confirm=self.timed):
+            self.watch.start(len(self.steps) + 1, *pair)
+            begun = monotonic()
+            step = self._step(*pair)
+            seconds = round(monotonic() - begun, 3)
+            step = replace(step, version=pair[0], against=pair[1], seconds=seconds)
+            self.ledger.append({"step": step.to_json()})
+            self.steps.append(step)
+            self.watch.done(step)
+
+    @property
+    def timed(self) -> bool:
+        """Whether a step is an A/B."""
+        return self.question.metric in losses.TIMED
+
+    @property
+    def limit(self) -> float:
+        """How much worse a version must be to count as bad, as far as it is known."""
+        return halving.limit(self.question.limit, self._least(), self.question.versions, self.steps)
+
+    @property
+    def known_limit(self) -> float | None:
+        """The limit, where it takes no worker to know it."""
+        if self.question.limit is not None or self.question.metric != losses.SCALED:
+            return self.limit
+        base = halving.base_of(self.question.versions, self.steps)
+        return self.limit if base in self._seen else None
+
+    def _least(self) -> float:
+        metric, base = self.question.metric, halving.base_of(self.question.versions, self.steps)
+        if base is None or metric != losses.SCALED:
+            return losses.least(metric, None)
+        seen, wanted = self._see(base), self._wanted(base)
+        return losses.least(metric, None if losses.refusal(metric, seen, wanted) else seen, wanted)
+
+    def _wanted(self, version: str) -> str | None:
+        """Name the output that counts."""
+        return self.lineup.cases[version].artifact.model.output
+
+    def _see(self, version: str) -> losses.Seen:
+        """Run a version once, for all that is held against it."""
+        if version not in self._seen:
+            case = self.lineup.cases[version]
+            record = self.bench.measure(case)
+            self._seen[version] = losses.Seen(record, self.bench.outputs.get(case, Outputs()))
+        return self._seen[version]
+
+    def _step(self, version: str, against: str) -> Step:
+        """Test `version`; the caller names it and its opponent."""
+        head = self._see(version)
+        if not against:
+            if head.record.status is Status.OK:
+                return _blank(Mark.GOOD, "it runs the model; the others are held against it")
+            return losses.lost(head.record, fatal=False)
+        end_is_lost = halving.end_is_lost(self.question.versions, self.steps)
+        if head.record.status is not Status.OK:
+            # of the newest version, the worst that can be said; of one in between, no answer to the question
+            return losses.lost(
+                head.record, fatal=end_is_lost is not False or self.question.metric == "status"
+            )
+        if self.timed and not end_is_lost:
+            return self._race(version, against)
+        metric = "status" if end_is_lost else self.question.metric
+        base = self._see(against)
+        if why := losses.refusal(metric, base, self._wanted(against)):
+            raise InputError(f"--metric {metric}: {against}: {why}")
+        return losses.hold(metric, base, head, self.limit, self._wanted(version))
+
+    def _race(self, version: str, against: str) -> Step:
+        """Decide a step by an A/B; the last one, between neighbours, asks for any difference at all."""
+        confirms = against != halving.base_of(self.question.versions, self.steps)
+        limit = min(self.limit, self._least()) if confirms else self.limit
+        metric, cases = self.question.metric, self.lineup.cases
+        trial = run_trial(
+            Pairing((Pair(self.question.case, cases[against], cases[version]),)),
+            _speed_only(self.lineup.suite, metric),
+            replace(self.terms, min_effect=limit, seed=self.terms.seed + len(self.steps), metrics=(metric,)),
+            self.results_dir,
+            self.bench.cache_dir,
+            base={"version": against},
+            head={"version": version},
+        )
+        if trial.interrupted:
+            raise KeyboardInterrupt
+        found = next((row for row in trial.comparisons if row.metric == metric), None)
+        lost = trial.failed.get(self.question.case)
+        if lost or found is None:
+            skipped = lost and not lost.startswith("base")
+            step = _blank(Mark.SKIPPED if skipped else Mark.UNDECIDED, lost or f"no {metric} in any block")
+        else:
+            step = losses.judge_speed(found, limit)
+        return replace(step, trusted=trial.trusted, file=trial.file)
+
+
+def _blank(mark: Mark, reason: str) -> Step:
+    return Step(version="", against="", mark=mark, reason=reason)
+
+
+def _speed_only(suite: Suite, metric: str) -> Suite:
+    """Leave out what an A/B would measure beside `metric`."""
+    memory = metric == "memory/peak"
+    return replace(
+        suite, gates=(), measure=replace(suite.measure, memory=memory, proof=False, accuracy=False)
+    )

@@ -1,0 +1,159 @@
+"""A bisection as text: what was found, then every step in the order of the versions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from harness.bisect.model import Mark, Outcome, Search, Step
+from harness.core.errors import NotFoundError
+from harness.core.registry import closest
+from harness.core.units import format_percent, format_span, format_value
+from harness.core.vocabulary import METRICS
+from harness.show.page import Column, Line, Page, draw, draw_markdown
+from harness.show.rows import render_rows
+from harness.show.sections import Entry, Section
+
+VIEWS = ("table", "markdown", "csv", "json")
+NONE = "–"
+MOODS = {Mark.GOOD: "good", Mark.BAD: "bad", Mark.SKIPPED: "warning", Mark.UNDECIDED: "warning"}
+COLUMNS = (
+    Column("step"),
+    Column("version", number=False),
+    Column("against", number=False),
+    Column("base", drop=4),
+    Column("head", drop=1),
+    Column("worse by"),
+    Column("95% interval", drop=3),
+    Column("verdict", number=False),
+    Column("why", number=False, drop=2),
+)
+RATIOS = ("latency/", "memory/", "accuracy/mae")
+"""Beginnings of the metrics whose loss is a ratio."""
+
+
+def render(search: Search, view: str, *, width: int | None = None, color: bool = False) -> str:
+    """Write `search` as "table", "markdown", "csv" (its steps) or "json" (one object).
+
+    Raises NotFoundError for an unknown view.
+    """
+    match view:
+        case "table":
+            return draw(_page(search), width=width, color=color)
+        case "markdown":
+            return draw_markdown(_page(search))
+        case "csv":
+            return render_rows([_flat(step) for step in search.steps], "csv")
+        case "json":
+            return json.dumps(search.to_json(), indent=1, allow_nan=False)
+    raise NotFoundError(f"unknown format {view!r}: {closest(view, VIEWS)}")
+
+
+def describe(step: Step, metric: str) -> str:
+    """Say in one line what a step showed."""
+    against = f" against {step.against}" if step.against else ""
+    worse = "" if step.worse is None else f" {format_worse(step.worse, metric)}"
+    verdict = f"{step.mark}{'' if step.sure else ' by its estimate'}"
+    why = _why(step, metric)
+    return f"{step.version}{against}: {verdict}{worse}{f' ({why})' if why else ''}"
+
+
+def _why(step: Step, metric: str) -> str:
+    """Give the reason without the change, which stands beside it."""
+    change = "" if step.worse is None else format_worse(step.worse, metric)
+    return step.reason.removeprefix(change).lstrip(",: ")
+
+
+def format_worse(worse: float, metric: str) -> str:
+    """Format a loss, as `Step.worse` holds it."""
+    if metric.startswith(RATIOS):
+        return format_percent(worse, signed=True)
+    if METRICS.get(metric, ("1",))[0] == "ratio":
+        return f"{worse * 100:.2f} points"
+    return f"{worse:.3g}"
+
+
+def _page(search: Search) -> Page:
+    question = search.question
+    order = {version: at for at, version in enumerate(question.versions)}
+    numbered = sorted(enumerate(search.steps, 1), key=lambda item: (order[item[1].version], item[0]))
+    metric = question.metric
+    columns, lines = _told([_line(number, step, metric) for number, step in numbered])
+    return Page(
+        title=f"{question.case}: {metric}, {question.versions[0]} to {question.versions[-1]}",
+        said=tuple(_said(search)),
+        columns=columns,
+        lines=lines,
+        sections=tuple(_sections(search)),
+    )
+
+
+def _told(lines: Sequence[Line]) -> tuple[tuple[Column, ...], tuple[Line, ...]]:
+    """Leave out the columns that are empty in every line."""
+    kept = [at for at in range(len(COLUMNS)) if any(line.cells[at] not in ("", NONE) for line in lines)]
+    rows = tuple(Line(tuple(line.cells[at] for at in kept), line.mood) for line in lines)
+    return tuple(COLUMNS[at] for at in kept), rows
+
+
+def _said(search: Search) -> Iterator[str]:
+    finding, metric = search.finding, search.question.metric
+    if finding is None:
+        yield "interrupted: the same command with --resume goes on"
+    elif finding.outcome is Outcome.FOUND:
+        yield f"first bad version: {finding.first_bad} (last good one: {finding.last_good})"
+    elif finding.outcome is Outcome.NO_DIFFERENCE:
+        yield "no regression between the ends"
+    else:
+        yield "undecided"
+    if finding is not None and finding.reason:
+        yield finding.reason
+    bad = "does not run the model"
+    if metric != "status":
+        limit = "a limit not known yet" if search.limit is None else format_worse(search.limit, metric)
+        bad = f"is worse by more than {limit}"
+    spent = format_span(sum(step.seconds for step in search.steps))
+    count = len(search.question.versions)
+    yield f"bad is what {bad}; {len(search.steps)} steps, {count} versions, {spent}"
+    if not search.trusted:
+        yield "do not trust this: in one step or more the good version differed from itself"
+
+
+def _line(number: int, step: Step, metric: str) -> Line:
+    unit = METRICS.get(metric, ("1", ""))[0]
+    decision, interval = step.decision, NONE
+    if decision and decision.low is not None and decision.high is not None:
+        low, high = decision.low - 1, decision.high - 1
+        interval = f"[{format_percent(low, signed=True)}, {format_percent(high, signed=True)}]"
+    cells = (
+        str(number),
+        step.version,
+        step.against or NONE,
+        *(NONE if value is None else format_value(value, unit) for value in (step.base, step.head)),
+        NONE if step.worse is None else format_worse(step.worse, metric),
+        interval,
+        str(step.mark) if step.sure else f"{step.mark}?",
+        "" if step.mark is Mark.SKIPPED else _why(step, metric),
+    )
+    return Line(cells, MOODS[step.mark])
+
+
+def _sections(search: Search) -> Iterator[Section]:
+    finding = search.finding
+    if finding is not None and len(finding.suspects) > 1:
+        names = ", ".join(finding.suspects)
+        entry = Entry(f"the first bad version is one of {names}: those before {finding.first_bad} are open")
+        yield Section("Ambiguous", (entry,), "warning")
+    skipped: dict[str, list[str]] = {}
+    for step in search.steps:
+        if step.mark is Mark.SKIPPED:
+            skipped.setdefault(step.reason, []).append(step.version)
+    if skipped:
+        entries = tuple(Entry(reason, (", ".join(versions),)) for reason, versions in skipped.items())
+        yield Section(f"Could not be tested: {sum(map(len, skipped.values()))}", entries, "warning")
+
+
+def _flat(step: Step) -> dict[str, Any]:
+    row = step.to_json()
+    decision = row.pop("decision") or {}
+    return {**row, **{name: decision.get(name) for name in ("low", "high", "p", "blocks", "mde")}}

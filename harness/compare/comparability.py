@@ -1,0 +1,51 @@
+"""Say whether two records were measured alike, so that their speed may be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from harness.core.record import Record
+
+MACHINE_FREE = ("accuracy/", "model/")
+"""Beginnings of the metrics that do not depend on where and how long a case was timed."""
+
+
+def machine_free(metric: str) -> bool:
+    """Tell whether a metric may be compared between unlike environments."""
+    return metric.startswith(MACHINE_FREE)
+
+
+def differences(base: Record, head: Record) -> tuple[str, ...]:
+    """Return the fields that forbid comparing the timings of two records, ``field: base / head``.
+
+    A field that either record does not know forbids nothing, except the
+    machine's identity.
+    """
+    ours, theirs = _conditions(base), _conditions(head)
+    return tuple(
+        f"{name}: {ours[name]} / {theirs[name]}"
+        for name in ours
+        if ours[name] != theirs[name] and (name == "machine" or None not in (ours[name], theirs[name]))
+    )
+
+
+def _conditions(record: Record) -> dict[str, Any]:
+    cpu, session = record.environment.get("cpu") or {}, record.effective.get("session") or {}
+    cores = session.get("cores")
+    return {
+        "machine": record.machine,
+        "sampling": sampling_kind(record.asked.get("sampling") or {}),
+        "cores": len(cores) if cores else None,
+        "feeds": (record.effective.get("feeds") or {}).get("kind"),
+        "governor": cpu.get("governor"),
+        "turbo": cpu.get("turbo"),
+    }
+
+
+def sampling_kind(sampling: Mapping[str, Any]) -> str | None:
+    """Return which rule ends the timed stretch: ``calls``, ``target_ci`` or ``seconds``; None if unknown.
+
+    Stretches that end by different rules warm caches and clocks differently.
+    """
+    return next((rule for rule in ("calls", "target_ci", "seconds") if sampling.get(rule) is not None), None)

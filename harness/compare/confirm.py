@@ -1,0 +1,200 @@
+"""Settle suspects by an A/B: run what two stored runs measured again, in turn, on the same cores.
+
+What can be varied is what the two records differ in and what is still there:
+the runtime (installed again beside the other) and the model file (in the
+cache). What the A/B then ran is held against both records: names may have come
+to mean other bytes since.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from harness.ab.job import run_trial
+from harness.ab.model import Pair, Pairing, Terms, Trial, Watch
+from harness.build.cache import read as read_entry
+from harness.core.case import Artifact, Case, Session, Source, freeze
+from harness.core.decision import Decision
+from harness.core.errors import CaseError, InputError
+from harness.core.record import Record
+from harness.core.suite import Plan
+from harness.core.vocabulary import ROLLING
+from harness.measure import runtimes
+from harness.store.ledger import read_lines
+
+NOTHING_DIFFERS = "the same runtime and model file in both runs: an A/B has nothing to vary"
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What an A/B said of suspects, and why it said nothing of others."""
+
+    decisions: Mapping[tuple[str, str], Decision]  # (case, metric)
+    left: Mapping[str, str]  # case -> why it was not tried
+    trial: Trial | None = None  # None: there was nothing to try
+
+
+def confirm(
+    plan: Plan,
+    pairs: Sequence[tuple[Record, Record]],
+    results_dir: Path,
+    cache_dir: Path,
+    *,
+    terms: Terms | None = None,
+    budget_s: float = 600.0,
+    watch: Watch | None = None,
+) -> Confirmation:
+    """Run an A/B of each pair of records (BASE, HEAD) of one case, those first in the list first.
+
+    `plan` holds HEAD's cases; `budget_s` is for all of them, the control
+    included. Raises InputError, StoreError.
+    """
+    terms = terms or Terms(seed=secrets.randbelow(2**32))
+    cases = {case.key: case for case in plan.cases}
+    found: list[Pair] = []
+    tried: list[tuple[Record, Record]] = []
+    left: dict[str, str] = {}
+    most = int(budget_s / terms.budget_s) - 1  # the control costs as much as a case
+    for base, head in pairs:
+        try:
+            if len(found) >= most:
+                raise _Left(f"the {budget_s:g} s for A/Bs do not pay for this case too")
+            case = _head_case(cases, head)
+            found.append(Pair(head.case, _base_case(case, base, head, cache_dir), case))
+            tried.append((base, head))
+        except _Left as why:
+            left[head.case] = str(why)
+    if not found:
+        return Confirmation({}, left)
+    suite = replace(plan.suite, gates=())
+    named = {"base": {"run": pairs[0][0].run}, "head": {"run": pairs[0][1].run}}
+    trial = run_trial(Pairing(tuple(found)), suite, terms, results_dir, cache_dir, **named, watch=watch)
+    left |= {pair.name: trial.failed[pair.name] for pair in found if pair.name in trial.failed}
+    left |= _of_others(tried, trial)
+    said = {(item.case, item.metric): item.decision for item in trial.comparisons if item.case not in left}
+    return Confirmation(said, left, trial)
+
+
+class _Left(Exception):
+    """A suspect that cannot be tried; says why."""
+
+
+def _base_case(case: Case, base: Record, head: Record, cache_dir: Path) -> Case:
+    """Make the case that BASE measured, out of HEAD's. Raises _Left."""
+    made = replace(
+        case,
+        artifact=_artifact(case.artifact, base, head),
+        session=_session(case.session, base, head, cache_dir),
+    )
+    if made == case:
+        raise _Left(NOTHING_DIFFERS)
+    return made
+
+
+def _head_case(cases: Mapping[str, Case], head: Record) -> Case:
+    """Find the case that HEAD measured; a runtime that moves is the version that it was. Raises _Left."""
+    if head.case not in cases:
+        raise _Left("the suite does not have this case any more")
+    case = cases[head.case]
+    name = case.session.runtime
+    if name not in ROLLING and not (name == "current" and _is_replaced(head)):
+        return case
+    return replace(case, session=replace(case.session, runtime=_runtime(head), alias=name))
+
+
+def _is_replaced(record: Record) -> bool:
+    """Tell whether the runtime that was installed here when `record` was made is another version now."""
+    runtime = record.effective.get("runtime") or {}
+    if runtime.get("distribution") not in runtimes.DISTRIBUTIONS:
+        return False
+    try:
+        return metadata.version(runtime["distribution"]) != runtime.get("version")
+    except metadata.PackageNotFoundError:
+        return True
+
+
+def _session(session: Session, base: Record, head: Record, cache_dir: Path) -> Session:
+    if _same_runtime(base, head):
+        return session
+    ours = _runtime(base)
+    if ours == _runtime(head):
+        raise _Left(_gone("runtime", base))  # rebuilt: its name stands for HEAD's now
+    try:
+        found = runtimes.ensure(runtimes.parse(ours), cache_dir)
+    except (InputError, CaseError) as error:
+        raise _Left(f"the runtime of run {base.run} cannot be had: {error}") from None
+    measured = (base.effective.get("installed") or {}).get("sha256")
+    if measured and found.sha256 not in (None, measured):
+        raise _Left(_gone("runtime", base))
+    return replace(session, runtime=ours)
+
+
+def _runtime(record: Record) -> str:
+    """Give the requirement that installs what `record` ran under."""
+    installed = record.effective.get("installed") or {}
+    runtime = record.effective.get("runtime") or {}
+    return installed.get("requirement") or f"{runtime.get('distribution')}=={runtime.get('version')}"
+
+
+def _same_runtime(one: Record, other: Record) -> bool:
+    """Tell whether both ran under the same runtime, by all that is known of both: version, wheel, build."""
+    return all(
+        ours == theirs
+        for ours, theirs in zip(_identity(one), _identity(other), strict=True)
+        if ours and theirs
+    )
+
+
+def _identity(record: Record) -> tuple[Any, ...]:
+    installed = record.effective.get("installed") or {}
+    runtime = record.effective.get("runtime") or {}
+    names = ("distribution", "version", "build")
+    return *(runtime.get(name) for name in names), installed.get("sha256")
+
+
+def _of_others(tried: Sequence[tuple[Record, Record]], trial: Trial) -> dict[str, str]:
+    """Name the cases of which the A/B ran something else than what was measured, and say what."""
+    if not trial.comparisons:
+        return {}
+    ran = [Record.from_json(line["record"]) for line in read_lines(Path(trial.file)) if "record" in line]
+    found = {}
+    for (base, head), seen_base, seen_head in zip(tried, ran[::2], ran[1::2], strict=False):
+        if seen_head.artifact.get("sha256") not in (None, head.artifact.get("sha256")):
+            found[head.case] = _gone("model file", head)
+        for stored, seen in ((head, seen_head), (base, seen_base)):
+            if not _same_runtime(stored, seen):
+                found[head.case] = _gone("runtime", stored)
+    return found
+
+
+def _gone(what: str, record: Record) -> str:
+    return f"the {what} of run {record.run} is no longer there"
+
+
+def _artifact(artifact: Artifact, base: Record, head: Record) -> Artifact:
+    """Stand BASE's model file, as it lies in the cache, for what would be built now."""
+    if base.artifact.get("sha256") == head.artifact.get("sha256"):
+        return artifact
+    path = Path(str(base.artifact.get("path", "")))
+    try:
+        same = path.is_file() and read_entry(path.parent).sha256 == base.artifact.get("sha256")
+    except (OSError, ValueError, KeyError, TypeError):
+        same = False
+    if not same:
+        raise _Left(f"the model file of run {base.run} is no longer in the cache")
+    model = replace(artifact.model, source=_source(path, base.artifact))
+    return Artifact(model)
+
+
+def _source(path: Path, built: Mapping[str, Any]) -> Source:
+    if built.get("engine") != "fake":
+        return Source("onnx", freeze({"path": str(path)}))
+    inputs = {item["name"]: {"dtype": item["dtype"], "shape": item["shape"]} for item in built["inputs"]}
+    mapping = {**json.loads(path.read_text()), "inputs": inputs, "output_names": list(built["outputs"])}
+    return Source("fake", freeze(mapping))

@@ -1,0 +1,208 @@
+"""Hold two stored runs against each other: find them, learn the noise between runs, judge."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness import judge, store
+from harness.ab.model import Terms, Watch
+from harness.compare.decide import COMPARED, worst_first
+from harness.compare.decide import compare as compare_records
+from harness.compare.noise import RUNS, noise_between
+from harness.compare.settle import CALLS, carried, is_open, settle
+from harness.core.conditions import fits, matches
+from harness.core.decision import Contrast, Side
+from harness.core.errors import InputError, NotFoundError
+from harness.core.record import BAD, Record, Status
+from harness.core.registry import closest
+from harness.core.suite import Gate, Plan
+from harness.history.changes import changed, facts_of
+
+if TYPE_CHECKING:
+    from harness.compare.confirm import Confirmation
+
+
+def find_pair(
+    results_dir: Path, base: str, head: str, suite: str | None = None
+) -> tuple[store.RunInfo, store.RunInfo]:
+    """Find the runs that `base` and `head` name, as `harness.store.find_run` knows them.
+
+    ``previous`` and ``anchor`` as BASE are those of HEAD. Other names of BASE
+    mean a run of HEAD's suite and machine where there is one. Raises
+    NotFoundError, InputError where both are the same run.
+    """
+    ours = store.find_run(results_dir, head, suite=suite)
+    theirs = _find_base(results_dir, base, ours)
+    if theirs.run == ours.run:
+        raise InputError(f"BASE ({base}) and HEAD ({head}) are both run {ours.run}; name two runs")
+    return theirs, ours
+
+
+def _find_base(results_dir: Path, name: str, head: store.RunInfo) -> store.RunInfo:
+    alike = {"suite": head.header.suite, "machine": head.header.machine}
+    if name == "previous":
+        sealed = [item for item in store.runs(results_dir, **alike) if item.sealed]
+        found = store.previous(sealed, head)
+        if found is None:
+            raise NotFoundError(f"no finished run before {head.run} of the same suite and machine")
+        return found
+    try:
+        return store.find_run(results_dir, name, **alike)
+    except NotFoundError:
+        if name == "anchor":
+            raise
+        return store.find_run(results_dir, name)
+
+
+def compare(
+    results_dir: Path,
+    base: store.RunInfo,
+    head: store.RunInfo,
+    *,
+    where: Mapping[str, Sequence[str]] | None = None,
+    metrics: Sequence[str] = (),
+    min_effect: float = 0.01,
+) -> Contrast:
+    """Decide every metric of every case that two runs share.
+
+    `where` is a condition on axes as in `harness.core.conditions`, `metrics` are names
+    or globs: nothing else is tested. Raises NotFoundError where they leave
+    nothing to compare, StoreError.
+    """
+    _check(metrics)
+    whole = [store.records(results_dir, info.run) for info in (base, head)]
+    ours, theirs = ([item for item in side if matches(item.axes, where or {})] for side in whole)
+    shared = {record.case for record in ours} & {record.case for record in theirs}
+    if not shared:
+        that = " that --only leaves" if where else ""
+        raise NotFoundError(f"runs {base.run} and {head.run} have no case in common{that}")
+    compared = compare_records(
+        ours,
+        theirs,
+        min_effect=min_effect,
+        metrics=metrics or ("*",),
+        noise=_noise(results_dir, head, [record for record in theirs if record.case in shared]),
+    )
+    gates = [replace(Gate(**gate), against="base") for gate in head.header.gates]
+    return Contrast(
+        base=_side(base, len(whole[0])),
+        head=_side(head, len(whole[1])),
+        compared=compared,
+        gates=judge.evaluate_gates(gates, theirs, {"base": {record.case: record for record in ours}}),
+        bad={record.case: f"{record.status}: {record.reason}" for record in theirs if record.status in BAD},
+        causes=_causes(ours, theirs),
+    )
+
+
+def confirm_suspects(
+    contrast: Contrast,
+    results_dir: Path,
+    cache_dir: Path,
+    *,
+    min_effect: float = 0.01,
+    budget_s: float = 300.0,
+    watch: Watch | None = None,
+) -> Contrast:
+    """Run an A/B of every case whose timings or memory look worse, and let it decide.
+
+    `budget_s` is for all of them, the worst first. Raises InputError where
+    HEAD's suite cannot be planned any more, StoreError. Ctrl-C ends the A/B,
+    not what is known by then: the contrast is marked interrupted.
+    """
+    from harness.compare.confirm import confirm  # a plain comparison measures nothing
+
+    suspects = [item for item in contrast.compared.comparisons if is_open(item)]
+    if not suspects:
+        return replace(contrast, notes=("A/B: nothing looks worse, so none was run",))
+    sides = [
+        {record.case: record for record in store.records(results_dir, side.run)}
+        for side in (contrast.base, contrast.head)
+    ]
+    pairs = [(sides[0][case], sides[1][case]) for case in dict.fromkeys(item.case for item in suspects)]
+    terms = Terms(min_effect=min_effect, seed=secrets.randbelow(2**32))
+    plan = _plan(store.find_run(results_dir, contrast.head.run))
+    try:
+        said = confirm(plan, pairs, results_dir, cache_dir, terms=terms, budget_s=budget_s, watch=watch)
+    except KeyboardInterrupt:  # while what it takes was made ready
+        return replace(contrast, notes=("interrupted before the A/B began",), interrupted=True)
+    base, head = zip(*pairs, strict=True)
+    calls = compare_records(base, head, metrics=CALLS).comparisons
+    return _settled(contrast, said, carried(calls))
+
+
+def _settled(contrast: Contrast, said: Confirmation, moved: Mapping[str, float]) -> Contrast:
+    """Let what an A/B said decide about the suspects, where it is to be trusted."""
+    trial, looked = said.trial, contrast.compared.comparisons
+    if trial is None:
+        notes = ["A/B: none could be run"]
+    else:
+        notes = ["interrupted: what the A/B did not come to stands as it was"] if trial.interrupted else []
+        notes.append(f"A/B: raw samples in {trial.file}")
+        contrast = replace(contrast, interrupted=trial.interrupted)
+        if not trial.trusted and trial.control is not None:
+            notes[-1] = f"A/B not trusted, nothing is settled: {trial.control.reason}"
+            return replace(contrast, notes=tuple(notes))
+    comparisons = [
+        settle(item, said.decisions, said.left, moved) if is_open(item) else item for item in looked
+    ]
+    return replace(
+        contrast,
+        compared=replace(contrast.compared, comparisons=worst_first(comparisons)),
+        settled=tuple((item.case, item.metric) for item in looked if is_open(item)),
+        notes=tuple(notes),
+    )
+
+
+def _plan(info: store.RunInfo) -> Plan:
+    """Plan the cases of a stored run again, from the text that is stored with it."""
+    import yaml
+
+    from harness.plan import plan_document
+
+    header = info.header
+    folder = Path(header.suite_path).parent if header.suite_path else Path.cwd()
+    return plan_document(yaml.safe_load(header.suite_text), folder, header.suite)
+
+
+def _check(metrics: Sequence[str]) -> None:
+    for pattern in metrics:
+        if not any(fits(name, [pattern]) for name in COMPARED):
+            raise NotFoundError(
+                f"--metric {pattern}: runs are not compared by it; {closest(pattern, COMPARED)}"
+            )
+
+
+def _noise(results_dir: Path, head: store.RunInfo, records: Sequence[Record]) -> dict[str, dict[str, float]]:
+    """Learn from the newest runs before HEAD how much each case differs from run to run."""
+    found = store.runs(results_dir, head.header.suite, head.header.machine)
+    before = [item.run for item in found if item.sealed and item.run < head.run][-RUNS:]
+    measured = [record for record in records if record.status is Status.OK]
+    outlines = store.outlines(results_dir, [(run, record.case) for run in before for record in measured])
+    return {
+        record.case: noise_between(
+            record, [outlines[run, record.case] for run in before if (run, record.case) in outlines]
+        )
+        for record in measured
+    }
+
+
+def _causes(base: Sequence[Record], head: Sequence[Record]) -> dict[str, tuple[str, ...]]:
+    """Say what may explain a difference, each with the cases that it is true of."""
+    earlier = {record.case: record for record in base}
+    found: dict[str, tuple[str, ...]] = {}
+    for record in head:
+        if record.case in earlier:
+            for change in changed(facts_of(earlier[record.case]), facts_of(record)):
+                found[change] = (*found.get(change, ()), record.case)
+    return found
+
+
+def _side(info: store.RunInfo, records: int) -> Side:
+    header = info.header
+    state = "being measured" if info.live else "unfinished"
+    unfinished = "" if info.sealed else f"{state}, {records} of {header.cases} cases so far"
+    return Side(info.run, header.suite, header.started_at, header.commit, header.dirty, unfinished)

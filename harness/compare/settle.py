@@ -1,0 +1,71 @@
+"""Let an A/B decide what two stored runs left open, or alarmed about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from harness.compare.processes import REPLICATED
+from harness.core.decision import Change, Comparison, Decision
+
+FOLLOWS = ("latency/", "throughput/")
+"""Beginnings of metrics that go as the calls go: no alarm where an A/B of the calls refutes it."""
+
+CALLS = ("latency/p50", "latency/p95")
+"""What an A/B measures of the calls."""
+
+Decisions = Mapping[tuple[str, str], Decision]
+"""What an A/B said, by case and metric."""
+
+
+def is_open(item: Comparison) -> bool:
+    """Tell whether an A/B should look again: a suspect that may be noise."""
+    return item.suspect and item.metric in REPLICATED
+
+
+def carried(items: Iterable[Comparison]) -> dict[str, float]:
+    """Give for each case how much worse its p50 or p95 looked in the stored runs, as a logarithm."""
+    found: dict[str, float] = {}
+    for item in items:
+        if item.metric in CALLS:
+            found[item.case] = max(item.worse, found.get(item.case, 0.0))
+    return found
+
+
+def settle(
+    item: Comparison, said: Decisions, left: Mapping[str, str], moved: Mapping[str, float]
+) -> Comparison:
+    """Give `item` the decision of an A/B where there is one; `left` names the cases that have none, and why.
+
+    An A/B that does not settle the matter leaves the verdict of the stored
+    runs. A metric of the calls that the A/B does not measure is no regression
+    any more where p50 or p95 had `moved` by half as much (see `carried`), and
+    both were shown to be no slower. A tail beyond p95 that grew alone stays one.
+    """
+    decision = said.get((item.case, item.metric))
+    if item.case in left:
+        return _noted(item, f"no A/B: {left[item.case]}")
+    if decision is None:
+        return _follow(item, said, moved.get(item.case, 0.0))
+    if decision.verdict is Change.INCONCLUSIVE:
+        return _noted(item, f"an A/B did not settle it: {decision.reason}")
+    return replace(item, decision=replace(decision, reason=f"A/B: {decision.reason}"))
+
+
+def _follow(item: Comparison, said: Decisions, moved: float) -> Comparison:
+    calls = {
+        metric: decision.verdict
+        for (case, metric), decision in said.items()
+        if case == item.case and metric.startswith(FOLLOWS)
+    }
+    refuted = bool(calls) and set(calls.values()) <= {Change.EQUIVALENT, Change.IMPROVEMENT}
+    if not (refuted and item.metric.startswith(FOLLOWS) and moved >= item.worse / 2):
+        return _noted(item, "an A/B does not measure it")
+    told = " and ".join(f"{metric} {verdict}" for metric, verdict in calls.items())
+    return _noted(item, f"an A/B does not measure it, and shows {told}", Change.INCONCLUSIVE)
+
+
+def _noted(item: Comparison, note: str, verdict: Change | None = None) -> Comparison:
+    decision = item.decision
+    reason = f"{decision.reason}; {note}"
+    return replace(item, decision=replace(decision, verdict=verdict or decision.verdict, reason=reason))

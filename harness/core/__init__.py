@@ -1,0 +1,1 @@
+"""The nouns that flow between the rooms, and the words that name them; nothing here knows a room."""

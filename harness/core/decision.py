@@ -1,0 +1,171 @@
+"""What a comparison of two arms, BASE and HEAD, comes to.
+
+`harness.judge` fills these in, the loops store them, `harness.show` renders
+them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from harness.core.report import GateOutcome
+
+
+class Change(StrEnum):
+    """What changed from BASE to HEAD, as far as the evidence goes."""
+
+    REGRESSION = "regression"
+    IMPROVEMENT = "improvement"
+    EQUIVALENT = "equivalent"  # shown to differ by less than the minimum effect
+    INCONCLUSIVE = "inconclusive"  # none of these was shown; the reason says why
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """A verdict with the numbers that it rests on.
+
+    `ratio` is HEAD over BASE with its 95% interval; `p` belongs to the test
+    that decided; `mde` is the smallest effect (as a ratio less one, in either
+    direction) that this much evidence would have shown, None where it could
+    show none at all.
+    """
+
+    verdict: Change
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    blocks: int = 0  # of an A/B; else processes of the smaller arm, or samples of an accuracy
+    min_effect: float | None = None
+    mde: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One metric of one case in both arms."""
+
+    case: str
+    metric: str
+    base: float | None
+    head: float | None
+    decision: Decision
+    worse: float = 0.0  # how much worse HEAD looks, as a logarithm of the ratio; better is negative
+
+    @property
+    def suspect(self) -> bool:
+        """Whether an A/B should look again: a regression, or something that looks like one."""
+        decision = self.decision
+        looks_worse = self.worse > (decision.min_effect or 0.0)
+        unsure = decision.verdict is Change.INCONCLUSIVE and looks_worse
+        return decision.verdict is Change.REGRESSION or unsure
+
+    def to_json(self) -> dict[str, Any]:
+        """Return one flat object: case, metric, base, head, then the decision."""
+        return {
+            "case": self.case,
+            "metric": self.metric,
+            "base": self.base,
+            "head": self.head,
+            **{
+                name: value
+                for name, value in asdict(self.decision).items()
+                if name not in ("verdict", "reason")
+            },
+            "verdict": str(self.decision.verdict),
+            "reason": self.decision.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Two runs held against each other, worst first."""
+
+    comparisons: tuple[Comparison, ...]
+    refused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # case -> what differs
+    only_base: tuple[str, ...] = ()
+    only_head: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of two runs that are held against each other."""
+
+    run: str
+    suite: str
+    started_at: str
+    commit: str = ""
+    dirty: bool = False  # measured with uncommitted changes
+    unfinished: str = ""  # how far it came, where it is not sealed: "3 of 10 cases"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contrast:
+    """Two stored runs held against each other, with all that a reader needs to judge them."""
+
+    base: Side
+    head: Side
+    compared: Compared
+    gates: tuple[GateOutcome, ...] = ()  # those of HEAD's suite, held against BASE
+    bad: Mapping[str, str] = field(default_factory=dict)  # case of HEAD that ended badly -> how
+    causes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # what else differs -> cases
+    settled: tuple[tuple[str, str], ...] = ()  # (case, metric) that an A/B looked at again
+    notes: tuple[str, ...] = ()  # what is to be known of that A/B
+    interrupted: bool = False  # that A/B was
+
+    @property
+    def regressed(self) -> bool:
+        """Whether a regression was shown, or a gate failed."""
+        found = any(item.decision.verdict is Change.REGRESSION for item in self.compared.comparisons)
+        return found or any(gate.outcome == "failed" for gate in self.gates)
+
+    @property
+    def incomparable(self) -> bool:
+        """Whether no timing at all could be compared: every case was measured unlike."""
+        refused = self.compared.refused
+        return bool(refused) and all(
+            item.case in refused or item.metric == "status" for item in self.compared.comparisons
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One run's value in a series, and what it was taken from."""
+
+    run: str
+    started_at: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    runtime: str | None = None  # version
+    model: str | None = None  # sha256 of the file
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A point in a series of runs at which a metric went to another level and stayed there."""
+
+    index: int  # of the first value at the new level
+    before: float  # the level left, in the metric's unit
+    after: float
+    change: float  # relative; absolute for ratios, decibels and counts
+    strength: float  # the change in standard errors learned from the series itself
+    verdict: Change  # regression or improvement; inconclusive where neither way is better
+    causes: tuple[str, ...] = ()  # what else changed at that point: "runtime: 1.23.0 -> 1.24.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """A metric of one case over the runs of one suite on one machine, oldest first."""
+
+    suite: str
+    machine: str
+    case: str
+    metric: str
+    unit: str
+    points: tuple[Point, ...]
+    shifts: tuple[Shift, ...] = ()  # their indexes are those of `points`
+    reason: str = ""  # why nothing is said of shifts, where nothing is

@@ -1,0 +1,327 @@
+"""Give a model's inputs sizes and values: seeded random rows, or rows of data.
+
+A *row* is one sample. Rows are kept one array an input, samples on the first
+axis, and cut into batches last; so the same rows reach a model whatever its
+batch, and two models can be compared row by row. An input that has no batch
+axis (a scale, a scalar) is one array that every batch shares.
+
+Used by the worker, under any runtime's numpy: imports nothing else.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.core.artifact import Input
+from harness.core.errors import Failed, InputError, Unsupported
+
+Rows = dict[str, NDArray[Any]]
+"""One array an input, samples on the first axis; without samples where the input has no batch axis."""
+
+LABELS = "y"
+SOLE = "x"
+
+
+@dataclass(frozen=True, slots=True)
+class Dimensions:
+    """What every symbolic dimension is bound to, and where each input's samples lie."""
+
+    batch: int
+    sizes: Mapping[str, int]  # dimension -> size, the batch included
+    axes: Mapping[str, int | None]  # input -> its batch axis, None where it has none
+
+    def shape(self, item: Input) -> tuple[int, ...]:
+        """Return the shape that `item` is fed with."""
+        names = dimension_names(item)
+        return tuple(self.sizes[name] if isinstance(name, str) else name for name in names)
+
+    def row_shape(self, item: Input) -> tuple[int, ...]:
+        """Return the shape of one sample of `item`: its shape without the batch axis."""
+        shape, axis = self.shape(item), self.axes[item.name]
+        return shape if axis is None else shape[:axis] + shape[axis + 1 :]
+
+
+def dimension_names(item: Input) -> tuple[int | str, ...]:
+    """Return the shape of `item`; an anonymous dimension is called by its place, ``x[2]``."""
+    return tuple(f"{item.name}[{i}]" if size is None else size for i, size in enumerate(item.shape))
+
+
+def bind_dimensions(
+    inputs: Sequence[Input],
+    batch: int | None,
+    shapes: Mapping[str, int],
+    batch_dim: str | None = None,
+    data: Mapping[str, NDArray[Any]] | None = None,
+) -> Dimensions:
+    """Bind every symbolic dimension of `inputs`.
+
+    `batch` None means the model's own: its fixed batch, else 1. `shapes` binds
+    by name; `data` (as `data_rows` reads it) binds what `shapes` leaves open.
+    The batch drives `batch_dim`, else the symbolic axis 0 of the inputs.
+
+    Raises Failed naming a dimension that nothing binds, Unsupported where the
+    model's batch is fixed at another size, InputError where data does not fit.
+    """
+    names = {item.name: dimension_names(item) for item in inputs}
+    symbols = {name for shape in names.values() for name in shape if isinstance(name, str)}
+    if unknown := sorted(set(shapes) - symbols):
+        known = ", ".join(sorted(symbols)) or "none"
+        raise Failed(f"shapes binds {unknown[0]!r}; the symbolic dimensions of the model: {known}")
+    driven = _driven(names, symbols, shapes, batch_dim)
+    batch, axes = _batch_axes(names, driven, batch, shapes)
+    sizes = {**dict.fromkeys(driven, batch), **shapes}
+    if data is not None:
+        sizes = {**_data_sizes(names, axes, data), **sizes}
+    for name, shape in names.items():
+        for axis, size in enumerate(shape):
+            if isinstance(size, str) and size not in sizes:
+                raise Failed(
+                    f"input {name!r}: dimension {size!r} (axis {axis}) is not bound; "
+                    f"write its size in the suite: shapes: {{{size}: 128}}"
+                )
+    dimensions = Dimensions(batch, sizes, axes)
+    if data is not None:
+        _check_data(inputs, dimensions, data)
+    return dimensions
+
+
+def _driven(
+    names: Mapping[str, tuple[int | str, ...]],
+    symbols: set[str],
+    shapes: Mapping[str, int],
+    batch_dim: str | None,
+) -> set[str]:
+    """Find the symbolic dimensions that the batch drives."""
+    if batch_dim is not None:
+        if batch_dim not in symbols:
+            known = ", ".join(sorted(symbols)) or "none"
+            raise Failed(f"batch_dim is {batch_dim!r}; the symbolic dimensions of the model: {known}")
+        return {batch_dim}
+    first = {shape[0] for shape in names.values() if shape and isinstance(shape[0], str)} - set(shapes)
+    anonymous = {f"{name}[0]" for name in names}
+    named = sorted(first - anonymous)
+    if len(named) > 1:
+        raise Failed(
+            f"inputs start with different dimensions ({', '.join(named)}); say which one the batch "
+            f"drives (batch_dim: {named[0]}) and bind the others in shapes"
+        )
+    return first
+
+
+def _batch_axes(
+    names: Mapping[str, tuple[int | str, ...]],
+    driven: set[str],
+    batch: int | None,
+    shapes: Mapping[str, int],
+) -> tuple[int, dict[str, int | None]]:
+    """Settle the batch and each input's axis of it; a fixed axis 0 of the first input counts."""
+    if driven:
+        axes = {
+            name: next((i for i, size in enumerate(shape) if size in driven), None)
+            for name, shape in names.items()
+        }
+        return batch or 1, axes
+    head = next((name for name, shape in names.items() if shape), None)
+    if head is None:
+        if batch not in (None, 1):
+            raise Unsupported(f"no input has a batch axis; asked for a batch of {batch}")
+        return 1, dict.fromkeys(names, None)
+    first = names[head][0]
+    fixed = shapes[first] if isinstance(first, str) else first
+    if batch not in (None, fixed):
+        raise Unsupported(f"input {head!r} has a fixed batch of {fixed}; asked for {batch}")
+    return fixed, {name: 0 if shape and shape[0] == first else None for name, shape in names.items()}
+
+
+def _data_sizes(
+    names: Mapping[str, tuple[int | str, ...]],
+    axes: Mapping[str, int | None],
+    data: Mapping[str, NDArray[Any]],
+) -> dict[str, int]:
+    """Read symbolic dimensions off the data's samples."""
+    sizes = {}
+    for name, array in data.items():
+        axis = axes[name]
+        row = [size for i, size in enumerate(names[name]) if i != axis]
+        sizes.update(
+            {size: n for size, n in zip(row, array.shape[1:], strict=False) if isinstance(size, str)}
+        )
+    return sizes
+
+
+def _check_data(inputs: Sequence[Input], dimensions: Dimensions, data: Mapping[str, NDArray[Any]]) -> None:
+    for item in inputs:
+        if item.name not in data:
+            continue
+        if dimensions.axes[item.name] is None:
+            raise InputError(
+                f"data: input {item.name!r} has no batch axis, so it takes no samples; "
+                f"make it a constant: inputs: {{{item.name}: {{fill: 1}}}}"
+            )
+        have, want = data[item.name].shape[1:], dimensions.row_shape(item)
+        if have != want:
+            raise InputError(f"data: samples of {item.name!r} have shape {have}; the model takes {want}")
+
+
+def random_rows(inputs: Sequence[Input], rows: int, dims: Dimensions, seed: int) -> Rows:
+    """Draw `rows` samples an input, the same for a seed whatever the batch they are cut into.
+
+    Floats are standard normal, or uniform in [low, high) where either is given;
+    integers lie in [low, high), in {0, 1} where no bound is known; `fill` makes
+    a constant. Each input has a stream of its own, so an input more or less
+    leaves the others as they were. Raises Unsupported for types without numbers.
+    """
+    drawn = {}
+    for item in inputs:
+        row = dims.row_shape(item)
+        shape = row if dims.axes[item.name] is None else (rows, *row)
+        drawn[item.name] = _draw(item, shape, np.random.default_rng([seed, zlib.crc32(item.name.encode())]))
+    return drawn
+
+
+def _draw(item: Input, shape: tuple[int, ...], generator: np.random.Generator) -> NDArray[Any]:
+    dtype = _dtype(item)
+    if item.fill is not None:
+        return np.full(shape, item.fill, dtype)
+    if dtype.kind == "f":
+        # in float32 whatever the type: an FP16 model and its FP32 twin are fed the same rows
+        if item.low is None and item.high is None:
+            return generator.standard_normal(shape, np.float32).astype(dtype)
+        low = 0.0 if item.low is None else item.low
+        high = low + 1.0 if item.high is None else item.high
+        return (low + (high - low) * generator.random(shape, np.float32)).astype(dtype)
+    low_int = 0 if item.low is None else math.ceil(item.low)
+    high_int = low_int + 2 if item.high is None else math.ceil(item.high)
+    limits = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    if not limits[0] <= low_int < high_int <= limits[1] + 1:
+        raise Failed(f"input {item.name!r}: no {dtype} lies in [{low_int}, {high_int})")
+    return generator.integers(low_int, high_int, shape, np.int64).astype(dtype)
+
+
+def _dtype(item: Input) -> np.dtype[Any]:
+    """Return numpy's type of `item`. Raises Unsupported for strings and types numpy lacks."""
+    try:
+        dtype = np.dtype(item.dtype)
+    except TypeError:
+        dtype = np.dtype(object)
+    if dtype.kind not in "fiub":
+        raise Unsupported(f"input {item.name!r} is of type {item.dtype}; feeds are made of numbers only")
+    return dtype
+
+
+def data_rows(
+    path_npz: str | Path, inputs: Sequence[Input], rows: int | None = None
+) -> tuple[Rows, NDArray[Any] | None]:
+    """Read the first `rows` samples and their labels (None without a ``y``).
+
+    The file holds one array an input under its name, or ``x`` for a sole one;
+    an input with a `fill` may be absent. Values are cast to the model's type
+    where that keeps their meaning. Raises InputError, Unsupported.
+    """
+    from zipfile import BadZipFile  # most workers draw their inputs: they start sooner without
+
+    try:
+        with np.load(path_npz, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, BadZipFile, zlib.error, EOFError) as error:
+        raise InputError(f"{path_npz}: not a readable .npz of plain arrays: {error}") from error
+    labels = arrays.pop(LABELS, None) if LABELS not in {item.name for item in inputs} else None
+    if len(inputs) == 1 and SOLE in arrays and inputs[0].name not in arrays:
+        arrays[inputs[0].name] = arrays.pop(SOLE)
+    found = {item.name: _pick(path_npz, item, arrays) for item in inputs if _present(path_npz, item, arrays)}
+    lengths = {name: len(array) for name, array in found.items()}
+    lengths |= {} if labels is None else {LABELS: len(labels)}
+    if len(set(lengths.values())) != 1 or 0 in lengths.values():
+        listed = ", ".join(f"{name}: {n}" for name, n in lengths.items()) or "none"
+        raise InputError(
+            f"{path_npz}: arrays must have the same number of samples, at least one; got {listed}"
+        )
+    return {name: array[:rows] for name, array in found.items()}, None if labels is None else labels[:rows]
+
+
+def _present(path: str | Path, item: Input, arrays: Mapping[str, NDArray[Any]]) -> bool:
+    if item.name not in arrays and item.fill is None:
+        listed = ", ".join(sorted(arrays)) or "none"
+        raise InputError(f"{path}: no array for the model's input {item.name!r}; arrays: {listed}")
+    return item.name in arrays
+
+
+def _pick(path: str | Path, item: Input, arrays: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+    array, dtype = arrays[item.name], _dtype(item)
+    if array.ndim != len(item.shape) or array.ndim == 0:
+        raise InputError(
+            f"{path}: {item.name!r} has {array.ndim} axes; the model's input has {len(item.shape)}, "
+            f"the first one of the data being its samples"
+        )
+    if array.dtype == dtype:
+        return array
+    with np.errstate(over="ignore", invalid="ignore"):
+        cast = array.astype(dtype) if array.dtype.kind in "fiub" else None
+    if cast is None or not _same_meaning(array, cast):
+        raise InputError(f"{path}: {item.name!r} is {array.dtype}; its values do not fit the model's {dtype}")
+    return cast
+
+
+def _same_meaning(array: NDArray[Any], cast: NDArray[Any]) -> bool:
+    """Tell whether a cast kept the values: rounding of a float is fine, anything else is not."""
+    if cast.dtype.kind == "f":
+        return bool(np.array_equal(np.isfinite(array), np.isfinite(cast)))
+    return bool(np.array_equal(array, cast))
+
+
+def cut(
+    rows: Mapping[str, NDArray[Any]],
+    inputs: Sequence[Input],
+    batch: int,
+    dims: Dimensions,
+    count: int | None = None,
+) -> list[Rows]:
+    """Cut rows into batches, C-contiguous and shaped as the model takes them.
+
+    Without `count`: as many as hold every row once. Where rows run out they
+    start again from the first; so the last batch is padded, and of n rows the
+    k-th batch holds ``min(batch, n - k * batch)`` that are new.
+    """
+    n = sample_count(rows, dims)
+    count = -(-n // batch) if count is None else count
+    batches = []
+    for k in range(count):
+        index = np.arange(k * batch, (k + 1) * batch) % n
+        batches.append({item.name: _place(rows[item.name], index, dims.axes[item.name]) for item in inputs})
+    return batches
+
+
+def _place(array: NDArray[Any], index: NDArray[Any], axis: int | None) -> NDArray[Any]:
+    return np.asarray(array if axis is None else np.moveaxis(array[index], 0, axis), order="C")
+
+
+def sample_count(rows: Mapping[str, NDArray[Any]], dims: Dimensions) -> int:
+    """Return how many samples `rows` holds; one where no input has a batch axis."""
+    return next((len(array) for name, array in rows.items() if dims.axes[name] is not None), 1)
+
+
+def distinct_count(wanted: int, rows: int, batch: int) -> int:
+    """Return how many different batches `cut` can make of `rows`, `wanted` at most."""
+    return min(wanted, rows // math.gcd(rows, batch))
+
+
+def with_overrides(inputs: Sequence[Input], overrides: Mapping[str, Mapping[str, Any]]) -> tuple[Input, ...]:
+    """Apply a suite's ``inputs:`` (low, high, fill by input name); a range takes the place of a fill.
+
+    Raises Failed on an unknown name.
+    """
+    known = {item.name for item in inputs}
+    if unknown := sorted(set(overrides) - known):
+        raise Failed(f"inputs names {unknown[0]!r}; the model's inputs: {', '.join(sorted(known))}")
+    return tuple(
+        replace(item, **{"fill": None, **overrides[item.name]}) if item.name in overrides else item
+        for item in inputs
+    )

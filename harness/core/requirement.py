@@ -1,0 +1,105 @@
+"""Check what may be asked of the installer: one version of one known distribution, or one wheel.
+
+The installer has no separator between options and requirements, so this gate
+is what keeps options, URLs and shell text out. A plan passes it as well, so
+that a wrong name is told before anything is measured.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from packaging.version import InvalidVersion, Version
+
+from harness.core.errors import InputError
+from harness.core.registry import closest
+
+DISTRIBUTIONS = (
+    "onnxruntime",
+    "onnxruntime-cann",
+    "onnxruntime-directml",
+    "onnxruntime-gpu",
+    "onnxruntime-migraphx",
+    "onnxruntime-openvino",
+    "onnxruntime-qnn",
+    "onnxruntime-rocm",
+    "onnxruntime-training",
+    "ort-nightly",
+    "ort-nightly-directml",
+    "ort-nightly-gpu",
+)
+"""Every distribution whose wheels carry the package ``onnxruntime``."""
+
+_FORM = "expected a version of one distribution such as onnxruntime==1.22.1, or the path of a .whl file"
+_MAX_VERSION = 100  # characters; keeps folder names within what file systems take
+_WHEEL_NAME = re.compile(r"[A-Za-z0-9_.+-]+\.whl", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One version of one distribution, from the package index or from a wheel file."""
+
+    distribution: str
+    version: str  # as PEP 440 spells it
+    wheel: Path | None = None  # absolute
+
+    def __str__(self) -> str:
+        return str(self.wheel) if self.wheel else f"{self.distribution}=={self.version}"
+
+
+def parse(text: str) -> Requirement:
+    """Check `text`: exactly ``name==version``, or the path of a wheel file that is there.
+
+    Raises InputError for everything else; nothing is run and nothing is looked up.
+    """
+    try:
+        return check(text)
+    except ValueError as error:
+        raise InputError(f"runtime {text!r}: {error}") from error
+
+
+def check(text: str) -> Requirement:
+    """Check as `parse` does. Raises ValueError, which says what is wrong and leaves out with which text."""
+    if not text or text.startswith("-") or not text.isprintable():
+        raise ValueError(_FORM)
+    return _wheel(text) if text.endswith(".whl") else _release(text)
+
+
+def _release(text: str) -> Requirement:
+    name, equals, version = text.partition("==")
+    if not equals:
+        raise ValueError(_FORM)
+    _check_name(name)
+    try:
+        spelled = str(Version(version)) if len(version) <= _MAX_VERSION else None
+    except ValueError:
+        spelled = None
+    if spelled is None:
+        raise ValueError(f"{version!r} is not one version: {_FORM}")
+    if spelled != version:  # one spelling, so that one runtime has one key
+        raise ValueError(f"write {name}=={spelled}")
+    return Requirement(name, spelled)
+
+
+def _wheel(text: str) -> Requirement:
+    path = Path(text).absolute()
+    try:
+        name, version, _, _ = parse_wheel_filename(path.name)
+    except (InvalidWheelFilename, InvalidVersion) as error:
+        raise ValueError(f"not the name of a wheel: {error}") from error
+    if not _WHEEL_NAME.fullmatch(path.name):
+        raise ValueError("not the name of a wheel: it holds other characters than A-Z a-z 0-9 _ . + -")
+    _check_name(name)
+    if path.is_symlink():
+        raise ValueError(f"it is a link: name the file itself, {str(path.resolve())!r}")
+    if not path.is_file():
+        raise ValueError("there is no such file")
+    return Requirement(name, str(version), path)
+
+
+def _check_name(name: str) -> None:
+    if name not in DISTRIBUTIONS:
+        raise ValueError(f"unknown distribution {name!r}: {closest(name, DISTRIBUTIONS)}")

@@ -1,0 +1,96 @@
+"""A suite as the loops use it: what to measure, how, and what to allow.
+
+Written by `harness.plan` out of YAML; frozen from then on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # a worker reads this file, and has no cases
+    from harness.core.case import Case, Model
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How long a case is timed. Not part of its key.
+
+    The timed stretch ends at the first of `calls`, `seconds` and `target_ci`
+    (half-width of the 95% interval of p50, as a ratio of p50) that is set and
+    met; `max_calls` and `max_seconds` cap it in every case.
+    """
+
+    warmup_calls: int = 10
+    warmup_s: float = 0.1
+    calls: int | None = None
+    seconds: float | None = 1.0
+    target_ci: float | None = None
+    min_calls: int = 5
+    max_calls: int = 100_000
+    max_seconds: float = 30.0
+    processes: int = 1
+    timeout_s: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What is measured beside latency, and on which cores."""
+
+    memory: bool = True
+    accuracy: bool = True
+    proof: bool = True
+    cores: tuple[int, ...] | None = None  # None: chosen from the cpuset and the threads
+    inputs: int = 4  # distinct inputs in rotation
+    seed: int = 0
+    accuracy_samples: int = 512  # labelled samples evaluated, at most
+    drift_samples: int = 32  # random samples compared where there is no data
+    strict_provider: bool = False  # nodes on another provider make the case failed
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What a metric may do. Ratios are plain numbers (3% is 0.03)."""
+
+    metric: str
+    max_increase: float | None = None  # relative, against `against`
+    max_drop: float | None = None  # relative, against `against`
+    min: float | None = None
+    max: float | None = None
+    case: Mapping[str, Any] = field(default_factory=dict)  # as in skip.when; empty: every case
+    against: str = "previous"  # "previous" | "anchor"; of use with max_increase and max_drop only
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """One suite, read and checked."""
+
+    name: str
+    path: str
+    models: tuple[Model, ...]
+    sampling: Sampling = Sampling()
+    measure: Measure = Measure()
+    gates: tuple[Gate, ...] = ()
+    baseline: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # axis -> value; the case that deltas are shown against
+    text: str = ""  # the YAML after `extends` and `--set`, as stored with the run
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A cell that is not measured, and why."""
+
+    case: Case
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a suite comes to: the cases in the order in which they run, and the skips."""
+
+    suite: Suite
+    cases: tuple[Case, ...]
+    skips: tuple[Skip, ...] = ()

@@ -1,0 +1,94 @@
+"""Examine this machine: read it off, then see what an A/B makes of a slowdown that is known."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from harness.ab.job import run_trial
+from harness.ab.model import Pair, Pairing, Terms, Trial, Watch
+from harness.core.case import Artifact, Case, Load, Model, Session, Source, freeze
+from harness.core.decision import Change, Decision
+from harness.core.suite import Measure, Suite
+from harness.doctor import decide as health
+from harness.doctor.chain import write_chain
+from harness.doctor.model import Checkup, SelfTest
+from harness.doctor.probe import read_machine
+from harness.store.ledger import read_lines
+
+LAYERS, MORE_LAYERS = 100, 102
+BATCH = 32
+NAME = f"chain of {LAYERS}->{MORE_LAYERS} layers"
+METRIC = "latency/p50"
+
+
+def examine(
+    results_dir: Path,
+    cache_dir: Path,
+    *,
+    quick: bool = False,
+    terms: Terms = Terms(),  # noqa: B008 (frozen)
+    watch: Watch | None = None,
+) -> Checkup:
+    """Read this machine off and, unless `quick`, test what can be told on it.
+
+    Raises StoreError where results cannot be kept, KeyboardInterrupt.
+    """
+    readings = read_machine()
+    test = None if quick else self_test(results_dir, cache_dir, terms, watch)
+    return Checkup(readings=readings, remarks=health.remarks(readings, test), test=test)
+
+
+def self_test(results_dir: Path, cache_dir: Path, terms: Terms, watch: Watch | None = None) -> SelfTest:
+    """Hold a chain of layers against one that is 2% longer, and against itself. Raises as `examine`."""
+    with tempfile.TemporaryDirectory(prefix="harness-") as folder:
+        cases = []
+        for layers in (LAYERS, MORE_LAYERS):
+            path = Path(folder) / f"chain_{layers}.onnx"
+            write_chain(path, layers)
+            cases.append(_case(path))
+        models = tuple(case.artifact.model for case in cases)
+        suite = Suite("doctor", "", models, measure=Measure(memory=False, accuracy=False, proof=False))
+        pairing = Pairing((Pair(NAME, *cases),))
+        terms = replace(terms, metrics=(METRIC,))
+        trial = run_trial(pairing, suite, terms, results_dir, cache_dir, watch=watch)
+    if trial.interrupted:
+        raise KeyboardInterrupt
+    return _conclude(trial, read_lines(Path(trial.file)))
+
+
+def _case(path: Path) -> Case:
+    model = Model(path.stem, Source("onnx", freeze({"path": str(path)})))
+    return Case(Artifact(model), Session(intra_threads=1), Load(batch=BATCH))
+
+
+def _conclude(trial: Trial, lines: list[dict[str, Any]]) -> SelfTest:
+    """Join the trial's verdicts with the spread and the cost of its blocks."""
+    blocks = [line for line in lines if METRIC in line.get("readings", {})]
+    ratios = {True: list[float](), False: list[float]()}
+    for block in blocks:
+        ratios[block["stage"] == "control"].append(block["readings"][METRIC]["ratio"])
+    sd = health.spread(ratios.values())
+    found = next((row.decision for row in trial.comparisons if row.metric == METRIC), None)
+    block_s = median(block["wall_s"] for block in blocks) if blocks else 0.0
+    control = trial.control
+    failed = "; ".join(trial.failed.values())
+    return SelfTest(
+        injected=MORE_LAYERS / LAYERS - 1,
+        slowdown=found or Decision(verdict=Change.INCONCLUSIVE, reason="no blocks"),
+        control=control.decisions.get(METRIC) if control else None,
+        fired=not trial.trusted,
+        spread=sd or 0.0,
+        block_s=block_s,
+        reach=tuple(
+            health.reach(budget_s, block_s, sd, trial.terms)
+            for budget_s in health.BUDGETS_S
+            if sd is not None
+        ),
+        seconds=trial.seconds,
+        failed=failed,
+        file=trial.file,
+    )

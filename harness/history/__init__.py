@@ -1,0 +1,1 @@
+"""Show every metric over the stored runs, and where its level changed."""

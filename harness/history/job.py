@@ -1,0 +1,132 @@
+"""Look at the stored runs as series: a metric of a case over the nights, and where its level changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness import store
+from harness.core.conditions import fits
+from harness.core.decision import Point, Trend
+from harness.core.errors import NotFoundError
+from harness.core.registry import closest
+from harness.core.vocabulary import METRICS
+from harness.history.changes import FEWEST, LASTING, facts_of, shifts, with_causes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def history(
+    results_dir: Path,
+    metrics: Sequence[str] = ("latency/p50",),
+    *,
+    case: str | None = None,
+    suite: str | None = None,
+    machine: str | None = None,
+    last: int | None = None,
+) -> list[Trend]:
+    """Give the series of the stored runs, a trend for each suite, machine, case and metric.
+
+    `metrics` are names, or globs over the known ones; `case` is a key or a
+    glob; of each series the `last` values count. Raises NotFoundError where
+    there are none, or none of a metric that the harness does not know, StoreError.
+    """
+    trends: list[Trend] = []
+    for metric in _names(metrics):
+        frame = store.series(results_dir, metric, case=case, suite=suite, machine=machine)
+        found = [_judged(trend) for trend in _trends(frame, metric, last)]
+        if not found and metric not in METRICS:
+            raise NotFoundError(_why(results_dir, [metric], case, suite, machine))
+        trends += found
+    if not trends:
+        raise NotFoundError(_why(results_dir, metrics, case, suite, machine))
+    return _explained(results_dir, trends)
+
+
+def _names(metrics: Sequence[str]) -> list[str]:
+    """Spell out globs; a name that the harness does not know may be another package's."""
+    names: dict[str, None] = {}
+    for pattern in metrics:
+        found = [name for name in METRICS if fits(name, [pattern])]
+        names |= dict.fromkeys(found or [pattern])
+    return list(names)
+
+
+def _trends(frame: pd.DataFrame, metric: str, last: int | None) -> Iterable[Trend]:
+    """Cut the rows of `store.series` into one trend each."""
+    unit, _ = METRICS.get(metric, ("1", "none"))
+    frame = frame.astype(object).where(frame.notna(), None)
+    for (suite, machine, case), rows in groupby(
+        frame.itertuples(index=False, name=None), key=lambda row: row[:3]
+    ):
+        points = tuple(
+            Point(run, started_at, value, low, high, runtime, model)
+            for _, _, _, run, started_at, value, low, high, model, runtime in rows
+        )
+        yield Trend(suite, machine, case, metric, unit, points[-last:] if last else points)
+
+
+def _judged(trend: Trend) -> Trend:
+    """Find the shifts of a trend, and name what the series itself tells of their causes."""
+    values = [point.value for point in trend.points]
+    if len(values) < FEWEST:
+        return replace(trend, reason=f"{len(values)} runs; {FEWEST} are needed to tell a change from noise")
+    return replace(trend, shifts=shifts(values, trend.metric))
+
+
+def _explained(results_dir: Path, trends: Sequence[Trend]) -> list[Trend]:
+    """Name beside each shift what else changed there: runtime and model, and what the records tell."""
+    places = {(trend.points[index].run, trend.case) for trend in trends for index in _around(trend)}
+    outlines = store.outlines(results_dir, places) if places else {}
+
+    def facts(trend: Trend) -> list[dict[str, Any]]:
+        near = _around(trend)
+        return [
+            facts_of(outlines[point.run, trend.case]) if index in near else {}
+            for index, point in enumerate(trend.points)
+        ]
+
+    return [
+        replace(
+            trend,
+            shifts=with_causes(trend.shifts, [point.value for point in trend.points], facts(trend)),
+        )
+        if trend.shifts
+        else trend
+        for trend in trends
+    ]
+
+
+def _around(trend: Trend) -> set[int]:
+    """Give the indexes of the points whose records may explain a shift."""
+    return {
+        index
+        for shift in trend.shifts
+        for index in range(shift.index - LASTING - 1, shift.index + LASTING + 1)
+        if 0 <= index < len(trend.points)
+    }
+
+
+def _why(
+    results_dir: Path, metrics: Sequence[str], case: str | None, suite: str | None, machine: str | None
+) -> str:
+    """Say why there is no series at all: the name that is not there, and the closest known one."""
+    found = store.runs(results_dir)
+    if not found:
+        return f"{results_dir}: no runs yet; measure one with 'harness run SUITE'"
+    asked = (
+        ("suite", suite, {i.header.suite for i in found}),
+        ("machine", machine, {i.header.machine for i in found}),
+    )
+    for kind, name, known in asked:
+        if name is not None and name not in known:
+            return f"no run of {kind} {name!r}: {closest(name, known)}"
+    for name in metrics:
+        if name not in METRICS and not any(fits(known, [name]) for known in METRICS):
+            return f"no run has the metric {name!r}: {closest(name, METRICS)}"
+    which = f" of a case that matches {case!r}" if case else ""
+    return f"{results_dir}: no run has a value of {', '.join(metrics)}{which}"

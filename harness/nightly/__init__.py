@@ -1,0 +1,1 @@
+"""Run a suite, compare it, confirm what looks worse, and report."""

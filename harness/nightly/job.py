@@ -1,0 +1,277 @@
+"""The loop of a night: run, compare, confirm, gate, publish, write everything into one folder.
+
+Started again after an interruption, it goes on where it was: an unfinished run
+is resumed, and a finished one that was not reported yet is not measured a
+second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
+from pathlib import Path
+from time import monotonic
+
+from harness import show, store
+from harness.ab.model import Watch
+from harness.compare.confirm import NOTHING_DIFFERS
+from harness.compare.job import compare, confirm_suspects, find_pair
+from harness.core.decision import Change, Comparison, Contrast, Decision
+from harness.core.errors import HarnessError, InputError
+from harness.core.report import Report
+from harness.core.suite import Plan
+from harness.history.job import history
+from harness.nightly.model import AGAINST, Finding, Night, Standing
+from harness.nightly.since import since
+from harness.nightly.view import document, summary
+from harness.run.job import Outcome, Silent, Watching, environment, header, run, settle
+from harness.run.review import review
+from harness.store.files import write_whole, writing
+from harness.store.header import JOURNAL
+
+SAME_NIGHT = timedelta(hours=20)
+"""How old a run may be that is taken up again: yesterday's is another night's."""
+
+UNREPORTED = "unreported"
+"""A file in the folder of a run whose night is not over: wherever the runs are kept, it is kept with them."""
+
+SUMMARY = "summary.md"
+
+BY_TRIAL = "A/B: "
+"""How the reason of a decision begins that an A/B made."""
+
+_RANK = list(Standing)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What a night is asked for beside its plan."""
+
+    against: tuple[str, ...] = AGAINST
+    confirm_s: float = 600.0  # for all A/Bs; 0: none
+    asv_config: Path = Path("asv.conf.json")
+    out: Path | None = None  # None: <results>/nightly/<run>
+    resume: bool | None = None  # None: a run of the same night
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a night left behind."""
+
+    night: Night | None  # None: interrupted while it was measured
+    folder: Path  # of the artifacts; of the run where it was interrupted
+    left: int = 0  # cases not measured yet
+
+
+def nightly(
+    plan: Plan,
+    results_dir: Path,
+    cache_dir: Path,
+    wishes: Wishes | None = None,
+    *,
+    watching: Watching = lambda total, finished: nullcontext(Silent()),
+    watch: Watch | None = None,
+) -> Done:
+    """Measure `plan`, judge the run, publish it and write its folder.
+
+    Ctrl-C while it measures gives a `Done` with cases left; later it is
+    raised. Raises InputError, StoreError.
+    """
+    wishes, plan = wishes or Wishes(), settle(plan)
+    if wishes.out:
+        with writing(wishes.out):  # a folder that cannot be written is said before anything is measured
+            wishes.out.mkdir(parents=True, exist_ok=True)
+    outcome = _measure(plan, results_dir, cache_dir, wishes, watching)
+    if outcome.left:
+        return Done(None, outcome.folder, outcome.left)
+    info = store.find_run(results_dir, outcome.run)
+    unreported = info.folder / UNREPORTED
+    with writing(unreported):
+        unreported.touch()
+    folder = wishes.out or results_dir / "nightly" / outcome.run
+    report = review(results_dir, info)
+    _begin(folder)
+    _write(folder, {"records.json": show.render(report, "json")})
+    night = _held(_night(info, report), results_dir, info, wishes.against)
+    night = _confirmed(night, results_dir, cache_dir, wishes.confirm_s, watch)
+    night = replace(night, findings=_dated(night, results_dir))
+    dashboard, published = _publish(results_dir, wishes.asv_config, outcome.run)
+    night = replace(night, dashboard=dashboard, published=published)
+    _write(
+        folder,
+        {
+            "report.md": show.render(report, "markdown"),
+            "junit.xml": show.render(night.judged, "junit"),
+            "comparison.json": document(night),
+            SUMMARY: summary(night),
+        },
+    )
+    with writing(unreported):
+        unreported.unlink()
+    return Done(night, folder)
+
+
+# measuring
+
+
+def _measure(plan: Plan, results_dir: Path, cache_dir: Path, wishes: Wishes, watching: Watching) -> Outcome:
+    """Measure what is not measured yet: all, the rest of an unfinished run, or nothing."""
+    info = None if wishes.resume is False else _unreported(plan, results_dir, wishes)
+    if info is not None and not (info.folder / JOURNAL).exists():
+        return Outcome(info.run, info.folder, left=0)
+    resume = info is not None or bool(wishes.resume)
+    return run(plan, results_dir, cache_dir, resume=resume, watching=watching)
+
+
+def _unreported(plan: Plan, results_dir: Path, wishes: Wishes) -> store.RunInfo | None:
+    """Find the newest run that may go on as this one, if it is unfinished or its night is not reported."""
+    ours = header(plan, environment(plan))
+    found = [
+        info
+        for info in store.runs(results_dir, ours.suite, ours.machine)
+        if not info.header.unlike(ours) and not info.live
+    ]
+    if not found or not (wishes.resume or _young(found[-1])):
+        return None
+    newest = found[-1]
+    return newest if any((newest.folder / name).exists() for name in (JOURNAL, UNREPORTED)) else None
+
+
+def _young(info: store.RunInfo) -> bool:
+    return datetime.now(UTC) - datetime.fromisoformat(info.header.started_at) < SAME_NIGHT
+
+
+# comparing
+
+
+def _night(info: store.RunInfo, report: Report) -> Night:
+    header = info.header
+    return Night(
+        run=info.run,
+        suite=header.suite,
+        started_at=header.started_at,
+        commit=header.commit,
+        machine=header.machine,
+        report=report,
+    )
+
+
+def _held(night: Night, results_dir: Path, info: store.RunInfo, against: Sequence[str]) -> Night:
+    """Hold the run against earlier ones; where there is none, say so."""
+    contrasts: dict[str, Contrast] = {}
+    missing: dict[str, str] = {}
+    for name in against:
+        try:
+            base, head = find_pair(results_dir, name, info.run, info.header.suite)
+            contrasts[name] = compare(results_dir, base, head)
+        except InputError as error:
+            missing[name] = str(error)
+    return replace(night, contrasts=contrasts, not_compared=missing)
+
+
+def _confirmed(
+    night: Night, results_dir: Path, cache_dir: Path, budget_s: float, watch: Watch | None
+) -> Night:
+    """Let A/Bs decide about suspects, in the time that there is for all of them; gather what is found."""
+    contrasts: dict[str, Contrast] = {}
+    findings: list[Finding] = []
+    notes: list[str] = []
+    for name, contrast in night.contrasts.items():
+        begun, after = monotonic(), contrast
+        try:
+            if budget_s > 0:
+                after = confirm_suspects(contrast, results_dir, cache_dir, budget_s=budget_s, watch=watch)
+                if after.interrupted:
+                    raise KeyboardInterrupt
+            notes += [f"against {name}: {note}" for note in after.notes]
+        except InputError as error:  # the suite has changed since it was measured
+            notes.append(f"against {name}: no A/B: {error}")
+        budget_s -= monotonic() - begun
+        contrasts[name] = after
+        suspects = {(item.case, item.metric): item for item in contrast.compared.comparisons if item.suspect}
+        findings += [
+            _finding(name, after, suspects[item.case, item.metric], item)
+            for item in after.compared.comparisons
+            if (item.case, item.metric) in suspects
+        ]
+    findings.sort(key=lambda item: (_RANK.index(item.standing), -item.comparison.worse))
+    return replace(night, contrasts=contrasts, findings=tuple(findings), notes=tuple(notes))
+
+
+def _finding(name: str, contrast: Contrast, before: Comparison, after: Comparison) -> Finding:
+    causes = tuple(change for change, cases in contrast.causes.items() if after.case in cases)
+    standing = _standing(before.decision.verdict, after.decision)
+    if standing is Standing.SHOWN and NOTHING_DIFFERS in after.decision.reason and not causes:
+        # A change that the software did not make is the machine's: no alarm, unless a gate says so.
+        standing = Standing.OPEN
+    return Finding(
+        against=name, base_run=contrast.base.run, comparison=after, standing=standing, causes=causes
+    )
+
+
+def _standing(before: Change, decision: Decision) -> Standing:
+    """Say how sure it is, from the stored runs' verdict and the decision that counts."""
+    match decision.verdict:
+        case Change.REGRESSION:
+            return Standing.CONFIRMED if decision.reason.startswith(BY_TRIAL) else Standing.SHOWN
+        case Change.INCONCLUSIVE if before is Change.INCONCLUSIVE:
+            return Standing.OPEN
+    return Standing.REFUTED
+
+
+# dating
+
+
+def _dated(night: Night, results_dir: Path) -> tuple[Finding, ...]:
+    """Say of each finding since which run it has been so."""
+    return tuple(_date(finding, night, results_dir) for finding in night.findings)
+
+
+def _date(finding: Finding, night: Night, results_dir: Path) -> Finding:
+    item = finding.comparison
+    if item.base is None or finding.standing is Standing.REFUTED:
+        return finding
+    known = history(results_dir, [item.metric], case=item.case, suite=night.suite, machine=night.machine)
+    trend = next(trend for trend in known if trend.case == item.case)
+    points = [point for point in trend.points if finding.base_run < point.run <= night.run]
+    start = len([point for point in trend.points if point.run <= finding.base_run])
+    shifts = [replace(shift, index=shift.index - start) for shift in trend.shifts if shift.index >= start]
+    first = points[since([point.value for point in points], item.base, shifts)]
+    return replace(finding, since=first.run, since_at=first.started_at)
+
+
+# publishing
+
+
+def _publish(results_dir: Path, config: Path, run: str) -> tuple[str, bool]:
+    """Put the run on asv's dashboard; say where it is, or why it is not there, and whether that will do."""
+    if find_spec("asv") is None:
+        return "not published: asv is not installed (pip install 'onnx-harness[asv]')", True
+    if not config.is_file():
+        return f"not published: no file {str(config)!r} (docs/asv.md has one to begin with)", True
+    from harness.asv import export as asv
+
+    try:
+        asv.export(results_dir, config, [run])
+        site = asv.publish(results_dir, config)
+    except (HarnessError, OSError) as error:
+        # A mistake in the configuration is no failure of the night's; what cannot be kept is.
+        return f"not published: {error}", isinstance(error, InputError)
+    here = Path.cwd()
+    return str(site.relative_to(here) if site.is_relative_to(here) else site), True
+
+
+def _begin(folder: Path) -> None:
+    """Make the folder of the artifacts; what it says of an earlier night is over. Raises StoreError."""
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / SUMMARY).unlink(missing_ok=True)
+
+
+def _write(folder: Path, texts: Mapping[str, str]) -> None:
+    for name, text in texts.items():
+        content = (text + "\n").encode("utf-8", "replace")
+        write_whole(folder / name, lambda part, content=content: part.write_bytes(content))  # type: ignore[misc]

@@ -1,0 +1,104 @@
+"""What a night's run comes to: what got worse, since when, how surely.
+
+`harness.nightly.job` fills it in, `harness.show` renders it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from harness.core.decision import Comparison, Contrast
+from harness.core.record import BAD
+from harness.core.report import GateOutcome, Report
+from harness.core.units import format_value
+from harness.core.vocabulary import METRICS
+
+AGAINST = ("previous", "anchor")
+"""What a night is held against."""
+
+
+class Standing(StrEnum):
+    """How sure it is that something got worse."""
+
+    CONFIRMED = "confirmed"  # an A/B shows it again
+    SHOWN = "shown"  # the stored runs show it; no A/B was run, or none settled it
+    OPEN = "open"  # it looks worse, and nothing shows it
+    REFUTED = "refuted"  # an A/B shows that it is not so, or that what it follows from is not
+
+
+ALARMS = frozenset({Standing.CONFIRMED, Standing.SHOWN})
+"""What makes a night exit with 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A metric of a case that got worse, or looked like it."""
+
+    against: str  # one of AGAINST
+    base_run: str
+    comparison: Comparison  # with the decision that counts: an A/B's where there was one
+    standing: Standing
+    since: str = ""  # the first of the runs that are like this one; empty where it is not known
+    since_at: str = ""  # when that run began
+    causes: tuple[str, ...] = ()  # what else differs from BASE: "runtime: 1.31.0 -> 1.32.0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Night:
+    """One run, held against the night before and the anchor."""
+
+    run: str
+    suite: str
+    started_at: str
+    commit: str
+    machine: str
+    report: Report
+    contrasts: Mapping[str, Contrast] = field(default_factory=dict)  # by AGAINST
+    not_compared: Mapping[str, str] = field(default_factory=dict)  # of AGAINST -> why
+    findings: tuple[Finding, ...] = ()  # the surest first, then the worst
+    notes: tuple[str, ...] = ()  # of the A/B
+    dashboard: str = ""  # where it is, or why it was not built
+    published: bool = True  # False: it could not be built, though it is configured as it should be
+
+    @property
+    def alarms(self) -> tuple[Finding, ...]:
+        """The findings that are sure enough."""
+        return tuple(finding for finding in self.findings if finding.standing in ALARMS)
+
+    @property
+    def worse(self) -> bool:
+        """Whether a regression was found or a gate failed."""
+        return bool(self.alarms) or any(gate.outcome == "failed" for gate in self.report.gates)
+
+    @property
+    def bad(self) -> bool:
+        """Whether a case failed, crashed or timed out, or the dashboard could not be kept."""
+        return not self.published or any(record.status in BAD for record in self.report.records)
+
+    @property
+    def judged(self) -> Report:
+        """The report with each alarm as one more gate that failed: for views that know gates alone."""
+        gates = (*self.report.gates, *map(_as_gate, self.alarms))
+        return replace(self.report, gates=gates)
+
+
+def _as_gate(finding: Finding) -> GateOutcome:
+    item = finding.comparison
+    return GateOutcome(
+        gate=f"{item.metric} no worse than {finding.against}",
+        case=item.case,
+        metric=item.metric,
+        outcome="failed",
+        value=item.head,
+        limit=item.base,
+        reason=", ".join(filter(None, (numbers(item), item.decision.reason))),
+    )
+
+
+def numbers(item: Comparison) -> str:
+    """Write both values of a comparison: ``1.1 ms -> 1.3 ms``; empty where there are none."""
+    unit, _ = METRICS.get(item.metric, ("1", "none"))
+    both = [format_value(value, unit) for value in (item.base, item.head) if value is not None]
+    return " -> ".join(both) if len(both) == 2 else ""

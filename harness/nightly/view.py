@@ -1,0 +1,277 @@
+"""A night on one page: what got worse, since when, by how much, how surely; what could not be measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from harness.core.decision import Change, Comparison, Contrast, Decision
+from harness.core.record import BAD
+from harness.core.units import format_percent
+from harness.core.vocabulary import METRICS
+from harness.nightly.model import Finding, Night, Standing, numbers
+from harness.show.page import Column, Line, Page, draw, draw_markdown
+from harness.show.sections import Entry, Section, sections
+from harness.show.sections import summary as count_cases
+
+MOST, MOST_LINES = 50, 20
+"""Rows of a table or entries of a section, and lines of an entry: CI systems refuse more than a megabyte."""
+
+LEFT_OUT = ("Notes", "Best", "Gates passed")
+"""Beginnings of the report's sections that are about the numbers, not about the night."""
+
+COLUMNS = (
+    Column("case", number=False),
+    Column("metric", number=False),
+    Column("against", number=False),
+    Column("was -> is", drop=1),
+    Column("change"),
+    Column("95% interval", drop=3),
+    Column("how surely", number=False, drop=2),
+    Column("since", number=False, drop=4),
+)
+
+
+def render(night: Night, *, width: int | None = None, color: bool = False) -> str:
+    """Draw the night for people at a terminal."""
+    return draw(_page(night), width=width, color=color)
+
+
+def summary(night: Night) -> str:
+    """Write the night as GitHub-flavored Markdown, bounded in length."""
+    return draw_markdown(_page(night))
+
+
+def document(night: Night) -> str:
+    """Write all comparisons and findings as one JSON object."""
+    data = {
+        "run": night.run,
+        "suite": night.suite,
+        "machine": night.machine,
+        "findings": [_finding(finding) for finding in night.findings],
+        "against": {name: _contrast(contrast) for name, contrast in night.contrasts.items()},
+        "not_compared": dict(night.not_compared),
+        "gates": [asdict(gate) for gate in night.report.gates],
+        "notes": list(night.notes),
+        "dashboard": night.dashboard,
+    }
+    return json.dumps(data, indent=1, allow_nan=False)
+
+
+def headline(night: Night) -> str:
+    """Say in a few words how the night went."""
+    gates = sum(gate.outcome == "failed" for gate in night.report.gates)
+    parts = [
+        _count(len(group(night.alarms)), "regression"),
+        _count(gates, "failed gate"),
+        _count(sum(record.status in BAD for record in night.report.records), "failed case"),
+    ]
+    return ", ".join(part for part in parts if not part.startswith("0 ")) or "nothing got worse"
+
+
+def change(decision: Decision) -> str:
+    """Write by how much HEAD differs: ``+12.00%``; empty where no ratio is known."""
+    return "" if decision.ratio is None else format_percent(decision.ratio - 1, signed=True)
+
+
+def surely(item: Comparison, standing: Standing) -> str:
+    """Say what a finding rests on."""
+    decision = item.decision
+    unit = "block" if standing is Standing.CONFIRMED else "process"
+    parts = [
+        f"{standing} by an A/B" if standing is Standing.CONFIRMED else str(standing),
+        f"p = {decision.p:.2g}" if decision.p is not None else "",
+        _count(decision.blocks, unit) if decision.blocks and decision.p is not None else "",
+        decision.reason if decision.p is None else "",
+    ]
+    return ", ".join(filter(None, parts))
+
+
+def group(findings: Iterable[Finding]) -> list[tuple[Finding, str]]:
+    """Put metrics of one case that go together behind the best known of them; the text names the others."""
+    found: dict[tuple[str, str, str], list[Finding]] = {}
+    for finding in findings:
+        item = finding.comparison
+        family = item.metric.partition("/")[0].replace("throughput", "latency")
+        found.setdefault((finding.against, item.case, family), []).append(finding)
+    return [_lead(sorted(together, key=_place)) for together in found.values()]
+
+
+def _place(finding: Finding) -> int:
+    names = list(METRICS)
+    metric = finding.comparison.metric
+    return names.index(metric) if metric in names else len(names)
+
+
+def _lead(findings: Sequence[Finding]) -> tuple[Finding, str]:
+    first, *others = findings
+    texts = [f"{one.comparison.metric} {change(one.comparison.decision)}".strip() for one in others]
+    return first, ", ".join(texts)
+
+
+def _page(night: Night) -> Page:
+    alarms = group(night.alarms)
+    more = [f"{len(alarms) - MOST} more regressions: comparison.json has all"] if len(alarms) > MOST else []
+    return Page(
+        title=f"{night.suite}: {headline(night)}",
+        said=(
+            f"run {night.run} of {night.started_at}, {_runtimes(night)}, machine {night.machine}"
+            + (f", commit {night.commit[:10]}" if night.commit else ""),
+            count_cases(night.report),
+            *(f"against {name}: {_against(contrast)}" for name, contrast in night.contrasts.items()),
+            *(f"against {name}: not compared: {why}" for name, why in night.not_compared.items()),
+            f"dashboard: {night.dashboard}",
+            *more,
+        ),
+        columns=COLUMNS if alarms else (),
+        lines=tuple(Line(_cells(*alarm), "bad") for alarm in alarms[:MOST]),
+        sections=tuple(map(_short, _sections(night))),
+    )
+
+
+def _runtimes(night: Night) -> str:
+    found = sorted(
+        {
+            f"{runtime.get('distribution')} {runtime.get('version')}"
+            for record in night.report.records
+            if (runtime := record.effective.get("runtime"))
+        }
+    )
+    return ", ".join(found) or "no runtime"
+
+
+def _against(contrast: Contrast) -> str:
+    """Count the verdicts, and say how small a change of the median could have been seen."""
+    items = contrast.compared.comparisons
+    counts = {verdict: sum(item.decision.verdict is verdict for item in items) for verdict in Change}
+    shown = [f"{number} {verdict}" for verdict, number in counts.items() if number]
+    seen = [
+        item.decision.mde for item in items if item.metric == "latency/p50" and item.decision.mde is not None
+    ]
+    reach = f"; changes of latency/p50 are seen from {format_percent(min(seen))}" if seen else ""
+    if seen and max(seen) > min(seen):
+        reach += f" to {format_percent(max(seen))}"
+    base, found = contrast.base, ", ".join(shown) or "nothing to compare"
+    return f"run {base.run} of {base.started_at}: {found}{reach}"
+
+
+def _cells(finding: Finding, others: str) -> tuple[str, ...]:
+    item, decision = finding.comparison, finding.comparison.decision
+    interval = ""
+    if decision.low is not None and decision.high is not None:
+        interval = " to ".join(
+            format_percent(value - 1, signed=True) for value in (decision.low, decision.high)
+        )
+    since = f"{finding.since} ({finding.since_at[:10]})" if finding.since else ""
+    return (
+        item.case,
+        f"{item.metric} ({others})" if others else item.metric,
+        finding.against,
+        numbers(item),
+        change(decision),
+        interval,
+        surely(item, finding.standing),
+        since,
+    )
+
+
+def _sections(night: Night) -> Iterator[Section]:
+    causes = _causes(night.alarms)
+    if causes:
+        yield Section("What else differs where it got worse", causes)
+    told = [section for section in sections(night.report) if not section.title.startswith(LEFT_OUT)]
+    yield from (section for section in told if section.mood == "bad")
+    for title, standing in (
+        ("Looks worse, not shown", Standing.OPEN),
+        ("Refuted by an A/B", Standing.REFUTED),
+    ):
+        found = [finding for finding in night.findings if finding.standing is standing]
+        if found:
+            yield Section(f"{title}: {len(found)}", tuple(map(_entry, found)), "warning")
+    better = [
+        Entry(f"{item.case}: {item.metric} {change(item.decision)} ({name}: {numbers(item)})")
+        for name, contrast in night.contrasts.items()
+        for item in contrast.compared.comparisons
+        if item.decision.verdict is Change.IMPROVEMENT
+    ]
+    if better:
+        yield Section(f"Better: {len(better)}", tuple(better), "good")
+    yield from (section for section in told if section.mood != "bad")
+    yield from _uncompared(night)
+    if night.notes:
+        yield Section("A/B", tuple(map(Entry, night.notes)))
+
+
+def _entry(finding: Finding) -> Entry:
+    item = finding.comparison
+    text = f"{item.case}: {item.metric} {change(item.decision)} against {finding.against} ({numbers(item)})"
+    return Entry(text, (item.decision.reason,))
+
+
+def _causes(findings: Sequence[Finding]) -> tuple[Entry, ...]:
+    found: dict[str, dict[str, None]] = {}
+    for finding in findings:
+        for cause in finding.causes:
+            found.setdefault(f"{cause} (since {finding.against})", {})[finding.comparison.case] = None
+    return tuple(Entry(cause, tuple(cases)) for cause, cases in found.items())
+
+
+def _uncompared(night: Night) -> Iterator[Section]:
+    """Name what one run has and the other has not, and what was measured unlike."""
+    for name, contrast in night.contrasts.items():
+        compared = contrast.compared
+        entries = [
+            Entry(f"measured unlike: {'; '.join(why)}", (case,)) for case, why in compared.refused.items()
+        ]
+        if compared.only_head:
+            entries.append(Entry("new, not in that run", compared.only_head))
+        if compared.only_base:
+            entries.append(Entry("in that run, not in this one", compared.only_base))
+        if entries:
+            yield Section(f"Not compared with {name}", tuple(entries), "warning")
+
+
+def _short(section: Section) -> Section:
+    """Keep a section within MOST entries of MOST_LINES each, and say what is left out."""
+    entries = [Entry(entry.text, _first(entry.lines)) for entry in section.entries[:MOST]]
+    if len(section.entries) > MOST:
+        entries.append(
+            Entry(f"... and {len(section.entries) - MOST} more: see report.md and comparison.json")
+        )
+    return Section(section.title, tuple(entries), section.mood)
+
+
+def _first(lines: tuple[str, ...]) -> tuple[str, ...]:
+    more = len(lines) - MOST_LINES
+    return (*lines[:MOST_LINES], f"... and {more} more") if more > 0 else lines
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    """Write a finding flat: the comparison, and what is known beside it."""
+    return {
+        "against": finding.against,
+        "base_run": finding.base_run,
+        **finding.comparison.to_json(),
+        "standing": str(finding.standing),
+        "since": finding.since,
+        "since_at": finding.since_at,
+        "causes": list(finding.causes),
+    }
+
+
+def _contrast(contrast: Contrast) -> dict[str, Any]:
+    compared = contrast.compared
+    return {
+        "base": asdict(contrast.base),
+        "comparisons": [item.to_json() for item in compared.comparisons],
+        "refused": {case: list(why) for case, why in compared.refused.items()},
+        "only_base": list(compared.only_base),
+        "only_head": list(compared.only_head),
+    }
+
+
+def _count(number: int, noun: str) -> str:
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"

@@ -1,0 +1,1 @@
+"""The loop over a plan: build, measure, judge and store each case."""

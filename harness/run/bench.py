@@ -1,0 +1,305 @@
+"""Measure one case into one record, whatever happens to it.
+
+The step that every loop repeats: build -> measure -> judge. Builds, data and
+FP32 twins are shared by the cases of one sweep; a measurement never is.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from errno import EDQUOT, ENOSPC
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from harness import build, judge, measure
+from harness.core.artifact import Built, Dataset
+from harness.core.case import FP32, Artifact, Case, DataRef, Load, Session, plain
+from harness.core.errors import CaseError, StoreError, Unsupported
+from harness.core.record import Observation, Record, Status
+from harness.core.suite import Sampling, Skip, Suite
+from harness.judge.outputs import Outputs
+from harness.measure import Block, Cores, Draw, Request, runtimes
+from harness.measure.runtimes import Runtime
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+
+
+@dataclass
+class Bench:
+    """What the cases of one sweep share. Raises InputError where a model's data or the cores are wrong.
+
+    With `arms`, cases are compared with each other: `outputs` keeps what each
+    computed, and no FP32 twin is run.
+    """
+
+    suite: Suite
+    cache_dir: Path
+    work_dir: Path
+    machine: dict[str, Any]
+    arms: bool = False
+    outputs: dict[Case, Outputs] = field(default_factory=dict)
+    _built: dict[Artifact, Built | CaseError] = field(default_factory=dict)
+    _data: dict[DataRef, Dataset] = field(default_factory=dict)
+    _twins: dict[Case, Outputs] = field(default_factory=dict)
+    _runtimes: dict[str, Runtime | CaseError] = field(default_factory=dict)
+    _workers: int = 0
+
+    def __post_init__(self) -> None:
+        """Read all data and look for the cores first: a mistake there ends the sweep before it begins."""
+        measure.choose_cores(0, self.suite.measure.cores)
+        for ref in {model.data for model in self.suite.models if model.data is not None}:
+            self._data[ref] = build.load_data(ref, self.cache_dir)
+
+    def measure(self, case: Case, run: str = "") -> Record:
+        """Build, measure and judge `case` of `run`; whatever a model or a runtime does is recorded."""
+        begun, started_at = monotonic(), _now()
+        try:
+            record = self._measure(case)
+        except CaseError as error:
+            status = Status.UNSUPPORTED if isinstance(error, Unsupported) else Status.FAILED
+            record = self._record(case, status, reason=str(error))
+        duration_s = round(monotonic() - begun, 3)
+        return replace(record, run=run, started_at=started_at, duration_s=duration_s)
+
+    def skipped(self, skip: Skip, run: str = "") -> Record:
+        """Record a cell that the suite leaves out."""
+        record = self._record(skip.case, Status.SKIPPED, reason=skip.because)
+        return replace(record, run=run, started_at=_now())
+
+    def _measure(self, case: Case) -> Record:
+        built = self._build(case.artifact)
+        labels = self._labels(case, built)
+        cores = self._cores(case.session)
+        passes = self._passes()
+        first, outputs = self._observe(case, built, cores, passes)
+        observations = [first]
+        while len(observations) < self.suite.sampling.processes and _went_well(observations[-1]):
+            observations.append(self._observe(case, built, cores, ("timing",))[0])
+        twin, reference = Outputs(reason=outputs.reason), ""
+        if self.arms:
+            self.outputs[case] = outputs
+            twin = Outputs(reason="compared with the other arm instead")
+        elif outputs.values is not None:
+            twin_case = self._twin_case(case, built)
+            twin = self._twin(twin_case)
+            reference = twin_case.key if twin.values is not None else ""
+        verdict = judge.judge(
+            judge.Facts(
+                case=case,
+                built=built,
+                observations=tuple(observations),
+                output_names=outputs.names,
+                outputs=outputs.values,
+                outputs_reason=outputs.reason,
+                twin_outputs=twin.values,
+                twin_reason=twin.reason,
+                reference=reference,
+                labels=None if labels is None else labels[: first.outputs.get("rows", 0)],
+                strict_provider=self.suite.measure.strict_provider,
+                passes=passes,
+                cores=cores.worker,
+                brief=self.arms,
+            )
+        )
+        # What decided the status printed what explains it.
+        deciding = next((item for item in observations if not _went_well(item)), first)
+        notes = dict.fromkeys((*verdict.notes, *cores.notes))
+        return replace(
+            self._record(case, verdict.status, reason=verdict.reason),
+            notes=tuple(notes),
+            metrics=verdict.metrics,
+            effective={**verdict.effective, **self._provenance(case, labelled=labels is not None)},
+            artifact=built.to_json(),
+            environment={**self.machine, "during": dict(first.system)},
+            samples=verdict.samples,
+            stdout=str(deciding.exit.get("stdout", "")),
+            stderr=str(deciding.exit.get("stderr", "")),
+        )
+
+    def _provenance(self, case: Case, *, labelled: bool) -> dict[str, Any]:
+        """Say which data and which installed runtime were used: names alone may come to mean others."""
+        ref, runtime = case.artifact.model.data, self._runtime(case.session.runtime)
+        return {
+            "data": {**_without_paths(self._data[ref]), "labelled": labelled} if ref else None,
+            "installed": {"requirement": runtime.requirement, "sha256": runtime.sha256} if runtime else None,
+        }
+
+    def _record(self, case: Case, status: Status, *, reason: str = "") -> Record:
+        return Record(
+            run="",
+            suite=self.suite.name,
+            case=case.key,
+            axes=case.axes,
+            status=status,
+            reason=reason,
+            asked={
+                "session": plain(case.session),
+                "load": plain(case.load),
+                "sampling": asdict(self.suite.sampling),
+                "measure": asdict(self.suite.measure),
+            },
+            environment=self.machine,
+            machine=str(self.machine["machine"]),
+        )
+
+    def _build(self, artifact: Artifact) -> Built:
+        return _once(self._built, artifact, lambda: build.build(artifact, self.cache_dir))
+
+    def _runtime(self, name: str) -> Runtime | None:
+        """Install the runtime `name`, once; None stands for the one installed here. Raises CaseError."""
+        if name == "current":
+            return None
+        return _once(self._runtimes, name, lambda: runtimes.ensure(runtimes.parse(name), self.cache_dir))
+
+    def _passes(self) -> tuple[str, ...]:
+        wanted = self.suite.measure
+        passes = {"memory": wanted.memory, "timing": True, "outputs": wanted.accuracy, "proof": wanted.proof}
+        return tuple(name for name, on in passes.items() if on)
+
+    def _observe(
+        self, case: Case, built: Built, cores: Cores, passes: tuple[str, ...]
+    ) -> tuple[Observation, Outputs]:
+        """Run one fresh worker in a folder of its own. Raises CaseError where its runtime cannot be had."""
+        request = self._request(case, built, cores, passes)
+        with self._measuring(cores.worker) as folder:
+            observation = measure.observe(request, folder)
+            return observation, _read_outputs(observation, passes)
+
+    def _request(self, case: Case, built: Built, cores: Cores, passes: tuple[str, ...]) -> Request:
+        runtime = self._runtime(case.session.runtime)
+        return measure.request(
+            case,
+            built,
+            self.suite.sampling,
+            self.suite.measure,
+            data=self._evaluation(case),
+            passes=passes,
+            cores=cores,
+            runtime_path=str(runtime.path) if runtime else None,
+            runtime_version=runtime.version if runtime else None,
+        )
+
+    def _cores(self, session: Session) -> Cores:
+        """Choose the cores for the threads of `session`; those across operators run in parallel mode only."""
+        across = session.inter_threads if session.execution_mode == "parallel" else 1
+        return measure.choose_cores(session.intra_threads, self.suite.measure.cores, across)
+
+    def request(self, case: Case, sampling: Sampling) -> Request:
+        """Ask for a worker that serves slices of `case` (`run_block`). Raises CaseError."""
+        cores = self._cores(case.session)
+        passes = ("memory", "slices") if self.suite.measure.memory else ("slices",)
+        request = self._request(case, self._build(case.artifact), cores, ())
+        return replace(request, sampling=sampling, passes=passes)
+
+    def run_block(
+        self, pair: tuple[Request, Request], draw: Draw, span_s: float, limit_s: float = math.inf
+    ) -> Block:
+        """Let one fresh worker of each arm take turns. Raises StoreError."""
+        with self._measuring({*pair[0].cores.worker, *pair[1].cores.worker}) as folder:
+            return measure.run_block(pair, draw, span_s, folder, limit_s)
+
+    @contextmanager
+    def _measuring(self, cores: Iterable[int]) -> Iterator[Path]:
+        """Hold `cores` and a folder for a worker. Raises StoreError."""
+        try:
+            with measure.measuring(cores), self._folder() as folder:
+                yield folder
+        except OSError as error:
+            # Nothing can be measured any more; what was measured is kept.
+            remedy = "; free some space there" if error.errno in (ENOSPC, EDQUOT) else ""
+            reason = f"{error.strerror or error}{remedy}; what was measured is kept (run and sweep: --resume)"
+            raise StoreError(f"{self.work_dir}: a worker cannot be started or read: {reason}") from error
+
+    @contextmanager
+    def _folder(self) -> Iterator[Path]:
+        self._workers += 1
+        folder = self.work_dir / f"worker-{self._workers}"
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _evaluation(self, case: Case) -> str | None:
+        ref = case.artifact.model.data
+        return self._data[ref].evaluation if ref else None
+
+    def _twin_case(self, case: Case, built: Built) -> Case:
+        """Name the FP32 twin: same model, opset and shapes; unoptimized, on the CPU."""
+        return Case(
+            build.twin(case.artifact, built),
+            Session(graph_opt="disable"),
+            Load(batch=case.load.batch, shapes=case.load.shapes, io="run"),
+        )
+
+    def _twin(self, twin: Case) -> Outputs:
+        """Compute the twin's outputs on the same rows, once for all cases that share it."""
+        if twin not in self._twins:
+            # cases come by their artifact: outputs of another one are not asked for again, and may be large
+            for known in [known for known in self._twins if known.artifact != twin.artifact]:
+                del self._twins[known]
+            try:
+                built = self._build(twin.artifact)
+                if built.precision == FP32.kind:
+                    cores = self._cores(twin.session)
+                    self._twins[twin] = self._observe(twin, built, cores, ("outputs",))[1]
+                else:
+                    reason = f"no FP32 twin: the source is {built.precision} already"
+                    self._twins[twin] = Outputs(reason=reason)
+            except CaseError as error:
+                self._twins[twin] = Outputs(reason=f"the FP32 twin cannot be built: {error}")
+        return self._twins[twin]
+
+    def _labels(self, case: Case, built: Built) -> np.ndarray | None:
+        """Read the labels of the rows that are evaluated. Raises Failed where they cannot be labels."""
+        ref = case.artifact.model.data
+        return build.load_labels(ref, self._data[ref], built) if ref else None
+
+
+def _once(known: dict[Key, Value | CaseError], key: Key, make: Callable[[], Value]) -> Value:
+    """Make what `key` stands for, once; raise the same CaseError every time where it cannot be had."""
+    if key not in known:
+        try:
+            known[key] = make()
+        except CaseError as error:
+            known[key] = error
+    value = known[key]
+    if isinstance(value, CaseError):
+        raise value
+    return value
+
+
+def _without_paths(dataset: Dataset) -> dict[str, Any]:
+    return {name: getattr(dataset, name) for name in ("name", "samples", "sha256")}
+
+
+def _went_well(observation: Observation) -> bool:
+    return observation.error is None and not observation.exit.get("code")
+
+
+def _read_outputs(observation: Observation, passes: tuple[str, ...]) -> Outputs:
+    """Read the arrays that a worker left behind, before its folder goes."""
+    if "outputs" not in passes:
+        return Outputs(reason="accuracy was not asked for")
+    if not observation.outputs:
+        return Outputs(reason=str((observation.error or {}).get("message", "the worker left no outputs")))
+    import numpy as np
+
+    names = tuple(observation.outputs["names"])
+    with np.load(observation.outputs["file"]) as arrays:
+        values = tuple(arrays[str(index)] for index in range(len(names)))
+    return Outputs(names, values, per_call=frozenset(observation.outputs.get("per_call", ())))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

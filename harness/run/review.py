@@ -1,0 +1,73 @@
+"""Look at a stored run: rank its cases, hold it against its gates and earlier runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from harness import judge, store
+from harness.core.conditions import matches
+from harness.core.record import Record
+from harness.core.report import GateOutcome, Report
+from harness.core.suite import Gate
+
+
+def review(
+    results_dir: Path, info: store.RunInfo, where: Mapping[str, Sequence[str]] | None = None
+) -> Report:
+    """Make what a view shows of the run `info`.
+
+    `where` narrows what is shown (a condition as in `harness.core.conditions`, in which
+    ``status`` counts as an axis), not what it is held against. Raises
+    StoreError.
+    """
+    header = info.header
+    records = store.records(results_dir, info.run)
+    gates = [Gate(**gate) for gate in header.gates]
+    shown = [record for record in records if matches({**record.axes, "status": record.status}, where or {})]
+    found = references(results_dir, header, gates)
+    outcomes = judge.evaluate_gates(gates, shown, found)
+    if "anchor" not in found and any(gate.against == "anchor" for gate in gates):
+        outcomes = _explained(outcomes, results_dir, header)
+    whole = judge.report(f"{header.suite}, run {info.run}", records, baseline=header.baseline)
+    return judge.narrow(whole, shown, outcomes)
+
+
+def references(
+    results_dir: Path, header: store.Header, gates: Sequence[Gate]
+) -> dict[str, dict[str, Record]]:
+    """Read the runs that `gates` hold the run of `header` against, one that has not begun included.
+
+    A run that there is none of, or that is gone, is not in the answer. Raises StoreError.
+    """
+    wanted = {gate.against for gate in gates if gate.max_increase is not None or gate.max_drop is not None}
+    known = store.runs(results_dir, header.suite, header.machine) if wanted else []
+    runs = {}
+    if "previous" in wanted:
+        sealed = [item.run for item in known if item.sealed and (item.run < header.run or not header.run)]
+        runs["previous"] = sealed[-1] if sealed else None
+    if "anchor" in wanted:
+        pinned = store.anchor(results_dir, header.suite, header.machine)
+        runs["anchor"] = pinned if pinned in {item.run for item in known} else None
+    return {
+        name: {record.case: record for record in store.records(results_dir, run)}
+        for name, run in runs.items()
+        if run
+    }
+
+
+def _explained(
+    outcomes: Sequence[GateOutcome], results_dir: Path, header: store.Header
+) -> tuple[GateOutcome, ...]:
+    """Say of the gates that lack the anchor that its run is gone, where one is pinned all the same."""
+    pinned = store.anchor(results_dir, header.suite, header.machine)
+    if pinned is None:
+        return tuple(outcomes)
+    why = f"the anchor's run {pinned} is gone; pin another with 'harness anchor set RUN'"
+
+    def lacks_it(outcome: GateOutcome) -> bool:
+        relative = outcome.gate.endswith(" against anchor")
+        return relative and outcome.outcome == "no data" and outcome.value is not None
+
+    return tuple(replace(item, reason=why) if lacks_it(item) else item for item in outcomes)

@@ -1,0 +1,128 @@
+import csv
+import io
+import json
+
+import pytest
+
+from harness.ab.model import Control, Pairing, Terms, Trial
+from harness.ab.view import render
+from harness.core.decision import Change, Comparison, Decision
+from harness.core.errors import NotFoundError
+from harness.core.report import GateOutcome
+
+SLOWER = Comparison(
+    "m/batch=8",
+    "latency/p50",
+    1.0e-3,
+    1.02e-3,
+    Decision(
+        verdict=Change.REGRESSION,
+        ratio=1.02,
+        low=1.018,
+        high=1.022,
+        p=0.002,
+        blocks=9,
+        min_effect=0.01,
+        mde=0.013,
+        reason="+2.00%, shown to exceed 1.00% (p = 0.002)",
+    ),
+    0.0198,
+)
+SAME = Comparison(
+    "m/batch=8",
+    "latency/p95",
+    None,
+    None,
+    Decision(verdict=Change.INCONCLUSIVE, reason="8 calls of an arm in a block; 40 are needed"),
+)
+QUIET = Control("m/batch=8", False, {"latency/p50": Decision(verdict=Change.EQUIVALENT, ratio=1.0)}, "quiet")
+COLUMNS = ["case", "metric", "base", "head", "ratio", "low", "high", "p", "blocks", "min_effect", "mde"]
+
+
+def trial(**more):
+    return Trial(
+        **{
+            "job": "20261123T140732Z-3f2a1c",
+            "terms": Terms(seed=7),
+            "base": {"graph_opt": "basic"},
+            "head": {"graph_opt": "all"},
+            "comparisons": (SLOWER, SAME),
+            "control": QUIET,
+            "blocks": 20,
+            "seconds": 17.25,
+            "file": "results/ab/20261123T140732Z-3f2a1c.jsonl",
+            **more,
+        }
+    )
+
+
+def test_json_has_an_object_a_case_and_metric_and_one_for_the_job():
+    first, second, job = json.loads(render(trial(), "json"))
+    assert list(first) == [*COLUMNS, "verdict", "reason"]
+    assert (first["case"], first["ratio"], first["verdict"]) == ("m/batch=8", 1.02, "regression")
+    assert second["ratio"] is None
+    assert (job["job"], job["trusted"], job["seed"], job["blocks"]) == (True, True, 7, 20)
+    assert (job["base"], job["head"]) == ({"graph_opt": "basic"}, {"graph_opt": "all"})
+    assert job["control"]["fired"] is False
+    assert job["control"]["decisions"]["latency/p50"]["verdict"] == "equivalent"
+
+
+def test_csv_has_the_rows_alone():
+    rows = list(csv.DictReader(io.StringIO(render(trial(), "csv"))))
+    assert [row["metric"] for row in rows] == ["latency/p50", "latency/p95"]
+    assert list(rows[0]) == [*COLUMNS, "verdict", "reason"]
+
+
+def test_the_table_shows_the_worst_first_with_its_evidence():
+    lines = render(trial(), "table").splitlines()
+    assert lines[0] == "BASE (graph_opt=basic) -> HEAD (graph_opt=all)"
+    assert lines[1] == "1 regression, 1 inconclusive"
+    assert lines[2] == (
+        "20 blocks in 17 s; changes above 1.00% are shown at 1.00%, with 10 s a case (seed 7)"
+    )
+    row = next(line for line in lines if "latency/p50" in line)
+    for cell in ("m/batch=8", "1 ms", "1.02 ms", "+2.00%", "[+1.80%, +2.20%]", "1.30%", " 9 ", "regression"):
+        assert cell in row
+    assert row.endswith("shown to exceed 1.00% (p = 0.002)")
+
+
+@pytest.mark.parametrize("view", ["table", "markdown"])
+def test_everything_that_a_reader_must_know_is_there(view):
+    gate = GateOutcome("latency/p50 max_increase 1%", "m", "latency/p50", "failed", 1.0, 2.0, "3 ms > 2 ms")
+    text = render(
+        trial(
+            control=Control("m", True, {}, "latency/p50: it differs from itself"),
+            failed={"n": "head crashed in block 4: SIGSEGV"},
+            pairing=Pairing((), ("only/here",), ("only/there",), {"s": "too slow"}),
+            notes=("random weights",),
+            gates=(gate,),
+            interrupted=True,
+        ),
+        view,
+    )
+    for words in (
+        "Do not trust these verdicts",
+        "The control fired",
+        "it differs from itself",
+        "head crashed in block 4: SIGSEGV",
+        "only/here",
+        "only/there",
+        "too slow",
+        "random weights",
+        "3 ms",
+    ):
+        assert words in text, words
+
+
+def test_an_interrupted_job_says_so_first():
+    assert render(trial(interrupted=True), "table").splitlines()[1].startswith("interrupted; 1 regression")
+
+
+def test_a_name_cannot_move_the_cursor():
+    text = render(trial(failed={"x\x1b[2J": "no\nreason"}), "table")
+    assert "\x1b" not in text
+
+
+def test_an_unknown_view_names_the_known_ones():
+    with pytest.raises(NotFoundError, match="known: csv, json, markdown, table"):
+        render(trial(), "html")

@@ -1,0 +1,500 @@
+"""The loop of a bisection: versions made up, so that every number is exact; then real ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.ab.model import Terms
+from harness.bisect import job as loop
+from harness.bisect.job import Lineup, _key, bisect, over_models, over_runtimes
+from harness.bisect.model import Mark, Outcome, Question, Search, Step
+from harness.bisect.view import render
+from harness.core.case import Case, Source, freeze
+from harness.core.errors import InputError, NotFoundError, StoreError
+from harness.core.record import Metric, Observation, Record, Status
+from harness.core.suite import Plan
+from harness.judge.outputs import Outputs
+from harness.measure import Block, Draw
+from harness.plan import plan_document
+from harness.run.bench import Bench
+from harness.store.ledger import Ledger, read_lines
+
+VERSIONS = tuple(f"v{number}" for number in range(1, 9))
+TIMED = Terms(budget_s=60.0, seed=1)
+
+
+def plan_of(name: str, **keys: Any) -> Plan:
+    return plan_document({"models": {name: {"source": {"fake": {}}, **keys}}}, Path.cwd(), name)
+
+
+@pytest.fixture
+def lineup(tmp_path: Path) -> Lineup:
+    plans = {}
+    for version in VERSIONS:
+        path = tmp_path / version
+        path.write_text(version)
+        plans[path] = plan_of(version)
+    return numbered(over_models(plans))
+
+
+def numbered(lineup: Lineup) -> Lineup:
+    """Call the models by their version instead of their path."""
+    return replace(lineup, cases=dict(zip(VERSIONS, lineup.cases.values(), strict=True)))
+
+
+@dataclass
+class World:
+    """What every version does, by its name; what is not said is as in the first one."""
+
+    ns: Mapping[str, int] = field(default_factory=dict)
+    error: Mapping[str, float] = field(default_factory=dict)
+    top1: Mapping[str, float] = field(default_factory=dict)
+    status: Mapping[str, Status] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()  # in a block
+    control_percent: float = 0.0
+    seen: list[str] = field(default_factory=list)
+    raced: list[tuple[str, str]] = field(default_factory=list)
+
+    def measure(self, bench: Bench, case: Case, run: str = "") -> Record:
+        """Stand in for `Bench.measure`."""
+        name = case.artifact.model.name
+        self.seen.append(name)
+        status = Status.UNSUPPORTED if name in self.missing else self.status.get(name, Status.OK)
+        if status is Status.OK:
+            scores = np.array([[0.125, 0.875], [0.75, 0.25]], np.float32)
+            scores[0, 0] += self.error.get(name, 0.0)
+            bench.outputs[case] = Outputs(("y",), (scores,))
+        top1 = Metric(value=self.top1.get(name, 0.99), unit="ratio", direction="higher")
+        return Record(
+            run=run,
+            suite="s",
+            case=case.key,
+            axes=case.axes,
+            status=status,
+            reason="" if status is Status.OK else f"{name} is broken",
+            metrics={"accuracy/top1": top1},
+            effective={} if name in self.missing else {"runtime": {"version": "1"}},
+        )
+
+    def request(self, bench: Bench, case: Case, sampling: object) -> SimpleNamespace:
+        """Stand in for `Bench.request`."""
+        return SimpleNamespace(case=case.artifact.model.name)
+
+    def run_block(self, bench: Bench, pair: Any, draw: Draw, span_s: float, limit_s: float) -> Block:
+        """Stand in for `Bench.run_block`."""
+        names = tuple(request.case for request in pair)
+        ns = [self.ns.get(name, 1_000_000) for name in names]
+        if pair[0] is pair[1]:
+            ns[1] = round(ns[0] * (1 + self.control_percent / 100))
+        elif (names[0], names[1]) not in self.raced[-1:]:
+            self.raced.append((names[0], names[1]))
+        lost = 1 if names[1] in self.lost and pair[0] is not pair[1] else None
+        error = {"status": "crashed", "pass": "slices", "message": "SIGSEGV"}
+        fine = Observation(passes=(), error=error if lost else None)
+        return Block(
+            samples_ns=(((ns[0],) * 50,) * 2, ((ns[1],) * 50,) * 2),
+            preempted=((0, 0), (0, 0)),
+            observations=(fine, fine),
+            draw=draw,
+            turns=(0, 1, 1, 0),
+            slice_ns=1,
+            start_s=0.3,
+            wall_s=0.5,
+            lost=lost,
+        )
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Callable[..., World]:
+    def make(**facts: Any) -> World:
+        made = World(**facts)
+        monkeypatch.setattr(Bench, "measure", lambda *given: made.measure(*given))
+        monkeypatch.setattr(Bench, "request", lambda *given: made.request(*given))
+        monkeypatch.setattr(Bench, "run_block", lambda *given: made.run_block(*given))
+        return made
+
+    return make
+
+
+@pytest.fixture
+def search(tmp_path: Path, lineup: Lineup) -> Callable[..., Search]:
+    def run(metric: str, line: Lineup = lineup, **options: Any) -> Search:
+        options = {"terms": TIMED, **options}
+        return bisect(line, metric, tmp_path / "results", tmp_path / "cache", **options)
+
+    return run
+
+
+def since(first: str, value: Any) -> dict[str, Any]:
+    return {version: value for version in VERSIONS if version >= first}
+
+
+class Stop:
+    """A watch that interrupts before a step."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.started: list[int] = []
+
+    def start(self, number: int, version: str, against: str) -> None:
+        self.started.append(number)
+        if number == self.number:
+            raise KeyboardInterrupt
+
+    def done(self, step: Step) -> None:
+        assert step.version
+
+
+def found(made: Search) -> tuple[str | None, str | None]:
+    assert made.finding is not None
+    assert made.finding.outcome is Outcome.FOUND, made.finding
+    return made.finding.last_good, made.finding.first_bad
+
+
+def test_the_first_version_with_other_outputs_is_found_exactly(world, search) -> None:
+    facts = world(error=since("v6", 0.25))
+    made = search("accuracy/max_abs_error")
+    assert found(made) == ("v5", "v6")
+    assert [(step.version, step.against) for step in made.steps] == [
+        ("v1", ""),
+        ("v8", "v1"),
+        ("v4", "v1"),
+        ("v6", "v1"),
+        ("v5", "v1"),
+    ]
+    assert [step.worse for step in made.steps] == [None, 0.25, 0.0, 0.25, 0.0]
+    assert made.limit == 0.125
+    assert facts.seen == ["v1", "v8", "v4", "v6", "v5"]  # each once
+
+
+def test_a_tolerance_moves_the_answer(world, search) -> None:
+    world(error=since("v3", 0.05) | since("v6", 0.25))
+    assert found(search("accuracy/max_abs_error")) == ("v5", "v6")
+    assert found(search("accuracy/max_abs_error", limit=0.01)) == ("v2", "v3")
+
+
+def test_rounding_alone_is_no_difference(world, search) -> None:
+    world(error=since("v3", 0.00008))
+    made = search("accuracy/max_abs_error")
+    assert made.finding.outcome is Outcome.NO_DIFFERENCE
+    assert made.limit == pytest.approx(0.875e-4)
+
+
+def test_labelled_accuracy_is_searched_by_too(world, search, tmp_path: Path, lineup: Lineup) -> None:
+    world(top1=since("v4", 0.95))
+    with pytest.raises(InputError, match="takes labelled data; name it with --data"):
+        search("accuracy/top1")
+    plans = {path: plan_of(path.name, data="digits") for path in lineup.files}
+    labelled = numbered(over_models(plans))
+    assert found(search("accuracy/top1", labelled)) == ("v3", "v4")
+
+
+def test_what_the_good_version_cannot_answer_is_told_at_once(world, search, lineup: Lineup) -> None:
+    facts = world()
+    plans = {path: plan_of(path.name, output="typo") for path in lineup.files}
+    named = numbered(over_models(plans))
+    for metric in ("accuracy/cosine", "accuracy/max_abs_error"):
+        with pytest.raises(InputError, match=f"--metric {metric}: v1: no output is named 'typo'"):
+            search(metric, named)
+    plans = {path: plan_of(path.name, data="digits") for path in lineup.files}
+    labelled = numbered(over_models(plans))
+    with pytest.raises(InputError, match="v1: its labels make it accuracy/top1"):
+        search("accuracy/mae", labelled)
+    assert set(facts.seen) == {"v1", "v8"}
+    stopped = search("accuracy/max_abs_error", named, watch=Stop(2))
+    assert (stopped.finding, stopped.limit) == (None, 0.01)
+    world(status={"v8": Status.FAILED})
+    assert search("accuracy/max_abs_error", named).finding.first_bad == "v8"
+
+
+def test_a_metric_that_cannot_be_searched_by_names_those_that_can(world, search) -> None:
+    with pytest.raises(NotFoundError, match="did you mean 'latency/p50'"):
+        search("latency/p501")
+
+
+def test_versions_that_cannot_be_had_are_skipped_and_said(world, search) -> None:
+    world(error=since("v6", 0.25), missing=("v5", "v8"))
+    made = search("accuracy/max_abs_error")
+    assert made.finding.suspects == ("v5", "v6")
+    assert {step.version: step.reason for step in made.steps if step.mark is Mark.SKIPPED} == {
+        "v5": "unsupported: v5 is broken",
+        "v8": "unsupported: v8 is broken",
+    }
+
+
+def test_a_crash_in_between_is_a_hole(world, search) -> None:
+    world(error=since("v6", 0.25), status={"v4": Status.CRASHED})
+    assert found(search("accuracy/max_abs_error")) == ("v5", "v6")
+
+
+@pytest.mark.parametrize("metric", ["accuracy/max_abs_error", "latency/p50", "status"])
+def test_a_crash_that_lasts_to_the_end_is_what_is_searched_by(world, search, metric: str) -> None:
+    facts = world(status=since("v5", Status.CRASHED))
+    made = search(metric)
+    assert found(made) == ("v4", "v5")
+    assert "v8 does not run the model" in made.finding.reason
+    assert facts.raced == []
+
+
+def test_status_takes_no_notice_of_anything_else(world, search) -> None:
+    world(error=since("v2", 9.0))
+    made = search("status")
+    assert made.finding.outcome is Outcome.NO_DIFFERENCE
+
+
+def test_a_slower_version_is_found_by_abs_and_confirmed_between_neighbours(world, search) -> None:
+    facts = world(ns=since("v3", 1_004_000) | since("v6", 1_100_000))
+    made = search("latency/p50")
+    assert found(made) == ("v5", "v6")
+    assert facts.raced == [("v1", "v8"), ("v1", "v4"), ("v1", "v6"), ("v1", "v5"), ("v5", "v6")]
+    by_pair = {(step.version, step.against): step for step in made.steps}
+    last = by_pair["v6", "v5"]
+    assert (last.mark, last.sure) == (Mark.BAD, True)
+    assert last.worse == pytest.approx(1.1 / 1.004 - 1)
+    assert (last.base, last.head) == (pytest.approx(1.004e-3), pytest.approx(1.1e-3))
+    effects = {pair: step.decision.min_effect for pair, step in by_pair.items() if step.decision}
+    assert effects["v8", "v1"] == 0.01
+    assert effects["v4", "v1"] == pytest.approx(0.05)
+    assert effects["v6", "v5"] == 0.01
+    assert made.finding.share == pytest.approx(0.96)
+    assert made.trusted
+    assert all(Path(step.file).exists() for step in made.steps if step.decision)
+
+
+def test_each_ab_draws_anew_from_the_seed(world, search) -> None:
+    world(ns=since("v6", 1_100_000))
+    made = search("latency/p50")
+    seeds = [read_lines(Path(step.file))[0]["seed"] for step in made.steps if step.file]
+    assert seeds == [2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("metric", ["latency/p50", "latency/p95"])
+def test_no_block_is_spent_on_another_metric(world, search, metric: str) -> None:
+    world(ns=since("v6", 1_100_000))
+    made = search(metric)
+    assert found(made) == ("v5", "v6")
+    rows = [row for step in made.steps if step.file for row in read_lines(Path(step.file))[-1]["rows"]]
+    decided = {row["metric"] for row in rows if row["metric"].startswith(("latency/", "memory/"))}
+    assert decided == {metric}
+
+
+def test_equal_speed_ends_the_search_with_one_ab(world, search) -> None:
+    facts = world()
+    made = search("latency/p50")
+    assert made.finding.outcome is Outcome.NO_DIFFERENCE
+    assert facts.raced == [("v1", "v8")]
+    assert "within" in made.finding.reason
+
+
+def test_too_small_a_budget_ends_undecided_and_says_which_would_do(world, search) -> None:
+    world(ns=since("v6", 1_100_000))
+    made = search("latency/p50", terms=Terms(budget_s=2.0, seed=1))
+    assert made.finding.outcome is Outcome.UNDECIDED
+    assert "--budget" in made.finding.reason
+
+
+def test_a_version_that_is_lost_in_the_blocks_is_skipped(world, search) -> None:
+    world(ns=since("v6", 1_100_000), lost=("v6",))
+    made = search("latency/p50")
+    assert made.finding.suspects == ("v6", "v7")
+    (skipped,) = [step for step in made.steps if step.mark is Mark.SKIPPED]
+    assert (skipped.version, "SIGSEGV" in skipped.reason) == ("v6", True)
+
+
+def test_a_control_that_fires_is_told(world, search) -> None:
+    world(ns=since("v6", 1_100_000), control_percent=3.0)
+    made = search("latency/p50")
+    assert not made.trusted
+    assert [step.trusted for step in made.steps][:2] == [True, False]
+
+
+def test_every_step_is_on_disk_and_the_search_goes_on_after_an_interrupt(world, search) -> None:
+    facts = world(error=since("v6", 0.25))
+    stop = Stop(4)
+    first = search("accuracy/max_abs_error", watch=stop)
+    assert first.finding is None
+    assert [step.version for step in first.steps] == ["v1", "v8", "v4"]
+    lines = read_lines(Path(first.file))
+    assert [line["step"]["version"] for line in lines[1:]] == ["v1", "v8", "v4"]
+
+    facts.seen.clear()
+    again = search("accuracy/max_abs_error", resume=True, watch=Stop(4))
+    assert (again.finding, again.limit, facts.seen) == (None, None, [])  # no worker is started to say so
+    assert "bad is what is worse by more than a limit not known yet; 3 steps" in render(
+        again, "table", width=120
+    )
+    told = search("accuracy/max_abs_error", limit=0.1, watch=Stop(1))
+    assert (told.finding, told.limit, facts.seen) == (None, 0.1, [])
+    rest = Stop(0)
+    second = search("accuracy/max_abs_error", resume=True, watch=rest)
+    assert (second.id, second.file) == (first.id, first.file)
+    assert found(second) == ("v5", "v6")
+    assert rest.started == [4, 5]
+    assert facts.seen == ["v6", "v1", "v5"]  # the good one again, for its outputs
+    assert "finding" in read_lines(Path(second.file))[-1]
+    with pytest.raises(InputError, match="no unfinished search like this"):
+        search("accuracy/max_abs_error", resume=True)
+
+
+def test_an_interrupt_within_an_ab_keeps_the_steps_before_it(world, search, monkeypatch) -> None:
+    facts = world(ns=since("v6", 1_100_000))
+    calls = []
+
+    def interrupted(*given: Any) -> Block:
+        calls.append(given)
+        if len(facts.raced) == 2:
+            raise KeyboardInterrupt
+        return facts.run_block(*given)
+
+    monkeypatch.setattr(Bench, "run_block", interrupted)
+    first = search("latency/p50")
+    assert first.finding is None
+    assert [step.version for step in first.steps] == ["v1", "v8"]
+    monkeypatch.setattr(Bench, "run_block", lambda *given: facts.run_block(*given))
+    assert found(search("latency/p50", resume=True)) == ("v5", "v6")
+
+
+def test_a_line_that_was_torn_by_a_kill_is_taken_again(world, search) -> None:
+    world(error=since("v6", 0.25))
+    first = search("accuracy/max_abs_error", watch=Stop(4))
+    path = Path(first.file)
+    path.write_bytes(path.read_bytes() + b'{"step": {"version": "v6"')
+    second = search("accuracy/max_abs_error", resume=True)
+    assert found(second) == ("v5", "v6")
+    assert len(read_lines(path)) == 1 + 5 + 1
+
+
+@pytest.mark.parametrize("change", ["metric", "limit", "file", "name", "model"])
+def test_another_question_is_not_taken_up(world, search, lineup: Lineup, change: str) -> None:
+    world(error=since("v6", 0.25))
+    search("accuracy/max_abs_error", watch=Stop(3))
+    if change == "file":
+        lineup.files[3].write_text("retrained")
+    line = lineup
+    if change == "name":
+        cases = {{"v4": "v4b"}.get(version, version): case for version, case in lineup.cases.items()}
+        line = replace(lineup, cases=cases)
+    if change == "model":
+        case = lineup.cases["v4"]
+        model = replace(case.artifact.model, source=Source("fake", freeze({"version": "2"})))
+        changed = replace(case, artifact=replace(case.artifact, model=model))
+        line = replace(lineup, cases={**lineup.cases, "v4": changed})
+    metric = "accuracy/agreement" if change == "metric" else "accuracy/max_abs_error"
+    with pytest.raises(InputError, match="--resume"):
+        search(metric, line, resume=True, limit=0.1 if change == "limit" else None)
+
+
+def test_what_a_suite_names_must_be_as_it_was_to_go_on(tmp_path: Path) -> None:
+    """The suite's text is the same; the model behind it is another."""
+    path, document = tmp_path / "m.onnx", {"models": {"m": {"source": {"onnx": "m.onnx"}}}}
+    (tmp_path / "s.yaml").write_text("the same")
+    keys = []
+    for scale in (2.0, 2.0, 2.5):
+        write_scale(path, scale)
+        case = plan_document(document, tmp_path, "s").cases[0]
+        line = Lineup("s", plan_document(document, tmp_path, "s").suite, {"v1": case}, (tmp_path / "s.yaml",))
+        keys.append(_key(line, Question("s", "status", ("v1",), None)))
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_two_processes_cannot_take_the_same_steps(tmp_path: Path) -> None:
+    with Ledger(tmp_path) as ledger:
+        ledger.append({"a": 1})
+        with pytest.raises(StoreError, match="another process is at it"):
+            Ledger(tmp_path, ledger.path)
+    with Ledger(tmp_path, ledger.path) as again:
+        again.append({"b": 2})
+        assert again.lines() == [{"a": 1}, {"b": 2}]
+
+
+def test_a_ledger_that_is_no_ledger_is_told(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_text("nonsense\n")
+    with pytest.raises(StoreError, match=r"x\.jsonl: cannot be read"):
+        read_lines(tmp_path / "x.jsonl")
+
+
+def test_a_search_is_plain_json(world, search) -> None:
+    world(ns=since("v6", 1_100_000), status={"v4": Status.FAILED})
+    made = search("latency/p50")
+    assert json.loads(json.dumps(made.to_json(), allow_nan=False))["finding"]["first_bad"] == "v6"
+
+
+# what is searched
+
+RELEASED = ("1.15.0", "1.16.0", "1.17.0", "1.18.0", "1.19.2", "1.20.0")
+
+
+@pytest.fixture
+def released(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop.runtimes, "released", lambda distribution: RELEASED)
+
+
+def versions(**ends: str) -> tuple[str, ...]:
+    return tuple(over_runtimes(plan_of("m"), Path("m.onnx"), "onnxruntime", **ends).cases)
+
+
+def test_the_versions_are_those_that_a_worker_runs_under(released: None) -> None:
+    assert versions() == RELEASED[2:]
+    assert versions(good="1.16.0", bad="1.19.2") == ("1.16.0", "1.17.0", "1.18.0", "1.19.2")
+    cases = over_runtimes(plan_of("m"), Path("m"), "onnxruntime-openvino", bad="1.18.0").cases
+    assert [case.session.runtime for case in cases.values()] == [
+        "onnxruntime-openvino==1.17.0",
+        "onnxruntime-openvino==1.18.0",
+    ]
+
+
+def test_ends_that_are_wrong_are_told(released: None) -> None:
+    with pytest.raises(NotFoundError, match=r"--good 1\.19\.1: not a released version; did you mean"):
+        versions(good="1.19.1")
+    with pytest.raises(InputError, match=r"--good 1\.20\.0 --bad 1\.18\.0: a search needs two versions"):
+        versions(good="1.20.0", bad="1.18.0")
+
+
+def test_a_search_takes_one_case(released: None) -> None:
+    two = plan_of("m", axes={"batch": [1, 8]})
+    with pytest.raises(InputError, match=r"s\.yaml: 2 cases; a search takes one"):
+        over_runtimes(two, Path("s.yaml"), "onnxruntime")
+    old = plan_of("m", axes={"runtime": "onnxruntime==1.18.0"})
+    with pytest.raises(InputError, match="name its ends with --good and --bad"):
+        over_runtimes(old, Path("s.yaml"), "onnxruntime")
+    with pytest.raises(InputError, match="two files at least"):
+        over_models({Path("m"): plan_of("m")})
+
+
+# real sessions
+
+
+def write_scale(path: Path, scale: float) -> None:
+    """Write ``y = scale * x``."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 4]) for name in ("x", "y"))
+    constant = helper.make_tensor("s", TensorProto.FLOAT, [], [scale])
+    graph = helper.make_graph([helper.make_node("Mul", ["x", "s"], ["y"])], "g", [x], [y], [constant])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+
+
+def test_real_models_are_searched_by_their_outputs(tmp_path: Path) -> None:
+    plans = {}
+    for number in range(5):
+        path = tmp_path / f"night{number}.onnx"
+        write_scale(path, 2.0 if number < 3 else 2.5)
+        document = {"models": {"m": {"source": {"onnx": str(path)}}}}
+        plans[path] = plan_document(document, tmp_path, "m")
+    made = bisect(
+        over_models(plans), "accuracy/max_abs_error", tmp_path / "results", tmp_path / "cache", terms=TIMED
+    )
+    assert found(made) == (str(tmp_path / "night2.onnx"), str(tmp_path / "night3.onnx"))
+    worse = {Path(step.version).stem: step.worse for step in made.steps}
+    assert worse["night2"] == 0.0
+    assert worse["night3"] == worse["night4"] > 0.5  # half of the largest input

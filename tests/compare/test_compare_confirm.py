@@ -1,0 +1,214 @@
+"""What an A/B of two stored runs varies: what their records differ in, and is still there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness import store
+from harness.ab.model import Pair, Pairing, Terms, Trial
+from harness.compare import confirm as loop
+from harness.compare.confirm import Confirmation, confirm
+from harness.core.decision import Change, Comparison, Decision
+from harness.core.errors import Unsupported
+from harness.core.record import Record
+from harness.core.suite import Plan
+from harness.plan import plan
+
+Suite = Callable[..., Path]
+Call = Callable[..., tuple[int, str, str]]
+Ran = tuple[Plan, Record]
+
+
+@pytest.fixture
+def ran(suite: Suite, harness: Call) -> Ran:
+    """A plan of one case, and the record of a run of it."""
+    path = suite(measure={"accuracy": False})
+    harness("run", path)
+    results = Path("results")
+    (record,) = store.records(results, store.find_run(results, "latest").run)
+    return plan(path), record
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Pair]:
+    """Hear which pairs an A/B is asked of, without running it."""
+    heard: list[Pair] = []
+
+    def listen(pairing: Pairing, *_: Any, **__: Any) -> Trial:
+        heard.extend(pairing.pairs)
+        return Trial(job="j", terms=Terms(), base={}, head={}, comparisons=(), control=None)
+
+    monkeypatch.setattr(loop, "run_trial", listen)
+    monkeypatch.setattr(loop.runtimes, "ensure", lambda requirement, cache_dir: SimpleNamespace(sha256="new"))
+    monkeypatch.setattr(loop.metadata, "version", lambda distribution: "1.32.0")
+    return heard
+
+
+def try_(ran: Ran, base: Record, head: Record | None = None, **options: Any) -> Confirmation:
+    made, record = ran
+    return confirm(made, [(base, head or record)], Path("results"), Path("cache"), **options)
+
+
+def under(
+    record: Record, version: str, requirement: str = "", sha256: str | None = None, build: str = ""
+) -> Record:
+    """The record as it would be under another runtime."""
+    runtime = {"distribution": "onnxruntime", "version": version, "build": build}
+    installed = {"requirement": requirement or None, "sha256": sha256} if requirement else None
+    return replace(record, effective={**record.effective, "runtime": runtime, "installed": installed})
+
+
+def test_two_runs_that_differ_in_nothing_are_not_tried(ran: Ran, asked: list[Pair]) -> None:
+    assert try_(ran, ran[1]).left == {"m": loop.NOTHING_DIFFERS}
+    assert asked == []
+
+
+def test_another_version_is_installed_for_the_base(ran: Ran, asked: list[Pair]) -> None:
+    said = try_(ran, under(ran[1], "1.31.0"), under(ran[1], "1.32.0"))
+    (pair,) = asked
+    assert said.left == {}
+    assert (pair.name, pair.base.session.runtime, pair.head.session.runtime) == (
+        "m",
+        "onnxruntime==1.31.0",
+        "current",
+    )
+    assert pair.base.artifact == pair.head.artifact
+
+
+def test_the_version_that_head_ran_is_installed_where_it_is_another_one_now(
+    ran: Ran, asked: list[Pair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop.metadata, "version", lambda distribution: "1.33.0")
+    try_(ran, under(ran[1], "1.31.0"), under(ran[1], "1.32.0"))
+    (pair,) = asked
+    assert (pair.base.session.runtime, pair.head.session.runtime) == (
+        "onnxruntime==1.31.0",
+        "onnxruntime==1.32.0",
+    )
+    assert pair.head.key == "m"
+
+
+@pytest.mark.parametrize(
+    ("base", "head"),
+    [
+        ({"requirement": "/w/o.whl", "sha256": "a"}, {"requirement": "/w/o.whl", "sha256": "b"}),
+        ({"build": "git-commit-id=a"}, {"build": "git-commit-id=b"}),
+    ],
+)
+def test_a_runtime_that_was_rebuilt_cannot_be_had_again(
+    ran: Ran, asked: list[Pair], base: dict[str, str], head: dict[str, str]
+) -> None:
+    then, now = under(ran[1], "1.32.0", **base), under(ran[1], "1.32.0", **head)
+    assert try_(ran, then, now).left == {"m": f"the runtime of run {then.run} is no longer there"}
+    assert asked == []
+
+
+def test_a_wheel_that_was_made_anew_is_not_taken_for_the_old_one(
+    ran: Ran, asked: list[Pair], tmp_path: Path
+) -> None:
+    wheel = tmp_path / "onnxruntime-1.31.0-py3-none-any.whl"
+    wheel.write_bytes(b"")
+    base = under(ran[1], "1.31.0", str(wheel), "old")
+    said = try_(ran, base, under(ran[1], "1.32.0"))
+    assert said.left == {"m": f"the runtime of run {base.run} is no longer there"}
+    assert try_(ran, under(ran[1], "1.31.0", str(wheel), "new"), under(ran[1], "1.32.0")).left == {}
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("arm", "what"), [("base", "runtime"), ("head", "runtime"), ("head", "model file"), ("none", "")]
+)
+def test_an_a_b_of_something_else_than_was_measured_decides_nothing(
+    ran: Ran, asked: list[Pair], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arm: str, what: str
+) -> None:
+    stored = {"base": under(ran[1], "1.31.0"), "head": under(ran[1], "1.32.0")}
+    seen = dict(stored)
+    if what == "runtime":
+        seen[arm] = under(ran[1], "1.30.0")
+    elif what:
+        seen[arm] = replace(stored[arm], artifact={**stored[arm].artifact, "sha256": "0" * 64})
+    file = tmp_path / "trial.jsonl"
+    file.write_text("".join(json.dumps({"record": record.to_json()}) + "\n" for record in seen.values()))
+    decision = Decision(verdict=Change.REGRESSION, ratio=2.0)
+    rows = (Comparison("m", "latency/p50", 1.0, 2.0, decision),)
+    told = {"job": "j", "terms": Terms(), "base": {}, "head": {}, "control": None}
+    monkeypatch.setattr(loop, "run_trial", lambda *_, **__: Trial(**told, comparisons=rows, file=str(file)))
+    said = try_(ran, stored["base"], stored["head"])
+    if not what:
+        assert (said.left, said.decisions) == ({}, {("m", "latency/p50"): decision})
+        return
+    assert said.left == {"m": f"the {what} of run {stored[arm].run} is no longer there"}
+    assert said.decisions == {}
+
+
+def test_the_same_wheel_is_taken_that_was_measured(ran: Ran, asked: list[Pair]) -> None:
+    base = under(ran[1], "1.33.0", "/wheels/onnxruntime-1.33.0-cp311-cp311-linux_x86_64.whl")
+    said = try_(ran, base, under(ran[1], "1.32.0"))
+    assert "there is no such file" in said.left["m"]
+    assert asked == []
+
+
+def test_a_runtime_that_cannot_be_had_is_said(
+    ran: Ran, asked: list[Pair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(requirement: Any, cache_dir: Path) -> None:
+        raise Unsupported("no wheel of it")
+
+    monkeypatch.setattr(loop.runtimes, "ensure", refuse)
+    base = under(ran[1], "1.31.0")
+    said = try_(ran, base, under(ran[1], "1.32.0"))
+    assert said.left == {"m": f"the runtime of run {base.run} cannot be had: no wheel of it"}
+
+
+def test_a_runtime_that_moves_is_what_it_was_in_each_run(ran: Ran, asked: list[Pair], suite: Suite) -> None:
+    moving = plan(suite(measure={"accuracy": False}, axes={"runtime": "latest"})), ran[1]
+    base, head = (
+        replace(under(ran[1], version, f"onnxruntime=={version}"), case="m/runtime=latest")
+        for version in ("1.31.0", "1.32.0")
+    )
+    try_(moving, base, head)
+    (pair,) = asked
+    assert (pair.base.session.runtime, pair.head.session.runtime) == (
+        "onnxruntime==1.31.0",
+        "onnxruntime==1.32.0",
+    )
+    assert pair.base.key == pair.head.key == "m/runtime=latest"
+
+
+def test_the_model_file_of_the_base_is_taken_from_the_cache(
+    ran: Ran, asked: list[Pair], suite: Suite, harness: Call
+) -> None:
+    path = suite({"call_ns": [1_500]}, measure={"accuracy": False})
+    harness("run", path)
+    (run,) = (info.run for info in store.runs(Path("results")) if info.run != ran[1].run)
+    (head,) = store.records(Path("results"), run)
+    assert try_((plan(path), head), ran[1]).left == {}
+    (pair,) = asked
+    assert pair.base.artifact != pair.head.artifact
+    assert pair.base.session == pair.head.session
+    Path(ran[1].artifact["path"]).chmod(0o600)
+    Path(ran[1].artifact["path"]).unlink()
+    gone = {"m": f"the model file of run {ran[1].run} is no longer in the cache"}
+    assert try_((plan(path), head), ran[1]).left == gone
+
+
+def test_a_case_that_the_suite_has_lost_is_said(ran: Ran, asked: list[Pair]) -> None:
+    lost = replace(ran[1], case="m/batch=7")
+    assert try_(ran, lost, lost).left == {"m/batch=7": "the suite does not have this case any more"}
+
+
+def test_what_the_budget_does_not_pay_is_said(ran: Ran, asked: list[Pair]) -> None:
+    base, head = under(ran[1], "1.31.0"), under(ran[1], "1.32.0")
+    terms = Terms(budget_s=10.0)
+    assert try_(ran, base, head, terms=terms, budget_s=15.0).left == {
+        "m": "the 15 s for A/Bs do not pay for this case too"
+    }
+    assert asked == []
+    assert try_(ran, base, head, terms=terms, budget_s=20.0).left == {}

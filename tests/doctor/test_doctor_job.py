@@ -1,0 +1,201 @@
+"""The examination of a machine: a self-test with made-up blocks, and the real model that it measures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness.ab.model import Terms
+from harness.cli import COMMANDS
+from harness.core.case import Case
+from harness.core.decision import Change
+from harness.core.errors import NotFoundError
+from harness.core.record import Observation, Record, Status
+from harness.doctor import job as loop
+from harness.doctor.chain import write_chain
+from harness.doctor.job import LAYERS, MORE_LAYERS, examine, self_test
+from harness.doctor.model import Checkup, Level, SelfTest
+from harness.doctor.view import render
+from harness.judge.outputs import Outputs
+from harness.measure import Block
+from harness.run.bench import Bench
+
+TERMS = Terms(budget_s=10.0, seed=1)
+
+
+@pytest.fixture
+def blocks(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Have blocks made up: HEAD and the control differ by so many percent, give or take the noise."""
+
+    def make(head: float = 2.0, control: float = 0.0, noise: float = 0.0, status: Status = Status.OK) -> None:
+        made = {"slow": 0, "control": 0}
+
+        def measure(bench: Bench, case: Case, run: str = "") -> Record:
+            bench.outputs[case] = Outputs()
+            return Record(
+                run=run, suite="doctor", case=case.key, axes=case.axes, status=status, reason="SIGILL"
+            )
+
+        def run_block(bench: Bench, pair: Any, draw: Any, span_s: float, limit_s: float) -> Block:
+            which = "control" if pair[0] is pair[1] else "slow"
+            made[which] += 1
+            percent = {"control": control, "slow": head}[which] + (noise if made[which] % 2 else -noise)
+            ns = round(1_000_000 * (1 + percent / 100))
+            return Block(
+                samples_ns=(((1_000_000,) * 50,) * 2, ((ns,) * 50,) * 2),
+                preempted=((0, 0), (0, 0)),
+                observations=(Observation(passes=()), Observation(passes=())),
+                draw=draw,
+                turns=(0, 1, 1, 0),
+                slice_ns=1,
+                start_s=0.3,
+                wall_s=0.5,
+            )
+
+        monkeypatch.setattr(Bench, "measure", measure)
+        monkeypatch.setattr(Bench, "request", lambda bench, case, sampling: SimpleNamespace(case=case.key))
+        monkeypatch.setattr(Bench, "run_block", run_block)
+
+    return make
+
+
+@pytest.fixture
+def tested(tmp_path: Path) -> Callable[..., SelfTest]:
+    return lambda: self_test(tmp_path / "results", tmp_path / "cache", TERMS)
+
+
+def test_a_known_slowdown_is_judged_and_what_can_be_seen_follows(blocks, tested) -> None:
+    blocks()
+    found = tested()
+    assert found.injected == pytest.approx(0.02)
+    assert (found.slowdown.verdict, found.slowdown.ratio) == (Change.REGRESSION, pytest.approx(1.02))
+    assert found.control.verdict is Change.EQUIVALENT
+    assert (found.fired, found.failed) == (False, "")
+    assert found.spread == pytest.approx(0.0, abs=1e-12)
+    assert found.block_s == 0.5
+    assert [(each.budget_s, each.blocks) for each in found.reach] == [(10.0, 19), (60.0, 119)]
+    assert found.reach[0].change == pytest.approx(0.01)
+    assert Path(found.file).exists()
+
+
+def test_noise_makes_what_can_be_seen_larger(blocks, tested) -> None:
+    blocks(noise=0.5)
+    found = tested()
+    assert found.spread == pytest.approx(0.0052, abs=0.0003)
+    assert 0.0115 < found.reach[1].change < found.reach[0].change < 0.02
+
+
+def test_a_machine_that_differs_from_itself_is_not_healthy(blocks, tmp_path: Path) -> None:
+    blocks(control=3.0)
+    found = examine(tmp_path / "results", tmp_path / "cache", terms=TERMS)
+    assert found.test.fired
+    assert "A/A" in [remark.subject for remark in found.remarks if remark.level is Level.BAD]
+    assert not found.healthy
+
+
+def test_a_slowdown_that_drowns_in_noise_is_not_seen(blocks, tmp_path: Path) -> None:
+    blocks(noise=6.0)
+    found = examine(tmp_path / "results", tmp_path / "cache", terms=TERMS)
+    assert "slowdown" in [remark.subject for remark in found.remarks if remark.level is Level.BAD]
+
+
+def test_a_model_that_does_not_run_is_all_that_is_said(blocks, tmp_path: Path) -> None:
+    blocks(status=Status.CRASHED)
+    found = examine(tmp_path / "results", tmp_path / "cache", terms=TERMS)
+    (said,) = [remark.said for remark in found.remarks if remark.subject == "self-test"]
+    assert "crashed: SIGILL" in said
+    assert found.test.reach == ()
+    assert "crashed" in render(found, "table")
+
+
+def test_quick_only_looks(tmp_path: Path) -> None:
+    found = examine(tmp_path / "results", tmp_path / "cache", quick=True)
+    assert found.test is None
+    assert not (tmp_path / "results").exists()
+    assert {"pinning", "governor", "turbo", "SMT", "CPU quota", "load", "steal", "clock"} <= {
+        remark.subject for remark in found.remarks
+    }
+    assert "Nothing was measured (--quick)" in render(found, "table")
+
+
+def test_every_view_holds_every_remark(blocks, tmp_path: Path) -> None:
+    blocks()
+    found = examine(tmp_path / "results", tmp_path / "cache", terms=TERMS)
+    document = json.loads(render(found, "json"))
+    assert document["healthy"] is found.healthy
+    assert [each["subject"] for each in document["remarks"]] == [each.subject for each in found.remarks]
+    assert document["test"]["reach"][0]["budget_s"] == 10.0
+    assert document["readings"]["clock"]["overhead_ns"] >= 0
+    assert len(render(found, "csv").splitlines()) == 1 + len(found.remarks)
+    for view in ("table", "markdown"):
+        text = render(found, view)
+        assert all(remark.said in text.replace("\\", "") for remark in found.remarks), view
+        assert "in 10 s (19 blocks to decide on): 1.00% with --min-effect 1%" in text.replace("\\", "")
+    with pytest.raises(NotFoundError, match="did you mean 'json'"):
+        render(found, "jsn")
+
+
+def test_the_title_sums_up(blocks, tmp_path: Path) -> None:
+    blocks()
+    found = examine(tmp_path / "results", tmp_path / "cache", terms=TERMS)
+    fine = [replace(remark, level=Level.FINE) for remark in found.remarks]
+    for levels, said in (
+        ([], "fit for measuring"),
+        ([Level.WARNING], "fit for measuring, 1 to improve"),
+        ([Level.BAD, Level.WARNING], "1 to fix before its numbers can be trusted, 1 more to improve"),
+    ):
+        remarks = [*(replace(fine[0], level=level) for level in levels), *fine[len(levels) :]]
+        made = Checkup(readings=found.readings, remarks=tuple(remarks), test=found.test)
+        assert render(made, "table").splitlines()[0].endswith(f": {said}")
+
+
+@pytest.mark.parametrize(("control", "code"), [(0.0, 0), (3.0, 1)])
+def test_the_command_exits_by_what_it_found(
+    harness, blocks, monkeypatch: pytest.MonkeyPatch, control: float, code: int
+) -> None:
+    monkeypatch.setitem(COMMANDS, "doctor", "Examine this machine.")
+    quiet = {"busy": {0: 0.0}, "load": (0.0, 0.0, 0.0), "steal_ratio": 0.0, "throttled_periods": 0}
+    read = loop.read_machine
+    monkeypatch.setattr(loop, "read_machine", lambda: replace(read(0.0, lambda span_s: None), **quiet))
+    blocks(control=control)
+    found, out, err = harness("doctor", "--seed", "1", "--format", "json")
+    assert found == code
+    assert json.loads(out)["healthy"] is (code == 0)
+    assert "blocks" in err
+
+
+@pytest.mark.parametrize("layers", [LAYERS, MORE_LAYERS])
+def test_the_runtime_computes_every_layer_of_the_chain(tmp_path: Path, layers: int) -> None:
+    """Nothing is fused or folded away, and the values neither grow nor fade."""
+    import numpy as np
+    import onnx
+    import onnxruntime
+
+    write_chain(tmp_path / "chain.onnx", layers)
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(
+        str(tmp_path / "chain.onnx"), options, providers=["CPUExecutionProvider"]
+    )
+    x = np.random.default_rng(0).standard_normal((4, 64)).astype(np.float32)
+    (y,) = session.run(None, {"x": x})
+    assert np.linalg.norm(y) == pytest.approx(np.linalg.norm(x), rel=1e-3)
+    assert not np.allclose(y, x)
+    optimized = onnx.load(tmp_path / "optimized.onnx")
+    assert [node.op_type for node in optimized.graph.node].count("MatMul") == layers
+
+
+def test_a_real_self_test_has_blocks_of_both_kinds(tmp_path: Path) -> None:
+    found = self_test(tmp_path / "results", tmp_path / "cache", Terms(min_effect=0.5, alpha=0.2, budget_s=2))
+    assert found.failed == ""
+    assert found.control is not None
+    assert found.slowdown.ratio > 0
+    assert found.spread > 0
+    assert 0 < found.block_s < 60

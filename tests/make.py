@@ -1,0 +1,70 @@
+"""Builders that several rooms' tests share: facts and records in a line each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from harness.core.artifact import Built
+from harness.core.case import CPU, FP32, Artifact, Case, Load, Model, Named, Session, Source
+from harness.core.record import Metric, Observation, Record, Status
+from harness.judge import Facts
+
+SAMPLES_NS = [1000 + i * 37 % 200 for i in range(200)]
+"""Every one of 1000 to 1199 once, in an order without a trend."""
+
+
+def make_case(
+    *,
+    task: str | None = None,
+    output: str | None = None,
+    opset: int | None = None,
+    precision: str = "fp32",
+    provider: str = "cpu",
+    batch: int = 1,
+    **session: Any,
+) -> Case:
+    model = Model("net", Source("fake", ()), task=task, output=output)
+    named = FP32 if precision == "fp32" else Named(precision, precision)
+    chosen = CPU if provider == "cpu" else Named(provider, provider)
+    return Case(
+        Artifact(model, opset=opset, precision=named), Session(provider=chosen, **session), Load(batch=batch)
+    )
+
+
+def make_observation(**parts: Any) -> Observation:
+    """A worker that made 200 steady calls of 1000 to 1199 ns in 250 µs, unless told otherwise."""
+    timing = {"samples_ns": SAMPLES_NS, "warmup_ns": [5000, 2000], "wall_ns": 250_000}
+    parts.setdefault("timing", timing)
+    parts.setdefault("passes", ("session", "timing"))
+    parts.setdefault("exit", {"code": 0})
+    return Observation(**parts)
+
+
+def make_facts(*observations: Observation, case: Case | None = None, **parts: Any) -> Facts:
+    notes = parts.pop("notes", ())
+    built = Built("net.onnx", "00", 4096, 17, "fp32", {}, (), ("y",), notes=notes, engine="fake")
+    arrays = {
+        name: tuple(np.asarray(array) for array in parts.pop(name))
+        for name in ("outputs", "twin_outputs")
+        if parts.get(name) is not None
+    }
+    names = parts.pop("output_names", ("y",))
+    return Facts(case or make_case(), built, observations or (make_observation(),), names, **arrays, **parts)
+
+
+def make_record(
+    metrics: dict[str, float] | None = None, *, status: str = "ok", model: str = "net", **axes: Any
+) -> Record:
+    """A record with these metric values; units and directions as the names say."""
+    from harness.core.vocabulary import METRICS
+
+    case = make_case()
+    full = {**case.axes, "model": model, **axes}
+    made = {
+        name: Metric(value=value, unit=METRICS[name][0], direction=METRICS[name][1])
+        for name, value in (metrics or {}).items()
+    }
+    key = "/".join([model, *(f"{axis}={value}" for axis, value in axes.items())])
+    return Record(run="r", suite="s", case=key, axes=full, status=Status(status), metrics=made, machine="m1")
