@@ -21,7 +21,7 @@ from harness.ab import tests as ab
 from harness.core.decision import Change
 
 Floats = NDArray[np.float64]
-Draw = Callable[[np.random.Generator, int], Floats]
+BlockOrder = Callable[[np.random.Generator, int], Floats]
 
 
 def normal(rng: np.random.Generator, n: int) -> Floats:
@@ -32,7 +32,7 @@ def heavy_tailed(rng: np.random.Generator, n: int) -> Floats:
     return rng.standard_t(3, n) / math.sqrt(3)  # Student's t with 3 degrees of freedom has an SD of √3
 
 
-NOISE: dict[str, Draw] = {"normal": normal, "heavy-tailed": heavy_tailed}
+NOISE: dict[str, BlockOrder] = {"normal": normal, "heavy-tailed": heavy_tailed}
 
 # noise, SD, minimum effect, blocks of the screening, of the confirmation
 SETTINGS = (
@@ -47,7 +47,13 @@ EFFECTS = (0.0, 0.01, 0.02, 0.05)
 
 
 def job(
-    draw: Draw, rng: np.random.Generator, effect: float, sd: float, min_effect: float, screen: int, n: int
+    draw: BlockOrder,
+    rng: np.random.Generator,
+    effect: float,
+    sd: float,
+    min_effect: float,
+    screen: int,
+    n: int,
 ) -> Change:
     """Run one case: screening, then confirmation on fresh blocks."""
     first = math.log1p(effect) + sd * draw(rng, screen)

@@ -36,15 +36,15 @@ from rivals import RIVALS
 
 from harness import measure
 from harness.ab.arms import pair_cases
-from harness.ab.job import run_trial
-from harness.ab.model import Terms, Trial
-from harness.core.decision import Change, Comparison
+from harness.ab.job import run_ab
+from harness.ab.model import ABResult, ABSettings
+from harness.core.decision import Change, MetricComparison
 from harness.plan import plan_document
 
 LINES = Path(__file__).parents[1] / "results" / "error-rates.jsonl"
 
 
-def run_job(scenario: Scenario, seed: int, folder: Path) -> tuple[Trial, list[dict[str, Any]]]:
+def run_job(scenario: Scenario, seed: int, folder: Path) -> tuple[ABResult, list[dict[str, Any]]]:
     """Run one whole job; return it and its blocks, those of the control apart."""
     plans = []
     for arm, spec in (("base", scenario.base), ("head", scenario.head)):
@@ -58,10 +58,10 @@ def run_job(scenario: Scenario, seed: int, folder: Path) -> tuple[Trial, list[di
         }
         plans.append(plan_document(document, folder, "error rates"))
     varied = {"model", *(axis for axes in scenario.axes.values() for axis in axes)}
-    trial = run_trial(
+    trial = run_ab(
         pair_cases(plans[0], plans[1], varied),
         plans[0].suite,
-        Terms(scenario.min_effect, 0.01, scenario.budget_s, seed, scenario.metrics),
+        ABSettings(scenario.min_effect, 0.01, scenario.budget_s, seed, scenario.metrics),
         folder / "results",
         folder / "cache",
     )
@@ -70,7 +70,7 @@ def run_job(scenario: Scenario, seed: int, folder: Path) -> tuple[Trial, list[di
 
 
 def summarize(
-    name: str, trial: Trial, case: str, blocks: list[dict[str, Any]], neighbour: bool
+    name: str, trial: ABResult, case: str, blocks: list[dict[str, Any]], neighbour: bool
 ) -> dict[str, Any]:
     """Return the line that is kept of a case of a job."""
     blocks = [block for block in blocks if block["case"] == case]
@@ -115,7 +115,7 @@ def _read(blocks: list[dict[str, Any]], kind: str) -> dict[str, list[dict[str, f
     return found
 
 
-def _told(row: Comparison) -> dict[str, Any]:
+def _told(row: MetricComparison) -> dict[str, Any]:
     names = ("verdict", "ratio", "low", "high", "p", "blocks", "mde")
     return {name: value for name, value in row.to_json().items() if name in names}
 

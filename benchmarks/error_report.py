@@ -12,7 +12,7 @@ from rivals import RIVALS
 
 from harness.ab import decide as trial
 from harness.ab import tests as ab
-from harness.ab.model import Terms
+from harness.ab.model import ABSettings
 from harness.ab.screening import is_candidate
 from harness.core.decision import Change
 
@@ -270,7 +270,7 @@ def _unweighted(lines: Sequence[Line]) -> tuple[int, int, int]:
         scenario = SCENARIOS[line["scenario"]]
         if scenario.metric != P50 or "blocks" not in line["ratios"]:
             continue
-        terms = Terms(scenario.min_effect, 0.01, scenario.budget_s, 0, scenario.metrics)
+        terms = ABSettings(scenario.min_effect, 0.01, scenario.budget_s, 0, scenario.metrics)
         ratios = [block[P50] for block in line["ratios"]["blocks"]]
         family = trial.family(terms.metrics)
         first, _ = trial.looks(terms, family, len(ratios))

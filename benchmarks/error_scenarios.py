@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from harness.ab.model import Terms
+from harness.ab.model import ABSettings
 from harness.core.artifact import Input
 from harness.core.feeds import bind_dimensions, random_rows
 
@@ -33,7 +33,7 @@ class Scenario:
     promise: str = ""
     axes: dict[str, dict[str, str]] = field(default_factory=dict)  # arm -> axis -> value
     cases: dict[str, list[str]] = field(default_factory=dict)  # axis -> values, of both arms
-    metrics: tuple[str, ...] = Terms().metrics  # that are asked for
+    metrics: tuple[str, ...] = ABSettings().metrics  # that are asked for
 
 
 LEVELS = {"graph_opt": ["disable", "basic", "extended", "all"]}

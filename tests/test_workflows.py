@@ -190,7 +190,7 @@ def test_a_run_to_pin_is_of_one_shard_and_fails_in_none(workplace: Workplace) ->
 def test_the_newest_asv_is_tried_by_a_job_of_its_own() -> None:
     (step,) = (step for _, step in steps(load("tests.yml")) if "HARNESS_ASV_VERSIONS" in step.get("env", {}))
     assert step["env"]["HARNESS_ASV_VERSIONS"] == "newest"
-    assert step["run"].split() == ["python", "-m", "pytest", "tests/dashboard", "-k", "contract"]
+    assert step["run"].split() == ["python", "-m", "pytest", "tests/asv", "-k", "contract"]
 
 
 def test_a_night_that_was_cancelled_goes_on_from_what_the_cache_keeps(workplace: Workplace) -> None:

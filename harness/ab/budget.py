@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from harness.ab import decide as trial
-from harness.ab.model import Reading, Seen, Terms
-from harness.measure import Draw, Request
+from harness.ab.model import ABSettings, CaseBlocks, Reading
+from harness.measure import BlockOrder, Request
 
 SCREEN_FEW = 3
 """Blocks after which a case is looked at, so as to spend no more on one in which nothing shows."""
@@ -35,7 +35,7 @@ class Series:
 
     case: str
     requests: tuple[Request, Request]
-    terms: Terms
+    terms: ABSettings
     alone: bool = False  # the only case of its job: all its blocks decide
     screening: list[Mapping[str, Reading]] = field(default_factory=list)
     fresh: list[Mapping[str, Reading]] = field(default_factory=list)  # that decide
@@ -48,7 +48,7 @@ class Series:
     late: str = ""  # which arm did not start within the budget
     spent_s: float = 0.0
     rests_s: list[float] = field(default_factory=list)  # what each block cost beyond its calls
-    draws: list[Draw] = field(default_factory=list)  # for the next blocks
+    draws: list[BlockOrder] = field(default_factory=list)  # for the next blocks
 
     @property
     def block_s(self) -> float:
@@ -113,9 +113,9 @@ class Series:
         """End it without a verdict."""
         self.ended, self.unconfirmed = True, reason
 
-    def seen(self) -> Seen:
+    def seen(self) -> CaseBlocks:
         """Hand over what there is."""
-        return Seen(
+        return CaseBlocks(
             case=self.case,
             screening=tuple(self.screening),
             fresh=tuple(self.fresh),

@@ -11,9 +11,9 @@ import numpy as np
 from harness.ab import screening
 from harness.ab import tests as ab
 from harness.ab.blocks import MEMORY, P50, P95, QUANTILES
-from harness.ab.model import Control, Reading, Seen, Terms
+from harness.ab.model import ABSettings, CaseBlocks, Control, Reading
 from harness.compare.decide import compare
-from harness.core.decision import Change, Comparison, Decision
+from harness.core.decision import Change, Decision, MetricComparison
 from harness.core.record import BAD, Record, Status
 from harness.core.units import format_percent
 from harness.judge.agreement import only_nonfinite, outputs_change
@@ -51,7 +51,7 @@ def _share(metric: str) -> float:
     return _SHARES[metric]
 
 
-def candidates(blocks: Blocks, terms: Terms, *, share: float = 0.5) -> frozenset[str]:
+def candidates(blocks: Blocks, terms: ABSettings, *, share: float = 0.5) -> frozenset[str]:
     """Name the metrics for which screening blocks ask for a confirmation."""
     return frozenset(
         metric
@@ -63,7 +63,7 @@ def candidates(blocks: Blocks, terms: Terms, *, share: float = 0.5) -> frozenset
     )
 
 
-def is_open(blocks: Blocks, terms: Terms) -> bool:
+def is_open(blocks: Blocks, terms: ABSettings) -> bool:
     """Tell whether screening blocks leave p50 undecided: no candidate, nor shown to be the same."""
     if P50 in candidates(blocks, terms):
         return False
@@ -76,32 +76,32 @@ def is_open(blocks: Blocks, terms: Terms) -> bool:
     return decision.verdict is Change.INCONCLUSIVE
 
 
-def confirmation_blocks(terms: Terms, family: float) -> int:
+def confirmation_blocks(terms: ABSettings, family: float) -> int:
     """Return the fewest fresh blocks that can show anything of `family` candidates, by Holm's correction."""
     return ab.blocks_needed(ab.LOOKS[0] * terms.alpha, max(1, family))
 
 
-def second_look_blocks(terms: Terms, family: float) -> int:
+def second_look_blocks(terms: ABSettings, family: float) -> int:
     """Return the fewest fresh blocks that a second look at `family` candidates shows anything with."""
     return ab.second_look_needed(terms.alpha, max(1, family))
 
 
-def fewest_blocks(terms: Terms, family: float) -> int:
+def fewest_blocks(terms: ABSettings, family: float) -> int:
     """Return the fewest blocks that show anything of `family` metrics at a single look."""
     return ab.blocks_needed(terms.alpha, max(1, family))
 
 
-def fair_blocks(terms: Terms, family: float) -> int:
+def fair_blocks(terms: ABSettings, family: float) -> int:
     """Return how many blocks a single look has where more would be too short: two more than the fewest."""
     return fewest_blocks(terms, family) + 2
 
 
-def safe_blocks(terms: Terms, family: float) -> int:
+def safe_blocks(terms: ABSettings, family: float) -> int:
     """Return how many blocks a single look should have: some may stray."""
     return ab.safe_blocks(terms.alpha, max(1, family))
 
 
-def looks(terms: Terms, family: float, most: int) -> tuple[int | None, int]:
+def looks(terms: ABSettings, family: float, most: int) -> tuple[int | None, int]:
     """Return after how many blocks the only case of a job is looked at first, and how many are planned.
 
     `most` is what the budget pays: all of it for one look, unless it pays for
@@ -111,7 +111,7 @@ def looks(terms: Terms, family: float, most: int) -> tuple[int | None, int]:
     return (safe, safe) if most >= 2 * safe else (None, most)
 
 
-def blocks_to_confirm(seen: Seen, terms: Terms, *, family: float, most: int) -> int:
+def blocks_to_confirm(seen: CaseBlocks, terms: ABSettings, *, family: float, most: int) -> int:
     """Return how many fresh blocks confirm what the screening saw, at most `most`.
 
     `family` counts the candidates of the whole job, for Holm's correction. One
@@ -132,7 +132,7 @@ def blocks_to_confirm(seen: Seen, terms: Terms, *, family: float, most: int) -> 
     )
 
 
-def is_settled(seen: Seen, terms: Terms, *, family: float) -> bool:
+def is_settled(seen: CaseBlocks, terms: ABSettings, *, family: float) -> bool:
     """Tell whether no completion of the planned fresh blocks can change any verdict of this case."""
     return all(
         ab.settled(
@@ -148,7 +148,7 @@ def is_settled(seen: Seen, terms: Terms, *, family: float) -> bool:
     )
 
 
-def is_decided(seen: Seen, terms: Terms, *, family: float) -> bool:
+def is_decided(seen: CaseBlocks, terms: ABSettings, *, family: float) -> bool:
     """Tell whether a first look gives every candidate of this case a verdict."""
     return all(
         ab.decide(
@@ -163,7 +163,7 @@ def is_decided(seen: Seen, terms: Terms, *, family: float) -> bool:
     )
 
 
-def decide_blocks(seen: Sequence[Seen], terms: Terms) -> list[Comparison]:
+def decide_blocks(seen: Sequence[CaseBlocks], terms: ABSettings) -> list[MetricComparison]:
     """Decide every metric of every case on its blocks, with Holm's correction over all candidates."""
     deciding = {
         (item.case, metric): item for item in seen for metric in item.candidates if not item.unconfirmed
@@ -186,7 +186,9 @@ def decide_blocks(seen: Sequence[Seen], terms: Terms) -> list[Comparison]:
     return rows
 
 
-def _decision(seen: Seen, metric: str, confirmed: Decision | None, terms: Terms) -> Decision | None:
+def _decision(
+    seen: CaseBlocks, metric: str, confirmed: Decision | None, terms: ABSettings
+) -> Decision | None:
     """Return the decision on one metric; None where it was not asked for."""
     if confirmed is not None and confirmed.blocks:
         left = seen.planned - len(seen.fresh)
@@ -216,17 +218,17 @@ def _decision(seen: Seen, metric: str, confirmed: Decision | None, terms: Terms)
     return replace(decision, verdict=Change.INCONCLUSIVE, reason=reason)
 
 
-def _decisive(seen: Seen) -> Blocks:
+def _decisive(seen: CaseBlocks) -> Blocks:
     """Return the blocks that a metric which is no candidate is decided on."""
     return seen.screening if seen.unconfirmed and seen.screening else seen.fresh or seen.screening
 
 
-def _row(seen: Seen, metric: str, decision: Decision) -> Comparison:
+def _row(seen: CaseBlocks, metric: str, decision: Decision) -> MetricComparison:
     readings = [block[metric] for block in _decisive(seen) if metric in block]
     base = float(np.median([reading.base for reading in readings])) if readings else None
     head = float(np.median([reading.head for reading in readings])) if readings else None
     worse = math.log(decision.ratio) if decision.ratio else 0.0
-    return Comparison(seen.case, metric, base, head, decision, worse)
+    return MetricComparison(seen.case, metric, base, head, decision, worse)
 
 
 def column(blocks: Blocks, metric: str) -> list[float]:
@@ -239,7 +241,7 @@ def weights(blocks: Blocks, metric: str) -> list[float]:
     return [1 / math.hypot(_BETWEEN, block[metric].error) for block in blocks if metric in block]
 
 
-def judge_control(case: str, blocks: Blocks, terms: Terms, cut_short: str = "") -> Control:
+def judge_control(case: str, blocks: Blocks, terms: ABSettings, cut_short: str = "") -> Control:
     """Judge an A/A, the base arm against itself, by the rule of the job; the metrics share alpha.
 
     `cut_short` says why there are fewer blocks than planned.
@@ -263,21 +265,23 @@ def judge_control(case: str, blocks: Blocks, terms: Terms, cut_short: str = "") 
     return Control(case=case, fired=bool(fired), decisions=decisions, reason=told)
 
 
-def control_blocks(terms: Terms) -> int:
+def control_blocks(terms: ABSettings) -> int:
     """Return the fewest blocks with which the control can fire."""
     return ab.blocks_needed(terms.alpha, len(QUANTILES))
 
 
 def compare_records(
-    case: str, base: Record, head: Record, terms: Terms, labelled: int = 1
-) -> list[Comparison]:
+    case: str, base: Record, head: Record, terms: ABSettings, labelled: int = 1
+) -> list[MetricComparison]:
     """Compare what both arms' records say beside speed: status, size, labelled accuracy.
 
     The tests of `labelled` cases share alpha equally (Bonferroni).
     """
     if Status.OK not in (base.status, head.status):
         reason = f"{base.status} in base: {base.reason}; {head.status} in head: {head.reason}"
-        return [Comparison(case, "status", None, None, Decision(verdict=Change.INCONCLUSIVE, reason=reason))]
+        return [
+            MetricComparison(case, "status", None, None, Decision(verdict=Change.INCONCLUSIVE, reason=reason))
+        ]
     pair = replace(base, case=case), replace(head, case=case)
     alpha = terms.alpha / max(1, labelled)
     found = compare([pair[0]], [pair[1]], min_effect=terms.min_effect, alpha=alpha)
@@ -293,7 +297,7 @@ def compare_answers(
     task: str | None = None,
     same_load: bool = True,
     unlike: str = "",
-) -> list[Comparison]:
+) -> list[MetricComparison]:
     """Compare the outputs of both arms on the same inputs: one decision, told by every metric there is.
 
     As `harness.judge.agreement.outputs_change` does; where the inputs are
@@ -301,25 +305,27 @@ def compare_answers(
     """
     if unlike:
         decision = only_nonfinite(base, head, wanted, unlike)
-        return [Comparison(case, "accuracy/agreement", None, None, decision)]
+        return [MetricComparison(case, "accuracy/agreement", None, None, decision)]
     decision, metrics = outputs_change(base, head, wanted, task=task, same_load=same_load)
     told = ("accuracy/agreement", "accuracy/sqnr_db", "accuracy/max_abs_error")
     values = {name: metrics[name].value for name in told if name in metrics}
     rows = [
-        Comparison(case, name, None, value, decision) for name, value in values.items() if value is not None
+        MetricComparison(case, name, None, value, decision)
+        for name, value in values.items()
+        if value is not None
     ]
-    return rows or [Comparison(case, "accuracy/agreement", None, None, decision)]
+    return rows or [MetricComparison(case, "accuracy/agreement", None, None, decision)]
 
 
-def lost_arm(case: str, arm: str, status: str, reason: str) -> Comparison:
+def lost_arm(case: str, arm: str, status: str, reason: str) -> MetricComparison:
     """Judge an arm that was lost among the blocks: losing HEAD is a regression."""
     worse = arm == "head" and status in BAD
     verdict = Change.REGRESSION if worse else Change.INCONCLUSIVE
     decision = Decision(verdict=verdict, reason=f"{arm} {status}: {reason}")
-    return Comparison(case, "status", None, None, decision, math.inf if worse else 0.0)
+    return MetricComparison(case, "status", None, None, decision, math.inf if worse else 0.0)
 
 
-def conclude(rows: Iterable[Comparison], control: Control | None) -> tuple[Comparison, ...]:
+def conclude(rows: Iterable[MetricComparison], control: Control | None) -> tuple[MetricComparison, ...]:
     """Order the rows, worst first, and mark them where the control fired."""
     ordered = sorted(rows, key=lambda row: (_SEVERITY[row.decision.verdict], -row.worse))
     if control is None or not control.fired:

@@ -22,16 +22,16 @@ from harness import measure
 from harness.ab import decide as trial
 from harness.ab.blocks import read_block
 from harness.ab.budget import SCREEN_FEW, Series
-from harness.ab.model import Pair, Pairing, Reading, Seen, Silent, Terms, Trial, Watch
+from harness.ab.model import ABResult, ABSettings, CaseBlocks, Pair, Pairing, Reading, Silent, Watch
 from harness.core.case import Case
-from harness.core.decision import Comparison
+from harness.core.decision import MetricComparison
 from harness.core.record import Record, Status
 from harness.core.report import GateOutcome
 from harness.core.suite import Gate, Sampling, Suite
 from harness.core.units import format_seconds
 from harness.judge import gates
 from harness.judge.agreement import unlike_inputs
-from harness.measure import Block, Draw
+from harness.measure import Block, BlockOrder
 from harness.run.bench import Bench
 from harness.store.trace import Trace
 
@@ -46,17 +46,17 @@ ONCE = ("accuracy/", "memory/", "model/")
 """Beginnings of the metrics that a record of few calls has as well as any other."""
 
 
-def run_trial(
+def run_ab(
     pairing: Pairing,
     suite: Suite,
-    terms: Terms,
+    terms: ABSettings,
     results_dir: Path,
     cache_dir: Path,
     *,
     base: Mapping[str, str] | None = None,
     head: Mapping[str, str] | None = None,
     watch: Watch | None = None,
-) -> Trial:
+) -> ABResult:
     """Compare every pair and return what was found; `base` and `head` name the arms.
 
     Ctrl-C ends the measuring: what is known by then is judged, and the trial is
@@ -92,7 +92,7 @@ def run_trial(
 
 
 def _hold_gates(
-    asked: Sequence[Gate], rows: Sequence[Comparison], records: Mapping[str, tuple[Record, Record]]
+    asked: Sequence[Gate], rows: Sequence[MetricComparison], records: Mapping[str, tuple[Record, Record]]
 ) -> tuple[GateOutcome, ...]:
     """Hold gates against what was compared, and against HEAD's record where that alone has the metric."""
     compared = {row.metric for row in rows}
@@ -131,7 +131,9 @@ class _Lost(Exception):
 class _Job:
     """One job on its way."""
 
-    def __init__(self, bench: Bench, sampling: Sampling, terms: Terms, trace: Trace, watch: Watch) -> None:
+    def __init__(
+        self, bench: Bench, sampling: Sampling, terms: ABSettings, trace: Trace, watch: Watch
+    ) -> None:
         self.bench = bench
         self.sampling = replace(
             sampling,
@@ -142,7 +144,7 @@ class _Job:
         self.trace = trace
         self.watch = watch
         self.random = random.Random(terms.seed)
-        self.rows: list[Comparison] = []
+        self.rows: list[MetricComparison] = []
         self.failed: dict[str, str] = {}
         self.series: list[Series] = []
         self.controlled: Series | None = None  # the one whose base arm also runs against itself
@@ -174,7 +176,7 @@ class _Job:
             self._stage("confirmation", [item for item in self.series if not item.ended], self._confirm)
         self._stage("control", [self.control], self._top_up)
 
-    def conclude(self, interrupted: bool) -> Trial:
+    def conclude(self, interrupted: bool) -> ABResult:
         """Judge what there is."""
         for series in self.series:
             if interrupted and not series.ended:
@@ -185,10 +187,10 @@ class _Job:
             ended = self.control.unconfirmed
             control = trial.judge_control(self.control.case, self.control.fresh, self.terms, ended)
         seen = [item.seen() for item in self.series]
-        seen += [Seen(case, unconfirmed="interrupted before it was measured") for case in self.left]
+        seen += [CaseBlocks(case, unconfirmed="interrupted before it was measured") for case in self.left]
         rows = [*self.rows, *trial.decide_blocks(seen, self.terms)]
         records = self.records.values()
-        return Trial(
+        return ABResult(
             job=self.trace.id,
             terms=self.terms,
             base={},
@@ -254,7 +256,7 @@ class _Job:
         self.trace.append({"record": record.to_json()})
         return record
 
-    def _compare_answers(self, pair: Pair) -> list[Comparison]:
+    def _compare_answers(self, pair: Pair) -> list[MetricComparison]:
         base, head = (self.bench.outputs.pop(case) for case in (pair.base, pair.head))
         if base.values is None or head.values is None:
             return []
@@ -413,10 +415,10 @@ class _Job:
         series.missing.update(missing)
         return [readings]
 
-    def _draw(self, series: Series) -> Draw:
+    def _draw(self, series: Series) -> BlockOrder:
         """Draw the order of the next block: in every four, each way to start and to lead once."""
         if not series.draws:
-            series.draws = [Draw(starts, leads) for starts in (0, 1) for leads in (0, 1)]
+            series.draws = [BlockOrder(starts, leads) for starts in (0, 1) for leads in (0, 1)]
             self.random.shuffle(series.draws)
         return series.draws.pop()
 

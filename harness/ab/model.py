@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from harness.core.case import Case
-from harness.core.decision import Change, Comparison, Decision
+from harness.core.decision import Change, Decision, MetricComparison
 from harness.core.report import GateOutcome
 
 
@@ -31,7 +31,7 @@ class Pairing:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class ABSettings:
     """What a job is to show, how surely, and in which time."""
 
     min_effect: float = 0.01  # a ratio less one: smaller changes raise no alarm
@@ -52,7 +52,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class CaseBlocks:
     """What the blocks of one pair showed: for each block, a reading of every metric that it has."""
 
     case: str
@@ -81,14 +81,14 @@ class Control:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
+class ABResult:
     """One A/B job."""
 
     job: str  # identifier, sorts by time
-    terms: Terms
+    terms: ABSettings
     base: Mapping[str, str]  # axis -> value, as asked for
     head: Mapping[str, str]
-    comparisons: tuple[Comparison, ...]  # worst first
+    comparisons: tuple[MetricComparison, ...]  # worst first
     control: Control | None  # None: no blocks were run
     failed: Mapping[str, str] = field(default_factory=dict)  # case -> which arm failed, and how
     unsupported: frozenset[str] = frozenset()  # of these, the cases that this machine runs in neither arm

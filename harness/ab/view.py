@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
-from harness.ab.model import Trial
+from harness.ab.model import ABResult
 from harness.compare.view import COLUMNS, line
 from harness.core.errors import NotFoundError
 from harness.core.registry import closest
@@ -18,7 +18,7 @@ VIEWS = ("table", "markdown", "csv", "json")
 _BEFORE = len(COLUMNS) - 2  # blocks stand before the verdict and its reason
 
 
-def render(trial: Trial, view: str, *, width: int | None = None, color: bool = False) -> str:
+def render(trial: ABResult, view: str, *, width: int | None = None, color: bool = False) -> str:
     """Write `trial` as "table", "markdown", "csv" or "json".
 
     JSON is an array: an object a case and metric, then the one of the job
@@ -38,7 +38,7 @@ def render(trial: Trial, view: str, *, width: int | None = None, color: bool = F
     raise NotFoundError(f"unknown format {view!r}: {closest(view, VIEWS)}")
 
 
-def _page(trial: Trial) -> Page:
+def _page(trial: ABResult) -> Page:
     return Page(
         title=f"{_arm('BASE', trial.base)} -> {_arm('HEAD', trial.head)}",
         said=(_summary(trial), _terms(trial)),
@@ -53,14 +53,14 @@ def _arm(name: str, axes: Mapping[str, str]) -> str:
     return f"{name} ({said})" if said else f"{name} (as it stands)"
 
 
-def _lines(trial: Trial) -> Iterator[Line]:
+def _lines(trial: ABResult) -> Iterator[Line]:
     for row in trial.comparisons:
         made = line(row)
         cells = (*made.cells[:_BEFORE], str(row.decision.blocks or "–"), *made.cells[_BEFORE:])
         yield Line(cells, made.mood)
 
 
-def _summary(trial: Trial) -> str:
+def _summary(trial: ABResult) -> str:
     """Say what the job comes to."""
     if not trial.trusted:
         return "Do not trust these verdicts: the base arm differs from itself"
@@ -69,7 +69,7 @@ def _summary(trial: Trial) -> str:
     return f"{'interrupted; ' if trial.interrupted else ''}{counts or 'nothing was compared'}"
 
 
-def _terms(trial: Trial) -> str:
+def _terms(trial: ABResult) -> str:
     terms = trial.terms
     return (
         f"{trial.blocks} blocks in {format_span(trial.seconds)}; changes above "
@@ -78,7 +78,7 @@ def _terms(trial: Trial) -> str:
     )
 
 
-def _sections(trial: Trial) -> Iterator[Section]:
+def _sections(trial: ABResult) -> Iterator[Section]:
     if trial.failed:
         entries = tuple(Entry(how, (case,)) for case, how in trial.failed.items())
         yield Section(f"Failed: {len(entries)}", entries, "bad")

@@ -58,7 +58,7 @@ LEFT_OUT = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class LowerIsBetter:
     """How a metric becomes a number of which less is better."""
 
     suffix: str
@@ -67,14 +67,14 @@ class Turn:
 
 
 TURNS = {
-    ("s", "lower"): Turn("", "seconds", lambda value: value),
-    ("B", "lower"): Turn("", "bytes", lambda value: value),
-    ("ratio", "lower"): Turn("", "ratio", lambda value: value),
-    ("1", "lower"): Turn("", "unit", lambda value: value),
-    ("ratio", "higher"): Turn("_error", "error", lambda value: 1 - value),
-    ("1", "higher"): Turn("_error", "error", lambda value: 1 - value),
-    ("samples/s", "higher"): Turn("", "seconds", lambda value: 1 / value if value else math.nan),
-    ("dB", "higher"): Turn("_noise", "ratio", lambda value: 10 ** (-value / 20)),
+    ("s", "lower"): LowerIsBetter("", "seconds", lambda value: value),
+    ("B", "lower"): LowerIsBetter("", "bytes", lambda value: value),
+    ("ratio", "lower"): LowerIsBetter("", "ratio", lambda value: value),
+    ("1", "lower"): LowerIsBetter("", "unit", lambda value: value),
+    ("ratio", "higher"): LowerIsBetter("_error", "error", lambda value: 1 - value),
+    ("1", "higher"): LowerIsBetter("_error", "error", lambda value: 1 - value),
+    ("samples/s", "higher"): LowerIsBetter("", "seconds", lambda value: 1 / value if value else math.nan),
+    ("dB", "higher"): LowerIsBetter("_noise", "ratio", lambda value: 10 ** (-value / 20)),
 }
 """(unit, direction) of a metric -> its turn; what is not here has no better and no worse."""
 
@@ -154,7 +154,9 @@ def benchmarks(records: Iterable[Record], known: Mapping[str, Any] | None = None
     return tuple(sorted(found, key=lambda item: item.name))
 
 
-def _metrics(suite: str, model: str, records: Sequence[Record], known: Mapping[str, Any]) -> dict[str, Turn]:
+def _metrics(
+    suite: str, model: str, records: Sequence[Record], known: Mapping[str, Any]
+) -> dict[str, LowerIsBetter]:
     """Choose the metrics of a model: those that have a value somewhere, and those of a failure."""
     kinds = {
         name: (metric.unit, metric.direction)
@@ -177,12 +179,14 @@ def _failed(record: Record) -> bool:
     return record.status not in (Status.OK, Status.SKIPPED, Status.UNSUPPORTED)
 
 
-def _benchmark(suite: str, model: str, name: str, turn: Turn, records: Sequence[Record]) -> Benchmark:
+def _benchmark(
+    suite: str, model: str, name: str, turn: LowerIsBetter, records: Sequence[Record]
+) -> Benchmark:
     cells = {place(record.case): _cell(record, name, turn) for record in records}
     return Benchmark(suite, model, name, turn.unit, turn.suffix, cells)
 
 
-def _cell(record: Record, name: str, turn: Turn) -> Cell:
+def _cell(record: Record, name: str, turn: LowerIsBetter) -> Cell:
     if _failed(record):
         return Cell(None)
     metric = record.metrics.get(name)

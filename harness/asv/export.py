@@ -37,7 +37,7 @@ from harness.asv import benchmarks as view
 from harness.asv import timeline
 from harness.asv.files import describe_machine, document, grid, join, merge, statistics
 from harness.asv.site import render_runs, self_contained
-from harness.asv.timeline import Night
+from harness.asv.timeline import TimelineRun
 from harness.core.errors import InputError, StoreError
 from harness.core.record import Record
 from harness.core.registry import closest
@@ -195,7 +195,7 @@ def _records(results_dir: Path, info: RunInfo) -> list[Record]:
     return read_run(info.folder / SEALED) if info.sealed else store.records(results_dir, info.run)
 
 
-def _commits(conf: Config, target: Path, infos: Sequence[RunInfo]) -> dict[str, Night]:
+def _commits(conf: Config, target: Path, infos: Sequence[RunInfo]) -> dict[str, TimelineRun]:
     """Find where each run stands on the x-axis; a run without a commit is not in the answer."""
     if _keeps_timeline(conf):
         return _on_timeline(Path(conf.repo), target, infos)
@@ -206,7 +206,7 @@ def _commits(conf: Config, target: Path, infos: Sequence[RunInfo]) -> dict[str, 
         try:
             commit = repo.get_hash_from_name(info.header.commit) if info.header.commit else None
             if commit:
-                found[info.run] = Night(info.run, repo.get_date(commit) // 1000, "", commit=commit)
+                found[info.run] = TimelineRun(info.run, repo.get_date(commit) // 1000, "", commit=commit)
         except (NoSuchNameError, ProcessError):
             continue
     return found
@@ -217,7 +217,7 @@ def _why_not(info: RunInfo) -> str:
     return "measured with uncommitted changes" if info.header.dirty else "its commit is not in 'repo'"
 
 
-def _on_timeline(repository: Path, target: Path, infos: Sequence[RunInfo]) -> dict[str, Night]:
+def _on_timeline(repository: Path, target: Path, infos: Sequence[RunInfo]) -> dict[str, TimelineRun]:
     """Put runs on the timeline. Where one came late, the results after it move to their new commits."""
     before = {night.run: night.commit for night in timeline.read(repository)}
     after = {night.run: night for night in timeline.write(repository, timeline.nights(infos))}
@@ -237,7 +237,7 @@ def _move(target: Path, path: Path, commit: str) -> None:
 
 
 def _export(
-    target: Path, night: Night, line: tuple[str, str], records: Sequence[Record], documents: Documents
+    target: Path, night: TimelineRun, line: tuple[str, str], records: Sequence[Record], documents: Documents
 ) -> Path:
     """Write the records of one line of one run; note their benchmarks in `documents`."""
     machine, runtime = line

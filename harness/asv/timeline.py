@@ -25,7 +25,7 @@ BRANCH = "main"
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Night:
+class TimelineRun:
     """One run on the timeline."""
 
     run: str  # the run's identifier, which sorts by time
@@ -41,7 +41,7 @@ class Night:
         return "\n".join([_one_line(self.title), "", *lines, ""])
 
 
-def read(repository: Path) -> list[Night]:
+def read(repository: Path) -> list[TimelineRun]:
     """Read the timeline, oldest night first; empty where there is none yet. Raises StoreError."""
     if not repository.is_dir():
         return []
@@ -56,7 +56,7 @@ def read(repository: Path) -> list[Night]:
     return [_night(*entry.lstrip("\n").split("\0")) for entry in log.split("\1") if entry.strip()]
 
 
-def write(repository: Path, nights: Iterable[Night]) -> list[Night]:
+def write(repository: Path, nights: Iterable[TimelineRun]) -> list[TimelineRun]:
     """Put `nights` on the timeline beside those that are there; give all of them, oldest first.
 
     A night that comes late takes its place among the others, and those after
@@ -71,13 +71,13 @@ def write(repository: Path, nights: Iterable[Night]) -> list[Night]:
     return read(repository)
 
 
-def nights(infos: Sequence[RunInfo]) -> list[Night]:
+def nights(infos: Sequence[RunInfo]) -> list[TimelineRun]:
     """Describe stored runs as nights. Raises StoreError."""
     runtimes = _runtimes(infos)
     return [_night_of(info, runtimes.get(info.run, "nothing ran")) for info in infos]
 
 
-def _night_of(info: RunInfo, runtimes: str) -> Night:
+def _night_of(info: RunInfo, runtimes: str) -> TimelineRun:
     header = info.header
     trailers = {
         "Suite": header.suite,
@@ -87,7 +87,7 @@ def _night_of(info: RunInfo, runtimes: str) -> Night:
         "Machine": header.machine,
     }
     time_s = int(datetime.fromisoformat(header.started_at).timestamp())
-    return Night(info.run, time_s, f"{header.suite}: {runtimes}", tuple(trailers.items()))
+    return TimelineRun(info.run, time_s, f"{header.suite}: {runtimes}", tuple(trailers.items()))
 
 
 def _runtimes(infos: Sequence[RunInfo]) -> dict[str, str]:
@@ -104,7 +104,7 @@ def _runtimes(infos: Sequence[RunInfo]) -> dict[str, str]:
     return {run: ", ".join(names) for run, names in named.items()}
 
 
-def _stream(nights: Sequence[Night]) -> str:
+def _stream(nights: Sequence[TimelineRun]) -> str:
     """Write the chain in git's fast-import format."""
     lines = [f"reset refs/heads/{BRANCH}"]
     for mark, night in enumerate(nights, 1):
@@ -119,11 +119,11 @@ def _stream(nights: Sequence[Night]) -> str:
     return "\n".join([*lines, "done", ""])
 
 
-def _night(commit: str, time_s: str, title: str, trailers: str) -> Night:
+def _night(commit: str, time_s: str, title: str, trailers: str) -> TimelineRun:
     pairs = [tuple(line.split(": ", 1)) for line in trailers.splitlines() if ": " in line]
     run = next((value for key, value in pairs if key == "Run"), "")
     rest = tuple((key, value) for key, value in pairs if key != "Run")
-    return Night(run, int(time_s), title, rest, commit)
+    return TimelineRun(run, int(time_s), title, rest, commit)
 
 
 def _one_line(text: str) -> str:

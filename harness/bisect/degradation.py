@@ -24,8 +24,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from harness.bisect.model import Mark, Step
-from harness.core.decision import Change, Comparison, Decision
+from harness.bisect.model import Step, StepVerdict
+from harness.core.decision import Change, Decision, MetricComparison
 from harness.core.record import Record, Status
 from harness.judge.agreement import BASE, unlike_inputs
 from harness.judge.metrics.drift import IDENTICAL, compare_outputs
@@ -56,14 +56,14 @@ METRICS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class VersionOutputs:
     """What one version made of the model and its inputs."""
 
     record: Record
     outputs: Outputs = field(default_factory=Outputs)
 
 
-def refusal(metric: str, base: Seen, wanted: str | None = None) -> str:
+def refusal(metric: str, base: VersionOutputs, wanted: str | None = None) -> str:
     """Say why nothing can be held against `base` by `metric`; empty where it can."""
     if metric in LABELLED:
         found = base.record.metrics.get(metric)
@@ -82,7 +82,7 @@ def refusal(metric: str, base: Seen, wanted: str | None = None) -> str:
     return ""
 
 
-def least(metric: str, base: Seen | None, wanted: str | None = None) -> float:
+def least(metric: str, base: VersionOutputs | None, wanted: str | None = None) -> float:
     """Return the loss that counts as none where nobody says: rounding, or 1%.
 
     `base` matters where the metric is `SCALED`. Raises Unfit where it has no
@@ -97,7 +97,9 @@ def least(metric: str, base: Seen | None, wanted: str | None = None) -> float:
     return max(_ROUNDING, 4 * float(np.finfo(output.dtype).eps)) * float(np.max(finite, initial=0.0))
 
 
-def hold(metric: str, base: Seen, head: Seen, limit: float, wanted: str | None = None) -> Step:
+def hold(
+    metric: str, base: VersionOutputs, head: VersionOutputs, limit: float, wanted: str | None = None
+) -> Step:
     """Hold `head` against `base` exactly: bad where it is worse by more than `limit`.
 
     `wanted` names the output that counts, else it is the first. The step has
@@ -106,26 +108,26 @@ def hold(metric: str, base: Seen, head: Seen, limit: float, wanted: str | None =
     if head.record.status is not Status.OK:
         return lost(head.record, fatal=metric == "status")
     if metric == "status":
-        return _step(Mark.GOOD, "it runs the model")
+        return _step(StepVerdict.GOOD, "it runs the model")
     if metric in LABELLED:
         return _labelled(metric, base.record, head.record, limit)
     if base.outputs.values is None or head.outputs.values is None:
-        return _step(Mark.UNDECIDED, "there are no outputs to compare")
+        return _step(StepVerdict.UNDECIDED, "there are no outputs to compare")
     if unlike := unlike_inputs(base.record, head.record):
-        return _step(Mark.UNDECIDED, unlike)
+        return _step(StepVerdict.UNDECIDED, unlike)
     try:
         counted = matched(head.outputs, base.outputs, wanted)
         if broken := sum(match.new_nonfinite for match in counted):
-            return _step(Mark.BAD, f"{broken} more NaN or Inf in the outputs")
+            return _step(StepVerdict.BAD, f"{broken} more NaN or Inf in the outputs")
         return _drift(metric, Pair(counted[0].ours, counted[0].reference), limit)
     except OtherShape as error:
-        mark = Mark.UNDECIDED if counted[0].sized_by_data else Mark.BAD
+        mark = StepVerdict.UNDECIDED if counted[0].sized_by_data else StepVerdict.BAD
         return _step(mark, str(error).replace("the reference's", "the good version's"))
     except Unfit as error:
-        return _step(Mark.UNDECIDED, str(error))
+        return _step(StepVerdict.UNDECIDED, str(error))
 
 
-def judge_speed(comparison: Comparison, limit: float) -> Step:
+def judge_speed(comparison: MetricComparison, limit: float) -> Step:
     """Turn an A/B, asked for changes above `limit`, into a step; see `Step.sure`."""
     decision = comparison.decision
     worse = None if decision.ratio is None else decision.ratio - 1
@@ -143,16 +145,16 @@ def judge_speed(comparison: Comparison, limit: float) -> Step:
     )
 
 
-def _side(decision: Decision, worse: float | None, limit: float) -> tuple[Mark, bool]:
+def _side(decision: Decision, worse: float | None, limit: float) -> tuple[StepVerdict, bool]:
     if decision.verdict is Change.REGRESSION:
-        return Mark.BAD, True
+        return StepVerdict.BAD, True
     if decision.verdict is not Change.INCONCLUSIVE:
-        return Mark.GOOD, True
+        return StepVerdict.GOOD, True
     if worse is None:
-        return Mark.UNDECIDED, True
+        return StepVerdict.UNDECIDED, True
     if decision.high is not None and decision.high < 1 + limit:
-        return Mark.GOOD, True
-    return (Mark.BAD if worse > limit else Mark.GOOD), False
+        return StepVerdict.GOOD, True
+    return (StepVerdict.BAD if worse > limit else StepVerdict.GOOD), False
 
 
 def lost(record: Record, *, fatal: bool) -> Step:
@@ -160,31 +162,33 @@ def lost(record: Record, *, fatal: bool) -> Step:
 
     One that cannot be had is passed over in any case: nothing of it was in effect.
     """
-    mark = Mark.BAD if fatal and record.effective else Mark.SKIPPED
+    mark = StepVerdict.BAD if fatal and record.effective else StepVerdict.SKIPPED
     return replace(_step(mark, f"{record.status}: {record.reason}"), ran=False)
 
 
 def _labelled(metric: str, base: Record, head: Record, limit: float) -> Step:
     ours, theirs = base.metrics.get(metric), head.metrics.get(metric)
     if ours is None or theirs is None:
-        return _step(Mark.UNDECIDED, "it is not measured in both")
+        return _step(StepVerdict.UNDECIDED, "it is not measured in both")
     if ours.value is None or theirs.value is None:
-        return _step(Mark.UNDECIDED, theirs.reason or ours.reason)
+        return _step(StepVerdict.UNDECIDED, theirs.reason or ours.reason)
     if metric == "accuracy/mae":
         worse = theirs.value / ours.value - 1 if ours.value else None
         bad = theirs.value > 0 if worse is None else worse > limit
     else:
         worse = ours.value - theirs.value
         bad = worse > limit
-    return _step(Mark.BAD if bad else Mark.GOOD, "", worse=worse, base=ours.value, head=theirs.value)
+    return _step(
+        StepVerdict.BAD if bad else StepVerdict.GOOD, "", worse=worse, base=ours.value, head=theirs.value
+    )
 
 
 def _drift(metric: str, pair: Pair, limit: float) -> Step:
     found = compare_outputs(pair, kind=BASE)[metric]
     if found.value is None and found.reason != IDENTICAL:
-        return _step(Mark.UNDECIDED, found.reason)
+        return _step(StepVerdict.UNDECIDED, found.reason)
     worse = _distance(metric, found.value)
-    mark = Mark.BAD if worse > limit else Mark.GOOD
+    mark = StepVerdict.BAD if worse > limit else StepVerdict.GOOD
     same = bool(np.array_equal(pair.ours, pair.reference))
     return _step(mark, IDENTICAL if same else "", worse=worse, head=found.value)
 
@@ -202,7 +206,7 @@ def _distance(metric: str, value: float | None) -> float:
 
 
 def _step(
-    mark: Mark,
+    mark: StepVerdict,
     reason: str,
     *,
     worse: float | None = None,

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from harness.bisect.model import Finding, Mark, Outcome, Step
+from harness.bisect.model import SearchOutcome, SearchResult, Step, StepVerdict
 from harness.core.units import format_percent
 
 TRIES = 6
@@ -42,7 +42,7 @@ def next_step(
     if end not in marks:
         return end, base
     last = _held(steps, base)[end]
-    if last.mark is not Mark.BAD or not last.sure:
+    if last.mark is not StepVerdict.BAD or not last.sure:
         return None
     low, high = _bracket(versions, marks)
     if middle := _middle(versions, marks, low, high):
@@ -64,7 +64,7 @@ def end_is_lost(versions: Sequence[str], steps: Sequence[Step]) -> bool | None:
 def base_of(versions: Sequence[str], steps: Sequence[Step]) -> str | None:
     """Return the oldest version that runs, once it is known."""
     marks = _alone(steps)
-    running = [at for at, version in enumerate(versions) if marks.get(version) is Mark.GOOD]
+    running = [at for at, version in enumerate(versions) if marks.get(version) is StepVerdict.GOOD]
     if not running or _middle(versions, marks, _last_skipped(versions, marks, running[0]), running[0]):
         return None
     return versions[running[0]]
@@ -73,7 +73,7 @@ def base_of(versions: Sequence[str], steps: Sequence[Step]) -> str | None:
 def _next_base(versions: Sequence[str], steps: Sequence[Step]) -> str | None:
     """Return where to look next for the oldest version that runs; None where there seems to be none."""
     marks = _alone(steps)
-    running = [at for at, version in enumerate(versions) if marks.get(version) is Mark.GOOD]
+    running = [at for at, version in enumerate(versions) if marks.get(version) is StepVerdict.GOOD]
     if running:
         return _middle(versions, marks, _last_skipped(versions, marks, running[0]), running[0])
     if len(marks) >= min(TRIES, len(versions)):
@@ -86,17 +86,17 @@ def _next_base(versions: Sequence[str], steps: Sequence[Step]) -> str | None:
     return _middle(versions, marks, low, high)
 
 
-def _alone(steps: Sequence[Step]) -> dict[str, Mark]:
+def _alone(steps: Sequence[Step]) -> dict[str, StepVerdict]:
     """Return what is known of versions that were held against nothing."""
     return {step.version: step.mark for step in steps if not step.against}
 
 
-def _last_skipped(versions: Sequence[str], marks: Mapping[str, Mark], before: int) -> int:
+def _last_skipped(versions: Sequence[str], marks: Mapping[str, StepVerdict], before: int) -> int:
     """Return the place of the last version before `before` that does not run; -1 where there is none."""
-    return max((at for at in range(before) if marks.get(versions[at]) is Mark.SKIPPED), default=-1)
+    return max((at for at in range(before) if marks.get(versions[at]) is StepVerdict.SKIPPED), default=-1)
 
 
-def _middle(versions: Sequence[str], marks: Mapping[str, Mark], low: int, high: int) -> str | None:
+def _middle(versions: Sequence[str], marks: Mapping[str, StepVerdict], low: int, high: int) -> str | None:
     """Return the untested version nearest to the middle between two places, if any lies between."""
     untested = [at for at in range(low + 1, high) if versions[at] not in marks]
     return versions[min(untested, key=lambda at: abs(2 * at - low - high))] if untested else None
@@ -114,7 +114,7 @@ def limit(asked: float | None, least: float, versions: Sequence[str], steps: Seq
     return least if last is None or last.worse is None else max(least, last.worse / 2)
 
 
-def conclude(versions: Sequence[str], steps: Sequence[Step]) -> Finding:
+def conclude(versions: Sequence[str], steps: Sequence[Step]) -> SearchResult:
     """Say what the steps of a search that is over come to."""
     base = base_of(versions, steps)
     if base is None:
@@ -125,18 +125,18 @@ def conclude(versions: Sequence[str], steps: Sequence[Step]) -> Finding:
     if end is None or end not in marks:
         return _undecided(f"no version after {base} can be tested", base)
     last = _held(steps, base)[end]
-    if last.mark is Mark.GOOD and last.sure:
+    if last.mark is StepVerdict.GOOD and last.sure:
         reason = f"{end} is not worse than {base}{f': {last.reason}' if last.reason else ''}"
-        return Finding(outcome=Outcome.NO_DIFFERENCE, last_good=end, reason=reason)
-    if last.mark is not Mark.BAD or not last.sure:
+        return SearchResult(outcome=SearchOutcome.NO_DIFFERENCE, last_good=end, reason=reason)
+    if last.mark is not StepVerdict.BAD or not last.sure:
         return _undecided(f"{end} against {base}: {last.reason}", base)
     return _found(versions, steps, base, last)
 
 
-def _found(versions: Sequence[str], steps: Sequence[Step], base: str, end: Step) -> Finding:
+def _found(versions: Sequence[str], steps: Sequence[Step], base: str, end: Step) -> SearchResult:
     low, high = _bracket(versions, _marks(steps, base))
     confirmation = _confirmation(steps, base)
-    shown = confirmation is None or (confirmation.mark is Mark.BAD and confirmation.sure)
+    shown = confirmation is None or (confirmation.mark is StepVerdict.BAD and confirmation.sure)
     held = _held(steps, base)
     share = _share(held.get(versions[low]), held[versions[high]], end)
     first, last = low, high
@@ -156,8 +156,8 @@ def _found(versions: Sequence[str], steps: Sequence[Step], base: str, end: Step)
             f"this step makes up {format_percent(share)} of what lies between {base} and {end.version}; "
             "search the rest with --good and --bad"
         )
-    return Finding(
-        outcome=Outcome.FOUND,
+    return SearchResult(
+        outcome=SearchOutcome.FOUND,
         first_bad=versions[high],
         last_good=versions[low],
         suspects=tuple(versions[first + 1 : last + 1]),
@@ -174,8 +174,8 @@ def _share(before: Step | None, after: Step, end: Step) -> float | None:
     return (after.worse - start) / end.worse
 
 
-def _undecided(reason: str, base: str | None) -> Finding:
-    return Finding(outcome=Outcome.UNDECIDED, last_good=base, reason=reason)
+def _undecided(reason: str, base: str | None) -> SearchResult:
+    return SearchResult(outcome=SearchOutcome.UNDECIDED, last_good=base, reason=reason)
 
 
 def _held(steps: Sequence[Step], base: str) -> dict[str, Step]:
@@ -183,14 +183,16 @@ def _held(steps: Sequence[Step], base: str) -> dict[str, Step]:
     return {step.version: step for step in steps if step.against == base}
 
 
-def _marks(steps: Sequence[Step], base: str) -> dict[str, Mark]:
-    return {base: Mark.GOOD} | {version: step.mark for version, step in _held(steps, base).items()}
+def _marks(steps: Sequence[Step], base: str) -> dict[str, StepVerdict]:
+    return {base: StepVerdict.GOOD} | {version: step.mark for version, step in _held(steps, base).items()}
 
 
-def _end(versions: Sequence[str], marks: Mapping[str, Mark], base: str) -> str | None:
+def _end(versions: Sequence[str], marks: Mapping[str, StepVerdict], base: str) -> str | None:
     """Return the newest version that is not known to be untestable; None where only the base is left."""
     later = versions[versions.index(base) + 1 :]
-    return next((version for version in reversed(later) if marks.get(version) is not Mark.SKIPPED), None)
+    return next(
+        (version for version in reversed(later) if marks.get(version) is not StepVerdict.SKIPPED), None
+    )
 
 
 def _end_step(versions: Sequence[str], steps: Sequence[Step]) -> Step | None:
@@ -200,13 +202,15 @@ def _end_step(versions: Sequence[str], steps: Sequence[Step]) -> Step | None:
     return _held(steps, base).get(end) if base and end else None
 
 
-def _bracket(versions: Sequence[str], marks: Mapping[str, Mark]) -> tuple[int, int]:
+def _bracket(versions: Sequence[str], marks: Mapping[str, StepVerdict]) -> tuple[int, int]:
     """Return the places of two neighbours among the tested ones: the last good, the first bad."""
-    tested = [at for at, version in enumerate(versions) if marks.get(version) in (Mark.GOOD, Mark.BAD)]
+    tested = [
+        at for at, version in enumerate(versions) if marks.get(version) in (StepVerdict.GOOD, StepVerdict.BAD)
+    ]
     return next(
         (low, high)
         for low, high in pairwise(tested)
-        if marks[versions[low]] is Mark.GOOD and marks[versions[high]] is Mark.BAD
+        if marks[versions[low]] is StepVerdict.GOOD and marks[versions[high]] is StepVerdict.BAD
     )
 
 

@@ -17,11 +17,11 @@ from time import monotonic
 from packaging.version import Version
 
 from harness import build, measure
-from harness.ab.job import run_trial
-from harness.ab.model import Pair, Pairing, Terms
+from harness.ab.job import run_ab
+from harness.ab.model import ABSettings, Pair, Pairing
 from harness.bisect import degradation as losses
 from harness.bisect import halving
-from harness.bisect.model import Mark, Question, Search, Silent, Step, Watch
+from harness.bisect.model import Question, Search, Silent, Step, StepVerdict, Watch
 from harness.core.case import Case
 from harness.core.errors import InputError, NotFoundError
 from harness.core.record import Status
@@ -38,7 +38,7 @@ OLDEST = Version("1.17")
 
 
 @dataclass(frozen=True, slots=True)
-class Lineup:
+class Candidates:
     """The versions to search, oldest first, each as a case."""
 
     title: str
@@ -49,7 +49,7 @@ class Lineup:
 
 def over_runtimes(
     plan: Plan, path: Path, distribution: str, good: str | None = None, bad: str | None = None
-) -> Lineup:
+) -> Candidates:
     """Line up the released versions of `distribution` from `good` to `bad` for the one case of `plan`.
 
     Without `good`: from the oldest that a worker runs under; without `bad`: up
@@ -78,17 +78,17 @@ def over_runtimes(
         version: replace(case, session=replace(case.session, runtime=f"{distribution}=={version}"))
         for version in wanted
     }
-    return Lineup(f"{case.key} on {distribution}", plan.suite, cases, (path,))
+    return Candidates(f"{case.key} on {distribution}", plan.suite, cases, (path,))
 
 
-def over_models(plans: Mapping[Path, Plan]) -> Lineup:
+def over_models(plans: Mapping[Path, Plan]) -> Candidates:
     """Line up model files in the order given. Raises InputError."""
     if len(plans) < 2:
         raise InputError("a search over models needs two files at least, the good one first")
     cases = {str(path): _only_case(plan, path) for path, plan in plans.items()}
     suites = [plan.suite for plan in plans.values()]
     models = tuple(model for suite in suites for model in suite.models)
-    return Lineup(f"{len(plans)} models", replace(suites[0], models=models), cases, tuple(plans))
+    return Candidates(f"{len(plans)} models", replace(suites[0], models=models), cases, tuple(plans))
 
 
 def _only_case(plan: Plan, path: Path) -> Case:
@@ -106,13 +106,13 @@ def _find(wanted: str | None, released: Sequence[str], flag: str) -> str | None:
 
 
 def bisect(
-    lineup: Lineup,
+    lineup: Candidates,
     metric: str,
     results_dir: Path,
     cache_dir: Path,
     *,
     limit: float | None = None,
-    terms: Terms = Terms(),  # noqa: B008 (frozen)
+    terms: ABSettings = ABSettings(),  # noqa: B008 (frozen)
     resume: bool = False,
     watch: Watch | None = None,
 ) -> Search:
@@ -152,14 +152,14 @@ def bisect(
         )
 
 
-def _check(lineup: Lineup, metric: str) -> None:
+def _check(lineup: Candidates, metric: str) -> None:
     if metric not in losses.METRICS:
         raise NotFoundError(f"--metric {metric}: cannot be searched by; {closest(metric, losses.METRICS)}")
     if metric in losses.LABELLED and any(case.artifact.model.data is None for case in lineup.cases.values()):
         raise InputError(f"--metric {metric}: takes labelled data; name it with --data")
 
 
-def _open(lineup: Lineup, question: Question, results_dir: Path, resume: bool) -> Ledger:
+def _open(lineup: Candidates, question: Question, results_dir: Path, resume: bool) -> Ledger:
     """Begin a search, or take up the newest unfinished one that asks the same."""
     folder = results_dir / FOLDER
     header = {"bisect": 1, "key": _key(lineup, question)}
@@ -173,7 +173,7 @@ def _open(lineup: Lineup, question: Question, results_dir: Path, resume: bool) -
     return ledger
 
 
-def _key(lineup: Lineup, question: Question) -> str:
+def _key(lineup: Candidates, question: Question) -> str:
     """Identify what is searched: versions and cases in full, metric, limit, and the bytes of all files."""
     files = [hashlib.sha256(path.read_bytes()).hexdigest() for path in lineup.files]
     artifacts = dict.fromkeys(case.artifact for case in lineup.cases.values())
@@ -194,15 +194,15 @@ def _brief(suite: Suite) -> Suite:
 class _Bisection:
     """One search on its way."""
 
-    lineup: Lineup
+    lineup: Candidates
     question: Question
     bench: Bench
-    terms: Terms
+    terms: ABSettings
     results_dir: Path
     ledger: Ledger
     watch: Watch
     steps: list[Step]
-    _seen: dict[str, losses.Seen] = field(default_factory=dict)
+    _seen: dict[str, losses.VersionOutputs] = field(default_factory=dict)
 
     def run(self) -> None:
         """Take every step that is left."""
@@ -245,12 +245,12 @@ class _Bisection:
         """Name the output that counts."""
         return self.lineup.cases[version].artifact.model.output
 
-    def _see(self, version: str) -> losses.Seen:
+    def _see(self, version: str) -> losses.VersionOutputs:
         """Run a version once, for all that is held against it."""
         if version not in self._seen:
             case = self.lineup.cases[version]
             record = self.bench.measure(case)
-            self._seen[version] = losses.Seen(record, self.bench.outputs.get(case, Outputs()))
+            self._seen[version] = losses.VersionOutputs(record, self.bench.outputs.get(case, Outputs()))
         return self._seen[version]
 
     def _step(self, version: str, against: str) -> Step:
@@ -258,7 +258,7 @@ class _Bisection:
         head = self._see(version)
         if not against:
             if head.record.status is Status.OK:
-                return _blank(Mark.GOOD, "it runs the model; the others are held against it")
+                return _blank(StepVerdict.GOOD, "it runs the model; the others are held against it")
             return losses.lost(head.record, fatal=False)
         end_is_lost = halving.end_is_lost(self.question.versions, self.steps)
         if head.record.status is not Status.OK:
@@ -279,7 +279,7 @@ class _Bisection:
         confirms = against != halving.base_of(self.question.versions, self.steps)
         limit = min(self.limit, self._least()) if confirms else self.limit
         metric, cases = self.question.metric, self.lineup.cases
-        trial = run_trial(
+        trial = run_ab(
             Pairing((Pair(self.question.case, cases[against], cases[version]),)),
             _speed_only(self.lineup.suite, metric),
             replace(self.terms, min_effect=limit, seed=self.terms.seed + len(self.steps), metrics=(metric,)),
@@ -294,13 +294,15 @@ class _Bisection:
         lost = trial.failed.get(self.question.case)
         if lost or found is None:
             skipped = lost and not lost.startswith("base")
-            step = _blank(Mark.SKIPPED if skipped else Mark.UNDECIDED, lost or f"no {metric} in any block")
+            step = _blank(
+                StepVerdict.SKIPPED if skipped else StepVerdict.UNDECIDED, lost or f"no {metric} in any block"
+            )
         else:
             step = losses.judge_speed(found, limit)
         return replace(step, trusted=trial.trusted, file=trial.file)
 
 
-def _blank(mark: Mark, reason: str) -> Step:
+def _blank(mark: StepVerdict, reason: str) -> Step:
     return Step(version="", against="", mark=mark, reason=reason)
 
 

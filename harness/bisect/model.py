@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from harness.core.decision import Change, Decision
 
 
-class Mark(StrEnum):
+class StepVerdict(StrEnum):
     """What a step said of a version."""
 
     GOOD = "good"
@@ -19,7 +19,7 @@ class Mark(StrEnum):
     UNDECIDED = "undecided"  # the comparison showed nothing; the reason says why
 
 
-class Outcome(StrEnum):
+class SearchOutcome(StrEnum):
     """How a search ends."""
 
     FOUND = "found"
@@ -60,7 +60,7 @@ class Step:
 
     version: str
     against: str  # empty for the one that the others are held against
-    mark: Mark
+    mark: StepVerdict
     worse: float | None = None
     sure: bool = True
     ran: bool = True
@@ -82,11 +82,11 @@ class Step:
         decision = data["decision"]
         if decision is not None:
             decision = Decision(**{**decision, "verdict": Change(decision["verdict"])})
-        return Step(**{**data, "mark": Mark(data["mark"]), "decision": decision})
+        return Step(**{**data, "mark": StepVerdict(data["mark"]), "decision": decision})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class SearchResult:
     """What the steps come to.
 
     `suspects` are the versions that may be the first bad one, oldest first;
@@ -95,7 +95,7 @@ class Finding:
     step from `last_good` to `first_bad` makes up.
     """
 
-    outcome: Outcome
+    outcome: SearchOutcome
     first_bad: str | None = None
     last_good: str | None = None
     suspects: tuple[str, ...] = ()
@@ -110,7 +110,7 @@ class Search:
     id: str  # sorts by time
     question: Question
     steps: tuple[Step, ...]
-    finding: Finding | None  # None: it was interrupted
+    finding: SearchResult | None  # None: it was interrupted
     limit: float | None  # what counted as worse; None: interrupted before it was known
     file: str = ""  # the steps, as they were taken
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from harness.bisect.model import Mark, Outcome, Search, Step
+from harness.bisect.model import Search, SearchOutcome, Step, StepVerdict
 from harness.core.errors import NotFoundError
 from harness.core.registry import closest
 from harness.core.units import format_percent, format_span, format_value
@@ -17,7 +17,12 @@ from harness.show.sections import Entry, Section
 
 VIEWS = ("table", "markdown", "csv", "json")
 NONE = "–"
-MOODS = {Mark.GOOD: "good", Mark.BAD: "bad", Mark.SKIPPED: "warning", Mark.UNDECIDED: "warning"}
+MOODS = {
+    StepVerdict.GOOD: "good",
+    StepVerdict.BAD: "bad",
+    StepVerdict.SKIPPED: "warning",
+    StepVerdict.UNDECIDED: "warning",
+}
 COLUMNS = (
     Column("step"),
     Column("version", number=False),
@@ -100,9 +105,9 @@ def _said(search: Search) -> Iterator[str]:
     finding, metric = search.finding, search.question.metric
     if finding is None:
         yield "interrupted: the same command with --resume goes on"
-    elif finding.outcome is Outcome.FOUND:
+    elif finding.outcome is SearchOutcome.FOUND:
         yield f"first bad version: {finding.first_bad} (last good one: {finding.last_good})"
-    elif finding.outcome is Outcome.NO_DIFFERENCE:
+    elif finding.outcome is SearchOutcome.NO_DIFFERENCE:
         yield "no regression between the ends"
     else:
         yield "undecided"
@@ -133,7 +138,7 @@ def _line(number: int, step: Step, metric: str) -> Line:
         NONE if step.worse is None else format_worse(step.worse, metric),
         interval,
         str(step.mark) if step.sure else f"{step.mark}?",
-        "" if step.mark is Mark.SKIPPED else _why(step, metric),
+        "" if step.mark is StepVerdict.SKIPPED else _why(step, metric),
     )
     return Line(cells, MOODS[step.mark])
 
@@ -146,7 +151,7 @@ def _sections(search: Search) -> Iterator[Section]:
         yield Section("Ambiguous", (entry,), "warning")
     skipped: dict[str, list[str]] = {}
     for step in search.steps:
-        if step.mark is Mark.SKIPPED:
+        if step.mark is StepVerdict.SKIPPED:
             skipped.setdefault(step.reason, []).append(step.version)
     if skipped:
         entries = tuple(Entry(reason, (", ".join(versions),)) for reason, versions in skipped.items())

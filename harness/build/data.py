@@ -16,13 +16,13 @@ from harness.core.artifact import Built, Dataset
 from harness.core.case import DataRef
 from harness.core.errors import Failed, InputError
 from harness.core.feeds import LABELS
-from harness.core.registry import Table, closest
+from harness.core.registry import Registry, closest
 from harness.core.vocabulary import CATALOGUE_GROUP
 
 if TYPE_CHECKING:
     import numpy as np
 
-CATALOGUE = Table("data set", {"digits": "harness.build.catalogue.digits:DIGITS"}, CATALOGUE_GROUP)
+CATALOGUE = Registry("data set", {"digits": "harness.build.catalogue.digits:DIGITS"}, CATALOGUE_GROUP)
 
 Arrays = Mapping[str, "np.ndarray[Any, Any]"]
 

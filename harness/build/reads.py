@@ -34,7 +34,7 @@ COVERED = _folders(
 
 
 @contextmanager
-def noted(own: Path, target: Path) -> Iterator[dict[str, str]]:
+def record_reads(own: Path, target: Path) -> Iterator[dict[str, str]]:
     """Yield what fills with the files that are opened for reading meanwhile: path -> sha256.
 
     A path relative to the working folder stays so, unless the build goes elsewhere.

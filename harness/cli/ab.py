@@ -13,7 +13,7 @@ import click
 from click.core import ParameterSource
 
 from harness.ab.arms import pair_cases
-from harness.ab.model import Terms, Trial
+from harness.ab.model import ABResult, ABSettings
 from harness.cli.compare import parse_effect
 from harness.cli.options import cache_option, format_option, paper, results_option
 from harness.cli.sweep import CHOICES, document_of
@@ -85,11 +85,11 @@ Exit codes: 0 nothing is worse; 1 a regression, or a gate failed; 2 the input wa
     "--metric",
     "metrics",
     multiple=True,
-    type=click.Choice(Terms().metrics),
-    default=Terms().metrics,
+    type=click.Choice(ABSettings().metrics),
+    default=ABSettings().metrics,
     metavar="METRIC",
     help="What blocks decide on; may be repeated. One metric asks for fewer blocks.  [default: "
-    f"{', '.join(Terms().metrics)}]",
+    f"{', '.join(ABSettings().metrics)}]",
 )
 @click.option(
     "--budget",
@@ -127,7 +127,7 @@ def ab(
     Both arms take turns on the same cores, in pairs of fresh processes, until it is decided or the
     budget is spent.
     """
-    from harness.ab.job import run_trial
+    from harness.ab.job import run_ab
     from harness.ab.view import render
     from harness.run.job import settle
 
@@ -135,14 +135,14 @@ def ab(
         raise InputError("--alpha: expected a ratio above 0, such as 1%")
     seed = secrets.randbelow(2**32) if choices["seed"] is None else choices["seed"]
     metrics = tuple(dict.fromkeys(choices["metrics"]))
-    terms = Terms(choices["min_effect"], choices["alpha"], choices["budget_s"], seed, metrics)
+    terms = ABSettings(choices["min_effect"], choices["alpha"], choices["budget_s"], seed, metrics)
     points = {"--base": _point("--base", base), "--head": _point("--head", head)}
     plans = [settle(_plan(flag, point, _planner(models, flag, choices))) for flag, point in points.items()]
     asked = click.get_current_context().get_parameter_source("metrics") is not ParameterSource.DEFAULT
     if asked and MEMORY in metrics and not all(plan.suite.measure.memory for plan in plans):
         raise InputError(f"--metric {MEMORY}: the suite leaves memory out; add --set measure.memory=true")
     pairing = pair_cases(plans[0], plans[1], _varied(models, points))
-    trial = run_trial(
+    trial = run_ab(
         pairing,
         _join(*plans),
         terms,
@@ -157,7 +157,7 @@ def ab(
     return exit_code(trial)
 
 
-def exit_code(trial: Trial) -> int:
+def exit_code(trial: ABResult) -> int:
     """Give 130 where interrupted, 3 where untrusted, 1 where HEAD is worse, 3 where an arm failed, else 0."""
     if trial.interrupted:
         return 130

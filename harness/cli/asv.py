@@ -73,7 +73,7 @@ def load_asv() -> ModuleType:
         if (error.name or "").partition(".")[0] != "asv":
             raise
         raise MissingExtraError("asv is not installed; say pip install 'onnx-harness[asv]'") from None
-    return harness.asv
+    return harness.asv.export
 
 
 def _count(number: int, noun: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.bisect.model import Outcome, Search, Step
+from harness.bisect.model import Search, SearchOutcome, Step
 from harness.cli.compare import parse_effect
 from harness.cli.options import Command, cache_option, format_option, paper, results_option
 from harness.cli.sweep import CHOICES, document_of
@@ -17,7 +17,7 @@ from harness.core.errors import InputError
 from harness.show.escape import visible
 
 if TYPE_CHECKING:
-    from harness.bisect.job import Lineup
+    from harness.bisect.job import Candidates
     from harness.core.suite import Plan
 
 SUITES = (".yaml", ".yml")
@@ -104,7 +104,7 @@ def bisect(
     With one MODEL (or a SUITE of which one case is left): among the released versions of ONNX
     Runtime. With several: among these files, the oldest first.
     """
-    from harness.ab.model import Terms
+    from harness.ab.model import ABSettings
     from harness.bisect.job import bisect as search_for
     from harness.bisect.view import render
 
@@ -115,7 +115,7 @@ def bisect(
         results_dir,
         cache_dir,
         limit=_limit(metric, choices["min_effect"], choices["tolerance"]),
-        terms=Terms(
+        terms=ABSettings(
             budget_s=choices["budget_s"],
             seed=secrets.randbelow(2**32) if choices["seed"] is None else choices["seed"],
         ),
@@ -131,9 +131,9 @@ def exit_code(search: Search) -> int:
     """Give 130 where interrupted, 3 where undecided or not to be trusted, 1 where found, else 0."""
     if search.finding is None:
         return 130
-    if search.finding.outcome is Outcome.UNDECIDED or not search.trusted:
+    if search.finding.outcome is SearchOutcome.UNDECIDED or not search.trusted:
         return 3
-    return 1 if search.finding.outcome is Outcome.FOUND else 0
+    return 1 if search.finding.outcome is SearchOutcome.FOUND else 0
 
 
 class Lines:
@@ -164,7 +164,7 @@ def _limit(metric: str, min_effect: float | None, tolerance: float | None) -> fl
     return min_effect if timed else tolerance
 
 
-def _lineup(models: tuple[Path, ...], choices: Mapping[str, Any]) -> Lineup:
+def _lineup(models: tuple[Path, ...], choices: Mapping[str, Any]) -> Candidates:
     from harness.bisect.job import over_models, over_runtimes
 
     if len(models) == 1:

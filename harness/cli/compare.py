@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from harness.cli.options import cache_option, format_option, paper, results_option
-from harness.core.decision import Contrast
+from harness.core.decision import RunComparison
 from harness.core.errors import InputError
 
 
@@ -112,7 +112,7 @@ def compare(
     return exit_code(contrast)
 
 
-def exit_code(contrast: Contrast) -> int:
+def exit_code(contrast: RunComparison) -> int:
     """Give the exit code.
 
     130 where interrupted, 1 for a regression or a failed gate, 2 where no timing could be compared, 3 for

@@ -40,12 +40,12 @@ def doctor(
 
     Reads the system, then runs an A/A and an A/B against a model that does 2% more work.
     """
-    from harness.ab.model import Terms
+    from harness.ab.model import ABSettings
     from harness.cli.ab import Lines
     from harness.doctor.job import examine
     from harness.doctor.view import render
 
-    terms = Terms(budget_s=budget_s, seed=secrets.randbelow(2**32) if seed is None else seed)
+    terms = ABSettings(budget_s=budget_s, seed=secrets.randbelow(2**32) if seed is None else seed)
     checkup = examine(results_dir, cache_dir, quick=quick, terms=terms, watch=Lines())
     click.echo(render(checkup, view, **paper()))
     return 0 if checkup.healthy else 1

@@ -12,7 +12,7 @@ import click
 from harness.cli.asv import config_option
 from harness.cli.options import cache_option, paper, plan_options, results_option, shard_of, shard_option
 from harness.core.errors import StoreError
-from harness.nightly.model import AGAINST, Night
+from harness.nightly.model import AGAINST, NightlyReport
 
 ANNOTATIONS = ("github",)
 
@@ -91,7 +91,7 @@ def nightly(
     """
     from harness.cli.ab import Lines
     from harness.cli.anchor import pin_run
-    from harness.nightly.job import Wishes
+    from harness.nightly.job import NightlyOptions
     from harness.nightly.job import nightly as run_night
     from harness.nightly.view import render, summary
     from harness.plan import estimate, plan
@@ -113,7 +113,7 @@ def nightly(
         made,
         results_dir,
         cache_dir,
-        Wishes(asv_config=config, against=against, **wishes),
+        NightlyOptions(asv_config=config, against=against, **wishes),
         watching=lambda total, finished: Progress(
             total, finished=finished, estimate_s=expected.seconds * (total - finished) / max(total, 1)
         ),
@@ -130,14 +130,14 @@ def nightly(
     return exit_code(done.night)
 
 
-def exit_code(night: Night) -> int:
+def exit_code(night: NightlyReport) -> int:
     """Give 1 for a regression or a failed gate, else 3 for cases that failed or a lost dashboard, else 0."""
     if night.worse:
         return 1
     return 3 if night.bad else 0
 
 
-def _annotated(page: str, night: Night) -> str:
+def _annotated(page: str, night: NightlyReport) -> str:
     """Put annotations below the page, in which GitHub obeys nothing: models and runtimes speak there."""
     from harness.nightly.annotate import render
 

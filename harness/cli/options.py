@@ -83,14 +83,14 @@ def plan_options(command: Command) -> Command:
     return click.argument("suite", type=click.Path(path_type=Path))(command)
 
 
-class Paper(TypedDict):
+class TerminalStyle(TypedDict):
     """What text may look like; the keywords of every view that draws tables."""
 
     width: int | None
     color: bool
 
 
-def paper() -> Paper:
+def paper() -> TerminalStyle:
     """Describe standard output: tables fit a terminal, and are whole and plain where they are piped."""
     tty = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if tty else None

@@ -16,8 +16,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from harness.ab.job import run_trial
-from harness.ab.model import Pair, Pairing, Terms, Trial, Watch
+from harness.ab.job import run_ab
+from harness.ab.model import ABResult, ABSettings, Pair, Pairing, Watch
 from harness.build.cache import read as read_entry
 from harness.core.case import Artifact, Case, Session, Source, freeze
 from harness.core.decision import Decision
@@ -37,7 +37,7 @@ class Confirmation:
 
     decisions: Mapping[tuple[str, str], Decision]  # (case, metric)
     left: Mapping[str, str]  # case -> why it was not tried
-    trial: Trial | None = None  # None: there was nothing to try
+    trial: ABResult | None = None  # None: there was nothing to try
 
 
 def confirm(
@@ -46,7 +46,7 @@ def confirm(
     results_dir: Path,
     cache_dir: Path,
     *,
-    terms: Terms | None = None,
+    terms: ABSettings | None = None,
     budget_s: float = 600.0,
     watch: Watch | None = None,
 ) -> Confirmation:
@@ -55,7 +55,7 @@ def confirm(
     `plan` holds HEAD's cases; `budget_s` is for all of them, the control
     included. Raises InputError, StoreError.
     """
-    terms = terms or Terms(seed=secrets.randbelow(2**32))
+    terms = terms or ABSettings(seed=secrets.randbelow(2**32))
     cases = {case.key: case for case in plan.cases}
     found: list[Pair] = []
     tried: list[tuple[Record, Record]] = []
@@ -74,7 +74,7 @@ def confirm(
         return Confirmation({}, left)
     suite = replace(plan.suite, gates=())
     named = {"base": {"run": pairs[0][0].run}, "head": {"run": pairs[0][1].run}}
-    trial = run_trial(Pairing(tuple(found)), suite, terms, results_dir, cache_dir, **named, watch=watch)
+    trial = run_ab(Pairing(tuple(found)), suite, terms, results_dir, cache_dir, **named, watch=watch)
     left |= {pair.name: trial.failed[pair.name] for pair in found if pair.name in trial.failed}
     left |= _of_others(tried, trial)
     said = {(item.case, item.metric): item.decision for item in trial.comparisons if item.case not in left}
@@ -158,7 +158,7 @@ def _identity(record: Record) -> tuple[Any, ...]:
     return *(runtime.get(name) for name in names), installed.get("sha256")
 
 
-def _of_others(tried: Sequence[tuple[Record, Record]], trial: Trial) -> dict[str, str]:
+def _of_others(tried: Sequence[tuple[Record, Record]], trial: ABResult) -> dict[str, str]:
     """Name the cases of which the A/B ran something else than what was measured, and say what."""
     if not trial.comparisons:
         return {}

@@ -14,15 +14,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.compare.comparability import differences
 from harness.compare.processes import REPLICATED, between, by_process
 from harness.core.conditions import fits
-from harness.core.decision import Change, Compared, Comparison, Decision
+from harness.core.decision import Change, Decision, MetricComparison, MetricComparisons
 from harness.core.record import BAD, Record, Status
 from harness.core.units import format_percent, format_value
 from harness.core.vocabulary import METRICS
 from harness.judge.agreement import MIN_SQNR_DB
 from harness.judge.answers import correct_bits, paired_error, paired_right
+from harness.judge.comparability import blocking_differences
 from harness.judge.records import value_of
 
 ALPHA = 0.01
@@ -49,7 +49,7 @@ def compare(
     alpha: float = ALPHA,
     metrics: Sequence[str] = ("*",),
     noise: Mapping[str, Mapping[str, float]] | None = None,
-) -> Compared:
+) -> MetricComparisons:
     """Match records by case and decide every metric that both have; worst first.
 
     `min_effect` is a ratio less one, `max_loss` a loss of accuracy. `metrics`
@@ -61,7 +61,7 @@ def compare(
     """
     timed = any(fits(name, metrics) for name in REPLICATED)
     ours, theirs = ({record.case: record for record in side} for side in (base, head))
-    found: list[Comparison] = []
+    found: list[MetricComparison] = []
     refused: dict[str, tuple[str, ...]] = {}
     for case in (case for case in ours if case in theirs):
         pair = ours[case], theirs[case]
@@ -70,13 +70,13 @@ def compare(
         if pair[0].status != pair[1].status:
             found.append(_status_change(*pair))
             continue
-        unlike = differences(*pair)
+        unlike = blocking_differences(*pair)
         if unlike and timed:
             refused[case] = unlike
         known = (noise or {}).get(case, {})
         decided = _metrics(*pair, not unlike, min_effect, max_loss, alpha, known)
         found += [item for item in decided if fits(item.metric, metrics)]
-    return Compared(
+    return MetricComparisons(
         comparisons=worst_first(_discoveries(found, alpha)),
         refused=refused,
         only_base=tuple(case for case in ours if case not in theirs),
@@ -84,16 +84,16 @@ def compare(
     )
 
 
-def worst_first(found: Iterable[Comparison]) -> tuple[Comparison, ...]:
+def worst_first(found: Iterable[MetricComparison]) -> tuple[MetricComparison, ...]:
     """Order comparisons: regressions, what is not decided, the rest; in each the worse ones first."""
     return tuple(sorted(found, key=lambda item: (_RANK[item.decision.verdict], -item.worse)))
 
 
-def _status_change(base: Record, head: Record) -> Comparison:
+def _status_change(base: Record, head: Record) -> MetricComparison:
     """Judge a case that ended well in one run only: losing one to a failure is the worst regression."""
     if base.status is Status.OK:
         verdict = Change.REGRESSION if head.status in BAD else Change.INCONCLUSIVE
-        return Comparison(
+        return MetricComparison(
             base.case,
             "status",
             None,
@@ -102,7 +102,9 @@ def _status_change(base: Record, head: Record) -> Comparison:
             worse=math.inf,
         )
     reason = f"{base.status} in base, ok in head"
-    return Comparison(base.case, "status", None, None, Decision(verdict=Change.IMPROVEMENT, reason=reason))
+    return MetricComparison(
+        base.case, "status", None, None, Decision(verdict=Change.IMPROVEMENT, reason=reason)
+    )
 
 
 def _metrics(
@@ -113,7 +115,7 @@ def _metrics(
     max_loss: float,
     alpha: float,
     noise: Mapping[str, float],
-) -> list[Comparison]:
+) -> list[MetricComparison]:
     decisions: dict[str, Decision] = {}
     for name in REPLICATED if like else ():
         values = by_process(base, name), by_process(head, name)
@@ -169,16 +171,16 @@ def _lost(name: str, before: float, after: float, max_loss: float) -> bool:
     return before >= MIN_SQNR_DB > after if name == "accuracy/sqnr_db" else after > before
 
 
-def _comparison(base: Record, head: Record, name: str, decision: Decision) -> Comparison:
+def _comparison(base: Record, head: Record, name: str, decision: Decision) -> MetricComparison:
     worse = math.log(decision.ratio) if decision.ratio else 0.0
     if METRICS[name][1] == "higher":
         worse = -worse
     if decision.ratio is None and decision.verdict is Change.REGRESSION:
         worse = math.inf  # wrong, by no number that could be smaller than another
-    return Comparison(base.case, name, value_of(base, name), value_of(head, name), decision, worse)
+    return MetricComparison(base.case, name, value_of(base, name), value_of(head, name), decision, worse)
 
 
-def _discoveries(found: list[Comparison], alpha: float) -> list[Comparison]:
+def _discoveries(found: list[MetricComparison], alpha: float) -> list[MetricComparison]:
     """Take back the verdicts that Benjamini and Hochberg's rule does not grant among all tests made."""
     from scipy.stats import false_discovery_control
 

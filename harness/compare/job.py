@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import judge, store
-from harness.ab.model import Terms, Watch
+from harness.ab.model import ABSettings, Watch
 from harness.compare.decide import COMPARED, worst_first
 from harness.compare.decide import compare as compare_records
 from harness.compare.noise import RUNS, noise_between
 from harness.compare.settle import CALLS, carried, is_open, settle
 from harness.core.conditions import fits, matches
-from harness.core.decision import Contrast, Side
+from harness.core.decision import RunComparison, RunSide
 from harness.core.errors import InputError, NotFoundError
 from harness.core.record import BAD, Record, Status
 from harness.core.registry import closest
@@ -66,7 +66,7 @@ def compare(
     where: Mapping[str, Sequence[str]] | None = None,
     metrics: Sequence[str] = (),
     min_effect: float = 0.01,
-) -> Contrast:
+) -> RunComparison:
     """Decide every metric of every case that two runs share.
 
     `where` is a condition on axes as in `harness.core.conditions`, `metrics` are names
@@ -88,7 +88,7 @@ def compare(
         noise=_noise(results_dir, head, [record for record in theirs if record.case in shared]),
     )
     gates = [replace(Gate(**gate), against="base") for gate in head.header.gates]
-    return Contrast(
+    return RunComparison(
         base=_side(base, len(whole[0])),
         head=_side(head, len(whole[1])),
         compared=compared,
@@ -99,14 +99,14 @@ def compare(
 
 
 def confirm_suspects(
-    contrast: Contrast,
+    contrast: RunComparison,
     results_dir: Path,
     cache_dir: Path,
     *,
     min_effect: float = 0.01,
     budget_s: float = 300.0,
     watch: Watch | None = None,
-) -> Contrast:
+) -> RunComparison:
     """Run an A/B of every case whose timings or memory look worse, and let it decide.
 
     `budget_s` is for all of them, the worst first. Raises InputError where
@@ -123,7 +123,7 @@ def confirm_suspects(
         for side in (contrast.base, contrast.head)
     ]
     pairs = [(sides[0][case], sides[1][case]) for case in dict.fromkeys(item.case for item in suspects)]
-    terms = Terms(min_effect=min_effect, seed=secrets.randbelow(2**32))
+    terms = ABSettings(min_effect=min_effect, seed=secrets.randbelow(2**32))
     plan = _plan(store.find_run(results_dir, contrast.head.run))
     try:
         said = confirm(plan, pairs, results_dir, cache_dir, terms=terms, budget_s=budget_s, watch=watch)
@@ -134,7 +134,7 @@ def confirm_suspects(
     return _settled(contrast, said, carried(calls))
 
 
-def _settled(contrast: Contrast, said: Confirmation, moved: Mapping[str, float]) -> Contrast:
+def _settled(contrast: RunComparison, said: Confirmation, moved: Mapping[str, float]) -> RunComparison:
     """Let what an A/B said decide about the suspects, where it is to be trusted."""
     trial, looked = said.trial, contrast.compared.comparisons
     if trial is None:
@@ -201,8 +201,8 @@ def _causes(base: Sequence[Record], head: Sequence[Record]) -> dict[str, tuple[s
     return found
 
 
-def _side(info: store.RunInfo, records: int) -> Side:
+def _side(info: store.RunInfo, records: int) -> RunSide:
     header = info.header
     state = "being measured" if info.live else "unfinished"
     unfinished = "" if info.sealed else f"{state}, {records} of {header.cases} cases so far"
-    return Side(info.run, header.suite, header.started_at, header.commit, header.dirty, unfinished)
+    return RunSide(info.run, header.suite, header.started_at, header.commit, header.dirty, unfinished)

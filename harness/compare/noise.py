@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.compare.comparability import differences
 from harness.compare.processes import REPLICATED
 from harness.core.record import Record, Status
+from harness.judge.comparability import blocking_differences
 from harness.judge.records import value_of
 
 FEWEST = 10
@@ -63,7 +63,7 @@ def run_noise(values: Sequence[float]) -> float | None:
 
 def _alike(record: Record, head: Record) -> bool:
     same = _processes(record) == _processes(head)
-    return record.status is Status.OK and same and not differences(record, head)
+    return record.status is Status.OK and same and not blocking_differences(record, head)
 
 
 def _processes(record: Record) -> int | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from harness.compare.processes import REPLICATED
-from harness.core.decision import Change, Comparison, Decision
+from harness.core.decision import Change, Decision, MetricComparison
 
 FOLLOWS = ("latency/", "throughput/")
 """Beginnings of metrics that go as the calls go: no alarm where an A/B of the calls refutes it."""
@@ -18,12 +18,12 @@ Decisions = Mapping[tuple[str, str], Decision]
 """What an A/B said, by case and metric."""
 
 
-def is_open(item: Comparison) -> bool:
+def is_open(item: MetricComparison) -> bool:
     """Tell whether an A/B should look again: a suspect that may be noise."""
     return item.suspect and item.metric in REPLICATED
 
 
-def carried(items: Iterable[Comparison]) -> dict[str, float]:
+def carried(items: Iterable[MetricComparison]) -> dict[str, float]:
     """Give for each case how much worse its p50 or p95 looked in the stored runs, as a logarithm."""
     found: dict[str, float] = {}
     for item in items:
@@ -33,8 +33,8 @@ def carried(items: Iterable[Comparison]) -> dict[str, float]:
 
 
 def settle(
-    item: Comparison, said: Decisions, left: Mapping[str, str], moved: Mapping[str, float]
-) -> Comparison:
+    item: MetricComparison, said: Decisions, left: Mapping[str, str], moved: Mapping[str, float]
+) -> MetricComparison:
     """Give `item` the decision of an A/B where there is one; `left` names the cases that have none, and why.
 
     An A/B that does not settle the matter leaves the verdict of the stored
@@ -52,7 +52,7 @@ def settle(
     return replace(item, decision=replace(decision, reason=f"A/B: {decision.reason}"))
 
 
-def _follow(item: Comparison, said: Decisions, moved: float) -> Comparison:
+def _follow(item: MetricComparison, said: Decisions, moved: float) -> MetricComparison:
     calls = {
         metric: decision.verdict
         for (case, metric), decision in said.items()
@@ -65,7 +65,7 @@ def _follow(item: Comparison, said: Decisions, moved: float) -> Comparison:
     return _noted(item, f"an A/B does not measure it, and shows {told}", Change.INCONCLUSIVE)
 
 
-def _noted(item: Comparison, note: str, verdict: Change | None = None) -> Comparison:
+def _noted(item: MetricComparison, note: str, verdict: Change | None = None) -> MetricComparison:
     decision = item.decision
     reason = f"{decision.reason}; {note}"
     return replace(item, decision=replace(decision, verdict=verdict or decision.verdict, reason=reason))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from harness.core.decision import Change, Comparison, Contrast, Decision, Side
+from harness.core.decision import Change, Decision, MetricComparison, RunComparison, RunSide
 from harness.core.errors import NotFoundError
 from harness.core.registry import closest
 from harness.core.units import format_percent, format_value
@@ -37,7 +37,12 @@ COLUMNS = (
 
 
 def render(
-    contrast: Contrast, view: str, *, everything: bool = False, width: int | None = None, color: bool = False
+    contrast: RunComparison,
+    view: str,
+    *,
+    everything: bool = False,
+    width: int | None = None,
+    color: bool = False,
 ) -> str:
     """Write a contrast as "table", "markdown", "csv" or "json".
 
@@ -57,9 +62,9 @@ def render(
     raise NotFoundError(f"unknown format {view!r}: {closest(view, ('table', 'markdown', 'csv', 'json'))}")
 
 
-def _page(contrast: Contrast, everything: bool) -> Page:
+def _page(contrast: RunComparison, everything: bool) -> Page:
     compared = contrast.compared
-    shown, hidden = list[Comparison](), list[Comparison]()
+    shown, hidden = list[MetricComparison](), list[MetricComparison]()
     for item in compared.comparisons:
         settled = (item.case, item.metric) in contrast.settled
         (shown if everything or settled or tells(item) else hidden).append(item)
@@ -77,12 +82,12 @@ def _page(contrast: Contrast, everything: bool) -> Page:
     )
 
 
-def tells(item: Comparison) -> bool:
+def tells(item: MetricComparison) -> bool:
     """Tell whether a comparison shows a change, or something that looks like a regression."""
     return item.suspect or item.decision.verdict is Change.IMPROVEMENT
 
 
-def line(item: Comparison) -> Line:
+def line(item: MetricComparison) -> Line:
     """Write one comparison as a row of COLUMNS."""
     decision, unit = item.decision, METRICS.get(item.metric, ("1", ""))[0]
     values = (NONE if value is None else format_value(value, unit) for value in (item.base, item.head))
@@ -102,7 +107,7 @@ def line(item: Comparison) -> Line:
     return Line(cells, MOODS[decision.verdict])
 
 
-def _change(item: Comparison) -> str:
+def _change(item: MetricComparison) -> str:
     """Write how far HEAD is from BASE: shares in points, all else as a percentage."""
     share = METRICS.get(item.metric, ("1", ""))[0] == "ratio"
     if share and item.base is not None and item.head is not None:
@@ -120,7 +125,7 @@ def _percent(ratio: float) -> str:
     return format_percent(ratio - 1, signed=True)
 
 
-def _said(name: str, side: Side) -> str:
+def _said(name: str, side: RunSide) -> str:
     parts = [side.started_at[:16].replace("T", " ")]
     if side.commit:
         parts.append(f"commit {side.commit[:10]}{', with uncommitted changes' if side.dirty else ''}")
@@ -129,7 +134,7 @@ def _said(name: str, side: Side) -> str:
     return f"{name}  {side.run} ({', '.join(parts)})"
 
 
-def _summary(contrast: Contrast) -> str:
+def _summary(contrast: RunComparison) -> str:
     items = contrast.compared.comparisons
     counts = {verdict: sum(item.decision.verdict is verdict for item in items) for verdict in Change}
     cases = len({item.case for item in items})
@@ -142,7 +147,7 @@ def _count(number: int, verdict: Change) -> str:
     return f"{number} {verdict}{'s' if noun else ''}"
 
 
-def _sections(contrast: Contrast, hidden: list[Comparison]) -> Iterator[Section]:
+def _sections(contrast: RunComparison, hidden: list[MetricComparison]) -> Iterator[Section]:
     compared = contrast.compared
     if compared.refused:
         entries = tuple(Entry("; ".join(why), (case,)) for case, why in compared.refused.items())
@@ -160,7 +165,7 @@ def _sections(contrast: Contrast, hidden: list[Comparison]) -> Iterator[Section]
         yield Section("Not in the table (--all shows them)", tuple(_hidden(hidden)))
 
 
-def _causes(contrast: Contrast) -> Iterator[Entry]:
+def _causes(contrast: RunComparison) -> Iterator[Entry]:
     """Say what else changed, and where that is not all cases, in which."""
     most = max(map(len, contrast.causes.values()))
     for change, cases in contrast.causes.items():
@@ -175,9 +180,9 @@ def _joined(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
     return tuple(Entry(text, tuple(cases)) for text, cases in found.items())
 
 
-def _hidden(items: list[Comparison]) -> Iterator[Entry]:
+def _hidden(items: list[MetricComparison]) -> Iterator[Entry]:
     """Count, metric by metric, what was shown to be equal and what was not shown either way."""
-    by_metric: dict[str, list[Comparison]] = {}
+    by_metric: dict[str, list[MetricComparison]] = {}
     for item in items:
         by_metric.setdefault(item.metric, []).append(item)
     for metric, found in by_metric.items():
@@ -201,16 +206,16 @@ def _cases(number: int) -> str:
     return "1 case" if number == 1 else f"{number} cases"
 
 
-def _rows(contrast: Contrast) -> Iterator[dict[str, Any]]:
+def _rows(contrast: RunComparison) -> Iterator[dict[str, Any]]:
     """Give a flat row a comparison, and one a case that was refused."""
     yield from (item.to_json() for item in contrast.compared.comparisons)
-    empty = Comparison("", "", None, None, Decision(verdict=Change.INCONCLUSIVE)).to_json()
+    empty = MetricComparison("", "", None, None, Decision(verdict=Change.INCONCLUSIVE)).to_json()
     for case, why in contrast.compared.refused.items():
         reason = f"measured unlike: {'; '.join(why)}"
         yield {**empty, "case": case, "metric": "timings", "verdict": "refused", "reason": reason}
 
 
-def _document(contrast: Contrast) -> dict[str, Any]:
+def _document(contrast: RunComparison) -> dict[str, Any]:
     compared = contrast.compared
     return {
         "base": asdict(contrast.base),

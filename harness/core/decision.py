@@ -45,7 +45,7 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class MetricComparison:
     """One metric of one case in both arms."""
 
     case: str
@@ -81,17 +81,17 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class MetricComparisons:
     """Two runs held against each other, worst first."""
 
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[MetricComparison, ...]
     refused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # case -> what differs
     only_base: tuple[str, ...] = ()
     only_head: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class RunSide:
     """One of two runs that are held against each other."""
 
     run: str
@@ -103,12 +103,12 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contrast:
+class RunComparison:
     """Two stored runs held against each other, with all that a reader needs to judge them."""
 
-    base: Side
-    head: Side
-    compared: Compared
+    base: RunSide
+    head: RunSide
+    compared: MetricComparisons
     gates: tuple[GateOutcome, ...] = ()  # those of HEAD's suite, held against BASE
     bad: Mapping[str, str] = field(default_factory=dict)  # case of HEAD that ended badly -> how
     causes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # what else differs -> cases

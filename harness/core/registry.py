@@ -31,7 +31,7 @@ def closest(name: str, known: Iterable[str]) -> str:
 
 
 @dataclass(frozen=True)
-class Table:
+class Registry:
     """Names that stand for ``module:attribute``, resolved on first use.
 
     `kind` is the singular word that errors use; `group` is the entry-point

@@ -9,10 +9,10 @@ import numpy as np
 
 from harness.ab import decide as trial
 from harness.ab import tests as ab
-from harness.ab.model import Terms
+from harness.ab.model import ABSettings
 from harness.core.decision import Change
 from harness.core.units import format_percent, format_seconds
-from harness.doctor.model import Level, Reach, Readings, Remark, SelfTest
+from harness.doctor.model import DetectableChange, Finding, Level, SelfTest, SystemProbe
 
 BUDGETS_S = (10.0, 60.0)
 """Budgets of a case for which the smallest visible change is told."""
@@ -30,7 +30,7 @@ LEAST_EFFECT = 0.001
 _ORDER = {Level.BAD: 0, Level.WARNING: 1, Level.UNKNOWN: 2, Level.FINE: 3}
 
 
-def remarks(readings: Readings, test: SelfTest | None = None) -> tuple[Remark, ...]:
+def remarks(readings: SystemProbe, test: SelfTest | None = None) -> tuple[Finding, ...]:
     """Say everything that there is to say, the worst first."""
     found = [
         *_pinning(readings),
@@ -43,22 +43,22 @@ def remarks(readings: Readings, test: SelfTest | None = None) -> tuple[Remark, .
     return tuple(sorted(found, key=lambda remark: _ORDER[remark.level]))
 
 
-def _pinning(readings: Readings) -> Iterator[Remark]:
+def _pinning(readings: SystemProbe) -> Iterator[Finding]:
     cores = ", ".join(map(str, readings.cores))
     if readings.pinned != readings.cores:
         where = "it was refused" if readings.pinned is None else f"it ran on {readings.pinned}"
-        yield Remark(
+        yield Finding(
             "pinning",
             Level.BAD,
             f"a thread cannot be pinned to core {cores}: {where}",
             "run outside of what forbids sched_setaffinity (a seccomp profile, a cpuset that changes)",
         )
     else:
-        yield Remark(
+        yield Finding(
             "pinning", Level.FINE, f"threads can be pinned; a worker of one thread runs on core {cores}"
         )
     if set(readings.parent) & set(readings.cores):
-        yield Remark(
+        yield Finding(
             "cores",
             Level.WARNING,
             "there is one core only: whatever else runs takes time from what is measured",
@@ -66,24 +66,24 @@ def _pinning(readings: Readings) -> Iterator[Remark]:
         )
 
 
-def _clock_speed(readings: Readings) -> Iterator[Remark]:
+def _clock_speed(readings: SystemProbe) -> Iterator[Finding]:
     cpu = readings.machine.get("cpu") or {}
     governor, turbo = cpu.get("governor"), cpu.get("turbo")
     if governor is None:
-        yield Remark("governor", Level.UNKNOWN, "the system does not tell (virtual machines often do not)")
+        yield Finding("governor", Level.UNKNOWN, "the system does not tell (virtual machines often do not)")
     elif governor == "performance":
-        yield Remark("governor", Level.FINE, "performance")
+        yield Finding("governor", Level.FINE, "performance")
     else:
-        yield Remark(
+        yield Finding(
             "governor",
             Level.WARNING,
             f"{governor}: the clock follows the load, so the first calls are slower than the later ones",
             "sudo cpupower frequency-set --governor performance",
         )
     if turbo is None:
-        yield Remark("turbo", Level.UNKNOWN, "the system does not tell")
+        yield Finding("turbo", Level.UNKNOWN, "the system does not tell")
     elif turbo:
-        yield Remark(
+        yield Finding(
             "turbo",
             Level.WARNING,
             "on: the clock depends on the temperature and on what other cores do",
@@ -91,25 +91,25 @@ def _clock_speed(readings: Readings) -> Iterator[Remark]:
             "(or echo 0 | sudo tee /sys/devices/system/cpu/cpufreq/boost)",
         )
     else:
-        yield Remark("turbo", Level.FINE, "off")
+        yield Finding("turbo", Level.FINE, "off")
 
 
-def _sharing(readings: Readings) -> Iterator[Remark]:
+def _sharing(readings: SystemProbe) -> Iterator[Finding]:
     cpu = readings.machine.get("cpu") or {}
     if cpu.get("smt") is None:
-        yield Remark("SMT", Level.UNKNOWN, "the system does not tell")
+        yield Finding("SMT", Level.UNKNOWN, "the system does not tell")
     elif cpu["smt"]:
-        yield Remark(
+        yield Finding(
             "SMT",
             Level.WARNING,
             "on: two logical cores share the units of one; what runs on the other one slows a worker down",
             "keep the siblings idle, or echo off | sudo tee /sys/devices/system/cpu/smt/control",
         )
     else:
-        yield Remark("SMT", Level.FINE, "off")
+        yield Finding("SMT", Level.FINE, "off")
     quota = readings.machine.get("cpu_quota")
     if readings.throttled_periods:
-        yield Remark(
+        yield Finding(
             "CPU quota",
             Level.BAD,
             f"it ran out in {readings.throttled_periods} periods of {format_seconds(readings.span_s)}, with "
@@ -117,17 +117,17 @@ def _sharing(readings: Readings) -> Iterator[Remark]:
             "raise the quota (docker --cpus, Kubernetes limits.cpu), or stop what uses it up",
         )
     elif quota is not None and quota < len(readings.busy):
-        yield Remark(
+        yield Finding(
             "CPU quota",
             Level.WARNING,
             f"{quota:g} of {len(readings.busy)} cores: more threads than that are stopped in turns",
             f"measure with at most {max(1, int(quota))} threads, or raise the quota",
         )
     else:
-        yield Remark("CPU quota", Level.FINE, "none" if quota is None else f"{quota:g} cores, all there are")
+        yield Finding("CPU quota", Level.FINE, "none" if quota is None else f"{quota:g} cores, all there are")
 
 
-def _neighbours(readings: Readings) -> Iterator[Remark]:
+def _neighbours(readings: SystemProbe) -> Iterator[Finding]:
     busy = max((readings.busy.get(core, 0.0) for core in readings.cores), default=0.0)
     level = _level(busy, BUSY_WARNING, BUSY_BAD)
     names = ", ".join(
@@ -137,41 +137,41 @@ def _neighbours(readings: Readings) -> Iterator[Remark]:
     cores = ", ".join(map(str, readings.cores))
     said = f"{format_percent(busy)} of core {cores} is taken by others"
     if level is Level.FINE:
-        yield Remark("other processes", level, f"{said}{f'; busy: {names}' if names else ''}")
+        yield Finding("other processes", level, f"{said}{f'; busy: {names}' if names else ''}")
     else:
         todo = f"stop them, or keep them off core {cores} (taskset, cpuset, isolcpus)"
-        yield Remark("other processes", level, f"{said}: {names or 'by short ones'}", todo)
+        yield Finding("other processes", level, f"{said}: {names or 'by short ones'}", todo)
     yield _load(readings)
     yield _steal(readings)
 
 
-def _load(readings: Readings) -> Remark:
+def _load(readings: SystemProbe) -> Finding:
     cores = max(1, len(readings.busy))
     said = f"{readings.load[0]:.1f} over the last minute, on {cores} {'core' if cores == 1 else 'cores'}"
     if readings.load[0] <= cores - 0.5:
-        return Remark("load", Level.FINE, said)
+        return Finding("load", Level.FINE, said)
     todo = "wait until it falls, or measure on a machine of its own"
-    return Remark("load", Level.WARNING, f"{said}: others wait for the cores too", todo)
+    return Finding("load", Level.WARNING, f"{said}: others wait for the cores too", todo)
 
 
-def _steal(readings: Readings) -> Remark:
+def _steal(readings: SystemProbe) -> Finding:
     if readings.steal_ratio is None:
-        return Remark("steal", Level.UNKNOWN, "the system does not tell")
+        return Finding("steal", Level.UNKNOWN, "the system does not tell")
     said = f"{format_percent(readings.steal_ratio)} of the time the host ran others"
     level = _level(readings.steal_ratio, STEAL_WARNING, STEAL_BAD)
     todo = "" if level is Level.FINE else "use a machine type with dedicated cores"
-    return Remark("steal", level, said, todo)
+    return Finding("steal", level, said, todo)
 
 
-def _clock(readings: Readings) -> Iterator[Remark]:
+def _clock(readings: SystemProbe) -> Iterator[Finding]:
     clock = readings.clock
     cost, step = clock["overhead_ns"], clock["resolution_ns"]
     said = f"{clock['name']}: a look costs {cost} ns, and it advances by {step} ns"
     if max(cost, step) <= CLOCK_NS:
-        yield Remark("clock", Level.FINE, said)
+        yield Finding("clock", Level.FINE, said)
     else:
         todo = "let the kernel use tsc: /sys/devices/system/clocksource/clocksource0/current_clocksource"
-        yield Remark(
+        yield Finding(
             "clock", Level.WARNING, f"{said}: calls below {10 * max(cost, step)} ns are not told well", todo
         )
 
@@ -182,27 +182,29 @@ def _level(value: float, warning: float, bad: float) -> Level:
     return Level.WARNING if value >= warning else Level.FINE
 
 
-def _tested(test: SelfTest) -> Iterator[Remark]:
+def _tested(test: SelfTest) -> Iterator[Finding]:
     quiet = "quieten the machine as said above, then run it again; more --budget steadies every A/B"
     if test.failed:
-        yield Remark("self-test", Level.BAD, test.failed, "see what the worker printed; harness run shows it")
+        yield Finding(
+            "self-test", Level.BAD, test.failed, "see what the worker printed; harness run shows it"
+        )
         return
     if test.fired:
         said = f"a model differs from itself: {test.control.reason if test.control else ''}"
-        yield Remark("A/A", Level.BAD, said, quiet)
+        yield Finding("A/A", Level.BAD, said, quiet)
     elif test.control is None:
-        yield Remark("A/A", Level.BAD, "the control has no blocks", quiet)
+        yield Finding("A/A", Level.BAD, "the control has no blocks", quiet)
     elif test.control.verdict is Change.EQUIVALENT:
-        yield Remark("A/A", Level.FINE, f"a model does not differ from itself: {test.control.reason}")
+        yield Finding("A/A", Level.FINE, f"a model does not differ from itself: {test.control.reason}")
     else:
         said = f"a model is not shown to be like itself ({test.control.verdict}): {test.control.reason}"
-        yield Remark("A/A", Level.WARNING, said, quiet)
+        yield Finding("A/A", Level.WARNING, said, quiet)
     asked = format_percent(test.injected)
     if test.slowdown.verdict is Change.REGRESSION:
-        yield Remark("slowdown", Level.FINE, f"{asked} more work is seen: {test.slowdown.reason}")
+        yield Finding("slowdown", Level.FINE, f"{asked} more work is seen: {test.slowdown.reason}")
     else:
         said = f"{asked} more work is not seen ({test.slowdown.verdict}): {test.slowdown.reason}"
-        yield Remark("slowdown", Level.BAD, said, quiet)
+        yield Finding("slowdown", Level.BAD, said, quiet)
 
 
 def spread(groups: Iterable[Sequence[float]]) -> float | None:
@@ -218,7 +220,7 @@ def spread(groups: Iterable[Sequence[float]]) -> float | None:
     return math.sqrt(squares / degrees) if degrees else None
 
 
-def reach(budget_s: float, block_s: float, sd: float, terms: Terms) -> Reach:
+def reach(budget_s: float, block_s: float, sd: float, terms: ABSettings) -> DetectableChange:
     """Return the smallest change that an A/B of one case shows in `budget_s` with blocks that spread by `sd`.
 
     It is that of the metrics and the minimum effect of `terms`. The last block
@@ -229,8 +231,8 @@ def reach(budget_s: float, block_s: float, sd: float, terms: Terms) -> Reach:
     first, _ = trial.looks(terms, family, blocks)
     shift = ab.visible_shift(blocks, terms.alpha / family, first)
     if shift is None:
-        return Reach(budget_s, blocks, None, None)
+        return DetectableChange(budget_s, blocks, None, None)
     at_best, change = (
         math.expm1(math.log1p(least) + shift * sd) for least in (LEAST_EFFECT, terms.min_effect)
     )
-    return Reach(budget_s, blocks, change, at_best)
+    return DetectableChange(budget_s, blocks, change, at_best)

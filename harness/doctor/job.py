@@ -8,14 +8,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from harness.ab.job import run_trial
-from harness.ab.model import Pair, Pairing, Terms, Trial, Watch
+from harness.ab.job import run_ab
+from harness.ab.model import ABResult, ABSettings, Pair, Pairing, Watch
 from harness.core.case import Artifact, Case, Load, Model, Session, Source, freeze
 from harness.core.decision import Change, Decision
 from harness.core.suite import Measure, Suite
 from harness.doctor import decide as health
 from harness.doctor.chain import write_chain
-from harness.doctor.model import Checkup, SelfTest
+from harness.doctor.model import Diagnosis, SelfTest
 from harness.doctor.probe import read_machine
 from harness.store.ledger import read_lines
 
@@ -30,19 +30,19 @@ def examine(
     cache_dir: Path,
     *,
     quick: bool = False,
-    terms: Terms = Terms(),  # noqa: B008 (frozen)
+    terms: ABSettings = ABSettings(),  # noqa: B008 (frozen)
     watch: Watch | None = None,
-) -> Checkup:
+) -> Diagnosis:
     """Read this machine off and, unless `quick`, test what can be told on it.
 
     Raises StoreError where results cannot be kept, KeyboardInterrupt.
     """
     readings = read_machine()
     test = None if quick else self_test(results_dir, cache_dir, terms, watch)
-    return Checkup(readings=readings, remarks=health.remarks(readings, test), test=test)
+    return Diagnosis(readings=readings, remarks=health.remarks(readings, test), test=test)
 
 
-def self_test(results_dir: Path, cache_dir: Path, terms: Terms, watch: Watch | None = None) -> SelfTest:
+def self_test(results_dir: Path, cache_dir: Path, terms: ABSettings, watch: Watch | None = None) -> SelfTest:
     """Hold a chain of layers against one that is 2% longer, and against itself. Raises as `examine`."""
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
         cases = []
@@ -54,7 +54,7 @@ def self_test(results_dir: Path, cache_dir: Path, terms: Terms, watch: Watch | N
         suite = Suite("doctor", "", models, measure=Measure(memory=False, accuracy=False, proof=False))
         pairing = Pairing((Pair(NAME, *cases),))
         terms = replace(terms, metrics=(METRIC,))
-        trial = run_trial(pairing, suite, terms, results_dir, cache_dir, watch=watch)
+        trial = run_ab(pairing, suite, terms, results_dir, cache_dir, watch=watch)
     if trial.interrupted:
         raise KeyboardInterrupt
     return _conclude(trial, read_lines(Path(trial.file)))
@@ -65,7 +65,7 @@ def _case(path: Path) -> Case:
     return Case(Artifact(model), Session(intra_threads=1), Load(batch=BATCH))
 
 
-def _conclude(trial: Trial, lines: list[dict[str, Any]]) -> SelfTest:
+def _conclude(trial: ABResult, lines: list[dict[str, Any]]) -> SelfTest:
     """Join the trial's verdicts with the spread and the cost of its blocks."""
     blocks = [line for line in lines if METRIC in line.get("readings", {})]
     ratios = {True: list[float](), False: list[float]()}

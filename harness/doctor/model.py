@@ -21,7 +21,7 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Readings:
+class SystemProbe:
     """What the system told within `span_s` in which this process slept."""
 
     machine: Mapping[str, Any]  # as `harness.measure.describe_machine` gives it
@@ -48,7 +48,7 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Remark:
+class Finding:
     """One thing about the machine, and what to do about it."""
 
     subject: str
@@ -58,7 +58,7 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class DetectableChange:
     """The smallest change that a budget shows, as ratios less one; None where it shows none at all."""
 
     budget_s: float  # a case
@@ -77,18 +77,18 @@ class SelfTest:
     fired: bool  # the A/A showed a difference
     spread: float  # SD of the logarithm of the ratio between blocks
     block_s: float
-    reach: tuple[Reach, ...]
+    reach: tuple[DetectableChange, ...]
     seconds: float
     failed: str = ""  # why there was nothing to judge
     file: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checkup:
+class Diagnosis:
     """All that `harness doctor` found."""
 
-    readings: Readings
-    remarks: tuple[Remark, ...]  # the worst first
+    readings: SystemProbe
+    remarks: tuple[Finding, ...]  # the worst first
     test: SelfTest | None  # None: only readings were asked for
 
     @property

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.doctor.model import Process, Readings
+from harness.doctor.model import Process, SystemProbe
 from harness.measure.cores import Cores, choose_cores
 from harness.measure.machine import describe_machine
 from harness.measure.worker import system
@@ -24,7 +24,7 @@ _STEAL = 7  # its place in a line of /proc/stat; idle and iowait are 3 and 4
 _IDLE = (3, 4)
 
 
-def read_machine(span_s: float = SPAN_S, sleep: Callable[[float], None] = time.sleep) -> Readings:
+def read_machine(span_s: float = SPAN_S, sleep: Callable[[float], None] = time.sleep) -> SystemProbe:
     """Look at the system twice, `span_s` apart; sleep in between."""
     cores = choose_cores(1)
     before = _look(cores)
@@ -37,7 +37,7 @@ def read_machine(span_s: float = SPAN_S, sleep: Callable[[float], None] = time.s
     throttled = None
     if before.throttled is not None and after.throttled is not None:
         throttled = after.throttled - before.throttled
-    return Readings(
+    return SystemProbe(
         machine=describe_machine(),
         cores=cores.worker,
         parent=cores.parent,

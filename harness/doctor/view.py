@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from harness.core.errors import NotFoundError
 from harness.core.registry import closest
 from harness.core.units import format_percent, format_seconds, format_span
-from harness.doctor.model import Checkup, Level, Reach
+from harness.doctor.model import DetectableChange, Diagnosis, Level
 from harness.show.page import Column, Line, Page, draw, draw_markdown
 from harness.show.rows import render_rows
 from harness.show.sections import Entry, Section
@@ -17,7 +17,7 @@ VIEWS = ("table", "markdown", "csv", "json")
 MOODS = {Level.BAD: "bad", Level.WARNING: "warning", Level.UNKNOWN: "", Level.FINE: "good"}
 
 
-def render(checkup: Checkup, view: str, *, width: int | None = None, color: bool = False) -> str:
+def render(checkup: Diagnosis, view: str, *, width: int | None = None, color: bool = False) -> str:
     """Write `checkup` as "table", "markdown", "csv" (its remarks) or "json" (one object).
 
     Raises NotFoundError for an unknown view.
@@ -38,7 +38,7 @@ def render(checkup: Checkup, view: str, *, width: int | None = None, color: bool
     raise NotFoundError(f"unknown format {view!r}: {closest(view, VIEWS)}")
 
 
-def _page(checkup: Checkup) -> Page:
+def _page(checkup: Diagnosis) -> Page:
     machine = checkup.readings.machine
     lines = (
         Line((remark.subject, str(remark.level), remark.said), MOODS[remark.level])
@@ -52,7 +52,7 @@ def _page(checkup: Checkup) -> Page:
     )
 
 
-def _summary(checkup: Checkup) -> str:
+def _summary(checkup: Diagnosis) -> str:
     levels = [remark.level for remark in checkup.remarks]
     bad, warnings = levels.count(Level.BAD), levels.count(Level.WARNING)
     if bad:
@@ -60,7 +60,7 @@ def _summary(checkup: Checkup) -> str:
     return f"fit for measuring, {warnings} to improve" if warnings else "fit for measuring"
 
 
-def _sections(checkup: Checkup) -> Iterator[Section]:
+def _sections(checkup: Diagnosis) -> Iterator[Section]:
     todo = [remark for remark in checkup.remarks if remark.todo]
     if todo:
         entries = tuple(Entry(f"{remark.subject}: {remark.todo}") for remark in todo)
@@ -76,7 +76,7 @@ def _sections(checkup: Checkup) -> Iterator[Section]:
         yield Section("Learned from", (Entry(f"{spread}; {block}; {format_span(test.seconds)} in all"),))
 
 
-def _reach(reach: Reach) -> Entry:
+def _reach(reach: DetectableChange) -> Entry:
     budget = f"in {format_span(reach.budget_s)} ({reach.blocks} blocks to decide on)"
     if reach.change is None or reach.at_best is None:
         return Entry(f"{budget}: none; --budget must be larger")

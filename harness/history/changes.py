@@ -147,7 +147,7 @@ def facts_of(record: Record) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class _Candidate:
     at: int
     size: float
     strength: float
@@ -173,9 +173,9 @@ def _candidates(y: Floats) -> list[int]:
     return [int(at) for at in detector.fit(y.reshape(-1, 1)).predict(pen=_PENALTY)[:-1]]
 
 
-def _accept(y: Floats, candidates: list[int], least: float) -> list[_Step]:
+def _accept(y: Floats, candidates: list[int], least: float) -> list[_Candidate]:
     """Believe the strongest candidate, take its step out of the series, and look again."""
-    sd, rest, accepted = _night_sd(y), y.copy(), list[_Step]()
+    sd, rest, accepted = _night_sd(y), y.copy(), list[_Candidate]()
     left = list(candidates)
     while left:
         elsewhere = {scale: np.abs(_jumps(rest, scale)) for scale in SCALES if 6 * scale <= len(y)}
@@ -203,11 +203,11 @@ def _strongest(
     elsewhere: Mapping[int, Floats],
     sd: float,
     least: float,
-) -> _Step | None:
+) -> _Candidate | None:
     """Measure the step at one index at every scale; None where no scale shows one."""
     start = max(bound for bound in bounds if bound <= at)
     end = min(bound for bound in bounds if bound > at)
-    best: _Step | None = None
+    best: _Candidate | None = None
     short, _ = _step(y, at, start, end, _SHORT)
     excess = growth = 1.0
     for scale in SCALES:
@@ -222,7 +222,7 @@ def _strongest(
         if lasting and abrupt and abs(size) >= least:
             error = excess * _MEDIAN * sd * math.sqrt(1 / nights[0] + 1 / nights[1])
             if best is None or abs(size) / error > best.strength:
-                best = _Step(at, size, abs(size) / error)
+                best = _Candidate(at, size, abs(size) / error)
     return best
 
 

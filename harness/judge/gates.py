@@ -10,14 +10,14 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.compare.comparability import differences, machine_free
 from harness.core.conditions import matches
-from harness.core.decision import Comparison
+from harness.core.decision import MetricComparison
 from harness.core.record import Record, Status
 from harness.core.report import GateOutcome
 from harness.core.suite import Gate
 from harness.core.units import format_percent, format_value
 from harness.core.vocabulary import METRICS
+from harness.judge.comparability import blocking_differences, machine_free
 from harness.judge.metrics.drift import IDENTICAL
 
 PASSED, FAILED, NO_DATA = "passed", "failed", "no data"
@@ -59,7 +59,7 @@ def evaluate(
 
 def evaluate_comparisons(
     gates: Sequence[Gate],
-    comparisons: Sequence[Comparison],
+    comparisons: Sequence[MetricComparison],
     axes: Mapping[str, Mapping[str, str | int | None]],
 ) -> tuple[GateOutcome, ...]:
     """Hold gates against two arms: HEAD's value, and BASE's as the reference whatever `against` says.
@@ -120,7 +120,7 @@ def _reference(gate: Gate, record: Record, references: References) -> _Number:
     earlier = references.get(gate.against, {}).get(record.case)
     if earlier is None:
         return _Number(None, f"no {gate.against} record of this case")
-    unlike = () if machine_free(gate.metric) else differences(earlier, record)
+    unlike = () if machine_free(gate.metric) else blocking_differences(earlier, record)
     if unlike:
         return _Number(None, f"{gate.against}: measured unlike, {'; '.join(unlike)}")
     found = _value(gate, earlier)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harness.measure.ask import ENGINES, request
     from harness.measure.cores import Cores, choose_cores
-    from harness.measure.duel import Block, Draw, run_block
     from harness.measure.git import git_commit
+    from harness.measure.interleave import Block, BlockOrder, run_block
     from harness.measure.launch import observe, observe_here
     from harness.measure.lock import measuring
     from harness.measure.machine import describe_machine
@@ -24,8 +24,8 @@ __all__ = [
     "ENGINES",
     "PASSES",
     "Block",
+    "BlockOrder",
     "Cores",
-    "Draw",
     "Request",
     "choose_cores",
     "describe_machine",
@@ -40,9 +40,9 @@ __all__ = [
 _HOME = {
     "ENGINES": "ask",
     "PASSES": "worker.request",
-    "Block": "duel",
+    "Block": "interleave",
     "Cores": "cores",
-    "Draw": "duel",
+    "BlockOrder": "interleave",
     "Request": "worker.request",
     "choose_cores": "cores",
     "describe_machine": "machine",
@@ -51,7 +51,7 @@ _HOME = {
     "observe": "launch",
     "observe_here": "launch",
     "request": "ask",
-    "run_block": "duel",
+    "run_block": "interleave",
 }
 
 

@@ -9,12 +9,12 @@ from typing import Any
 from harness.core.artifact import Built
 from harness.core.case import Case, thaw
 from harness.core.feeds import with_overrides
-from harness.core.registry import Table
+from harness.core.registry import Registry
 from harness.core.suite import Measure, Sampling
 from harness.measure.cores import Cores
 from harness.measure.worker.request import PASSES, Request
 
-ENGINES = Table(
+ENGINES = Registry(
     "engine",
     {
         "ort": "harness.measure.worker.ort:OrtEngine",

@@ -187,7 +187,7 @@ def pin(cores: Iterable[int]) -> str:
 
 
 @contextmanager
-def standing_aside(cores: tuple[int, ...]) -> Iterator[None]:
+def pinned_to(cores: tuple[int, ...]) -> Iterator[None]:
     """Keep this thread on `cores` for a while; where the kernel refuses, it stays where it is."""
     before = os.sched_getaffinity(0)
     try:

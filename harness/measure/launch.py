@@ -17,7 +17,7 @@ from typing import Any
 
 from harness.core.record import Observation
 from harness.core.units import format_signal
-from harness.measure.cores import standing_aside
+from harness.measure.cores import pinned_to
 from harness.measure.worker.answer import FILE
 from harness.measure.worker.request import Request
 
@@ -37,7 +37,7 @@ def observe(request: Request, workdir: Path) -> Observation:
     Raises OSError where no process or file can be made, and KeyboardInterrupt.
     """
     begun = time.monotonic()
-    with standing_aside(request.cores.parent):
+    with pinned_to(request.cores.parent):
         return conclude(spawn(request, workdir), request, workdir, begun, request.sampling.timeout_s)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from harness.core.record import BAD, Status
-from harness.nightly.model import Finding, Night, Standing, numbers
+from harness.nightly.model import Confidence, NightlyFinding, NightlyReport, numbers
 from harness.nightly.view import change, group, surely
 from harness.show.escape import visible
 
@@ -17,7 +17,7 @@ MOST = 10
 """Annotations of one kind that GitHub shows for one step."""
 
 
-def render(night: Night) -> str:
+def render(night: NightlyReport) -> str:
     """Write an error for each regression and failed gate, a warning for what could not be measured.
 
     GitHub shows ten of each: where there are more, the tenth says how many.
@@ -41,14 +41,14 @@ def render(night: Night) -> str:
         ),
         *(
             _command("warning", f"Looks worse: {item.comparison.metric}", _finding(item, others))
-            for item, others in group(one for one in night.findings if one.standing is Standing.OPEN)
+            for item, others in group(one for one in night.findings if one.standing is Confidence.OPEN)
         ),
         *(_command("warning", f"Not compared with {name}", why) for name, why in night.not_compared.items()),
     ]
     return "\n".join([*_capped("error", errors), *_capped("warning", warnings)])
 
 
-def _finding(finding: Finding, others: str) -> str:
+def _finding(finding: NightlyFinding, others: str) -> str:
     item = finding.comparison
     what = f"{item.case}: {item.metric} {change(item.decision)} against {finding.against}"
     since = f"since {finding.since}" if finding.since else ""

@@ -19,12 +19,12 @@ from harness import show, store
 from harness.ab.model import Watch
 from harness.compare.confirm import NOTHING_DIFFERS
 from harness.compare.job import compare, confirm_suspects, find_pair
-from harness.core.decision import Change, Comparison, Contrast, Decision
+from harness.core.decision import Change, Decision, MetricComparison, RunComparison
 from harness.core.errors import HarnessError, InputError
 from harness.core.report import Report
 from harness.core.suite import Plan
 from harness.history.job import history
-from harness.nightly.model import AGAINST, Finding, Night, Standing
+from harness.nightly.model import AGAINST, Confidence, NightlyFinding, NightlyReport
 from harness.nightly.since import since
 from harness.nightly.view import document, summary
 from harness.run.job import Outcome, Silent, Watching, environment, header, run, settle
@@ -43,11 +43,11 @@ SUMMARY = "summary.md"
 BY_TRIAL = "A/B: "
 """How the reason of a decision begins that an A/B made."""
 
-_RANK = list(Standing)
+_RANK = list(Confidence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
+class NightlyOptions:
     """What a night is asked for beside its plan."""
 
     against: tuple[str, ...] = AGAINST
@@ -58,10 +58,10 @@ class Wishes:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class NightlyOutcome:
     """What a night left behind."""
 
-    night: Night | None  # None: interrupted while it was measured
+    night: NightlyReport | None  # None: interrupted while it was measured
     folder: Path  # of the artifacts; of the run where it was interrupted
     left: int = 0  # cases not measured yet
 
@@ -70,23 +70,23 @@ def nightly(
     plan: Plan,
     results_dir: Path,
     cache_dir: Path,
-    wishes: Wishes | None = None,
+    wishes: NightlyOptions | None = None,
     *,
     watching: Watching = lambda total, finished: nullcontext(Silent()),
     watch: Watch | None = None,
-) -> Done:
+) -> NightlyOutcome:
     """Measure `plan`, judge the run, publish it and write its folder.
 
-    Ctrl-C while it measures gives a `Done` with cases left; later it is
+    Ctrl-C while it measures gives a `NightlyOutcome` with cases left; later it is
     raised. Raises InputError, StoreError.
     """
-    wishes, plan = wishes or Wishes(), settle(plan)
+    wishes, plan = wishes or NightlyOptions(), settle(plan)
     if wishes.out:
         with writing(wishes.out):  # a folder that cannot be written is said before anything is measured
             wishes.out.mkdir(parents=True, exist_ok=True)
     outcome = _measure(plan, results_dir, cache_dir, wishes, watching)
     if outcome.left:
-        return Done(None, outcome.folder, outcome.left)
+        return NightlyOutcome(None, outcome.folder, outcome.left)
     info = store.find_run(results_dir, outcome.run)
     unreported = info.folder / UNREPORTED
     with writing(unreported):
@@ -111,13 +111,15 @@ def nightly(
     )
     with writing(unreported):
         unreported.unlink()
-    return Done(night, folder)
+    return NightlyOutcome(night, folder)
 
 
 # measuring
 
 
-def _measure(plan: Plan, results_dir: Path, cache_dir: Path, wishes: Wishes, watching: Watching) -> Outcome:
+def _measure(
+    plan: Plan, results_dir: Path, cache_dir: Path, wishes: NightlyOptions, watching: Watching
+) -> Outcome:
     """Measure what is not measured yet: all, the rest of an unfinished run, or nothing."""
     info = None if wishes.resume is False else _unreported(plan, results_dir, wishes)
     if info is not None and not (info.folder / JOURNAL).exists():
@@ -126,7 +128,7 @@ def _measure(plan: Plan, results_dir: Path, cache_dir: Path, wishes: Wishes, wat
     return run(plan, results_dir, cache_dir, resume=resume, watching=watching)
 
 
-def _unreported(plan: Plan, results_dir: Path, wishes: Wishes) -> store.RunInfo | None:
+def _unreported(plan: Plan, results_dir: Path, wishes: NightlyOptions) -> store.RunInfo | None:
     """Find the newest run that may go on as this one, if it is unfinished or its night is not reported."""
     ours = header(plan, environment(plan))
     found = [
@@ -147,9 +149,9 @@ def _young(info: store.RunInfo) -> bool:
 # comparing
 
 
-def _night(info: store.RunInfo, report: Report) -> Night:
+def _night(info: store.RunInfo, report: Report) -> NightlyReport:
     header = info.header
-    return Night(
+    return NightlyReport(
         run=info.run,
         suite=header.suite,
         started_at=header.started_at,
@@ -159,9 +161,11 @@ def _night(info: store.RunInfo, report: Report) -> Night:
     )
 
 
-def _held(night: Night, results_dir: Path, info: store.RunInfo, against: Sequence[str]) -> Night:
+def _held(
+    night: NightlyReport, results_dir: Path, info: store.RunInfo, against: Sequence[str]
+) -> NightlyReport:
     """Hold the run against earlier ones; where there is none, say so."""
-    contrasts: dict[str, Contrast] = {}
+    contrasts: dict[str, RunComparison] = {}
     missing: dict[str, str] = {}
     for name in against:
         try:
@@ -173,11 +177,11 @@ def _held(night: Night, results_dir: Path, info: store.RunInfo, against: Sequenc
 
 
 def _confirmed(
-    night: Night, results_dir: Path, cache_dir: Path, budget_s: float, watch: Watch | None
-) -> Night:
+    night: NightlyReport, results_dir: Path, cache_dir: Path, budget_s: float, watch: Watch | None
+) -> NightlyReport:
     """Let A/Bs decide about suspects, in the time that there is for all of them; gather what is found."""
-    contrasts: dict[str, Contrast] = {}
-    findings: list[Finding] = []
+    contrasts: dict[str, RunComparison] = {}
+    findings: list[NightlyFinding] = []
     notes: list[str] = []
     for name, contrast in night.contrasts.items():
         begun, after = monotonic(), contrast
@@ -201,38 +205,40 @@ def _confirmed(
     return replace(night, contrasts=contrasts, findings=tuple(findings), notes=tuple(notes))
 
 
-def _finding(name: str, contrast: Contrast, before: Comparison, after: Comparison) -> Finding:
+def _finding(
+    name: str, contrast: RunComparison, before: MetricComparison, after: MetricComparison
+) -> NightlyFinding:
     causes = tuple(change for change, cases in contrast.causes.items() if after.case in cases)
     standing = _standing(before.decision.verdict, after.decision)
-    if standing is Standing.SHOWN and NOTHING_DIFFERS in after.decision.reason and not causes:
+    if standing is Confidence.SHOWN and NOTHING_DIFFERS in after.decision.reason and not causes:
         # A change that the software did not make is the machine's: no alarm, unless a gate says so.
-        standing = Standing.OPEN
-    return Finding(
+        standing = Confidence.OPEN
+    return NightlyFinding(
         against=name, base_run=contrast.base.run, comparison=after, standing=standing, causes=causes
     )
 
 
-def _standing(before: Change, decision: Decision) -> Standing:
+def _standing(before: Change, decision: Decision) -> Confidence:
     """Say how sure it is, from the stored runs' verdict and the decision that counts."""
     match decision.verdict:
         case Change.REGRESSION:
-            return Standing.CONFIRMED if decision.reason.startswith(BY_TRIAL) else Standing.SHOWN
+            return Confidence.CONFIRMED if decision.reason.startswith(BY_TRIAL) else Confidence.SHOWN
         case Change.INCONCLUSIVE if before is Change.INCONCLUSIVE:
-            return Standing.OPEN
-    return Standing.REFUTED
+            return Confidence.OPEN
+    return Confidence.REFUTED
 
 
 # dating
 
 
-def _dated(night: Night, results_dir: Path) -> tuple[Finding, ...]:
+def _dated(night: NightlyReport, results_dir: Path) -> tuple[NightlyFinding, ...]:
     """Say of each finding since which run it has been so."""
     return tuple(_date(finding, night, results_dir) for finding in night.findings)
 
 
-def _date(finding: Finding, night: Night, results_dir: Path) -> Finding:
+def _date(finding: NightlyFinding, night: NightlyReport, results_dir: Path) -> NightlyFinding:
     item = finding.comparison
-    if item.base is None or finding.standing is Standing.REFUTED:
+    if item.base is None or finding.standing is Confidence.REFUTED:
         return finding
     known = history(results_dir, [item.metric], case=item.case, suite=night.suite, machine=night.machine)
     trend = next(trend for trend in known if trend.case == item.case)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from harness.core.decision import Comparison, Contrast
+from harness.core.decision import MetricComparison, RunComparison
 from harness.core.record import BAD
 from harness.core.report import GateOutcome, Report
 from harness.core.units import format_value
@@ -19,7 +19,7 @@ AGAINST = ("previous", "anchor")
 """What a night is held against."""
 
 
-class Standing(StrEnum):
+class Confidence(StrEnum):
     """How sure it is that something got worse."""
 
     CONFIRMED = "confirmed"  # an A/B shows it again
@@ -28,25 +28,25 @@ class Standing(StrEnum):
     REFUTED = "refuted"  # an A/B shows that it is not so, or that what it follows from is not
 
 
-ALARMS = frozenset({Standing.CONFIRMED, Standing.SHOWN})
+ALARMS = frozenset({Confidence.CONFIRMED, Confidence.SHOWN})
 """What makes a night exit with 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class NightlyFinding:
     """A metric of a case that got worse, or looked like it."""
 
     against: str  # one of AGAINST
     base_run: str
-    comparison: Comparison  # with the decision that counts: an A/B's where there was one
-    standing: Standing
+    comparison: MetricComparison  # with the decision that counts: an A/B's where there was one
+    standing: Confidence
     since: str = ""  # the first of the runs that are like this one; empty where it is not known
     since_at: str = ""  # when that run began
     causes: tuple[str, ...] = ()  # what else differs from BASE: "runtime: 1.31.0 -> 1.32.0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Night:
+class NightlyReport:
     """One run, held against the night before and the anchor."""
 
     run: str
@@ -55,15 +55,15 @@ class Night:
     commit: str
     machine: str
     report: Report
-    contrasts: Mapping[str, Contrast] = field(default_factory=dict)  # by AGAINST
+    contrasts: Mapping[str, RunComparison] = field(default_factory=dict)  # by AGAINST
     not_compared: Mapping[str, str] = field(default_factory=dict)  # of AGAINST -> why
-    findings: tuple[Finding, ...] = ()  # the surest first, then the worst
+    findings: tuple[NightlyFinding, ...] = ()  # the surest first, then the worst
     notes: tuple[str, ...] = ()  # of the A/B
     dashboard: str = ""  # where it is, or why it was not built
     published: bool = True  # False: it could not be built, though it is configured as it should be
 
     @property
-    def alarms(self) -> tuple[Finding, ...]:
+    def alarms(self) -> tuple[NightlyFinding, ...]:
         """The findings that are sure enough."""
         return tuple(finding for finding in self.findings if finding.standing in ALARMS)
 
@@ -84,7 +84,7 @@ class Night:
         return replace(self.report, gates=gates)
 
 
-def _as_gate(finding: Finding) -> GateOutcome:
+def _as_gate(finding: NightlyFinding) -> GateOutcome:
     item = finding.comparison
     return GateOutcome(
         gate=f"{item.metric} no worse than {finding.against}",
@@ -97,7 +97,7 @@ def _as_gate(finding: Finding) -> GateOutcome:
     )
 
 
-def numbers(item: Comparison) -> str:
+def numbers(item: MetricComparison) -> str:
     """Write both values of a comparison: ``1.1 ms -> 1.3 ms``; empty where there are none."""
     unit, _ = METRICS.get(item.metric, ("1", "none"))
     both = [format_value(value, unit) for value in (item.base, item.head) if value is not None]

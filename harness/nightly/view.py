@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from harness.core.decision import Change, Comparison, Contrast, Decision
+from harness.core.decision import Change, Decision, MetricComparison, RunComparison
 from harness.core.record import BAD
 from harness.core.units import format_percent
 from harness.core.vocabulary import METRICS
-from harness.nightly.model import Finding, Night, Standing, numbers
+from harness.nightly.model import Confidence, NightlyFinding, NightlyReport, numbers
 from harness.show.page import Column, Line, Page, draw, draw_markdown
 from harness.show.sections import Entry, Section, sections
 from harness.show.sections import summary as count_cases
@@ -34,17 +34,17 @@ COLUMNS = (
 )
 
 
-def render(night: Night, *, width: int | None = None, color: bool = False) -> str:
+def render(night: NightlyReport, *, width: int | None = None, color: bool = False) -> str:
     """Draw the night for people at a terminal."""
     return draw(_page(night), width=width, color=color)
 
 
-def summary(night: Night) -> str:
+def summary(night: NightlyReport) -> str:
     """Write the night as GitHub-flavored Markdown, bounded in length."""
     return draw_markdown(_page(night))
 
 
-def document(night: Night) -> str:
+def document(night: NightlyReport) -> str:
     """Write all comparisons and findings as one JSON object."""
     data = {
         "run": night.run,
@@ -60,7 +60,7 @@ def document(night: Night) -> str:
     return json.dumps(data, indent=1, allow_nan=False)
 
 
-def headline(night: Night) -> str:
+def headline(night: NightlyReport) -> str:
     """Say in a few words how the night went."""
     gates = sum(gate.outcome == "failed" for gate in night.report.gates)
     parts = [
@@ -76,12 +76,12 @@ def change(decision: Decision) -> str:
     return "" if decision.ratio is None else format_percent(decision.ratio - 1, signed=True)
 
 
-def surely(item: Comparison, standing: Standing) -> str:
+def surely(item: MetricComparison, standing: Confidence) -> str:
     """Say what a finding rests on."""
     decision = item.decision
-    unit = "block" if standing is Standing.CONFIRMED else "process"
+    unit = "block" if standing is Confidence.CONFIRMED else "process"
     parts = [
-        f"{standing} by an A/B" if standing is Standing.CONFIRMED else str(standing),
+        f"{standing} by an A/B" if standing is Confidence.CONFIRMED else str(standing),
         f"p = {decision.p:.2g}" if decision.p is not None else "",
         _count(decision.blocks, unit) if decision.blocks and decision.p is not None else "",
         decision.reason if decision.p is None else "",
@@ -89,9 +89,9 @@ def surely(item: Comparison, standing: Standing) -> str:
     return ", ".join(filter(None, parts))
 
 
-def group(findings: Iterable[Finding]) -> list[tuple[Finding, str]]:
+def group(findings: Iterable[NightlyFinding]) -> list[tuple[NightlyFinding, str]]:
     """Put metrics of one case that go together behind the best known of them; the text names the others."""
-    found: dict[tuple[str, str, str], list[Finding]] = {}
+    found: dict[tuple[str, str, str], list[NightlyFinding]] = {}
     for finding in findings:
         item = finding.comparison
         family = item.metric.partition("/")[0].replace("throughput", "latency")
@@ -99,19 +99,19 @@ def group(findings: Iterable[Finding]) -> list[tuple[Finding, str]]:
     return [_lead(sorted(together, key=_place)) for together in found.values()]
 
 
-def _place(finding: Finding) -> int:
+def _place(finding: NightlyFinding) -> int:
     names = list(METRICS)
     metric = finding.comparison.metric
     return names.index(metric) if metric in names else len(names)
 
 
-def _lead(findings: Sequence[Finding]) -> tuple[Finding, str]:
+def _lead(findings: Sequence[NightlyFinding]) -> tuple[NightlyFinding, str]:
     first, *others = findings
     texts = [f"{one.comparison.metric} {change(one.comparison.decision)}".strip() for one in others]
     return first, ", ".join(texts)
 
 
-def _page(night: Night) -> Page:
+def _page(night: NightlyReport) -> Page:
     alarms = group(night.alarms)
     more = [f"{len(alarms) - MOST} more regressions: comparison.json has all"] if len(alarms) > MOST else []
     return Page(
@@ -131,7 +131,7 @@ def _page(night: Night) -> Page:
     )
 
 
-def _runtimes(night: Night) -> str:
+def _runtimes(night: NightlyReport) -> str:
     found = sorted(
         {
             f"{runtime.get('distribution')} {runtime.get('version')}"
@@ -142,7 +142,7 @@ def _runtimes(night: Night) -> str:
     return ", ".join(found) or "no runtime"
 
 
-def _against(contrast: Contrast) -> str:
+def _against(contrast: RunComparison) -> str:
     """Count the verdicts, and say how small a change of the median could have been seen."""
     items = contrast.compared.comparisons
     counts = {verdict: sum(item.decision.verdict is verdict for item in items) for verdict in Change}
@@ -157,7 +157,7 @@ def _against(contrast: Contrast) -> str:
     return f"run {base.run} of {base.started_at}: {found}{reach}"
 
 
-def _cells(finding: Finding, others: str) -> tuple[str, ...]:
+def _cells(finding: NightlyFinding, others: str) -> tuple[str, ...]:
     item, decision = finding.comparison, finding.comparison.decision
     interval = ""
     if decision.low is not None and decision.high is not None:
@@ -177,15 +177,15 @@ def _cells(finding: Finding, others: str) -> tuple[str, ...]:
     )
 
 
-def _sections(night: Night) -> Iterator[Section]:
+def _sections(night: NightlyReport) -> Iterator[Section]:
     causes = _causes(night.alarms)
     if causes:
         yield Section("What else differs where it got worse", causes)
     told = [section for section in sections(night.report) if not section.title.startswith(LEFT_OUT)]
     yield from (section for section in told if section.mood == "bad")
     for title, standing in (
-        ("Looks worse, not shown", Standing.OPEN),
-        ("Refuted by an A/B", Standing.REFUTED),
+        ("Looks worse, not shown", Confidence.OPEN),
+        ("Refuted by an A/B", Confidence.REFUTED),
     ):
         found = [finding for finding in night.findings if finding.standing is standing]
         if found:
@@ -204,13 +204,13 @@ def _sections(night: Night) -> Iterator[Section]:
         yield Section("A/B", tuple(map(Entry, night.notes)))
 
 
-def _entry(finding: Finding) -> Entry:
+def _entry(finding: NightlyFinding) -> Entry:
     item = finding.comparison
     text = f"{item.case}: {item.metric} {change(item.decision)} against {finding.against} ({numbers(item)})"
     return Entry(text, (item.decision.reason,))
 
 
-def _causes(findings: Sequence[Finding]) -> tuple[Entry, ...]:
+def _causes(findings: Sequence[NightlyFinding]) -> tuple[Entry, ...]:
     found: dict[str, dict[str, None]] = {}
     for finding in findings:
         for cause in finding.causes:
@@ -218,7 +218,7 @@ def _causes(findings: Sequence[Finding]) -> tuple[Entry, ...]:
     return tuple(Entry(cause, tuple(cases)) for cause, cases in found.items())
 
 
-def _uncompared(night: Night) -> Iterator[Section]:
+def _uncompared(night: NightlyReport) -> Iterator[Section]:
     """Name what one run has and the other has not, and what was measured unlike."""
     for name, contrast in night.contrasts.items():
         compared = contrast.compared
@@ -248,7 +248,7 @@ def _first(lines: tuple[str, ...]) -> tuple[str, ...]:
     return (*lines[:MOST_LINES], f"... and {more} more") if more > 0 else lines
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(finding: NightlyFinding) -> dict[str, Any]:
     """Write a finding flat: the comparison, and what is known beside it."""
     return {
         "against": finding.against,
@@ -261,7 +261,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _contrast(contrast: Contrast) -> dict[str, Any]:
+def _contrast(contrast: RunComparison) -> dict[str, Any]:
     compared = contrast.compared
     return {
         "base": asdict(contrast.base),

@@ -24,7 +24,7 @@ from harness.core.errors import CaseError, StoreError, Unsupported
 from harness.core.record import Observation, Record, Status
 from harness.core.suite import Sampling, Skip, Suite
 from harness.judge.outputs import Outputs
-from harness.measure import Block, Cores, Draw, Request, runtimes
+from harness.measure import Block, BlockOrder, Cores, Request, runtimes
 from harness.measure.runtimes import Runtime
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ class Bench:
         return replace(request, sampling=sampling, passes=passes)
 
     def run_block(
-        self, pair: tuple[Request, Request], draw: Draw, span_s: float, limit_s: float = math.inf
+        self, pair: tuple[Request, Request], draw: BlockOrder, span_s: float, limit_s: float = math.inf
     ) -> Block:
         """Let one fresh worker of each arm take turns. Raises StoreError."""
         with self._measuring({*pair[0].cores.worker, *pair[1].cores.worker}) as folder:

@@ -4,10 +4,10 @@ A view is a function ``render(report) -> str`` and one line in `VIEWS`; other
 packages add theirs through the entry-point group ``harness.views``.
 """
 
-from harness.core.registry import Table
+from harness.core.registry import Registry
 from harness.core.report import Report
 
-VIEWS = Table(
+VIEWS = Registry(
     kind="format",
     builtin={
         "table": "harness.show.table:render",

@@ -19,14 +19,14 @@ Data = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Conversion:
     """How data of one schema version becomes data of the next; each sets the new `schema`."""
 
     record: Callable[[Data], Data]
     header: Callable[[Data], Data]
 
 
-STEPS: Mapping[int, Step] = {}
+STEPS: Mapping[int, Conversion] = {}
 
 
 def check(version: object, path: Path) -> int:

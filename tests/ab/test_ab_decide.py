@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from harness.ab import decide as trial
-from harness.ab.model import Reading, Seen, Terms
+from harness.ab.model import ABSettings, CaseBlocks, Reading
 from harness.core.decision import Change
 from harness.core.record import Metric, Record, Status
 from harness.judge.outputs import Outputs
 from harness.stats import signed_rank
 
-TERMS = Terms(min_effect=0.01, alpha=0.01, budget_s=10.0, seed=1)
+TERMS = ABSettings(min_effect=0.01, alpha=0.01, budget_s=10.0, seed=1)
 P50, P95, PEAK = "latency/p50", "latency/p95", "memory/peak"
 
 
@@ -32,7 +32,7 @@ def blocks(n, **percent):
 
 def seen(case="c", *, screening=(), fresh=(), candidates=(), **more):
     more.setdefault("planned", len(fresh) or 9)
-    return Seen(case, tuple(screening), tuple(fresh), candidates=frozenset(candidates), **more)
+    return CaseBlocks(case, tuple(screening), tuple(fresh), candidates=frozenset(candidates), **more)
 
 
 def decided(*all_seen, terms=TERMS):

@@ -17,14 +17,14 @@ from typing import Any
 import pytest
 
 from harness.ab.arms import pair_cases
-from harness.ab.job import run_trial
-from harness.ab.model import Pairing, Terms, Trial, Watch
+from harness.ab.job import run_ab
+from harness.ab.model import ABResult, ABSettings, Pairing, Watch
 from harness.core.case import Case
-from harness.core.decision import Change, Comparison
+from harness.core.decision import Change, MetricComparison
 from harness.core.errors import StoreError
 from harness.core.record import Observation, Record
 from harness.judge.outputs import Outputs
-from harness.measure import Block, Draw, Request
+from harness.measure import Block, BlockOrder, Request
 from harness.plan import plan_document
 from harness.run.bench import Bench
 from harness.store.trace import Trace
@@ -63,13 +63,13 @@ def paired(document: dict[str, Any], base: str = "basic", head: str = "all") -> 
 
 
 @pytest.fixture
-def trial(tmp_path: Path) -> Callable[..., Trial]:
+def trial(tmp_path: Path) -> Callable[..., ABResult]:
     """Run a job."""
 
-    def run(document: dict[str, Any], watch: Watch | None = None, **terms: Any) -> Trial:
+    def run(document: dict[str, Any], watch: Watch | None = None, **terms: Any) -> ABResult:
         made, pairing = paired(document)
-        asked = Terms(**{"seed": 1, **terms})
-        return run_trial(pairing, made, asked, tmp_path / "results", tmp_path / "cache", watch=watch)
+        asked = ABSettings(**{"seed": 1, **terms})
+        return run_ab(pairing, made, asked, tmp_path / "results", tmp_path / "cache", watch=watch)
 
     return run
 
@@ -89,14 +89,14 @@ class Blocks:
         self.slow_from: int | None = None
         self.rests_s: tuple[float, ...] = ()  # what blocks cost beyond their calls; else `wall_s` is all
         self.slow_start = 0  # the block of a case that takes three seconds to start
-        self.asked: list[tuple[str, Draw, float]] = []
+        self.asked: list[tuple[str, BlockOrder, float]] = []
         self.pairs: Counter[str] = Counter()
 
     def run_block(
         self,
         bench: Bench,
         pair: tuple[Request, Request],
-        draw: Draw,
+        draw: BlockOrder,
         span_s: float,
         limit_s: float = math.inf,
     ) -> Block:
@@ -174,16 +174,16 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Blocks]:
     return make
 
 
-def rows(trial: Trial) -> dict[tuple[str, str], Comparison]:
+def rows(trial: ABResult) -> dict[tuple[str, str], MetricComparison]:
     return {(row.case, row.metric): row for row in trial.comparisons}
 
 
-def lines(trial: Trial) -> list[dict[str, Any]]:
+def lines(trial: ABResult) -> list[dict[str, Any]]:
     """What the job left on disk."""
     return [json.loads(line) for line in Path(trial.file).read_text().splitlines()]
 
 
-def stages(trial: Trial) -> Counter[str]:
+def stages(trial: ABResult) -> Counter[str]:
     return Counter(line["stage"] for line in lines(trial) if "stage" in line)
 
 
@@ -433,7 +433,7 @@ def test_the_budget_it_names_does_suffice(trial, made_up, models, budget_s) -> N
     assert rows(found)["m", P50].decision.blocks == (8 if models == ("m",) else 9)
 
 
-def spent_s(trial: Trial, case: str) -> float:
+def spent_s(trial: ABResult, case: str) -> float:
     """Give the seconds that the blocks of a case took, those of the control apart."""
     return sum(
         line["wall_s"]
@@ -814,8 +814,8 @@ def test_real_sessions_are_compared_whole(tmp_path: Path, capsys: pytest.Capture
     (tmp_path / "conv.onnx").write_bytes(model.SerializeToString())
     document = {"models": {"conv": {"source": {"onnx": str(tmp_path / "conv.onnx")}}}, "sampling": QUICK}
     made, pairing = paired(document, "disable", "all")
-    terms = Terms(min_effect=0.5, alpha=0.2, budget_s=3, seed=1)
-    found = run_trial(pairing, made, terms, tmp_path / "results", tmp_path / "cache")
+    terms = ABSettings(min_effect=0.5, alpha=0.2, budget_s=3, seed=1)
+    found = run_ab(pairing, made, terms, tmp_path / "results", tmp_path / "cache")
     assert found.failed == {}
     assert rows(found)["conv", "accuracy/max_abs_error"].decision.verdict is Change.EQUIVALENT
     assert rows(found)["conv", P50].base > 0

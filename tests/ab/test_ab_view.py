@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from harness.ab.model import Control, Pairing, Terms, Trial
+from harness.ab.model import ABResult, ABSettings, Control, Pairing
 from harness.ab.view import render
-from harness.core.decision import Change, Comparison, Decision
+from harness.core.decision import Change, Decision, MetricComparison
 from harness.core.errors import NotFoundError
 from harness.core.report import GateOutcome
 
-SLOWER = Comparison(
+SLOWER = MetricComparison(
     "m/batch=8",
     "latency/p50",
     1.0e-3,
@@ -28,7 +28,7 @@ SLOWER = Comparison(
     ),
     0.0198,
 )
-SAME = Comparison(
+SAME = MetricComparison(
     "m/batch=8",
     "latency/p95",
     None,
@@ -40,10 +40,10 @@ COLUMNS = ["case", "metric", "base", "head", "ratio", "low", "high", "p", "block
 
 
 def trial(**more):
-    return Trial(
+    return ABResult(
         **{
             "job": "20261123T140732Z-3f2a1c",
-            "terms": Terms(seed=7),
+            "terms": ABSettings(seed=7),
             "base": {"graph_opt": "basic"},
             "head": {"graph_opt": "all"},
             "comparisons": (SLOWER, SAME),

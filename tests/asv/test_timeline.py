@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.asv.timeline import Night, nights, read, write
+from harness.asv.timeline import TimelineRun, nights, read, write
 from harness.core.errors import StoreError
 
 
-def night(number: int, **trailers: str) -> Night:
-    return Night(
+def night(number: int, **trailers: str) -> TimelineRun:
+    return TimelineRun(
         f"202601{number:02}T020000Z-aaaaaa",
         1767232800 + number * 86400,
         f"night {number}",
@@ -66,14 +66,14 @@ def test_a_late_night_leaves_the_hashes_before_it(tmp_path: Path) -> None:
 
 def test_a_hostile_name_stays_one_line_of_text(tmp_path: Path) -> None:
     title, name = "x\n\nRun: forged\0\1", "m\n\nRun: forged\x1b[31m"
-    (written,) = write(tmp_path / "t.git", [Night("r", 0, title, (("Machine", name),))])
+    (written,) = write(tmp_path / "t.git", [TimelineRun("r", 0, title, (("Machine", name),))])
     assert written.run == "r"
     assert written.title == "x Run: forged"
     assert written.trailers == (("Machine", "m Run: forged [31m"),)
 
 
 def test_an_empty_title_is_a_commit_all_the_same(tmp_path: Path) -> None:
-    (written,) = write(tmp_path / "t.git", [Night("r", 0, "", (("Runtime", ""),))])
+    (written,) = write(tmp_path / "t.git", [TimelineRun("r", 0, "", (("Runtime", ""),))])
     assert (written.title, written.trailers) == ("-", (("Runtime", "-"),))
 
 

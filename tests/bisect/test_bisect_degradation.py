@@ -7,15 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.bisect.degradation import METRICS, Seen, hold, judge_speed, least, refusal
-from harness.bisect.model import Mark, Step
-from harness.core.decision import Change, Comparison, Decision
+from harness.bisect.degradation import METRICS, VersionOutputs, hold, judge_speed, least, refusal
+from harness.bisect.model import Step, StepVerdict
+from harness.core.decision import Change, Decision, MetricComparison
 from harness.core.record import Metric, Record, Status
 from harness.core.vocabulary import METRICS as KNOWN
 from harness.judge.outputs import Outputs
 
 
-def seen(*outputs: np.ndarray, status: Status = Status.OK, **metrics: float | None) -> Seen:
+def seen(*outputs: np.ndarray, status: Status = Status.OK, **metrics: float | None) -> VersionOutputs:
     found = {
         f"accuracy/{name}": Metric(
             value=value, unit="ratio", direction="higher", reason="" if value else "none"
@@ -33,7 +33,7 @@ def seen(*outputs: np.ndarray, status: Status = Status.OK, **metrics: float | No
         effective={"runtime": {"version": "1.0"}},
     )
     names = tuple(f"y{i}" for i in range(len(outputs)))
-    return Seen(record, Outputs(names, outputs or None))
+    return VersionOutputs(record, Outputs(names, outputs or None))
 
 
 SCORES = np.array([[0.1, 0.9], [0.8, 0.2], [0.4, 0.6], [0.3, 0.7]], np.float32)
@@ -46,33 +46,33 @@ def test_every_metric_is_one_that_records_know() -> None:
 def test_identical_outputs_lose_nothing() -> None:
     for metric in ("agreement", "cosine", "sqnr_db", "max_abs_error"):
         step = hold(f"accuracy/{metric}", seen(SCORES), seen(SCORES.copy()), limit=0.01)
-        assert (step.mark, step.worse) == (Mark.GOOD, pytest.approx(0.0, abs=1e-12)), metric
+        assert (step.mark, step.worse) == (StepVerdict.GOOD, pytest.approx(0.0, abs=1e-12)), metric
 
 
 def test_the_largest_difference_counts() -> None:
     head = SCORES + np.float32([[0, 0], [0, 0.25], [0, 0], [0, 0]])
     step = hold("accuracy/max_abs_error", seen(SCORES), seen(head), limit=0.2)
-    assert (step.mark, step.worse, step.head) == (Mark.BAD, pytest.approx(0.25), pytest.approx(0.25))
-    assert hold("accuracy/max_abs_error", seen(SCORES), seen(head), limit=0.3).mark is Mark.GOOD
+    assert (step.mark, step.worse, step.head) == (StepVerdict.BAD, pytest.approx(0.25), pytest.approx(0.25))
+    assert hold("accuracy/max_abs_error", seen(SCORES), seen(head), limit=0.3).mark is StepVerdict.GOOD
 
 
 def test_answers_that_change_are_a_share_of_the_samples() -> None:
     head = SCORES[:, ::-1].copy()
     head[1:] = SCORES[1:]
     step = hold("accuracy/agreement", seen(SCORES), seen(head), limit=0.2)
-    assert (step.mark, step.worse) == (Mark.BAD, pytest.approx(0.25))
+    assert (step.mark, step.worse) == (StepVerdict.BAD, pytest.approx(0.25))
 
 
 def test_decibels_become_a_share_of_the_signal() -> None:
     step = hold("accuracy/sqnr_db", seen(SCORES), seen(SCORES * np.float32(1.1)), limit=0.05)
     assert step.head == pytest.approx(20.0, abs=1e-3)
     assert step.worse == pytest.approx(0.1, abs=1e-4)
-    assert step.mark is Mark.BAD
+    assert step.mark is StepVerdict.BAD
 
 
 def test_another_shape_is_bad_without_a_number() -> None:
     step = hold("accuracy/max_abs_error", seen(SCORES), seen(SCORES[:, :1]), limit=1.0)
-    assert (step.mark, step.worse) == (Mark.BAD, None)
+    assert (step.mark, step.worse) == (StepVerdict.BAD, None)
     assert step.reason == "the output's shape is (4, 1), the good version's is (4, 2)"
 
 
@@ -81,28 +81,28 @@ def test_another_shape_of_what_depends_on_the_data_is_no_answer() -> None:
         replace(seen(np.zeros(size)), outputs=Outputs(("y0",), (np.zeros(size),), per_call=frozenset(["y0"])))
         for size in ((16, 40), (644,))
     )
-    assert hold("accuracy/cosine", base, head, 0.1).mark is Mark.UNDECIDED
+    assert hold("accuracy/cosine", base, head, 0.1).mark is StepVerdict.UNDECIDED
 
 
 def test_new_nan_is_bad_without_a_number() -> None:
     head = SCORES.copy()
     head[0, 0] = np.nan
     step = hold("accuracy/agreement", seen(SCORES), seen(head), limit=1.0)
-    assert (step.mark, step.reason) == (Mark.BAD, "1 more NaN or Inf in the outputs")
+    assert (step.mark, step.reason) == (StepVerdict.BAD, "1 more NaN or Inf in the outputs")
 
 
 def test_the_output_that_was_named_counts() -> None:
     base, head = seen(SCORES, SCORES), seen(SCORES, SCORES + np.float32(1))
-    assert hold("accuracy/max_abs_error", base, head, 0.1).mark is Mark.GOOD
-    assert hold("accuracy/max_abs_error", base, head, 0.1, "y1").mark is Mark.BAD
+    assert hold("accuracy/max_abs_error", base, head, 0.1).mark is StepVerdict.GOOD
+    assert hold("accuracy/max_abs_error", base, head, 0.1, "y1").mark is StepVerdict.BAD
 
 
 def test_what_cannot_be_compared_is_no_answer() -> None:
     nothing = np.zeros((0, 4), np.float32)  # no boxes, in either
     step = hold("accuracy/max_abs_error", seen(nothing), seen(nothing), 0.1)
-    assert (step.mark, step.reason) == (Mark.UNDECIDED, "the output is empty")
+    assert (step.mark, step.reason) == (StepVerdict.UNDECIDED, "the output is empty")
     step = hold("accuracy/cosine", seen(SCORES), seen(SCORES), 0.1, "typo")
-    assert (step.mark, step.reason) == (Mark.UNDECIDED, "no output is named 'typo'; outputs: y0")
+    assert (step.mark, step.reason) == (StepVerdict.UNDECIDED, "no output is named 'typo'; outputs: y0")
 
 
 def test_random_inputs_of_other_names_are_no_answer() -> None:
@@ -111,7 +111,7 @@ def test_random_inputs_of_other_names_are_no_answer() -> None:
         for item, name in ((seen(SCORES), "x"), (seen(-SCORES), "input.1"))
     )
     step = hold("accuracy/agreement", base, head, 0.1)
-    assert (step.mark, step.worse) == (Mark.UNDECIDED, None)
+    assert (step.mark, step.worse) == (StepVerdict.UNDECIDED, None)
     assert step.reason.startswith("the inputs are named x in base and input.1 in head")
 
 
@@ -130,15 +130,15 @@ def test_a_question_that_the_good_version_cannot_answer_is_refused() -> None:
 
 def test_labelled_samples_lost_are_counted_from_the_records() -> None:
     step = hold("accuracy/top1", seen(top1=0.97), seen(top1=0.95), limit=0.01)
-    assert (step.mark, step.worse, step.base, step.head) == (Mark.BAD, pytest.approx(0.02), 0.97, 0.95)
-    assert hold("accuracy/top1", seen(top1=0.95), seen(top1=0.97), limit=0.01).mark is Mark.GOOD
-    assert hold("accuracy/top1", seen(top1=0.95), seen(top1=None), limit=0.01).mark is Mark.UNDECIDED
-    assert hold("accuracy/top1", seen(top1=0.95), seen(mae=1.0), limit=0.01).mark is Mark.UNDECIDED
+    assert (step.mark, step.worse, step.base, step.head) == (StepVerdict.BAD, pytest.approx(0.02), 0.97, 0.95)
+    assert hold("accuracy/top1", seen(top1=0.95), seen(top1=0.97), limit=0.01).mark is StepVerdict.GOOD
+    assert hold("accuracy/top1", seen(top1=0.95), seen(top1=None), limit=0.01).mark is StepVerdict.UNDECIDED
+    assert hold("accuracy/top1", seen(top1=0.95), seen(mae=1.0), limit=0.01).mark is StepVerdict.UNDECIDED
 
 
 def test_the_growth_of_an_error_is_a_ratio() -> None:
     step = hold("accuracy/mae", seen(mae=2.0), seen(mae=2.5), limit=0.2)
-    assert (step.mark, step.worse) == (Mark.BAD, pytest.approx(0.25))
+    assert (step.mark, step.worse) == (StepVerdict.BAD, pytest.approx(0.25))
 
 
 BROKEN = [Status.FAILED, Status.CRASHED, Status.TIMEOUT, Status.UNSUPPORTED]
@@ -150,15 +150,15 @@ def test_a_version_that_does_not_run_the_model_is_passed_over_unless_that_is_the
 ) -> None:
     head = seen(status=status)
     step = hold("accuracy/max_abs_error", seen(SCORES), head, limit=1.0)
-    assert (step.mark, step.ran, step.reason) == (Mark.SKIPPED, False, f"{status}: boom")
-    assert hold("status", seen(SCORES), head, limit=1.0).mark is Mark.BAD
-    assert hold("status", seen(SCORES), seen(SCORES), limit=1.0).mark is Mark.GOOD
+    assert (step.mark, step.ran, step.reason) == (StepVerdict.SKIPPED, False, f"{status}: boom")
+    assert hold("status", seen(SCORES), head, limit=1.0).mark is StepVerdict.BAD
+    assert hold("status", seen(SCORES), seen(SCORES), limit=1.0).mark is StepVerdict.GOOD
 
 
 def test_a_version_that_cannot_be_had_is_passed_over_in_any_case() -> None:
     head = seen(status=Status.UNSUPPORTED)
-    nothing = Seen(replace(head.record, effective={}))
-    assert hold("status", seen(SCORES), nothing, limit=1.0).mark is Mark.SKIPPED
+    nothing = VersionOutputs(replace(head.record, effective={}))
+    assert hold("status", seen(SCORES), nothing, limit=1.0).mark is StepVerdict.SKIPPED
 
 
 def test_rounding_is_relative_to_the_outputs_and_their_type() -> None:
@@ -172,14 +172,14 @@ def test_rounding_is_relative_to_the_outputs_and_their_type() -> None:
 
 def race(verdict: Change, **numbers: float) -> Step:
     decision = Decision(verdict=verdict, reason="why", **numbers)
-    return judge_speed(Comparison("c", "latency/p50", 1e-3, 2e-3, decision), limit=0.1)
+    return judge_speed(MetricComparison("c", "latency/p50", 1e-3, 2e-3, decision), limit=0.1)
 
 
 def test_an_ab_that_is_decided_is_sure() -> None:
     for verdict, mark in (
-        (Change.REGRESSION, Mark.BAD),
-        (Change.EQUIVALENT, Mark.GOOD),
-        (Change.IMPROVEMENT, Mark.GOOD),
+        (Change.REGRESSION, StepVerdict.BAD),
+        (Change.EQUIVALENT, StepVerdict.GOOD),
+        (Change.IMPROVEMENT, StepVerdict.GOOD),
     ):
         step = race(verdict, ratio=1.5)
         assert (step.mark, step.sure, step.worse) == (mark, True, pytest.approx(0.5))
@@ -188,19 +188,22 @@ def test_an_ab_that_is_decided_is_sure() -> None:
 
 def test_an_ab_that_is_not_decided_is_good_where_its_interval_lies_below_the_limit() -> None:
     step = race(Change.INCONCLUSIVE, ratio=1.05, low=1.0, high=1.09)
-    assert (step.mark, step.sure) == (Mark.GOOD, True)
+    assert (step.mark, step.sure) == (StepVerdict.GOOD, True)
 
 
-@pytest.mark.parametrize(("ratio", "mark"), [(1.09, Mark.GOOD), (1.11, Mark.BAD)])
-def test_else_its_estimate_is_taken_and_not_sure(ratio: float, mark: Mark) -> None:
+@pytest.mark.parametrize(("ratio", "mark"), [(1.09, StepVerdict.GOOD), (1.11, StepVerdict.BAD)])
+def test_else_its_estimate_is_taken_and_not_sure(ratio: float, mark: StepVerdict) -> None:
     step = race(Change.INCONCLUSIVE, ratio=ratio, low=1.0, high=1.2)
     assert (step.mark, step.sure) == (mark, False)
 
 
 def test_an_ab_without_a_ratio_is_undecided() -> None:
-    assert race(Change.INCONCLUSIVE).mark is Mark.UNDECIDED
+    assert race(Change.INCONCLUSIVE).mark is StepVerdict.UNDECIDED
 
 
 def test_steps_survive_the_disk() -> None:
-    for step in (race(Change.REGRESSION, ratio=1.5, p=0.01), Step(version="a", against="b", mark=Mark.GOOD)):
+    for step in (
+        race(Change.REGRESSION, ratio=1.5, p=0.01),
+        Step(version="a", against="b", mark=StepVerdict.GOOD),
+    ):
         assert Step.from_json(step.to_json()) == step

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from harness.bisect.halving import conclude, end_is_lost, limit, next_step
-from harness.bisect.model import Finding, Mark, Outcome, Step
+from harness.bisect.model import SearchOutcome, SearchResult, Step, StepVerdict
 
 VERSIONS = tuple("abcdefghijklmnop")  # 16
 
@@ -19,7 +19,7 @@ def search(
     least: float = 0.01,
     asked: float | None = None,
     confirm: bool = False,
-) -> tuple[Finding, list[Step]]:
+) -> tuple[SearchResult, list[Step]]:
     """Search versions whose metric is at `levels`; None is a version that cannot be had."""
     steps: list[Step] = []
     while pair := next_step(versions, steps, confirm=confirm):
@@ -27,12 +27,12 @@ def search(
         bound = limit(asked, least, versions, steps)
         level = levels[version]
         if level is None:
-            step = Step(version=version, against=against, mark=Mark.SKIPPED, reason="no wheel")
+            step = Step(version=version, against=against, mark=StepVerdict.SKIPPED, reason="no wheel")
         elif not against:
-            step = Step(version=version, against="", mark=Mark.GOOD)
+            step = Step(version=version, against="", mark=StepVerdict.GOOD)
         else:
             worse = level - (levels[against] or 0.0)
-            mark = Mark.BAD if worse > bound else Mark.GOOD
+            mark = StepVerdict.BAD if worse > bound else StepVerdict.GOOD
             step = Step(version=version, against=against, mark=mark, worse=worse)
         steps.append(step)
         assert len(steps) < 40
@@ -46,7 +46,7 @@ def step_at(first_bad: str, height: float = 0.3) -> dict[str, float | None]:
 @pytest.mark.parametrize("first_bad", VERSIONS[1:])
 def test_every_single_step_is_found_in_no_more_than_log2_tests(first_bad: str) -> None:
     finding, steps = search(step_at(first_bad))
-    assert finding.outcome is Outcome.FOUND
+    assert finding.outcome is SearchOutcome.FOUND
     assert finding.first_bad == first_bad
     assert finding.last_good == VERSIONS[VERSIONS.index(first_bad) - 1]
     assert finding.suspects == (first_bad,)
@@ -66,14 +66,14 @@ def test_the_ends_come_first_then_the_middle() -> None:
 
 def test_ends_that_do_not_differ_end_the_search_at_once() -> None:
     finding, steps = search(dict.fromkeys(VERSIONS, 0.0))
-    assert finding.outcome is Outcome.NO_DIFFERENCE
+    assert finding.outcome is SearchOutcome.NO_DIFFERENCE
     assert finding.reason == "p is not worse than a"
     assert len(steps) == 2
 
 
 def test_an_improvement_is_no_difference_for_the_worse() -> None:
     finding, _ = search(step_at("f", height=-0.3))
-    assert finding.outcome is Outcome.NO_DIFFERENCE
+    assert finding.outcome is SearchOutcome.NO_DIFFERENCE
 
 
 def test_versions_that_cannot_be_had_are_passed_over_and_make_the_answer_a_range() -> None:
@@ -81,7 +81,7 @@ def test_versions_that_cannot_be_had_are_passed_over_and_make_the_answer_a_range
     finding, steps = search(levels)
     assert (finding.last_good, finding.first_bad) == ("e", "i")
     assert finding.suspects == ("f", "g", "h", "i")
-    assert {step.version for step in steps if step.mark is Mark.SKIPPED} == {"f", "g", "h"}
+    assert {step.version for step in steps if step.mark is StepVerdict.SKIPPED} == {"f", "g", "h"}
 
 
 def test_holes_away_from_the_step_leave_it_exact() -> None:
@@ -92,7 +92,7 @@ def test_holes_away_from_the_step_leave_it_exact() -> None:
 def test_ends_that_cannot_be_had_move_inwards() -> None:
     finding, steps = search(step_at("g") | {"a": None, "b": None, "p": None, "o": None})
     assert finding.suspects == ("g",)
-    assert {step.version for step in steps if step.mark is Mark.SKIPPED} == {"a", "b", "p", "o"}
+    assert {step.version for step in steps if step.mark is StepVerdict.SKIPPED} == {"a", "b", "p", "o"}
 
 
 @pytest.mark.parametrize("oldest", VERSIONS[:-2])
@@ -108,20 +108,20 @@ def test_the_oldest_version_that_runs_is_found_by_halves(oldest: str) -> None:
 
 def test_where_nothing_can_be_had_a_few_are_tried_and_the_search_ends_undecided() -> None:
     finding, steps = search(dict.fromkeys(VERSIONS, None))
-    assert finding.outcome is Outcome.UNDECIDED
+    assert finding.outcome is SearchOutcome.UNDECIDED
     assert [step.version for step in steps] == ["a", "p", "h", "l", "d", "f"]
     assert finding.reason == "none of a, p, h, l, d, f can be tested; the last reason: no wheel"
     assert len(search({"a": None, "b": None}, "ab")[1]) == 2
 
 
 def test_a_newest_version_that_does_not_run_the_model_is_what_is_searched_by() -> None:
-    steps = [Step(version="a", against="", mark=Mark.GOOD)]
+    steps = [Step(version="a", against="", mark=StepVerdict.GOOD)]
     assert end_is_lost(VERSIONS, steps) is None
-    steps.append(Step(version="p", against="a", mark=Mark.BAD, ran=False, reason="failed: boom"))
+    steps.append(Step(version="p", against="a", mark=StepVerdict.BAD, ran=False, reason="failed: boom"))
     assert end_is_lost(VERSIONS, steps) is True
     while pair := next_step(VERSIONS, steps, confirm=True):
         runs = pair[0] < "f"
-        mark = Mark.GOOD if runs else Mark.BAD
+        mark = StepVerdict.GOOD if runs else StepVerdict.BAD
         steps.append(Step(version=pair[0], against=pair[1], mark=mark, ran=runs))
     finding = conclude(VERSIONS, steps)
     assert (finding.last_good, finding.first_bad, finding.share) == ("e", "f", None)
@@ -131,7 +131,7 @@ def test_a_newest_version_that_does_not_run_the_model_is_what_is_searched_by() -
 
 def test_where_only_one_version_can_be_had_the_search_ends_undecided() -> None:
     finding, _ = search(dict.fromkeys(VERSIONS, None) | {"d": 0.0})
-    assert finding.outcome is Outcome.UNDECIDED
+    assert finding.outcome is SearchOutcome.UNDECIDED
     assert finding.reason == "no version after d can be tested"
 
 
@@ -158,15 +158,18 @@ def test_a_limit_that_was_asked_for_is_kept() -> None:
 def test_the_limit_is_never_below_the_least() -> None:
     assert limit(None, 0.01, "ab", []) == 0.01
     ends = [
-        Step(version="a", against="", mark=Mark.GOOD),
-        Step(version="b", against="a", mark=Mark.BAD, worse=0.012),
+        Step(version="a", against="", mark=StepVerdict.GOOD),
+        Step(version="b", against="a", mark=StepVerdict.BAD, worse=0.012),
     ]
     assert limit(None, 0.01, "ab", ends) == 0.01
     assert limit(0.3, 0.01, "ab", ends) == 0.3
 
 
 def test_a_difference_without_a_number_leaves_the_limit_at_the_least() -> None:
-    ends = [Step(version="a", against="", mark=Mark.GOOD), Step(version="b", against="a", mark=Mark.BAD)]
+    ends = [
+        Step(version="a", against="", mark=StepVerdict.GOOD),
+        Step(version="b", against="a", mark=StepVerdict.BAD),
+    ]
     assert limit(None, 0.01, "ab", ends) == 0.01
     assert conclude("ab", ends).share is None
 
@@ -183,38 +186,43 @@ def test_where_the_last_good_one_is_the_base_nothing_is_left_to_confirm() -> Non
 
 
 def test_a_change_that_is_not_confirmed_widens_to_what_is_sure() -> None:
-    marks = {"a": (Mark.GOOD, True), "c": (Mark.GOOD, False), "d": (Mark.BAD, False), "e": (Mark.BAD, True)}
-    steps = [Step(version="a", against="", mark=Mark.GOOD)]
+    marks = {
+        "a": (StepVerdict.GOOD, True),
+        "c": (StepVerdict.GOOD, False),
+        "d": (StepVerdict.BAD, False),
+        "e": (StepVerdict.BAD, True),
+    }
+    steps = [Step(version="a", against="", mark=StepVerdict.GOOD)]
     steps += [
         Step(version=version, against="a", mark=mark, sure=sure, worse=0.1)
         for version, (mark, sure) in marks.items()
         if version != "a"
     ]
     assert next_step("acde", steps, confirm=True) == ("d", "c")
-    steps.append(Step(version="d", against="c", mark=Mark.GOOD, worse=0.001, reason="+0.10%"))
+    steps.append(Step(version="d", against="c", mark=StepVerdict.GOOD, worse=0.001, reason="+0.10%"))
     assert next_step("acde", steps, confirm=True) is None
     finding = conclude("acde", steps)
     assert finding.suspects == ("c", "d", "e")
     assert finding.reason.startswith("not confirmed: d against c: +0.10%")
 
 
-@pytest.mark.parametrize("mark", [Mark.UNDECIDED, Mark.BAD])
-def test_an_end_that_is_not_sure_ends_the_search_undecided(mark: Mark) -> None:
+@pytest.mark.parametrize("mark", [StepVerdict.UNDECIDED, StepVerdict.BAD])
+def test_an_end_that_is_not_sure_ends_the_search_undecided(mark: StepVerdict) -> None:
     steps = [
-        Step(version="a", against="", mark=Mark.GOOD),
+        Step(version="a", against="", mark=StepVerdict.GOOD),
         Step(version="c", against="a", mark=mark, sure=False, worse=0.02, reason="too few blocks"),
     ]
     assert next_step("abc", steps) is None
-    assert conclude("abc", steps) == Finding(
-        outcome=Outcome.UNDECIDED, last_good="a", reason="c against a: too few blocks"
+    assert conclude("abc", steps) == SearchResult(
+        outcome=SearchOutcome.UNDECIDED, last_good="a", reason="c against a: too few blocks"
     )
 
 
 def test_a_middle_that_is_undecided_is_a_hole() -> None:
     steps = [
-        Step(version="a", against="", mark=Mark.GOOD),
-        Step(version="c", against="a", mark=Mark.BAD, worse=0.5),
-        Step(version="b", against="a", mark=Mark.UNDECIDED, reason="no outputs"),
+        Step(version="a", against="", mark=StepVerdict.GOOD),
+        Step(version="c", against="a", mark=StepVerdict.BAD, worse=0.5),
+        Step(version="b", against="a", mark=StepVerdict.UNDECIDED, reason="no outputs"),
     ]
     assert next_step("abc", steps) is None
     assert conclude("abc", steps).suspects == ("b", "c")

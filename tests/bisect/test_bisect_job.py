@@ -12,23 +12,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.ab.model import Terms
+from harness.ab.model import ABSettings
 from harness.bisect import job as loop
-from harness.bisect.job import Lineup, _key, bisect, over_models, over_runtimes
-from harness.bisect.model import Mark, Outcome, Question, Search, Step
+from harness.bisect.job import Candidates, _key, bisect, over_models, over_runtimes
+from harness.bisect.model import Question, Search, SearchOutcome, Step, StepVerdict
 from harness.bisect.view import render
 from harness.core.case import Case, Source, freeze
 from harness.core.errors import InputError, NotFoundError, StoreError
 from harness.core.record import Metric, Observation, Record, Status
 from harness.core.suite import Plan
 from harness.judge.outputs import Outputs
-from harness.measure import Block, Draw
+from harness.measure import Block, BlockOrder
 from harness.plan import plan_document
 from harness.run.bench import Bench
 from harness.store.ledger import Ledger, read_lines
 
 VERSIONS = tuple(f"v{number}" for number in range(1, 9))
-TIMED = Terms(budget_s=60.0, seed=1)
+TIMED = ABSettings(budget_s=60.0, seed=1)
 
 
 def plan_of(name: str, **keys: Any) -> Plan:
@@ -36,7 +36,7 @@ def plan_of(name: str, **keys: Any) -> Plan:
 
 
 @pytest.fixture
-def lineup(tmp_path: Path) -> Lineup:
+def lineup(tmp_path: Path) -> Candidates:
     plans = {}
     for version in VERSIONS:
         path = tmp_path / version
@@ -45,7 +45,7 @@ def lineup(tmp_path: Path) -> Lineup:
     return numbered(over_models(plans))
 
 
-def numbered(lineup: Lineup) -> Lineup:
+def numbered(lineup: Candidates) -> Candidates:
     """Call the models by their version instead of their path."""
     return replace(lineup, cases=dict(zip(VERSIONS, lineup.cases.values(), strict=True)))
 
@@ -89,7 +89,7 @@ class World:
         """Stand in for `Bench.request`."""
         return SimpleNamespace(case=case.artifact.model.name)
 
-    def run_block(self, bench: Bench, pair: Any, draw: Draw, span_s: float, limit_s: float) -> Block:
+    def run_block(self, bench: Bench, pair: Any, draw: BlockOrder, span_s: float, limit_s: float) -> Block:
         """Stand in for `Bench.run_block`."""
         names = tuple(request.case for request in pair)
         ns = [self.ns.get(name, 1_000_000) for name in names]
@@ -126,8 +126,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Callable[..., World]:
 
 
 @pytest.fixture
-def search(tmp_path: Path, lineup: Lineup) -> Callable[..., Search]:
-    def run(metric: str, line: Lineup = lineup, **options: Any) -> Search:
+def search(tmp_path: Path, lineup: Candidates) -> Callable[..., Search]:
+    def run(metric: str, line: Candidates = lineup, **options: Any) -> Search:
         options = {"terms": TIMED, **options}
         return bisect(line, metric, tmp_path / "results", tmp_path / "cache", **options)
 
@@ -156,7 +156,7 @@ class Stop:
 
 def found(made: Search) -> tuple[str | None, str | None]:
     assert made.finding is not None
-    assert made.finding.outcome is Outcome.FOUND, made.finding
+    assert made.finding.outcome is SearchOutcome.FOUND, made.finding
     return made.finding.last_good, made.finding.first_bad
 
 
@@ -185,11 +185,11 @@ def test_a_tolerance_moves_the_answer(world, search) -> None:
 def test_rounding_alone_is_no_difference(world, search) -> None:
     world(error=since("v3", 0.00008))
     made = search("accuracy/max_abs_error")
-    assert made.finding.outcome is Outcome.NO_DIFFERENCE
+    assert made.finding.outcome is SearchOutcome.NO_DIFFERENCE
     assert made.limit == pytest.approx(0.875e-4)
 
 
-def test_labelled_accuracy_is_searched_by_too(world, search, tmp_path: Path, lineup: Lineup) -> None:
+def test_labelled_accuracy_is_searched_by_too(world, search, tmp_path: Path, lineup: Candidates) -> None:
     world(top1=since("v4", 0.95))
     with pytest.raises(InputError, match="takes labelled data; name it with --data"):
         search("accuracy/top1")
@@ -198,7 +198,7 @@ def test_labelled_accuracy_is_searched_by_too(world, search, tmp_path: Path, lin
     assert found(search("accuracy/top1", labelled)) == ("v3", "v4")
 
 
-def test_what_the_good_version_cannot_answer_is_told_at_once(world, search, lineup: Lineup) -> None:
+def test_what_the_good_version_cannot_answer_is_told_at_once(world, search, lineup: Candidates) -> None:
     facts = world()
     plans = {path: plan_of(path.name, output="typo") for path in lineup.files}
     named = numbered(over_models(plans))
@@ -225,7 +225,7 @@ def test_versions_that_cannot_be_had_are_skipped_and_said(world, search) -> None
     world(error=since("v6", 0.25), missing=("v5", "v8"))
     made = search("accuracy/max_abs_error")
     assert made.finding.suspects == ("v5", "v6")
-    assert {step.version: step.reason for step in made.steps if step.mark is Mark.SKIPPED} == {
+    assert {step.version: step.reason for step in made.steps if step.mark is StepVerdict.SKIPPED} == {
         "v5": "unsupported: v5 is broken",
         "v8": "unsupported: v8 is broken",
     }
@@ -248,7 +248,7 @@ def test_a_crash_that_lasts_to_the_end_is_what_is_searched_by(world, search, met
 def test_status_takes_no_notice_of_anything_else(world, search) -> None:
     world(error=since("v2", 9.0))
     made = search("status")
-    assert made.finding.outcome is Outcome.NO_DIFFERENCE
+    assert made.finding.outcome is SearchOutcome.NO_DIFFERENCE
 
 
 def test_a_slower_version_is_found_by_abs_and_confirmed_between_neighbours(world, search) -> None:
@@ -258,7 +258,7 @@ def test_a_slower_version_is_found_by_abs_and_confirmed_between_neighbours(world
     assert facts.raced == [("v1", "v8"), ("v1", "v4"), ("v1", "v6"), ("v1", "v5"), ("v5", "v6")]
     by_pair = {(step.version, step.against): step for step in made.steps}
     last = by_pair["v6", "v5"]
-    assert (last.mark, last.sure) == (Mark.BAD, True)
+    assert (last.mark, last.sure) == (StepVerdict.BAD, True)
     assert last.worse == pytest.approx(1.1 / 1.004 - 1)
     assert (last.base, last.head) == (pytest.approx(1.004e-3), pytest.approx(1.1e-3))
     effects = {pair: step.decision.min_effect for pair, step in by_pair.items() if step.decision}
@@ -290,15 +290,15 @@ def test_no_block_is_spent_on_another_metric(world, search, metric: str) -> None
 def test_equal_speed_ends_the_search_with_one_ab(world, search) -> None:
     facts = world()
     made = search("latency/p50")
-    assert made.finding.outcome is Outcome.NO_DIFFERENCE
+    assert made.finding.outcome is SearchOutcome.NO_DIFFERENCE
     assert facts.raced == [("v1", "v8")]
     assert "within" in made.finding.reason
 
 
 def test_too_small_a_budget_ends_undecided_and_says_which_would_do(world, search) -> None:
     world(ns=since("v6", 1_100_000))
-    made = search("latency/p50", terms=Terms(budget_s=2.0, seed=1))
-    assert made.finding.outcome is Outcome.UNDECIDED
+    made = search("latency/p50", terms=ABSettings(budget_s=2.0, seed=1))
+    assert made.finding.outcome is SearchOutcome.UNDECIDED
     assert "--budget" in made.finding.reason
 
 
@@ -306,7 +306,7 @@ def test_a_version_that_is_lost_in_the_blocks_is_skipped(world, search) -> None:
     world(ns=since("v6", 1_100_000), lost=("v6",))
     made = search("latency/p50")
     assert made.finding.suspects == ("v6", "v7")
-    (skipped,) = [step for step in made.steps if step.mark is Mark.SKIPPED]
+    (skipped,) = [step for step in made.steps if step.mark is StepVerdict.SKIPPED]
     assert (skipped.version, "SIGSEGV" in skipped.reason) == ("v6", True)
 
 
@@ -374,7 +374,7 @@ def test_a_line_that_was_torn_by_a_kill_is_taken_again(world, search) -> None:
 
 
 @pytest.mark.parametrize("change", ["metric", "limit", "file", "name", "model"])
-def test_another_question_is_not_taken_up(world, search, lineup: Lineup, change: str) -> None:
+def test_another_question_is_not_taken_up(world, search, lineup: Candidates, change: str) -> None:
     world(error=since("v6", 0.25))
     search("accuracy/max_abs_error", watch=Stop(3))
     if change == "file":
@@ -401,7 +401,9 @@ def test_what_a_suite_names_must_be_as_it_was_to_go_on(tmp_path: Path) -> None:
     for scale in (2.0, 2.0, 2.5):
         write_scale(path, scale)
         case = plan_document(document, tmp_path, "s").cases[0]
-        line = Lineup("s", plan_document(document, tmp_path, "s").suite, {"v1": case}, (tmp_path / "s.yaml",))
+        line = Candidates(
+            "s", plan_document(document, tmp_path, "s").suite, {"v1": case}, (tmp_path / "s.yaml",)
+        )
         keys.append(_key(line, Question("s", "status", ("v1",), None)))
     assert keys[0] == keys[1] != keys[2]
 

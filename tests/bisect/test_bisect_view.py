@@ -10,18 +10,18 @@ from typing import Any
 
 import pytest
 
-from harness.bisect.model import Finding, Mark, Outcome, Question, Search, Step
+from harness.bisect.model import Question, Search, SearchOutcome, SearchResult, Step, StepVerdict
 from harness.bisect.view import describe, format_worse, render
 from harness.core.decision import Change, Decision
 from harness.core.errors import NotFoundError
 
 SLOWER = Decision(verdict=Change.REGRESSION, ratio=1.25, low=1.2, high=1.3, p=0.004, blocks=8, reason="shown")
 STEPS = (
-    Step(version="1.17.0", against="", mark=Mark.GOOD, reason="it runs the model", seconds=1.0),
+    Step(version="1.17.0", against="", mark=StepVerdict.GOOD, reason="it runs the model", seconds=1.0),
     Step(
         version="1.20.0",
         against="1.17.0",
-        mark=Mark.BAD,
+        mark=StepVerdict.BAD,
         worse=0.25,
         base=1e-3,
         head=1.25e-3,
@@ -29,12 +29,12 @@ STEPS = (
         reason="shown",
         seconds=20.0,
     ),
-    Step(version="1.18.0", against="1.17.0", mark=Mark.SKIPPED, reason="unsupported: no wheel"),
-    Step(version="1.18.1", against="1.17.0", mark=Mark.SKIPPED, reason="unsupported: no wheel"),
-    Step(version="1.19.0", against="1.17.0", mark=Mark.BAD, worse=0.2, sure=False, seconds=9.0),
+    Step(version="1.18.0", against="1.17.0", mark=StepVerdict.SKIPPED, reason="unsupported: no wheel"),
+    Step(version="1.18.1", against="1.17.0", mark=StepVerdict.SKIPPED, reason="unsupported: no wheel"),
+    Step(version="1.19.0", against="1.17.0", mark=StepVerdict.BAD, worse=0.2, sure=False, seconds=9.0),
 )
-FOUND = Finding(
-    outcome=Outcome.FOUND,
+FOUND = SearchResult(
+    outcome=SearchOutcome.FOUND,
     first_bad="1.19.0",
     last_good="1.17.0",
     suspects=("1.18.0", "1.18.1", "1.19.0"),
@@ -105,10 +105,13 @@ def test_json_is_one_object() -> None:
     [
         ({"finding": None}, "interrupted: the same command with --resume goes on"),
         (
-            {"finding": Finding(outcome=Outcome.NO_DIFFERENCE, reason="1.20.0 is not worse")},
+            {"finding": SearchResult(outcome=SearchOutcome.NO_DIFFERENCE, reason="1.20.0 is not worse")},
             "no regression between the ends\n1.20.0 is not worse",
         ),
-        ({"finding": Finding(outcome=Outcome.UNDECIDED, reason="too noisy")}, "undecided\ntoo noisy"),
+        (
+            {"finding": SearchResult(outcome=SearchOutcome.UNDECIDED, reason="too noisy")},
+            "undecided\ntoo noisy",
+        ),
         ({"steps": (replace(STEPS[1], trusted=False),)}, "do not trust this"),
     ],
 )

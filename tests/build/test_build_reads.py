@@ -17,7 +17,7 @@ from harness.build import reads
 
 root, sys.dont_write_bytecode = Path(sys.argv[1]), False
 reads.COVERED += (f"{root}/site-packages/",)
-with reads.noted(root / sys.argv[2], root / "draft") as found:
+with reads.record_reads(root / sys.argv[2], root / "draft") as found:
     sys.path.insert(0, str(root / sys.argv[2]))
     import net
 open(root / "late").close()
@@ -41,7 +41,7 @@ def put(root: Path, name: str, text: str) -> None:
 
 
 def note(root: Path, folder: str = "code") -> dict[str, str]:
-    """Import ``net.py`` of `folder` and return what is noted."""
+    """Import ``net.py`` of `folder` and return what is record_reads."""
     command = [sys.executable, "-c", NOTE, str(root), folder]
     done = subprocess.run(command, cwd=root / "data", capture_output=True, text=True, check=True)
     found: dict[str, str] = json.loads(done.stdout)

@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 
 from harness.ab import job as loop
-from harness.ab.model import Control, Pairing, Terms, Trial
-from harness.core.decision import Change, Comparison, Decision
+from harness.ab.model import ABResult, ABSettings, Control, Pairing
+from harness.core.decision import Change, Decision, MetricComparison
 
 Call = Callable[..., tuple[int, str, str]]
 
 
-ALL_METRICS = tuple(word for metric in Terms().metrics for word in ("--metric", metric))
+ALL_METRICS = tuple(word for metric in ABSettings().metrics for word in ("--metric", metric))
 
 
 class Loop:
@@ -29,15 +29,15 @@ class Loop:
 
     def __init__(self) -> None:
         self.pairing = Pairing(())
-        self.terms = Terms()
+        self.terms = ABSettings()
         self.named: dict[str, Any] = {}
         self.answer: dict[str, Any] = {}
 
-    def __call__(self, pairing: Pairing, suite: Any, terms: Terms, *_: Any, **named: Any) -> Trial:
+    def __call__(self, pairing: Pairing, suite: Any, terms: ABSettings, *_: Any, **named: Any) -> ABResult:
         self.pairing, self.suite, self.terms, self.named = pairing, suite, terms, named
         control = Control("m", False, {}, "quiet")
         known = {"job": "j", "terms": terms, "comparisons": (), "control": control, "file": "f.jsonl"}
-        return Trial(**{**known, "base": named["base"], "head": named["head"], **self.answer})
+        return ABResult(**{**known, "base": named["base"], "head": named["head"], **self.answer})
 
     @property
     def keys(self) -> list[tuple[str, str, str]]:
@@ -48,7 +48,7 @@ class Loop:
 def asked(monkeypatch: pytest.MonkeyPatch) -> Loop:
     """Have nothing measured."""
     made = Loop()
-    monkeypatch.setattr(loop, "run_trial", made)
+    monkeypatch.setattr(loop, "run_ab", made)
     return made
 
 
@@ -61,8 +61,8 @@ def models(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def row(verdict: Change) -> Comparison:
-    return Comparison("m", "latency/p50", 1.0, 2.0, Decision(verdict=verdict, ratio=2.0))
+def row(verdict: Change) -> MetricComparison:
+    return MetricComparison("m", "latency/p50", 1.0, 2.0, Decision(verdict=verdict, ratio=2.0))
 
 
 def test_two_files_are_the_two_arms(harness: Call, asked: Loop, models: Path) -> None:
@@ -169,7 +169,7 @@ def test_the_terms_are_as_asked_and_a_seed_is_drawn_where_none_is(
     assert asked.terms.seed != drawn
     options = ("--min-effect", "0.3%", "--alpha", "5%", "--budget", "30", "--seed", "7")
     harness("ab", "old.onnx", "new.onnx", *options)
-    assert asked.terms == Terms(0.003, 0.05, 30, 7)
+    assert asked.terms == ABSettings(0.003, 0.05, 30, 7)
 
 
 @pytest.mark.parametrize(

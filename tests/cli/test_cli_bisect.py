@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.ab.model import Terms
+from harness.ab.model import ABSettings
 from harness.bisect import job as loop
-from harness.bisect.job import Lineup
-from harness.bisect.model import Finding, Outcome, Question, Search
+from harness.bisect.job import Candidates
+from harness.bisect.model import Question, Search, SearchOutcome, SearchResult
 from harness.cli import COMMANDS
 
 Command = Callable[..., tuple[int, str, str]]
@@ -29,11 +29,11 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Stand in for the search; return what it was asked."""
-    found: dict[str, Any] = {"outcome": Outcome.FOUND}
+    found: dict[str, Any] = {"outcome": SearchOutcome.FOUND}
 
-    def search(lineup: Lineup, metric: str, results_dir: Path, cache_dir: Path, **options: Any) -> Search:
+    def search(lineup: Candidates, metric: str, results_dir: Path, cache_dir: Path, **options: Any) -> Search:
         found.update(lineup=lineup, metric=metric, **options)
-        finding = found["outcome"] and Finding(outcome=found["outcome"], first_bad="1.18.0")
+        finding = found["outcome"] and SearchResult(outcome=found["outcome"], first_bad="1.18.0")
         question = Question(lineup.title, metric, tuple(lineup.cases))
         return Search(id="i", question=question, steps=(), finding=finding, limit=0.01, file="f")
 
@@ -86,7 +86,7 @@ def test_versions_are_searched_with_one_file(harness: Command, models: list[str]
     assert code == 1
     assert asked["metric"] == "latency/p50"
     assert asked["limit"] == 0.03
-    assert asked["terms"] == Terms(budget_s=7.0, seed=5)
+    assert asked["terms"] == ABSettings(budget_s=7.0, seed=5)
     assert list(asked["lineup"].cases) == ["1.17.0", "1.18.0"]
     case = asked["lineup"].cases["1.18.0"]
     assert case.key == "mon/runtime=onnxruntime-openvino==1.18.0/graph_opt=basic/batch=4"
@@ -105,7 +105,7 @@ def test_a_suite_gives_its_one_case(harness: Command, models: list[str], asked: 
 
 @pytest.mark.parametrize(
     ("outcome", "code"),
-    [(Outcome.FOUND, 1), (Outcome.NO_DIFFERENCE, 0), (Outcome.UNDECIDED, 3), (None, 130)],
+    [(SearchOutcome.FOUND, 1), (SearchOutcome.NO_DIFFERENCE, 0), (SearchOutcome.UNDECIDED, 3), (None, 130)],
 )
 def test_exit_codes(harness: Command, models: list[str], asked: Any, outcome: Any, code: int) -> None:
     asked["outcome"] = outcome

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from harness import store
-from harness.ab.model import Pair, Pairing, Terms, Trial
+from harness.ab.model import ABResult, ABSettings, Pair, Pairing
 from harness.compare import confirm as loop
 from harness.compare.confirm import Confirmation, confirm
-from harness.core.decision import Change, Comparison, Decision
+from harness.core.decision import Change, Decision, MetricComparison
 from harness.core.errors import Unsupported
 from harness.core.record import Record
 from harness.core.suite import Plan
@@ -41,11 +41,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Pair]:
     """Hear which pairs an A/B is asked of, without running it."""
     heard: list[Pair] = []
 
-    def listen(pairing: Pairing, *_: Any, **__: Any) -> Trial:
+    def listen(pairing: Pairing, *_: Any, **__: Any) -> ABResult:
         heard.extend(pairing.pairs)
-        return Trial(job="j", terms=Terms(), base={}, head={}, comparisons=(), control=None)
+        return ABResult(job="j", terms=ABSettings(), base={}, head={}, comparisons=(), control=None)
 
-    monkeypatch.setattr(loop, "run_trial", listen)
+    monkeypatch.setattr(loop, "run_ab", listen)
     monkeypatch.setattr(loop.runtimes, "ensure", lambda requirement, cache_dir: SimpleNamespace(sha256="new"))
     monkeypatch.setattr(loop.metadata, "version", lambda distribution: "1.32.0")
     return heard
@@ -137,9 +137,9 @@ def test_an_a_b_of_something_else_than_was_measured_decides_nothing(
     file = tmp_path / "trial.jsonl"
     file.write_text("".join(json.dumps({"record": record.to_json()}) + "\n" for record in seen.values()))
     decision = Decision(verdict=Change.REGRESSION, ratio=2.0)
-    rows = (Comparison("m", "latency/p50", 1.0, 2.0, decision),)
-    told = {"job": "j", "terms": Terms(), "base": {}, "head": {}, "control": None}
-    monkeypatch.setattr(loop, "run_trial", lambda *_, **__: Trial(**told, comparisons=rows, file=str(file)))
+    rows = (MetricComparison("m", "latency/p50", 1.0, 2.0, decision),)
+    told = {"job": "j", "terms": ABSettings(), "base": {}, "head": {}, "control": None}
+    monkeypatch.setattr(loop, "run_ab", lambda *_, **__: ABResult(**told, comparisons=rows, file=str(file)))
     said = try_(ran, stored["base"], stored["head"])
     if not what:
         assert (said.left, said.decisions) == ({}, {("m", "latency/p50"): decision})
@@ -206,7 +206,7 @@ def test_a_case_that_the_suite_has_lost_is_said(ran: Ran, asked: list[Pair]) -> 
 
 def test_what_the_budget_does_not_pay_is_said(ran: Ran, asked: list[Pair]) -> None:
     base, head = under(ran[1], "1.31.0"), under(ran[1], "1.32.0")
-    terms = Terms(budget_s=10.0)
+    terms = ABSettings(budget_s=10.0)
     assert try_(ran, base, head, terms=terms, budget_s=15.0).left == {
         "m": "the 15 s for A/Bs do not pay for this case too"
     }

@@ -4,10 +4,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.compare.comparability import differences, sampling_kind
 from harness.compare.decide import compare
 from harness.compare.processes import between, by_process
 from harness.core.decision import Change
+from harness.judge.comparability import blocking_differences, sampling_kind
 
 
 @pytest.fixture
@@ -134,12 +134,14 @@ def test_what_makes_environments_unlike(measured):
             environment={"cpu": {"governor": governor, "turbo": None}},
         )
 
-    assert differences(with_(seconds=1.0), with_(seconds=1.0, cores=(1,))) == ()
-    assert differences(with_(seconds=1.0), with_(calls=100)) == ("sampling: seconds / calls",)
-    assert differences(with_(cores=(0, 1)), with_()) == ("cores: 2 / 1",)
-    assert differences(with_(), with_(feeds="data")) == ("feeds: random / data",)
-    assert differences(with_(), with_(governor="powersave")) == ("governor: performance / powersave",)
-    assert differences(with_(), measured(1000)) == ()
+    assert blocking_differences(with_(seconds=1.0), with_(seconds=1.0, cores=(1,))) == ()
+    assert blocking_differences(with_(seconds=1.0), with_(calls=100)) == ("sampling: seconds / calls",)
+    assert blocking_differences(with_(cores=(0, 1)), with_()) == ("cores: 2 / 1",)
+    assert blocking_differences(with_(), with_(feeds="data")) == ("feeds: random / data",)
+    assert blocking_differences(with_(), with_(governor="powersave")) == (
+        "governor: performance / powersave",
+    )
+    assert blocking_differences(with_(), measured(1000)) == ()
 
 
 def test_the_sampling_kind_is_the_rule_that_ends_the_stretch():

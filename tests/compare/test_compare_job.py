@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from harness import store
-from harness.ab.model import Terms, Trial
+from harness.ab.model import ABResult, ABSettings
 from harness.cli import main
 from harness.compare import confirm
 from harness.compare.confirm import Confirmation
@@ -489,8 +489,15 @@ def test_an_interrupted_ab_keeps_what_the_runs_show(
 ) -> None:
     def interrupted(*_: Any, **__: Any) -> Confirmation:
         decision = Decision(verdict=Change.INCONCLUSIVE, reason="interrupted after 3 blocks")
-        trial = Trial(
-            job="j", terms=Terms(), base={}, head={}, comparisons=(), control=None, interrupted=True, file="f"
+        trial = ABResult(
+            job="j",
+            terms=ABSettings(),
+            base={},
+            head={},
+            comparisons=(),
+            control=None,
+            interrupted=True,
+            file="f",
         )
         return Confirmation({("m", "latency/p50"): decision}, {}, trial)
 

@@ -4,10 +4,10 @@ import pytest
 
 from harness.compare.settle import carried, is_open
 from harness.compare.settle import settle as settle_
-from harness.core.decision import Change, Comparison, Decision
+from harness.core.decision import Change, Decision, MetricComparison
 
 REGRESSION = Decision(verdict=Change.REGRESSION, ratio=1.1, min_effect=0.01, reason="+10%")
-SUSPECT = Comparison("m", "latency/p50", 1.0, 1.1, REGRESSION, worse=0.1)
+SUSPECT = MetricComparison("m", "latency/p50", 1.0, 1.1, REGRESSION, worse=0.1)
 
 
 def settle(item, said, left, carried=None):

@@ -11,7 +11,14 @@ from typing import Any
 import pytest
 
 from harness.compare.view import render
-from harness.core.decision import Change, Compared, Comparison, Contrast, Decision, Side
+from harness.core.decision import (
+    Change,
+    Decision,
+    MetricComparison,
+    MetricComparisons,
+    RunComparison,
+    RunSide,
+)
 from harness.core.errors import NotFoundError
 from harness.core.report import GateOutcome
 
@@ -19,11 +26,13 @@ HOSTILE = "<b>|\n\x1b[31m=cmd&`_a_`\u202e"
 GATE = "latency/p50 max_increase 3% against base"
 
 
-def row(metric: str, verdict: str, base: float | None, head: float | None, **numbers: Any) -> Comparison:
+def row(
+    metric: str, verdict: str, base: float | None, head: float | None, **numbers: Any
+) -> MetricComparison:
     ratio = head / base if base and head else None
     decision = Decision(verdict=Change(verdict), ratio=ratio, **numbers)
     worse = math.log(ratio) if ratio else 0.0
-    return Comparison("m/batch=8", metric, base, head, decision, worse)
+    return MetricComparison("m/batch=8", metric, base, head, decision, worse)
 
 
 SLOWER = row(
@@ -41,12 +50,14 @@ EQUAL = row("model/size", "equivalent", 1000.0, 1000.0, reason="exact: +0.00%")
 
 
 @pytest.fixture
-def contrast() -> Contrast:
+def contrast() -> RunComparison:
     """A bit of everything."""
-    return Contrast(
-        base=Side("r1", "quick", "2026-11-21T01:00:00+00:00", "1111aaaa" + "0" * 32),
-        head=Side("r2", "quick", "2026-11-22T01:00:00+00:00", unfinished="unfinished, 3 of 4 cases so far"),
-        compared=Compared(
+    return RunComparison(
+        base=RunSide("r1", "quick", "2026-11-21T01:00:00+00:00", "1111aaaa" + "0" * 32),
+        head=RunSide(
+            "r2", "quick", "2026-11-22T01:00:00+00:00", unfinished="unfinished, 3 of 4 cases so far"
+        ),
+        compared=MetricComparisons(
             (SLOWER, WORSE, SUSPECT, UNSURE, EQUAL),
             refused={"a": ("machine: m1 / m2",), "b": ("machine: m1 / m2",)},
             only_base=("gone",),
@@ -103,22 +114,22 @@ Not in the table (--all shows them)
   model/size: 1 equivalent"""
 
 
-def test_the_table_shows_what_changed_and_counts_the_rest(contrast: Contrast) -> None:
+def test_the_table_shows_what_changed_and_counts_the_rest(contrast: RunComparison) -> None:
     assert render(contrast, "table") == TABLE
 
 
-def test_everything_is_shown_where_asked_for(contrast: Contrast) -> None:
+def test_everything_is_shown_where_asked_for(contrast: RunComparison) -> None:
     text = render(contrast, "table", everything=True)
     assert text.count("\nm/batch=8  ") == 5
     assert "Not in the table" not in text
 
 
-def test_what_an_ab_settled_is_shown_whatever_it_said(contrast: Contrast) -> None:
+def test_what_an_ab_settled_is_shown_whatever_it_said(contrast: RunComparison) -> None:
     text = render(replace(contrast, settled=(("m/batch=8", "latency/p95"),)), "table")
     assert "m/batch=8  latency/p95 " in text
 
 
-def test_a_narrow_terminal_loses_whole_columns_and_says_which(contrast: Contrast) -> None:
+def test_a_narrow_terminal_loses_whole_columns_and_says_which(contrast: RunComparison) -> None:
     text = render(contrast, "table", width=80)
     head = next(line for line in text.splitlines() if line.startswith("case"))
     assert head.split() == ["case", "metric", "base", "head", "change", "verdict"]
@@ -127,7 +138,7 @@ def test_a_narrow_terminal_loses_whole_columns_and_says_which(contrast: Contrast
     assert "(too narrow for: seen from, 95% interval, why, base, head)" in tight
 
 
-def test_verdicts_are_colored_only_where_asked_for(contrast: Contrast) -> None:
+def test_verdicts_are_colored_only_where_asked_for(contrast: RunComparison) -> None:
     colored = render(contrast, "table", color=True)
     assert "\x1b" not in render(contrast, "table")
     assert re.search(r"\x1b\[31mm/batch=8.*latency/p50", colored)
@@ -135,7 +146,7 @@ def test_verdicts_are_colored_only_where_asked_for(contrast: Contrast) -> None:
     assert re.sub(r"\x1b\[[0-9;]*m", "", colored).split() == TABLE.split()
 
 
-def test_markdown_has_the_same_rows_and_sections(contrast: Contrast) -> None:
+def test_markdown_has_the_same_rows_and_sections(contrast: RunComparison) -> None:
     lines = render(contrast, "markdown").splitlines()
     assert lines[0] == "## quick: r1 -&gt; r2"
     assert "| :-- | :-- | --: | --: | --: | --: | --: | :-- | :-- |" in lines
@@ -143,7 +154,7 @@ def test_markdown_has_the_same_rows_and_sections(contrast: Contrast) -> None:
     assert lines[lines.index("### Only in BASE: 1") + 2] == "- gone"
 
 
-def test_csv_is_whole_and_names_refused_cases(contrast: Contrast) -> None:
+def test_csv_is_whole_and_names_refused_cases(contrast: RunComparison) -> None:
     rows = list(csv.DictReader(io.StringIO(render(contrast, "csv"))))
     assert [item["verdict"] for item in rows] == [
         "regression", "regression", "inconclusive", "inconclusive", "equivalent", "refused", "refused",
@@ -152,7 +163,7 @@ def test_csv_is_whole_and_names_refused_cases(contrast: Contrast) -> None:
     assert float(rows[0]["ratio"]) == pytest.approx(1.1)
 
 
-def test_json_is_one_object(contrast: Contrast) -> None:
+def test_json_is_one_object(contrast: RunComparison) -> None:
     document = json.loads(render(contrast, "json"))
     assert [item["metric"] for item in document["comparisons"]] == [
         "latency/p50", "accuracy/top1", "memory/peak", "latency/p95", "model/size",
@@ -164,11 +175,11 @@ def test_json_is_one_object(contrast: Contrast) -> None:
 
 
 @pytest.mark.parametrize("view", ["table", "markdown", "csv"])
-def test_no_view_obeys_a_hostile_name(contrast: Contrast, view: str) -> None:
+def test_no_view_obeys_a_hostile_name(contrast: RunComparison, view: str) -> None:
     hostile = replace(
         contrast,
-        base=Side(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE),
-        compared=Compared(
+        base=RunSide(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE),
+        compared=MetricComparisons(
             (
                 replace(
                     SLOWER, case=HOSTILE, metric=HOSTILE, decision=replace(SLOWER.decision, reason=HOSTILE)
@@ -190,6 +201,6 @@ def test_no_view_obeys_a_hostile_name(contrast: Contrast, view: str) -> None:
         assert len(re.findall(r"(?<!\\)\|", line)) == 10
 
 
-def test_an_unknown_format_names_the_nearest(contrast: Contrast) -> None:
+def test_an_unknown_format_names_the_nearest(contrast: RunComparison) -> None:
     with pytest.raises(NotFoundError, match="unknown format 'tabel': did you mean 'table'"):
         render(contrast, "tabel")

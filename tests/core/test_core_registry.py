@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import InputError, NotFoundError
-from harness.core.registry import Table, closest
+from harness.core.registry import Registry, closest
 
-TABLE = Table("source", {"onnx": "json:dumps", "zoo": "no.such.module:f"})
+TABLE = Registry("source", {"onnx": "json:dumps", "zoo": "no.such.module:f"})
 
 
 def test_a_name_resolves_to_what_it_stands_for() -> None:
@@ -40,7 +40,7 @@ def test_a_name_of_another_package_that_cannot_be_imported_is_one_line(
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shop\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[shop.sources]\nhub = broken:Hub\nonnx = broken:Onnx\n")
     monkeypatch.syspath_prepend(tmp_path)
-    table = Table("source", TABLE.builtin, "shop.sources")
+    table = Registry("source", TABLE.builtin, "shop.sources")
     assert list(table) == ["onnx", "zoo", "hub"]
     with pytest.raises(InputError, match=r"^source 'hub' of shop: cannot import broken:Hub: ZeroDiv"):
         table.resolve("hub")

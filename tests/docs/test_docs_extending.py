@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import harness
-from harness.core.registry import Table
+from harness.core.registry import Registry
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "extending.md"
@@ -202,7 +202,7 @@ def patched(text: str, diff: str) -> str:
 def test_every_table_is_on_the_page() -> None:
     modules = (importlib.import_module(item.name) for item in modules_of_the_rooms())
     groups = {
-        value.group for module in modules for value in vars(module).values() if isinstance(value, Table)
+        value.group for module in modules for value in vars(module).values() if isinstance(value, Registry)
     }
     assert len(groups) >= 7
     assert {group for group in groups if f"| `{group}` |" not in PAGE.read_text()} == set()
@@ -212,7 +212,7 @@ def modules_of_the_rooms() -> list[pkgutil.ModuleInfo]:
     """Every module that may hold a table."""
     found = pkgutil.walk_packages(harness.__path__, "harness.")
     rooms = tuple(f"harness.{room}" for room in ("build", "judge", "measure", "show"))
-    return [item for item in found if item.name.startswith(rooms) and "Table(" in source(item)]
+    return [item for item in found if item.name.startswith(rooms) and "Registry(" in source(item)]
 
 
 def source(item: pkgutil.ModuleInfo) -> str:

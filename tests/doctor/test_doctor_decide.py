@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from harness.ab import tests as ab
-from harness.ab.model import Terms
+from harness.ab.model import ABSettings
 from harness.core.decision import Change, Decision
 from harness.doctor.decide import reach, remarks, spread
-from harness.doctor.model import Checkup, Level, Process, Readings, Remark, SelfTest
+from harness.doctor.model import Diagnosis, Finding, Level, Process, SelfTest, SystemProbe
 
 QUIET: dict[str, Any] = {
     "machine": {
@@ -32,8 +32,8 @@ SEEN = Decision(verdict=Change.REGRESSION, ratio=1.02, reason="+2.00%, shown to 
 SAME = Decision(verdict=Change.EQUIVALENT, ratio=1.0, reason="+0.01%, shown to be within ±1.00% (p = 0.004)")
 
 
-def readings(**changes: Any) -> Readings:
-    return Readings(**{**QUIET, **changes})
+def readings(**changes: Any) -> SystemProbe:
+    return SystemProbe(**{**QUIET, **changes})
 
 
 def cpu(**changes: Any) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def self_test(**changes: Any) -> SelfTest:
     return SelfTest(**{**usual, **changes})
 
 
-def remark(subject: str, found: tuple[Remark, ...]) -> Remark:
+def remark(subject: str, found: tuple[Finding, ...]) -> Finding:
     (only,) = [each for each in found if each.subject == subject]
     return only
 
@@ -164,7 +164,7 @@ def test_a_self_test_that_failed_says_only_that() -> None:
 def test_a_checkup_is_healthy_without_anything_bad() -> None:
     for changes, healthy in (({}, True), ({"load": (9.0, 9.0, 9.0)}, True), ({"pinned": None}, False)):
         seen = readings(**changes)
-        assert Checkup(readings=seen, remarks=remarks(seen), test=None).healthy is healthy
+        assert Diagnosis(readings=seen, remarks=remarks(seen), test=None).healthy is healthy
 
 
 def test_the_spread_is_pooled_within_groups() -> None:
@@ -174,7 +174,7 @@ def test_the_spread_is_pooled_within_groups() -> None:
     assert spread([(1.0,), ()]) is None
 
 
-TERMS = Terms(metrics=("latency/p50",))
+TERMS = ABSettings(metrics=("latency/p50",))
 
 
 def test_the_reach_follows_from_the_blocks_that_a_budget_pays() -> None:
@@ -194,7 +194,7 @@ def test_the_reach_follows_from_the_blocks_that_a_budget_pays() -> None:
 
 
 def test_more_metrics_share_alpha_and_reach_less_far() -> None:
-    one, three = reach(10.0, 0.8, 0.003, TERMS), reach(10.0, 0.8, 0.003, Terms())
+    one, three = reach(10.0, 0.8, 0.003, TERMS), reach(10.0, 0.8, 0.003, ABSettings())
     assert one.change is not None
     assert three.change is not None
     assert one.change < three.change

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness.ab.model import Terms
+from harness.ab.model import ABSettings
 from harness.cli import COMMANDS
 from harness.core.case import Case
 from harness.core.decision import Change
@@ -20,13 +20,13 @@ from harness.core.record import Observation, Record, Status
 from harness.doctor import job as loop
 from harness.doctor.chain import write_chain
 from harness.doctor.job import LAYERS, MORE_LAYERS, examine, self_test
-from harness.doctor.model import Checkup, Level, SelfTest
+from harness.doctor.model import Diagnosis, Level, SelfTest
 from harness.doctor.view import render
 from harness.judge.outputs import Outputs
 from harness.measure import Block
 from harness.run.bench import Bench
 
-TERMS = Terms(budget_s=10.0, seed=1)
+TERMS = ABSettings(budget_s=10.0, seed=1)
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def test_the_title_sums_up(blocks, tmp_path: Path) -> None:
         ([Level.BAD, Level.WARNING], "1 to fix before its numbers can be trusted, 1 more to improve"),
     ):
         remarks = [*(replace(fine[0], level=level) for level in levels), *fine[len(levels) :]]
-        made = Checkup(readings=found.readings, remarks=tuple(remarks), test=found.test)
+        made = Diagnosis(readings=found.readings, remarks=tuple(remarks), test=found.test)
         assert render(made, "table").splitlines()[0].endswith(f": {said}")
 
 
@@ -193,7 +193,9 @@ def test_the_runtime_computes_every_layer_of_the_chain(tmp_path: Path, layers: i
 
 
 def test_a_real_self_test_has_blocks_of_both_kinds(tmp_path: Path) -> None:
-    found = self_test(tmp_path / "results", tmp_path / "cache", Terms(min_effect=0.5, alpha=0.2, budget_s=2))
+    found = self_test(
+        tmp_path / "results", tmp_path / "cache", ABSettings(min_effect=0.5, alpha=0.2, budget_s=2)
+    )
     assert found.failed == ""
     assert found.control is not None
     assert found.slowdown.ratio > 0

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.core.decision import Change, Comparison, Decision
+from harness.core.decision import Change, Decision, MetricComparison
 from harness.core.record import Metric
 from harness.core.suite import Gate
 from harness.judge.gates import evaluate, evaluate_comparisons
@@ -146,7 +146,7 @@ def test_every_limit_of_a_gate_has_its_outcome(record):
 
 def test_gates_hold_the_arms_of_an_ab(record):
     decision = Decision(verdict=Change.REGRESSION)
-    comparisons = [Comparison("net", "latency/p50", 1.0, 1.05, decision)]
+    comparisons = [MetricComparison("net", "latency/p50", 1.0, 1.05, decision)]
     gate = Gate("latency/p50", max_increase=0.03)
     (found,) = evaluate_comparisons([gate], comparisons, {"net": {"batch": 1}})
     assert (found.outcome, found.limit) == ("failed", pytest.approx(1.03))

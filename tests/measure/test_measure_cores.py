@@ -4,7 +4,7 @@ import pytest
 
 from harness.core.errors import InputError
 from harness.measure import cores
-from harness.measure.cores import Cores, choose_cores, cpu_quota, format_cores, parse_cores, standing_aside
+from harness.measure.cores import Cores, choose_cores, cpu_quota, format_cores, parse_cores, pinned_to
 
 
 @pytest.fixture
@@ -157,12 +157,12 @@ def test_lists_of_cores_are_the_kernels(text, listed):
 def test_the_parent_stands_aside_and_comes_back():
     before = os.sched_getaffinity(0)
     first = min(before)
-    with standing_aside((first,)):
+    with pinned_to((first,)):
         assert os.sched_getaffinity(0) == {first}
     assert os.sched_getaffinity(0) == before
 
 
 def test_the_parent_stays_where_it_is_if_the_kernel_refuses():
     before = os.sched_getaffinity(0)
-    with standing_aside((4095,)):
+    with pinned_to((4095,)):
         assert os.sched_getaffinity(0) == before

@@ -23,7 +23,7 @@ import xmlschema
 
 import harness as package
 from harness import store
-from harness.ab.model import Terms
+from harness.ab.model import ABSettings
 
 ROOT = Path(package.__file__).parent.parent
 SCHEMA = xmlschema.XMLSchema(ROOT / "tests" / "data" / "junit.xsd")
@@ -83,7 +83,7 @@ def test_a_worse_night_is_confirmed_by_an_a_b_and_told_with_its_numbers(
     night: Callable[..., tuple[int, Path]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The blocks that a budget pays depend on how busy this machine is.
-    monkeypatch.setattr("harness.compare.job.Terms", partial(Terms, budget_s=100.0))
+    monkeypatch.setattr("harness.compare.job.ABSettings", partial(ABSettings, budget_s=100.0))
     night(None, *TWO)
     code, folder = night(SLOWER, *TWO)
     first, second = [info.run for info in runs()]

@@ -7,11 +7,18 @@ from dataclasses import replace
 
 import pytest
 
-from harness.core.decision import Change, Compared, Comparison, Contrast, Decision, Side
+from harness.core.decision import (
+    Change,
+    Decision,
+    MetricComparison,
+    MetricComparisons,
+    RunComparison,
+    RunSide,
+)
 from harness.core.record import Record, Status
 from harness.core.report import GateOutcome, Report
 from harness.nightly import annotate
-from harness.nightly.model import Finding, Night, Standing
+from harness.nightly.model import Confidence, NightlyFinding, NightlyReport
 from harness.nightly.view import document, headline, render, summary
 
 SLOWER = Decision(
@@ -27,9 +34,11 @@ SLOWER = Decision(
 )
 
 
-def finding(case: str = "m", metric: str = "latency/p50", standing: Standing = Standing.CONFIRMED) -> Finding:
-    item = Comparison(case, metric, 0.001, 0.00125, SLOWER, worse=0.2)
-    return Finding(
+def finding(
+    case: str = "m", metric: str = "latency/p50", standing: Confidence = Confidence.CONFIRMED
+) -> NightlyFinding:
+    item = MetricComparison(case, metric, 0.001, 0.00125, SLOWER, worse=0.2)
+    return NightlyFinding(
         against="previous",
         base_run="r1",
         comparison=item,
@@ -44,8 +53,10 @@ def record(case: str, status: Status = Status.OK, reason: str = "") -> Record:
     return Record(run="r2", suite="s", case=case, axes={"model": case}, status=status, reason=reason)
 
 
-def night(*findings: Finding, records: tuple[Record, ...] = (), gates: tuple[GateOutcome, ...] = ()) -> Night:
-    return Night(
+def night(
+    *findings: NightlyFinding, records: tuple[Record, ...] = (), gates: tuple[GateOutcome, ...] = ()
+) -> NightlyReport:
+    return NightlyReport(
         run="r2",
         suite="s",
         started_at="2026-11-22T02:00:00+00:00",
@@ -83,7 +94,7 @@ def test_metrics_of_a_case_that_go_together_are_one_row() -> None:
 
 
 def test_what_is_not_shown_or_was_refuted_is_no_alarm() -> None:
-    found = night(finding(standing=Standing.OPEN), finding("n", standing=Standing.REFUTED))
+    found = night(finding(standing=Confidence.OPEN), finding("n", standing=Confidence.REFUTED))
     assert not found.worse
     text = summary(found)
     assert text.startswith("## s: nothing got worse\n")
@@ -99,15 +110,19 @@ def test_the_headline_counts_gates_and_failures() -> None:
 
 
 def test_an_improvement_is_told() -> None:
-    better = Comparison("m", "latency/p50", 0.002, 0.001, Decision(verdict=Change.IMPROVEMENT, ratio=0.5))
-    contrast = Contrast(base=Side("r1", "s", "t"), head=Side("r2", "s", "t"), compared=Compared((better,)))
+    better = MetricComparison(
+        "m", "latency/p50", 0.002, 0.001, Decision(verdict=Change.IMPROVEMENT, ratio=0.5)
+    )
+    contrast = RunComparison(
+        base=RunSide("r1", "s", "t"), head=RunSide("r2", "s", "t"), compared=MetricComparisons((better,))
+    )
     text = summary(replace(night(), contrasts={"anchor": contrast}))
     assert "### Better: 1\n\n- m: latency/p50 -50.00% (anchor: 2 ms -&gt; 1 ms)" in text
 
 
 def test_what_was_not_compared_is_named() -> None:
-    compared = Compared((), {"m": ("cores: 1 / 2",)}, ("old",), ("new",))
-    contrast = Contrast(base=Side("r1", "s", "t"), head=Side("r2", "s", "t"), compared=compared)
+    compared = MetricComparisons((), {"m": ("cores: 1 / 2",)}, ("old",), ("new",))
+    contrast = RunComparison(base=RunSide("r1", "s", "t"), head=RunSide("r2", "s", "t"), compared=compared)
     text = summary(replace(night(), contrasts={"previous": contrast}, not_compared={"anchor": "none"}))
     for words in (
         "against anchor: not compared: none",
@@ -161,7 +176,7 @@ def test_regressions_and_gates_are_errors_for_github() -> None:
 
 def test_what_could_not_be_measured_is_a_warning_for_github() -> None:
     found = night(
-        finding("w", standing=Standing.OPEN),
+        finding("w", standing=Confidence.OPEN),
         records=(record("a", Status.UNSUPPORTED, "no kernel"), record("b", Status.SKIPPED, "slow")),
     )
     found = replace(found, not_compared={"anchor": "none is pinned"})

@@ -16,7 +16,17 @@ import pytest
 from harness import show
 from harness.compare import view as compare
 from harness.core.case import Artifact, Case, Load, Model, Session, Source
-from harness.core.decision import Change, Compared, Comparison, Contrast, Decision, Point, Shift, Side, Trend
+from harness.core.decision import (
+    Change,
+    Decision,
+    MetricComparison,
+    MetricComparisons,
+    Point,
+    RunComparison,
+    RunSide,
+    Shift,
+    Trend,
+)
 from harness.core.record import Record
 from harness.core.report import GateOutcome, Report
 from harness.core.suite import Plan, Skip, Suite
@@ -71,12 +81,14 @@ def test_every_view_of_a_report(hostile: Report, view: str) -> None:
 @pytest.mark.parametrize("view", LISTS)
 def test_two_runs_held_against_each_other(hostile: Report, view: str) -> None:
     name = f"={hostile.title}"
-    side = Side(name, name, name, name, name)
+    side = RunSide(name, name, name, name, name)
     decision = Decision(verdict=Change.REGRESSION, ratio=1.2, reason=name)
-    contrast = Contrast(
+    contrast = RunComparison(
         base=side,
         head=side,
-        compared=Compared((Comparison(name, name, 1.0, 1.2, decision),), {name: (name,)}, (name,), (name,)),
+        compared=MetricComparisons(
+            (MetricComparison(name, name, 1.0, 1.2, decision),), {name: (name,)}, (name,), (name,)
+        ),
         gates=(GateOutcome(name, name, name, "failed", 1.0, 2.0, name),),
         bad={name: name},
         causes={name: (name,)},

@@ -12,7 +12,7 @@ from harness import store
 from harness.core.errors import SchemaError, StoreError
 from harness.core.record import SCHEMA, Metric, Record, Status
 from harness.store import convert
-from harness.store.convert import Step
+from harness.store.convert import Conversion
 from harness.store.header import write_header
 from harness.store.parquet import read_run
 
@@ -180,7 +180,7 @@ def test_an_older_schema_is_converted_step_by_step(
     with pytest.raises(SchemaError, match="schema 0, which no version can read"):
         store.records(results)
 
-    monkeypatch.setattr(convert, "STEPS", {0: Step(record=new, header=new)})
+    monkeypatch.setattr(convert, "STEPS", {0: Conversion(record=new, header=new)})
     assert [run.header.schema for run in store.runs(results)] == [0, 1]
     assert [item.case for item in store.records(results)] == ["m/batch=1", "m/batch=2"]
     assert store.series(results, "latency/p50")["value"].tolist() == [0.001, 0.002]

@@ -13,10 +13,10 @@ from typing import Any
 
 from harness.core.errors import Failed
 from harness.core.feeds import Rows
-from harness.core.registry import Table, closest
+from harness.core.registry import Registry, closest
 from harness.core.vocabulary import PRECISIONS_GROUP
 
-PRECISIONS = Table(
+PRECISIONS = Registry(
     "precision",
     {
         "fp16": "harness.build.precisions.fp16:FP16",

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.build import files
+from harness.build.capture_log import capture_log
 from harness.build.check import one_line
-from harness.build.listening import listen
 from harness.build.ort_tools import load_tools
 from harness.build.precisions.targets import check_nodes, check_operators
 
@@ -77,7 +77,7 @@ def preprocess(base: Path, folder: Path) -> tuple[Path, dict[str, Any]]:
     done: dict[str, Any] = {"by": "onnxruntime.quantization.quant_pre_process", "symbolic_shapes": True}
     large = is_large(base)
     arguments: dict[str, Any] = {"save_as_external_data": large, "all_tensors_to_one_file": large}
-    with listen("onnxruntime.quantization.shape_inference") as heard:
+    with capture_log("onnxruntime.quantization.shape_inference") as heard:
         if find_spec("sympy") is None:
             done["symbolic_shapes"] = "left out: sympy is not installed"
         else:

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness.build.reading import Reading
-from harness.core.registry import Table
+from harness.core.registry import Registry
 from harness.core.vocabulary import EXPORTERS_GROUP, SOURCES_GROUP
 
-SOURCES = Table(
+SOURCES = Registry(
     "source",
     {
         "onnx": "harness.build.sources.onnx_file:OnnxFile",
@@ -26,7 +26,7 @@ SOURCES = Table(
     SOURCES_GROUP,
 )
 
-EXPORTERS = Table(
+EXPORTERS = Registry(
     "exporter",
     {
         "dynamo": "harness.build.sources.torch_export:dynamo",

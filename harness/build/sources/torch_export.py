@@ -19,8 +19,8 @@ from typing import Any
 import torch
 
 from harness.build import files
+from harness.build.capture_log import capture_log
 from harness.build.check import check, one_line
-from harness.build.listening import listen
 from harness.build.opset import reason
 from harness.build.reading import opset_of
 from harness.build.sources import EXPORTERS, Asked, Written
@@ -55,7 +55,7 @@ def export(target: str, asked: Asked, folder: Path) -> Written:
     _try(target, example)
     path = folder / files.MODEL
     try:
-        with torch.no_grad(), listen("onnxscript", logging.WARNING) as heard:
+        with torch.no_grad(), capture_log("onnxscript", logging.WARNING) as heard:
             write(example, asked.opset, path)
     except Exception as error:  # an exporter raises whatever its translation of some operator does
         if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.build.cache import combine, hash_file
-from harness.build.reads import noted
+from harness.build.reads import record_reads
 from harness.build.sources import EXPORTERS, Asked, Written
 from harness.build.versions import versions
 from harness.core.errors import Failed, Unsupported
@@ -30,7 +30,7 @@ class TorchModule:
 
         Of a file: every .py of its folder, and the files whose name starts with
         its own (``encoder.py``: ``encoder_weights.npz``). Of a package: all of its
-        .py files. What else it reads is noted while it is built; the folder is part
+        .py files. What else it reads is record_reads while it is built; the folder is part
         of it because a copy of the code elsewhere reads other files.
         """
         if asked.exporter is not None and asked.exporter not in EXPORTERS:
@@ -54,7 +54,7 @@ class TorchModule:
         from harness.build.sources.torch_export import export
 
         own, _ = _sources(options["target"].rpartition(":")[0])
-        with noted(own, folder) as reads:
+        with record_reads(own, folder) as reads:
             written = export(options["target"], asked, folder)
         return replace(written, reads=reads)
 

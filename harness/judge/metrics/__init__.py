@@ -13,11 +13,11 @@ from collections.abc import Callable
 
 from harness.core.errors import Failed
 from harness.core.record import Metric
-from harness.core.registry import Table
+from harness.core.registry import Registry
 from harness.core.vocabulary import METRICS, METRICS_GROUP
 from harness.judge.facts import Facts
 
-FAMILIES = Table(
+FAMILIES = Registry(
     kind="metric family",
     builtin={
         "latency": "harness.judge.metrics.latency:latency",

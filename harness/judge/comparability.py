@@ -16,7 +16,7 @@ def machine_free(metric: str) -> bool:
     return metric.startswith(MACHINE_FREE)
 
 
-def differences(base: Record, head: Record) -> tuple[str, ...]:
+def blocking_differences(base: Record, head: Record) -> tuple[str, ...]:
     """Return the fields that forbid comparing the timings of two records, ``field: base / head``.
 
     A field that either record does not know forbids nothing, except the

@@ -15,8 +15,8 @@ import pytest
 from harness.core.artifact import Input
 from harness.core.case import Session
 from harness.core.suite import Measure, Sampling
-from harness.measure import duel as duel_module
-from harness.measure.duel import MAX_CALLS, Contender, Draw, Taken, cut, run_block
+from harness.measure import interleave
+from harness.measure.interleave import MAX_CALLS, BlockOrder, SliceResult, SliceWorker, cut, run_block
 from harness.measure.worker import system
 from harness.measure.worker.slices import Slice
 
@@ -39,7 +39,7 @@ def arm(tmp_path, ask):
 
 def test_a_block_holds_the_samples_of_both_arms_slice_by_slice(arm, work):
     block = run_block(
-        (arm("base", {"call_ns": [1_000]}), arm("head", {"call_ns": [1_020]})), Draw(0, 0), SPAN_S, work
+        (arm("base", {"call_ns": [1_000]}), arm("head", {"call_ns": [1_020]})), BlockOrder(0, 0), SPAN_S, work
     )
     assert block.turns == (0, 1, 1, 0)
     assert block.lost is None
@@ -53,11 +53,11 @@ def test_a_block_holds_the_samples_of_both_arms_slice_by_slice(arm, work):
 @pytest.mark.parametrize("starts", [0, 1])
 def test_chance_says_who_starts_and_who_leads(arm, work, monkeypatch, starts, leads, turns):
     spawned = []
-    spawn = duel_module.spawn
+    spawn = interleave.spawn
     monkeypatch.setattr(
-        duel_module, "spawn", lambda request, folder: spawned.append(folder.name) or spawn(request, folder)
+        interleave, "spawn", lambda request, folder: spawned.append(folder.name) or spawn(request, folder)
     )
-    block = run_block((arm("base", {}), arm("head", {})), Draw(starts, leads), SPAN_S, work)
+    block = run_block((arm("base", {}), arm("head", {})), BlockOrder(starts, leads), SPAN_S, work)
     assert block.turns == turns
     assert spawned == [f"arm-{starts}", f"arm-{1 - starts}"]
 
@@ -71,8 +71,8 @@ def test_one_arm_runs_at_a_time_and_the_other_is_stopped(arm, work, monkeypatch)
         sent.append((pid, number))
         kill(pid, number)
 
-    monkeypatch.setattr(duel_module.os, "killpg", record)
-    block = run_block((arm("base", {}), arm("head", {})), Draw(0, 0), SPAN_S, work)
+    monkeypatch.setattr(interleave.os, "killpg", record)
+    block = run_block((arm("base", {}), arm("head", {})), BlockOrder(0, 0), SPAN_S, work)
     base, head = dict.fromkeys(pid for pid, _ in sent)
     stop, go = signal.SIGSTOP, signal.SIGCONT
     turn = {0: [(base, go), (base, stop)], 1: [(head, go), (head, stop)]}
@@ -94,16 +94,16 @@ def state(pid):
 
 
 def test_a_paused_worker_is_stopped_and_answers_when_it_runs_again(arm, work):
-    with Contender(arm("base", {"call_ns": [500]}), work) as contender:
-        assert contender.receive() == Taken((500, 500, 500), 0)  # its warm-up
+    with SliceWorker(arm("base", {"call_ns": [500]}), work) as contender:
+        assert contender.receive() == SliceResult((500, 500, 500), 0)  # its warm-up
         contender.pause()
         pid = contender._process.pid
         end = time.monotonic() + 20
         while state(pid) != {"T"}:
             assert time.monotonic() < end
             time.sleep(0.005)
-        assert contender.run(Slice(span_ns=1_500, calls=100)) == Taken((500, 500, 500), 0)
-        assert contender.run(Slice(span_ns=10**9, calls=2, discard_calls=1)) == Taken((500, 500), 0)
+        assert contender.run(Slice(span_ns=1_500, calls=100)) == SliceResult((500, 500, 500), 0)
+        assert contender.run(Slice(span_ns=10**9, calls=2, discard_calls=1)) == SliceResult((500, 500), 0)
         seen = contender.end()
     assert seen.error is None
     assert seen.passes == ("session", "memory", "slices")
@@ -114,7 +114,7 @@ def test_preemptions_are_counted_slice_by_slice(ask, relu, work):
     request = replace(ask(relu, sampling=QUICK), passes=("slices",))
     core = request.cores.worker[-1]
     burn = f"import os; os.sched_setaffinity(0, [{core}])\nprint(flush=True)\nwhile True: pass"
-    with Contender(request, work) as contender:
+    with SliceWorker(request, work) as contender:
         assert contender.receive().preempted == 0
         asked = Slice(span_ns=10**9, calls=10**7)
         with subprocess.Popen([sys.executable, "-c", burn], stdout=subprocess.PIPE) as neighbour:
@@ -145,7 +145,7 @@ def test_threads_are_spread_where_each_has_a_core(monkeypatch, pool, cores, spre
 
 def test_discarded_calls_are_in_no_sample(arm, work):
     """Of the calls 1 … 10 in rotation, three are thrown away before each slice of four."""
-    with Contender(arm("base", {"call_ns": list(range(1, 11)), "warmup_ns": [1]}), work) as contender:
+    with SliceWorker(arm("base", {"call_ns": list(range(1, 11)), "warmup_ns": [1]}), work) as contender:
         contender.receive()
         asked = Slice(span_ns=10**9, calls=4, discard_calls=3)
         slices = [contender.run(asked).samples_ns for _ in range(2)]
@@ -156,7 +156,7 @@ def test_discarded_calls_are_in_no_sample(arm, work):
 
 def test_a_block_keeps_what_each_worker_said_of_itself(arm, work):
     says = {"version": "2.5", "memory": {"peak": 70_000, "after_session": 30_000}}
-    block = run_block((arm("base", {}), arm("head", says)), Draw(0, 0), SPAN_S, work)
+    block = run_block((arm("base", {}), arm("head", says)), BlockOrder(0, 0), SPAN_S, work)
     assert [seen.passes for seen in block.observations] == [("session", "memory", "slices")] * 2
     assert block.observations[1].runtime["version"] == "2.5"
     assert block.observations[1].memory["peak"] == {"bytes": 70_000}
@@ -177,7 +177,7 @@ def test_a_block_keeps_what_each_worker_said_of_itself(arm, work):
 def test_a_worker_that_dies_in_the_midst_of_a_slice_is_lost(arm, work, lost, fail, status, message):
     bad = arm("bad", {"fail": {"at": "slices", "after_calls": 30, **fail}})
     good = arm("good", {})
-    block = run_block((bad, good) if lost == 0 else (good, bad), Draw(0, 0), SPAN_S, work)
+    block = run_block((bad, good) if lost == 0 else (good, bad), BlockOrder(0, 0), SPAN_S, work)
     assert block.lost == lost
     assert block.observations[lost].error["status"] == status
     assert block.observations[lost].error["message"] == message
@@ -189,7 +189,7 @@ def test_a_worker_that_dies_in_the_midst_of_a_slice_is_lost(arm, work, lost, fai
 def test_a_worker_that_hangs_is_lost_when_its_time_is_up_and_the_other_is_not_blamed(arm, work):
     limits = replace(QUICK, timeout_s=5)
     bad = arm("bad", {"fail": {"at": "slices", "after_calls": 30, "how": "hang"}}, sampling=limits)
-    block = run_block((arm("good", {}), bad), Draw(0, 0), SPAN_S, work)
+    block = run_block((arm("good", {}), bad), BlockOrder(0, 0), SPAN_S, work)
     assert block.lost == 1
     assert block.observations[1].error["status"] == "timeout"
     assert block.observations[1].error["message"] == "not done after 5 s; stopped during slices"
@@ -199,7 +199,7 @@ def test_a_worker_that_hangs_is_lost_when_its_time_is_up_and_the_other_is_not_bl
 
 def test_a_worker_that_cannot_start_is_lost_and_the_other_never_started(arm, work):
     bad = arm("bad", {"fail": {"at": "session", "how": "unsupported", "message": "no such operator"}})
-    block = run_block((bad, arm("good", {})), Draw(0, 0), SPAN_S, work)
+    block = run_block((bad, arm("good", {})), BlockOrder(0, 0), SPAN_S, work)
     assert (block.lost, block.turns, block.slice_ns) == (0, (), 0)
     assert block.observations[0].error["status"] == "unsupported"
     assert block.observations[0].error["message"] == "no such operator"
@@ -207,7 +207,7 @@ def test_a_worker_that_cannot_start_is_lost_and_the_other_never_started(arm, wor
 
 
 def test_a_worker_that_dies_while_it_is_stopped_is_lost_at_its_turn(arm, work):
-    with Contender(arm("base", {}), work) as contender:
+    with SliceWorker(arm("base", {}), work) as contender:
         contender.receive()
         contender.pause()
         os.kill(contender._process.pid, signal.SIGKILL)
@@ -222,9 +222,9 @@ def test_an_interrupt_leaves_no_worker_behind(arm, work, monkeypatch):
         pids.append(contender._process.pid)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Contender, "run", interrupted)
+    monkeypatch.setattr(SliceWorker, "run", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        run_block((arm("base", {}), arm("head", {})), Draw(0, 0), SPAN_S, work)
+        run_block((arm("base", {}), arm("head", {})), BlockOrder(0, 0), SPAN_S, work)
     assert not Path(f"/proc/{pids[0]}").exists()
     assert not [path for path in Path("/proc").glob("[0-9]*") if owned(path, work)]
 
@@ -245,12 +245,12 @@ def test_killing_the_parent_kills_both_workers_even_a_stopped_one(arm, work):
     script = """
 import json, sys
 from pathlib import Path
-from harness.measure.duel import Draw, run_block
+from harness.measure.interleave import BlockOrder, run_block
 from harness.measure.worker.request import Request
 work = Path(sys.argv[1])
 files = [work / name / "asked.json" for name in ("base", "head")]
 pair = tuple(Request.from_json(json.loads(file.read_text())) for file in files)
-run_block(pair, Draw(0, 0), 0.02, work)
+run_block(pair, BlockOrder(0, 0), 0.02, work)
 """
     parent = subprocess.Popen([sys.executable, "-c", script, str(work)])
     try:
@@ -277,7 +277,7 @@ def test_noise_that_a_runtime_prints_is_no_answer(arm, work):
     noisy = arm(
         "noisy", {"fail": {"at": "slices", "after_calls": 5, "how": "stdout", "message": "\x00" * 64}}
     )
-    block = run_block((noisy, noisy), Draw(0, 0), SPAN_S, work)
+    block = run_block((noisy, noisy), BlockOrder(0, 0), SPAN_S, work)
     assert block.lost is None
     assert "\x00" * 64 in block.observations[0].exit["stdout"]
 
@@ -291,22 +291,22 @@ def test_time_is_cut_into_rounds_of_short_slices():
 
 def test_a_block_ends_with_the_round_in_which_its_time_is_up(arm, work, monkeypatch):
     """Planned are ten rounds, by a clock that stands still but for the calls; this machine takes longer."""
-    run = Contender.run
+    run = SliceWorker.run
 
     def slowly(contender, asked):
         time.sleep(0.02)
         return run(contender, asked)
 
-    monkeypatch.setattr(Contender, "run", slowly)
+    monkeypatch.setattr(SliceWorker, "run", slowly)
     pair = arm("base", {"call_ns": [500_000]}), arm("head", {"call_ns": [500_000]})
-    block = run_block(pair, Draw(0, 1), 0.1, work)
+    block = run_block(pair, BlockOrder(0, 1), 0.1, work)
     assert len(cut(0.1, 500_000, 1)[1]) == 4 * 10
     assert block.turns in ((1, 0, 0, 1) * 1, (1, 0, 0, 1) * 2)  # 80 ms of sleep each
     assert [len(samples) for samples in block.samples_ns] == [len(block.turns) // 2] * 2
 
 
 def test_a_block_that_starts_too_late_is_given_up_before_any_call(arm, work):
-    block = run_block((arm("base", {}), arm("head", {})), Draw(0, 0), SPAN_S, work, limit_s=0.005)
+    block = run_block((arm("base", {}), arm("head", {})), BlockOrder(0, 0), SPAN_S, work, limit_s=0.005)
     assert block.late
     assert (block.lost, block.turns, block.samples_ns) == (0, (), ((), ()))
     assert block.wall_s < 1
@@ -315,7 +315,7 @@ def test_a_block_that_starts_too_late_is_given_up_before_any_call(arm, work):
 
 def test_a_worker_that_cannot_start_is_not_late(arm, work):
     bad = arm("bad", {"fail": {"at": "session", "how": "unsupported", "message": "no such operator"}})
-    block = run_block((bad, arm("good", {})), Draw(0, 0), SPAN_S, work, limit_s=50)
+    block = run_block((bad, arm("good", {})), BlockOrder(0, 0), SPAN_S, work, limit_s=50)
     assert (block.lost, block.late) == (0, False)
 
 
@@ -334,7 +334,7 @@ def test_calls_too_slow_for_that_share_one_round():
 
 def test_real_sessions_take_turns(ask, relu, work):
     request = replace(ask(relu, sampling=QUICK), passes=("memory", "slices"))
-    block = run_block((request, request), Draw(1, 1), SPAN_S, work)
+    block = run_block((request, request), BlockOrder(1, 1), SPAN_S, work)
     assert block.lost is None, [seen and seen.error for seen in block.observations]
     assert block.turns == (1, 0, 0, 1)
     assert all(samples and min(samples) > 0 for arm in block.samples_ns for samples in arm)
@@ -346,7 +346,7 @@ def test_two_spinning_thread_pools_take_turns(ask, conv, work):
     image = Input("x", "float32", ("N", 3, 16, 16))
     asked = ask(conv, inputs=(image,), session=Session(intra_threads=2), sampling=QUICK)
     request = replace(asked, passes=("slices",))
-    block = run_block((request, request), Draw(0, 0), SPAN_S, work)
+    block = run_block((request, request), BlockOrder(0, 0), SPAN_S, work)
     assert block.lost is None, [seen and seen.error for seen in block.observations]
     assert all(samples for arm in block.samples_ns for samples in arm)
     if len(request.cores.worker) == 2:

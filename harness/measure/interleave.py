@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.core.record import Observation
-from harness.measure.cores import standing_aside
+from harness.measure.cores import pinned_to
 from harness.measure.launch import conclude, spawn
 from harness.measure.worker.request import Request
 from harness.measure.worker.slices import HEAD, SAMPLE_BYTES, Slice
@@ -48,7 +48,7 @@ ABBA = (0, 1, 1, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Draw:
+class BlockOrder:
     """What is left to chance in a block: which arm starts first, and which runs first."""
 
     starts: int
@@ -62,7 +62,7 @@ class Block:
     samples_ns: tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]  # a tuple a slice
     preempted: tuple[tuple[int, ...], tuple[int, ...]]  # a slice: how often something else took a core away
     observations: tuple[Observation | None, Observation | None]  # None: the other was lost at the start
-    draw: Draw
+    draw: BlockOrder
     turns: tuple[int, ...]  # the arm of each slice
     slice_ns: int  # as asked for
     start_s: float  # until both were warm
@@ -72,7 +72,7 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class SliceResult:
     """One slice as it came back."""
 
     samples_ns: tuple[int, ...]
@@ -80,7 +80,7 @@ class Taken:
 
 
 def run_block(
-    pair: tuple[Request, Request], draw: Draw, span_s: float, folder: Path, limit_s: float = math.inf
+    pair: tuple[Request, Request], draw: BlockOrder, span_s: float, folder: Path, limit_s: float = math.inf
 ) -> Block:
     """Run one block of about `span_s` of calls after both workers are warm.
 
@@ -90,10 +90,10 @@ def run_block(
     either lives on, whatever interrupts it. Raises OSError where no process or file can be made.
     """
     begun = time.monotonic()
-    taken: tuple[list[Taken], list[Taken]] = ([], [])
+    taken: tuple[list[SliceResult], list[SliceResult]] = ([], [])
     turns: list[int] = []
     asked = Slice(0, 0)
-    with standing_aside(_aside(pair)), ExitStack() as stack:
+    with pinned_to(_aside(pair)), ExitStack() as stack:
         live, lost = _start(pair, draw.starts, folder, stack, begun + limit_s)
         late = lost is not None and time.monotonic() >= begun + limit_s
         call_ns, lost = _time_calls(live) if lost is None else (0.0, lost)
@@ -125,17 +125,17 @@ def run_block(
     )
 
 
-def _samples(taken: list[Taken]) -> tuple[tuple[int, ...], ...]:
+def _samples(taken: list[SliceResult]) -> tuple[tuple[int, ...], ...]:
     return tuple(part.samples_ns for part in taken)
 
 
-def _preempted(taken: list[Taken]) -> tuple[int, ...]:
+def _preempted(taken: list[SliceResult]) -> tuple[int, ...]:
     return tuple(part.preempted for part in taken)
 
 
 def _start(
     pair: tuple[Request, Request], first: int, folder: Path, stack: ExitStack, until: float
-) -> tuple[dict[int, Contender], int | None]:
+) -> tuple[dict[int, SliceWorker], int | None]:
     """Start both at once; return those that answered, and which was lost, or not warm `until` then.
 
     Until their runtimes are imported they may use the parent's cores as well.
@@ -143,11 +143,11 @@ def _start(
     cores = {*pair[0].cores.worker, *pair[1].cores.worker, *_aside(pair)}
     started = {
         arm: stack.enter_context(
-            Contender(replace(pair[arm], start_cores=tuple(sorted(cores))), folder / f"arm-{arm}")
+            SliceWorker(replace(pair[arm], start_cores=tuple(sorted(cores))), folder / f"arm-{arm}")
         )
         for arm in (first, 1 - first)
     }
-    warm: dict[int, Contender] = {}
+    warm: dict[int, SliceWorker] = {}
     for arm, contender in started.items():
         warm[arm] = contender
         if contender.receive(until) is None:  # its warm-up
@@ -156,7 +156,7 @@ def _start(
     return warm, None
 
 
-def _time_calls(live: dict[int, Contender]) -> tuple[float, int | None]:
+def _time_calls(live: dict[int, SliceWorker]) -> tuple[float, int | None]:
     """Return how long a call of the slower arm takes, in ns, and which arm was lost on the way."""
     call_ns = 1.0
     for arm, contender in live.items():
@@ -186,7 +186,7 @@ def _aside(pair: tuple[Request, Request]) -> tuple[int, ...]:
     return tuple(sorted(free)) or pair[0].cores.parent
 
 
-class Contender:
+class SliceWorker:
     """A worker that serves slices, on a socket of its own. As a context: killed at its end."""
 
     def __init__(self, request: Request, folder: Path) -> None:
@@ -203,7 +203,7 @@ class Contender:
         self._wait_s = request.sampling.timeout_s
         self._lost = self._ended = False
 
-    def __enter__(self) -> Contender:
+    def __enter__(self) -> SliceWorker:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -213,7 +213,7 @@ class Contender:
         self._socket.close()
         os.close(self._pidfd)
 
-    def run(self, asked: Slice) -> Taken | None:
+    def run(self, asked: Slice) -> SliceResult | None:
         """Wake it for one slice; return what was taken, or None where it was lost."""
         with suppress(ConnectionError):  # it died while it was stopped: there will be no answer
             self._socket.sendall(asked.pack())
@@ -232,14 +232,14 @@ class Contender:
         with suppress(ChildProcessError):  # it has ended, and was waited for
             os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
-    def receive(self, until: float = math.inf) -> Taken | None:
+    def receive(self, until: float = math.inf) -> SliceResult | None:
         """Sleep until an answer is there; None where there will be none in time, nor `until` then."""
         deadline = min(time.monotonic() + self._wait_s, until)
         head = self._read(HEAD.size, deadline)
         preempted, count = (0, 0) if head is None else HEAD.unpack(head)
         body = None if head is None else self._read(SAMPLE_BYTES * count, deadline)
         self._lost = body is None
-        return None if body is None else Taken(tuple(array("q", body)), preempted)
+        return None if body is None else SliceResult(tuple(array("q", body)), preempted)
 
     def _read(self, size: int, deadline: float) -> bytes | None:
         data = bytearray()

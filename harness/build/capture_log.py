@@ -22,7 +22,7 @@ class _Listener(logging.Handler):
 
 
 @contextmanager
-def listen(logger: str, level: int = logging.ERROR) -> Iterator[list[str]]:
+def capture_log(logger: str, level: int = logging.ERROR) -> Iterator[list[str]]:
     """Yield a list that fills with what `logger` and those below it log at `level` or above, a line each."""
     listener = _Listener(level)
     logging.getLogger(logger).addHandler(listener)
