@@ -76,12 +76,25 @@ def unbound(
             symbol = place if size is None or str(size) in UNNAMED or isinstance(size, int) else str(size)
             if place not in known and symbol not in known:
                 places.setdefault(symbol, []).append((name, axis))
-    found = []
-    for symbol, where in places.items():
+    found: dict[str, Unbound] = {}
+    for symbol, where in sorted(places.items(), key=lambda item: "+" in item[0]):
         name, axis = where[0]
         role, sizes = _guess(symbol, name, axis, shapes[name], dtypes[name])
-        found.append(Unbound(symbol, role, sizes, tuple(where)))
-    return tuple(found)
+        parts = [part.strip() for part in symbol.split("+")]
+        if len(parts) > 1 and all(part.isdecimal() or part in found or part in known for part in parts):
+            role, sizes = "sum", _sums(parts, found, known)
+        found[symbol] = Unbound(symbol, role, sizes, tuple(where))
+    return tuple(found.values())
+
+
+def _sums(parts: Sequence[str], found: Mapping[str, Unbound], known: Mapping[str, int]) -> tuple[int, ...]:
+    """Return the sizes of a dimension such as ``past + sequence``, one for each candidate of its parts."""
+    sizes = [
+        (int(part),) if part.isdecimal() else (known[part],) if part in known else found[part].sizes
+        for part in parts
+    ]
+    tries = max(map(len, sizes))
+    return tuple(sum(size[min(number, len(size) - 1)] for size in sizes) for number in range(tries))
 
 
 def _guess(

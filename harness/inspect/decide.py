@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from harness.core.roles import unbound
 from harness.inspect.lint import lint
 from harness.inspect.model import KNOWN_DOMAINS, Facts, Inspection, Node, Weight
+from harness.inspect.quantization import quantized_units
 
 RELEASES = (
     ("1.15", 19, 9),
@@ -145,20 +146,20 @@ _CAST = {
 def _computes(facts: Facts, types: Mapping[str, str]) -> dict[str, int]:
     """Count the operators that compute, by the type that they compute on."""
     found: Counter[str] = Counter()
+    quantized = {id(node) for node in quantized_units(facts.nodes)}
     for node in facts.nodes:
-        if node.op_type in MOVES or node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+        if id(node) in quantized:
+            found["int8 by Q/DQ"] += 1
+        elif node.op_type in MOVES or node.op_type in ("QuantizeLinear", "DequantizeLinear"):
             continue
-        read = [types[name] for name in node.inputs if name in types]
-        if node.op_type.startswith("QLinear") or node.op_type.endswith("Integer"):
+        elif node.op_type.startswith("QLinear") or node.op_type.endswith("Integer"):
             found["int8"] += 1
         elif node.op_type == "MatMulNBits":
             found[f"int{node.attributes.get('bits', 4)} weights"] += 1
-        elif floats := [FLOATS[dtype] for dtype in read if dtype in FLOATS]:
-            found[floats[0]] += 1
-        elif read:
-            found[read[0]] += 1
         else:
-            found["unknown"] += 1
+            read = [types[name] for name in node.inputs if name in types]
+            floats = [FLOATS[dtype] for dtype in read if dtype in FLOATS]
+            found[next(iter([*floats, *read]), "unknown")] += 1
     return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 

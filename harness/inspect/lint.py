@@ -8,19 +8,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from harness.core.units import format_percent
-from harness.inspect.model import KNOWN_DOMAINS, Facts, Lint, Node, Severity, Value, Weight
+from harness.inspect.model import KNOWN_DOMAINS, Facts, Lint, Severity, Value, Weight
+from harness.inspect.quantization import QUANTIZES, open_units
 
 RANDOM = frozenset(
     {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"}
 )
 HEAVY = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "GRU", "FusedConv", "FusedGemm"})
 """Operators whose weights should be initializers."""
-
-QUANTIZES = frozenset({"QuantizeLinear", "DequantizeLinear"})
-FOLLOWS_QDQ = frozenset(
-    {"Relu", "Clip", "Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "MaxPool"}
-)
-"""Operators that may stand between a computation and its QuantizeLinear."""
 
 LARGE_CONSTANT = 256
 """Elements from which a constant is a weight and no parameter of an operator."""
@@ -135,19 +130,7 @@ def _old_qdq(model: Model) -> Iterator[Lint]:
 
 def _unfused_qdq(model: Model) -> Iterator[Lint]:
     """Find operators that read dequantized values and whose result is not quantized again."""
-    nodes = model.facts.nodes
-    maker = {output: node for node in nodes for output in node.outputs}
-    readers: dict[str, list[Node]] = {}
-    for node in nodes:
-        for name in node.inputs:
-            readers.setdefault(name, []).append(node)
-    open_ends: Counter[str] = Counter()
-    for node in nodes:
-        read = [maker[name] for name in node.inputs if name in maker]
-        if node.op_type in QUANTIZES or not any(each.op_type == "DequantizeLinear" for each in read):
-            continue
-        if not _is_quantized_again(node, readers):
-            open_ends[node.op_type] += 1
+    open_ends = Counter(node.op_type for node in open_units(model.facts.nodes))
     if open_ends:
         named = ", ".join(f"{op} {count}" for op, count in open_ends.most_common(4))
         yield Lint(
@@ -157,17 +140,6 @@ def _unfused_qdq(model: Model) -> Iterator[Lint]:
             "it computes in floating point, and the conversions come on top",
             "quantize its output too, or leave the operator out of quantization",
         )
-
-
-def _is_quantized_again(node: Node, readers: Mapping[str, list[Node]]) -> bool:
-    after = [reader for output in node.outputs for reader in readers.get(output, [])]
-    if not after:
-        return False
-    return all(
-        reader.op_type == "QuantizeLinear"
-        or (reader.op_type in FOLLOWS_QDQ and _is_quantized_again(reader, readers))
-        for reader in after
-    )
 
 
 def _nbits(model: Model) -> Iterator[Lint]:
