@@ -65,7 +65,7 @@ def test_a_size_by_place_wins_over_one_by_name():
 
 def test_a_size_by_place_takes_an_axis_from_the_batch():
     item = Input("x", "float32", ("N", "s"))
-    assert bind_dimensions([item], 1, {"x[0]": 7, "s": 5}).shape(item) == (7, 5)
+    assert bind_dimensions([item], None, {"x[0]": 7, "s": 5}).shape(item) == (7, 5)
 
 
 def test_an_anonymous_dimension_is_bound_by_its_place():

@@ -65,7 +65,7 @@ def test_a_model_that_runs_at_no_size_asks_for_all_of_them(tmp_path: Path) -> No
     with pytest.raises(InputError) as error:
         assume(path, {})
     assert "no size is given for odd" in str(error.value)
-    assert str(error.value).endswith("say them yourself, such as --shape odd=1")
+    assert str(error.value).endswith("say them yourself, such as --shape odd=16000")
 
 
 def test_a_file_that_cannot_be_read_is_left_to_the_build(tmp_path: Path) -> None:
