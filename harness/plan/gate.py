@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema, model_validator
 
-from harness.core.metrics import METRICS, is_foreign, spec_of
+from harness.core.metrics import METRICS, foreign, is_foreign, spec_of
 from harness.core.suite import Gate
 from harness.plan.scalar import Choice, quantity, ratio
 from harness.plan.strict import Strict, written
@@ -23,7 +23,10 @@ _METRIC = Choice("metric", tuple(METRICS))
 def _metric(value: Any) -> Any:
     """Check for a metric of the harness, or of a family that another package adds."""
     family = value.partition("/")[0] if isinstance(value, str) else ""
-    return value if family not in _FAMILIES and is_foreign(family) else _METRIC.check(value)
+    if family in _FAMILIES or not is_foreign(family):
+        return _METRIC.check(value)
+    rows = foreign(family)
+    return Choice("metric", tuple(rows)).check(value) if rows else value
 
 
 def _increase(value: Any, info: ValidationInfo) -> float:
@@ -36,12 +39,11 @@ def _drop(value: Any, info: ValidationInfo) -> float:
 
 def _relative(value: Any, info: ValidationInfo, better: str, other: str, high: float) -> float:
     """Check a relative change that makes a metric worse, `better` being its good direction."""
-    metric = str(info.data.get("metric", ""))
-    spec = METRICS.get(metric)
-    if metric.endswith("_delta"):
-        raise ValueError(f"{metric} is a difference already: use min or max")
-    if spec and spec.better not in (better, "none"):
-        raise ValueError(f"of {metric}, {spec.better} is better: use {other}")
+    metric = spec_of(str(info.data.get("metric", "")))
+    if metric.delta:
+        raise ValueError(f"{metric.name} is a difference already: use min or max")
+    if metric.better not in (better, "none"):
+        raise ValueError(f"of {metric.name}, {metric.better} is better: use {other}")
     allowed = ratio(0.0, high).check(value)
     if not isinstance(value, str) and allowed >= 1:
         raise ValueError(
@@ -54,8 +56,8 @@ def _bound(value: Any, info: ValidationInfo) -> float:
     """Check a bound in the metric's own unit."""
     if "metric" not in info.data:  # that mistake is told already
         return 0.0
-    spec = spec_of(str(info.data["metric"]))
-    return quantity(spec.unit, *spec.range).check(value)
+    metric = spec_of(str(info.data["metric"]))
+    return quantity(metric.unit, *metric.range).check(value)
 
 
 def _by_metric(schema: dict[str, Any]) -> None:
