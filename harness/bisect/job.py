@@ -186,7 +186,7 @@ def _key(lineup: Candidates, question: Question) -> str:
 def _brief(suite: Suite) -> Suite:
     """Measure nothing but outputs: a call is timed only because every worker times one."""
     once = Sampling(warmup_calls=0, warmup_s=0.0, calls=1, seconds=None, timeout_s=suite.sampling.timeout_s)
-    asked = replace(suite.measure, memory=False, proof=False, accuracy=True)
+    asked = suite.measure.with_passes(memory=False, proof=False, accuracy=True)
     return replace(suite, sampling=once, measure=asked)
 
 
@@ -309,6 +309,5 @@ def _blank(mark: StepVerdict, reason: str) -> Step:
 def _speed_only(suite: Suite, metric: str) -> Suite:
     """Leave out what an A/B would measure beside `metric`."""
     memory = metric == "memory/peak"
-    return replace(
-        suite, gates=(), measure=replace(suite.measure, memory=memory, proof=False, accuracy=False)
-    )
+    asked = suite.measure.with_passes(memory=memory, proof=False, accuracy=False)
+    return replace(suite, gates=(), measure=asked)
