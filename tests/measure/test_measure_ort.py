@@ -369,9 +369,7 @@ def test_an_input_may_be_narrowed_by_the_suite(ask, work, tmp_path):
 
 
 @pytest.mark.parametrize(("inherited", "asked", "on"), [("0", False, False), ("1", True, True)])
-def test_telemetry_is_off_unless_the_suite_asks_for_it(
-    ask, relu, work, monkeypatch, inherited, asked, on
-):
+def test_telemetry_is_off_unless_the_suite_asks_for_it(ask, relu, work, monkeypatch, inherited, asked, on):
     monkeypatch.setenv("ORT_DISABLE_TELEMETRY", inherited)
     seen = measure.observe(ask(relu, passes=("timing",), wanted=Measure(telemetry=asked)), work)
     assert (seen.error, seen.session["telemetry"]) == (None, on)
