@@ -6,13 +6,22 @@ is the same for people; a test compares the two.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self, cast
+from typing import TYPE_CHECKING, Annotated, Any, Self, cast
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    create_model,
+    model_validator,
+)
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from harness.core.case import DataRef, Model, Source, freeze
+from harness.core.passes import SWITCHES
 from harness.core.suite import Measure, Sampling
 from harness.plan.axes import Axes
 from harness.plan.gate import GateSchema
@@ -30,7 +39,7 @@ from harness.plan.scalar import (
     seconds,
 )
 from harness.plan.source import DataEntry, SourceEntry
-from harness.plan.strict import Strict
+from harness.plan.strict import Strict, written
 from harness.plan.when import Point, When
 
 MAX_COUNT = 10**9
@@ -159,12 +168,7 @@ def _cores(value: Any) -> Any:
 _MEASURE = Measure()
 
 
-class MeasureSchema(Strict):
-    """What is measured beside latency, and on which cores."""
-
-    memory: Boolean = _key("Measure memory, in a pass of its own.", _MEASURE.memory)
-    accuracy: Boolean = _key("Compare outputs with labels and with the FP32 reference.", _MEASURE.accuracy)
-    proof: Boolean = _key("Read back which provider took which node.", _MEASURE.proof)
+class _MeasureSchema(Strict):
     cores: Annotated[tuple[int, ...] | None, BeforeValidator(_cores), WithJsonSchema(_CORES)] = _key(
         "The cores that workers run on; default: chosen by the threads."
     )
@@ -172,6 +176,27 @@ class MeasureSchema(Strict):
     seed: Annotated[int, Integer(0, 2**32 - 1)] = _key("Seed of random inputs.", _MEASURE.seed)
     accuracy_samples: Count = _key("Samples of the data evaluated, at most.", _MEASURE.accuracy_samples)
     drift_samples: Count = _key("Random samples compared where there is no data.", _MEASURE.drift_samples)
+    telemetry: Boolean = _key("Let the runtime start its telemetry.", _MEASURE.telemetry)
+
+    def measure(self, strict_provider: bool) -> Measure:
+        """Give the noun that the loops use."""
+        given = written(self)
+        passes = {key: given.pop(key) for key in SWITCHES if key in given}
+        return Measure(passes=passes, strict_provider=strict_provider, **given)
+
+
+if TYPE_CHECKING:
+    MeasureSchema = _MeasureSchema
+else:
+    MeasureSchema = create_model(
+        "MeasureSchema",
+        __base__=_MeasureSchema,
+        __doc__="What is measured beside latency, a key a pass, and on which cores.",
+        **{
+            key: (Boolean, _key(f"Whether the pass for {key} runs.", default))
+            for key, default in SWITCHES.items()
+        },
+    )
 
 
 class SkipSchema(Strict):
@@ -187,7 +212,7 @@ def _extends(value: Any) -> None:
 
 def _strict_provider(value: bool, info: ValidationInfo) -> bool:
     measure = info.data.get("measure")
-    if value and measure is not None and not measure.proof:
+    if value and measure is not None and not measure.measure(value).wants("proof"):
         raise ValueError("nothing tells where nodes run with measure.proof: false; take one of the two out")
     return value
 
