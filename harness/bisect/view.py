@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.bisect.model import Search, SearchOutcome, Step, StepVerdict
 from harness.core.errors import NotFoundError
+from harness.core.listener import StepFacts
 from harness.core.registry import closest
 from harness.core.units import format_percent, format_span, format_value
 from harness.core.vocabulary import METRICS
@@ -55,7 +56,7 @@ def render(search: Search, view: str, *, width: int | None = None, color: bool =
     raise NotFoundError(f"unknown format {view!r}: {closest(view, VIEWS)}")
 
 
-def describe(step: Step, metric: str) -> str:
+def describe(step: StepFacts, metric: str) -> str:
     """Say in one line what a step showed."""
     against = f" against {step.against}" if step.against else ""
     worse = "" if step.worse is None else f" {format_worse(step.worse, metric)}"
@@ -64,7 +65,7 @@ def describe(step: Step, metric: str) -> str:
     return f"{step.version}{against}: {verdict}{worse}{f' ({why})' if why else ''}"
 
 
-def _why(step: Step, metric: str) -> str:
+def _why(step: StepFacts, metric: str) -> str:
     """Give the reason without the change, which stands beside it."""
     change = "" if step.worse is None else format_worse(step.worse, metric)
     return step.reason.removeprefix(change).lstrip(",: ")
