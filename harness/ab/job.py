@@ -159,10 +159,10 @@ class _Job:
         self.left = [pair.name for pair in pairs]
         labelled = sum(pair.head.artifact.model.data is not None for pair in pairs)
         for number, pair in enumerate(pairs, 1):
-            self.listener.stage_started("numbers", pair.name, number, len(pairs))
+            self.listener.start_stage("numbers", pair.name, number, len(pairs))
             outcome = self._compare_once(pair, labelled)
             self.left.remove(pair.name)
-            self.listener.stage_done(outcome, self._at_most_s())
+            self.listener.end_stage(outcome, self._at_most_s())
         if not self.series:
             return
         self.controlled = self.random.choice(self.series)
@@ -210,7 +210,7 @@ class _Job:
 
     def _stage(self, name: str, series: Sequence[Series], step: Callable[[Series], str]) -> None:
         for number, item in enumerate(series, 1):
-            self.listener.stage_started(name, item.case, number, len(series))
+            self.listener.start_stage(name, item.case, number, len(series))
             try:
                 outcome = step(item)
             except _Lost as lost:
@@ -219,7 +219,7 @@ class _Job:
                 item.screening.clear()  # of an arm that cannot be relied on nothing is concluded
                 item.fresh.clear()
                 item.give_up(outcome)
-            self.listener.stage_done(outcome, self._at_most_s())
+            self.listener.end_stage(outcome, self._at_most_s())
 
     def _at_most_s(self) -> float:
         """Return how long the rest may take: what is left of every budget, and of the control's."""

@@ -210,14 +210,14 @@ class _Bisection:
     def run(self) -> None:
         """Take every step that is left."""
         while pair := halving.next_step(self.question.versions, self.steps, confirm=self.timed):
-            self.listener.step_started(len(self.steps) + 1, *pair)
+            self.listener.start_step(len(self.steps) + 1, *pair)
             begun = monotonic()
             step = self._step(*pair)
             seconds = round(monotonic() - begun, 3)
             step = replace(step, version=pair[0], against=pair[1], seconds=seconds)
             self.ledger.append({"step": step.to_json()})
             self.steps.append(step)
-            self.listener.step_done(step)
+            self.listener.end_step(step)
 
     @property
     def timed(self) -> bool:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.bisect.model import Search, SearchOutcome
+from harness.bisect.model import Search, SearchOutcome, Step
 from harness.cli.options import Command, cache_option, format_option, paper, parse_effect, results_option
 from harness.cli.sweep import CHOICES, document_of
 from harness.core.errors import InputError
-from harness.core.listener import Listener, StepFacts
+from harness.core.listener import Listener
 from harness.show.escape import visible
 
 if TYPE_CHECKING:
@@ -143,11 +143,11 @@ class Lines(Listener):
         self._metric = metric
         self._number = 0
 
-    def step_started(self, number: int, version: str, against: str) -> None:
+    def start_step(self, number: int, version: str, against: str) -> None:
         """Keep which step it is."""
         self._number = number
 
-    def step_done(self, step: StepFacts) -> None:
+    def end_step(self, step: Step) -> None:
         """Print how it ended."""
         from harness.bisect.view import describe
 

@@ -1,67 +1,39 @@
-"""Whoever follows a job while it runs: a run, an A/B, a bisection, or several in one."""
+"""Whoever follows a loop while it runs: called before and after every step, for progress alone."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any
 
 from harness.core.record import Record
 
 
-class StepFacts(Protocol):
-    """What one step of a bisection found: a `harness.bisect.model.Step`."""
-
-    @property
-    def version(self) -> str:
-        """The version that was tested."""
-
-    @property
-    def against(self) -> str:
-        """The version that it was compared with; empty for the first one."""
-
-    @property
-    def mark(self) -> str:
-        """The verdict."""
-
-    @property
-    def worse(self) -> float | None:
-        """By how much it is worse; None where no number tells."""
-
-    @property
-    def sure(self) -> bool:
-        """Whether the verdict is decided, and not an estimate."""
-
-    @property
-    def reason(self) -> str:
-        """Why the verdict is what it is."""
-
-
 class Listener:
-    """Follow a job. Every method does nothing; a subclass writes those that it needs.
+    """A listener that does nothing; override what you want to know.
 
-    Called by the loop between measurements, in its own thread: a method that
-    works on after it returned would disturb what is measured.
+    Nothing that a listener does changes what is measured or decided. A loop
+    calls the pair of methods that its unit of work has, and no others.
     """
 
-    def run_started(self, total: int, finished: int) -> None:
+    def start_run(self, total: int, finished: int) -> None:
         """Called before the first case of a run: `finished` of `total` were measured in an earlier part."""
 
-    def case_started(self, case: str) -> None:
-        """Called before `case` is measured."""
-
-    def case_done(self, record: Record) -> None:
-        """Called after the record of a case is stored."""
-
-    def run_done(self) -> None:
+    def end_run(self) -> None:
         """Called when no case follows, also after an error or an interruption."""
 
-    def stage_started(self, stage: str, case: str, number: int, total: int) -> None:
-        """Called before a stage of an A/B takes up `case`, the `number`-th of `total`."""
+    def start_case(self, case: str) -> None:
+        """Called before `case` of a run is measured."""
 
-    def stage_done(self, outcome: str, at_most_s: float) -> None:
-        """Called after that; the rest of the job takes `at_most_s` seconds at most."""
+    def end_case(self, record: Record) -> None:
+        """Called with the record of the case."""
 
-    def step_started(self, number: int, version: str, against: str) -> None:
-        """Called before the `number`-th step of a bisection tests `version`."""
+    def start_stage(self, stage: str, case: str, number: int, total: int) -> None:
+        """Called before a stage of an A/B takes up the case `number` of `total`."""
 
-    def step_done(self, step: StepFacts) -> None:
-        """Called after a step is stored."""
+    def end_stage(self, outcome: str, at_most_s: float) -> None:
+        """Called with how the case ended in this stage, and how long the rest of the job may take."""
+
+    def start_step(self, number: int, version: str, against: str) -> None:
+        """Called before a step of a bisection."""
+
+    def end_step(self, step: Any) -> None:
+        """Called with the `Step` that was taken."""

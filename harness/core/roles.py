@@ -29,14 +29,15 @@ def _role(name: str, pattern: str, *sizes: int) -> Role:
 
 BATCH = _role("batch", r"batch|^(n|b|bs|bsz)$|^num_?(samples|images)$", 1)
 PAST = _role("past", r"past|cache|history", 0, 1, 16)
-SEQUENCE = _role("sequence", r"seq|token|length|len$|^(s|l|t)$|words|text", 128, 64, 32, 16, 8, 1)
-SAMPLES = _role("samples", r"sample|audio|wave|signal|pcm", 16_000, 512, 1_024, 1_536, 8_000, 48_000, 160)
+SEQUENCE = _role("sequence", r"seq|token|length|len$|^(s|l|t)$|words|text", 128, 512, 64, 32, 16, 8, 1)
+SAMPLES = _role("samples", r"sample|audio|wave|signal|pcm", 16_000, 512, 576, 1_024, 1_536, 8_000, 48_000)
 FRAMES = _role("frames", r"frame|time|step", 100, 200, 64, 16, 1_000, 1)
 FEATURES = _role("features", r"feat|mel|freq|bins|hidden|dim$|embed", 80, 40, 64, 128, 256, 512)
 HEIGHT = _role("height", r"height|^h$|rows|_h$", 224, 48, 320, 640, 256, 64, 32)
 WIDTH = _role("width", r"width|^w$|cols|_w$", 224, 320, 640, 256, 64, 32)
 CHANNELS = _role("channels", r"chan|^c$|depth", 3, 1, 4)
 HEADS = _role("heads", r"head", 8, 12, 16, 4)
+STATE = _role("state", r"state|hidden|cell|^[hc]_?\d*$", 1, 2)
 CLASSES = _role("classes", r"class|label|categor", 2, 10, 1)
 OTHER = _role("size", r"", 1, 8, 16, 32, 64, 128, 224)
 
@@ -70,7 +71,7 @@ def unbound(
     known = bound or {}
     for name, shape in shapes.items():
         for axis, size in enumerate(shape):
-            if isinstance(size, int) and size >= 0:
+            if isinstance(size, int) and size > 0:
                 continue
             place = f"{name}[{axis}]"
             symbol = place if size is None or str(size) in UNNAMED or isinstance(size, int) else str(size)
@@ -116,6 +117,8 @@ def _by_neighbours(name: str, axis: int, shape: Sequence[int | str | None], dtyp
     rank = len(shape)
     if PAST.pattern.search(name):
         yield PAST if axis == rank - 2 else HEADS if axis == 1 else FEATURES
+    if STATE.pattern.search(name):
+        yield STATE
     if rank == 4:
         last = shape[-1] in IMAGE_CHANNELS
         yield (HEIGHT, WIDTH, CHANNELS)[axis - 1] if last else (CHANNELS, HEIGHT, WIDTH)[axis - 1]

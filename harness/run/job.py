@@ -62,16 +62,16 @@ def run(
                 for skip in plan.skips:
                     if skip.case.key not in known:
                         journal.append(bench.skipped(skip, journal.run))
-                listener.run_started(len(plan.cases), len(plan.cases) - len(todo))
+                listener.start_run(len(plan.cases), len(plan.cases) - len(todo))
                 try:
                     for case in todo:
-                        listener.case_started(case.key)
+                        listener.start_case(case.key)
                         record = bench.measure(case, journal.run)
                         journal.append(record)
                         measured += 1
-                        listener.case_done(record)
+                        listener.end_case(record)
                 finally:
-                    listener.run_done()
+                    listener.end_run()
             except KeyboardInterrupt:
                 if len(todo) == measured:
                     raise  # nothing that is left would say so

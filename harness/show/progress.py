@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import IO
 
 from harness.core.listener import Listener
+from harness.core.metrics import HEADLINE
 from harness.core.record import BAD, Record
 from harness.core.units import format_span, format_value
 from harness.show.escape import visible
@@ -19,11 +20,11 @@ class Lines(Listener):
         self._stream = stream or sys.stderr
         self._line = ""
 
-    def stage_started(self, stage: str, case: str, number: int, total: int) -> None:
+    def start_stage(self, stage: str, case: str, number: int, total: int) -> None:
         """Keep which case it is."""
         self._line = f"[{stage} {number}/{total}] {visible(case)}"
 
-    def stage_done(self, outcome: str, at_most_s: float) -> None:
+    def end_stage(self, outcome: str, at_most_s: float) -> None:
         """Print how the case ended, and how long the rest may take."""
         rest = f"  (at most {format_span(at_most_s)} left)" if at_most_s else ""
         self._print(f"{self._line}: {visible(outcome)}{rest}")
@@ -46,7 +47,7 @@ class Progress(Lines):
         self._stack = ExitStack()
         self._bar: _Bar | None = None
 
-    def run_started(self, total: int, finished: int) -> None:
+    def start_run(self, total: int, finished: int) -> None:
         """Draw the bar on a terminal."""
         self._total, self._finished, self._left = total, finished, total - finished
         self._estimate_s = self._plan_s * self._left / max(total, 1)
@@ -54,17 +55,17 @@ class Progress(Lines):
         if self._stream.isatty():
             self._bar = self._stack.enter_context(_Bar(total, finished, self._stream))
 
-    def run_done(self) -> None:
+    def end_run(self) -> None:
         """Take the bar away."""
         self._stack.close()
         self._bar = None
 
-    def case_started(self, case: str) -> None:
+    def start_case(self, case: str) -> None:
         """Name the case on a terminal."""
         if self._bar is not None:
             self._bar.show(self._finished, f"{visible(case)}{self._eta()}")
 
-    def case_done(self, record: Record) -> None:
+    def end_case(self, record: Record) -> None:
         """Print how a case ended: every one where there is no terminal, the bad ones above the bar."""
         self._finished += 1
         self._measured += 1
@@ -89,7 +90,7 @@ class Progress(Lines):
 
 def describe(record: Record) -> str:
     """Write in one line how a case ended."""
-    p50 = record.metrics.get("latency/p50")
+    p50 = record.metrics.get(HEADLINE)
     number = f"  {format_value(p50.value, p50.unit)} p50" if p50 and p50.value is not None else ""
     reason = f": {visible(record.reason)}" if record.reason else ""
     return f"{visible(record.case)}{number}  {record.status}{reason}"

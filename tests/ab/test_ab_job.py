@@ -70,7 +70,7 @@ def trial(tmp_path: Path) -> Callable[..., ABResult]:
     def run(document: dict[str, Any], listener: Listener | None = None, **terms: Any) -> ABResult:
         made, pairing = paired(document)
         asked = ABSettings(**{"seed": 1, **terms})
-        return run_ab(pairing, made, asked, tmp_path / "results", tmp_path / "cache", listener=watch)
+        return run_ab(pairing, made, asked, tmp_path / "results", tmp_path / "cache", listener=listener)
 
     return run
 
@@ -776,16 +776,14 @@ class Recorder(Listener):
         self.calls: list[tuple[str, str, int, int]] = []
         self.left: list[float] = []
 
-    def stage_started(self, stage: str, case: str, number: int, total: int) -> None:
+    def start_stage(self, stage: str, case: str, number: int, total: int) -> None:
         self.calls.append((stage, case, number, total))
 
-    def stage_done(self, outcome: str, at_most_s: float) -> None:
+    def end_stage(self, outcome: str, at_most_s: float) -> None:
         self.left.append(at_most_s)
 
 
-def test_a_listener_is_called_for_every_case_of_every_stage_and_the_time_left_falls_to_nothing(
-    trial, made_up
-) -> None:
+def test_a_listener_follows_every_case_of_every_stage_and_the_time_left_falls_to_0(trial, made_up) -> None:
     made_up(3)
     recorder = Recorder()
     found = trial(suite(models=("a", "b")), listener=recorder)

@@ -10,8 +10,8 @@ import pytest
 from harness.bisect.degradation import METRICS, VersionOutputs, hold, judge_speed, least, refusal
 from harness.bisect.model import Step, StepVerdict
 from harness.core.decision import Change, Decision, MetricComparison
+from harness.core.metrics import METRICS as KNOWN
 from harness.core.record import Metric, Record, Status
-from harness.core.vocabulary import METRICS as KNOWN
 from harness.judge.outputs import Outputs
 
 

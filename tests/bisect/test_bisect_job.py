@@ -15,11 +15,11 @@ import pytest
 from harness.ab.model import ABSettings
 from harness.bisect import job as loop
 from harness.bisect.job import Candidates, _key, bisect, over_models, over_runtimes
-from harness.bisect.model import Question, Search, SearchOutcome, StepVerdict
+from harness.bisect.model import Question, Search, SearchOutcome, Step, StepVerdict
 from harness.bisect.view import render
 from harness.core.case import Case, Source, freeze
 from harness.core.errors import InputError, NotFoundError, StoreError
-from harness.core.listener import Listener, StepFacts
+from harness.core.listener import Listener
 from harness.core.record import Metric, Observation, Record, Status
 from harness.core.suite import Plan
 from harness.judge.outputs import Outputs
@@ -146,12 +146,12 @@ class Stop(Listener):
         self.number = number
         self.started: list[int] = []
 
-    def step_started(self, number: int, version: str, against: str) -> None:
+    def start_step(self, number: int, version: str, against: str) -> None:
         self.started.append(number)
         if number == self.number:
             raise KeyboardInterrupt
 
-    def step_done(self, step: StepFacts) -> None:
+    def end_step(self, step: Step) -> None:
         assert step.version
 
 

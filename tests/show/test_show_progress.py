@@ -20,9 +20,9 @@ class Terminal(io.StringIO):
 @contextmanager
 def running(total: int, finished: int = 0, **how: Any) -> Iterator[Progress]:
     progress = Progress(**how)
-    progress.run_started(total, finished)
+    progress.start_run(total, finished)
     yield progress
-    progress.run_done()
+    progress.end_run()
 
 
 def measured(make_record: MakeRecord, duration_s: float = 10.0) -> Record:
@@ -38,8 +38,8 @@ def test_lines_name_the_case_its_number_how_it_ended_and_the_rest(make_record: M
             make_record("digits", Status.CRASHED, "the worker died of SIGSEGV", duration_s=3.0),
             make_record("<b>\x1b[1m", Status.UNSUPPORTED, "no\nway"),
         ):
-            progress.case_started(record.case)
-            progress.case_done(record)
+            progress.start_case(record.case)
+            progress.end_case(record)
     assert stream.getvalue().splitlines() == [
         "[10/12] digits/batch=32  1.23 ms p50  ok  (eta 30 s)",
         "[11/12] digits  crashed: the worker died of SIGSEGV  (eta 11 s)",
@@ -50,8 +50,8 @@ def test_lines_name_the_case_its_number_how_it_ended_and_the_rest(make_record: M
 def test_without_an_estimate_the_rest_is_estimated_from_what_was_measured(make_record: MakeRecord) -> None:
     stream = io.StringIO()
     with running(3, stream=stream) as progress:
-        progress.case_done(measured(make_record, 10.0))
-        progress.case_done(measured(make_record, 20.0))
+        progress.end_case(measured(make_record, 10.0))
+        progress.end_case(measured(make_record, 20.0))
     assert stream.getvalue().splitlines() == [
         "[1/3] digits/batch=32  1.23 ms p50  ok  (eta 20 s)",
         "[2/3] digits/batch=32  1.23 ms p50  ok  (eta 15 s)",
@@ -61,20 +61,20 @@ def test_without_an_estimate_the_rest_is_estimated_from_what_was_measured(make_r
 def test_a_terminal_gets_a_bar_and_lines_for_what_went_wrong(make_record: MakeRecord) -> None:
     stream = Terminal()
     with running(3, estimate_s=30.0, stream=stream) as progress:
-        progress.case_started("digits/batch=32")
+        progress.start_case("digits/batch=32")
         assert "0/3" in stream.getvalue()
         assert "digits/batch=32  (eta 30 s)" in stream.getvalue()
-        progress.case_done(measured(make_record))
+        progress.end_case(measured(make_record))
         assert "1/3" in stream.getvalue()
         assert " ok" not in stream.getvalue()
-        progress.case_done(make_record("[red]", Status.TIMEOUT, "no answer within 300 s"))
+        progress.end_case(make_record("[red]", Status.TIMEOUT, "no answer within 300 s"))
         assert "[2/3] [red]  timeout: no answer within 300 s" in stream.getvalue()
 
 
 def test_nothing_runs_while_a_case_is_measured() -> None:
     stream = Terminal()
     with running(3, stream=stream) as progress:
-        progress.case_started("digits")
+        progress.start_case("digits")
         drawn = stream.getvalue()
         assert threading.active_count() == 1
         assert stream.getvalue() == drawn
