@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from harness.core.record import Metric, Observation
 from harness.judge.facts import Facts
+from harness.judge.metrics.drift import RANDOM_INPUTS, output_drift, variation, varies
+from harness.judge.mixing import MIXES, mixes
 from harness.judge.status import partial_placement
 from harness.judge.steady import steadiness, why_unknown
 
@@ -21,6 +23,8 @@ def notes(facts: Facts, metrics: dict[str, Metric]) -> tuple[str, ...]:
     found += _unproven(facts)
     found += _steadiness(facts)
     found += _nonfinite(metrics)
+    found += _outputs(facts)
+    found += _random(facts, metrics)
     return tuple(dict.fromkeys(found))
 
 
@@ -70,3 +74,27 @@ def _nonfinite(metrics: dict[str, Metric]) -> Iterator[str]:
     count = metrics.get("accuracy/nonfinite")
     if count is not None and count.value:
         yield f"{count.value:.0f} of {count.n} output elements are NaN or Inf"
+
+
+def _outputs(facts: Facts) -> Iterator[str]:
+    """Say what is wrong with the outputs: they drift, they do not repeat, the batch is none, inputs are NaN."""
+    seen = facts.observations[0].outputs if facts.observations else {}
+    largest = variation(seen)
+    if largest is not None:
+        yield varies(largest)
+    for item in output_drift(facts):
+        if item.close is False:
+            yield f"outputs drift: {item.output}: {item.reason}, against the {facts.twin_kind}"
+    if why := mixes(facts):
+        yield f"{MIXES}: {why}"
+    for name, (bad, of) in (seen.get("nonfinite_inputs") or {}).items():
+        yield f"inputs are NaN: {bad} of {of} elements of {name} are NaN or Inf"
+
+
+def _random(facts: Facts, metrics: dict[str, Metric]) -> Iterator[str]:
+    """Say where random numbers stand for data."""
+    if str(facts.built.provenance.get("calibration", "")).startswith("random"):
+        yield "random calibration: INT8 ranges are those of random numbers; name data to calibrate on"
+    agreement = metrics.get("accuracy/agreement")
+    if agreement is not None and agreement.value is not None and RANDOM_INPUTS in agreement.kind:
+        yield "random inputs: agreement is on random numbers; on real data it may be another"
