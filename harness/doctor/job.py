@@ -10,9 +10,10 @@ from statistics import median
 from typing import Any
 
 from harness.ab.job import run_ab
-from harness.ab.model import ABResult, ABSettings, Pair, Pairing, Watch
+from harness.ab.model import ABResult, ABSettings, Pair, Pairing
 from harness.core.case import Artifact, Case, Load, Model, Session, Source, freeze
 from harness.core.decision import Change, Decision
+from harness.core.listener import Listener
 from harness.core.metrics import HEADLINE
 from harness.core.suite import Measure, Suite
 from harness.doctor import decide as health
@@ -34,7 +35,7 @@ def examine(
     *,
     quick: bool = False,
     terms: ABSettings = ABSettings(),  # noqa: B008 (frozen)
-    watch: Watch | None = None,
+    listener: Listener | None = None,
     read: Callable[[], SystemProbe] = read_machine,
     open_bench: OpenBench = open_arms,
 ) -> Diagnosis:
@@ -43,7 +44,7 @@ def examine(
     Raises StoreError where results cannot be kept, KeyboardInterrupt.
     """
     readings = read()
-    test = None if quick else self_test(results_dir, cache_dir, terms, watch, open_bench)
+    test = None if quick else self_test(results_dir, cache_dir, terms, listener, open_bench)
     return Diagnosis(readings=readings, remarks=health.remarks(readings, test), test=test)
 
 
@@ -51,7 +52,7 @@ def self_test(
     results_dir: Path,
     cache_dir: Path,
     terms: ABSettings,
-    watch: Watch | None = None,
+    listener: Listener | None = None,
     open_bench: OpenBench = open_arms,
 ) -> SelfTest:
     """Hold a chain of layers against one that is 2% longer, and against itself. Raises as `examine`."""
@@ -66,7 +67,9 @@ def self_test(
         suite = Suite("doctor", "", models, measure=nothing_else)
         pairing = Pairing((Pair(NAME, *cases),))
         terms = replace(terms, metrics=(METRIC,))
-        trial = run_ab(pairing, suite, terms, results_dir, cache_dir, watch=watch, open_bench=open_bench)
+        trial = run_ab(
+            pairing, suite, terms, results_dir, cache_dir, listener=listener, open_bench=open_bench
+        )
     if trial.interrupted:
         raise KeyboardInterrupt
     return _conclude(trial, read_lines(Path(trial.file)))
