@@ -12,6 +12,7 @@ from harness.core import requirement
 from harness.core import vocabulary as names
 from harness.core.case import CPU, FP32, NO_CONFIG, NO_SHAPES
 from harness.core.conditions import spell
+from harness.plan.files import look
 from harness.plan.option import config, precision, provider, shapes
 from harness.plan.scalar import Check, Expected, choice, integer, several
 from harness.plan.strict import strict_model, written
@@ -55,7 +56,7 @@ def _runtime(value: Any) -> str:
         if value == "current" or value in names.ROLLING:
             return value
         if "==" in value or value.endswith(".whl"):
-            requirement.check(value)
+            requirement.check(value, look)
             return value
     raise Expected(
         "expected current, latest, nightly, a requirement such as onnxruntime==1.22.1, "

@@ -20,6 +20,7 @@ from harness.core.feeds import (
 from harness.measure.cores import pin
 from harness.measure.worker import evaluate, slices, system, timing
 from harness.measure.worker.answer import Answer
+from harness.measure.worker.arrays import read_arrays
 from harness.measure.worker.engine import Call, Engine, one_line
 from harness.measure.worker.request import Request
 
@@ -132,7 +133,9 @@ class Run:
     def _rows(self, count: int) -> tuple[Rows, Dimensions]:
         """Return at most `count` samples of each input: of the data, and drawn where it has none."""
         request, load = self.request, self.request.load
-        data = data_rows(request.data, request.inputs, count)[0] if request.data else None
+        data = None
+        if request.data:
+            data, _ = data_rows(request.data, read_arrays(request.data), request.inputs, count)
         dims = bind_dimensions(request.inputs, load["batch"], load["shapes"], load["batch_dim"], data)
         n = count if data is None else sample_count(data, dims)
         absent = [item for item in request.inputs if data is None or item.name not in data]
