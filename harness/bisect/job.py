@@ -194,7 +194,7 @@ def _only(suite: Suite, metric: str) -> Suite:
     if metric not in losses.SEARCHED and not spec_of(metric).machine_free:
         return suite
     once = Sampling(warmup_calls=0, warmup_s=0.0, calls=1, seconds=None, timeout_s=suite.sampling.timeout_s)
-    asked = replace(suite.measure, memory=False, proof=False, accuracy=True)
+    asked = suite.measure.with_passes(memory=False, proof=False, accuracy=True)
     return replace(suite, sampling=once, measure=asked)
 
 
@@ -316,7 +316,5 @@ def _blank(mark: StepVerdict, reason: str) -> Step:
 
 def _speed_only(suite: Suite, metric: str) -> Suite:
     """Leave out what an A/B would measure beside `metric`."""
-    memory = spec_of(metric).once
-    return replace(
-        suite, gates=(), measure=replace(suite.measure, memory=memory, proof=False, accuracy=False)
-    )
+    asked = suite.measure.with_passes(memory=spec_of(metric).once, proof=False, accuracy=False)
+    return replace(suite, gates=(), measure=asked)

@@ -30,6 +30,7 @@ def _conditions(record: Record) -> dict[str, Any]:
         "sampling": sampling_kind(record.asked.get("sampling") or {}),
         "cores": len(cores) if cores else None,
         "feeds": (record.effective.get("feeds") or {}).get("kind"),
+        "telemetry": session.get("telemetry"),
         "governor": cpu.get("governor"),
         "turbo": cpu.get("turbo"),
     }
