@@ -28,6 +28,7 @@ def evaluate(
     rows: int,
     path: Path,
     alone: Sequence[Rows] = (),
+    max_values: int = MAX_VALUES,
 ) -> dict[str, Any]:
     """Run `batches`, which hold `rows` samples, and save the outputs to `path`.
 
@@ -44,7 +45,7 @@ def evaluate(
     for feed in batches:
         results.append(run(feed))
         kept += sum(value.size for value in results[-1].values() if not isinstance(value, str))
-        if kept >= MAX_VALUES:
+        if kept >= max_values:
             break
     repeat = _repeat(results[0], [run(batches[0]) for _ in range(AGAIN)])
     by_row, told = _alone(run, alone, results[0], batch)
