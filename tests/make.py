@@ -43,8 +43,8 @@ def make_observation(**parts: Any) -> Observation:
 
 
 def make_facts(*observations: Observation, case: Case | None = None, **parts: Any) -> Facts:
-    notes = parts.pop("notes", ())
-    built = Built("net.onnx", "00", 4096, 17, "fp32", {}, (), ("y",), notes=notes, engine="fake")
+    facts = {name: parts.pop(name) for name in ("notes", "classes", "provenance") if name in parts}
+    built = Built("net.onnx", "00", 4096, 17, "fp32", {}, (), ("y",), engine="fake", **facts)
     arrays = {
         name: tuple(np.asarray(array) for array in parts.pop(name))
         for name in ("outputs", "twin_outputs")

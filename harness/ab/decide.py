@@ -288,7 +288,7 @@ def compare_answers(
     head: Outputs,
     wanted: str | None = None,
     *,
-    task: str | None = None,
+    tolerance: Mapping[str, float] | None = None,
     same_load: bool = True,
     unlike: str = "",
 ) -> list[MetricComparison]:
@@ -300,7 +300,7 @@ def compare_answers(
     if unlike:
         decision = only_nonfinite(base, head, wanted, unlike)
         return [MetricComparison(case, "accuracy/agreement", None, None, decision)]
-    decision, metrics = outputs_change(base, head, wanted, task=task, same_load=same_load)
+    decision, metrics = outputs_change(base, head, wanted, tolerance=tolerance, same_load=same_load)
     told = ("accuracy/agreement", "accuracy/sqnr_db", "accuracy/max_abs_error")
     values = {name: metrics[name].value for name in told if name in metrics}
     rows = [

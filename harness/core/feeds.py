@@ -162,7 +162,9 @@ def _driven(
 
 def _square(names: Mapping[str, tuple[int | str, ...]]) -> set[str]:
     """Return the dimensions that are on several axes of one input: to drive one would drive the other."""
-    return {size for shape in names.values() for size in shape if isinstance(size, str) and shape.count(size) > 1}
+    return {
+        size for shape in names.values() for size in shape if isinstance(size, str) and shape.count(size) > 1
+    }
 
 
 def _beside(place: str, names: Mapping[str, tuple[int | str, ...]], batch: Sequence[str]) -> bool:

@@ -62,7 +62,9 @@ def closeness(metrics: Mapping[str, Metric], limits: Limits) -> Closeness:
         if check is not None
     ]
     if not checks:
-        reasons = [metrics[name].reason for name in ("accuracy/sqnr_db", "accuracy/agreement") if name in metrics]
+        reasons = [
+            metrics[name].reason for name in ("accuracy/sqnr_db", "accuracy/agreement") if name in metrics
+        ]
         return Closeness(None, next(filter(None, reasons), "no outputs to compare"))
     wrong = [check for check in checks if not check.close]
     return Closeness(not wrong, "; ".join(check.reason for check in wrong or checks))

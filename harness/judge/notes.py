@@ -77,7 +77,7 @@ def _nonfinite(metrics: dict[str, Metric]) -> Iterator[str]:
 
 
 def _outputs(facts: Facts) -> Iterator[str]:
-    """Say what is wrong with the outputs: they drift, they do not repeat, the batch is none, inputs are NaN."""
+    """Say what is wrong with outputs and inputs: drift, no repetition, NaN, a batch that is none."""
     seen = facts.observations[0].outputs if facts.observations else {}
     largest = variation(seen)
     if largest is not None:

@@ -47,6 +47,7 @@ class Outputs:
     classes: Mapping[str, int] = field(default_factory=dict)
     precision: str = "fp32"  # what the file computes in
     varies: float | None = None
+    alone: Mapping[str, tuple[Array, Array]] = field(default_factory=dict)  # rows alone, the same together
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +98,22 @@ def is_scores(output: Array) -> bool:
 
 
 def is_numeric(output: Array) -> bool:
-    """Tell whether distances mean anything: of real values, and of integers too small for labels or counts."""
+    """Tell whether distances mean anything: of real values, and of integers too small for labels."""
     return output.dtype.kind == "f" or (output.dtype.kind in "iu" and output.dtype.itemsize <= SMALL_BYTES)
 
 
 def are_labels(output: Array) -> bool:
-    """Tell whether an output is labels as it stands: integers that are no quantized values, or truth values."""
+    """Tell whether an output is labels as it stands: truth values, or integers that are no quantized ones."""
     return output.dtype.kind in "iub" and not is_numeric(output)
 
 
 def known_classes(
-    classes: Mapping[str, int], names: Sequence[str], *, wanted: str | None, task: str | None, labels: Array | None
+    classes: Mapping[str, int],
+    names: Sequence[str],
+    *,
+    wanted: str | None,
+    task: str | None,
+    labels: Array | None,
 ) -> dict[str, int]:
     """Return the outputs that are known to be classes, and their axis.
 

@@ -91,7 +91,9 @@ def open_dimensions(
     return tuple(item for item in found if not _is_batch(item, driven))
 
 
-def _driven(inputs: Sequence[Input], bound: Mapping[str, int], batch_dim: str | None) -> frozenset[str] | None:
+def _driven(
+    inputs: Sequence[Input], bound: Mapping[str, int], batch_dim: str | None
+) -> frozenset[str] | None:
     try:
         return batch_dimensions(inputs, bound, batch_dim)
     except Failed:

@@ -19,6 +19,7 @@ from harness.judge.metrics import metric, missing
 from harness.judge.metrics.accuracy import OVER_SAMPLES, TWIN
 from harness.judge.outputs import (
     NO_ANSWER,
+    REGRESSION,
     Outputs,
     Pair,
     Unfit,
@@ -51,9 +52,13 @@ def drift(facts: Facts) -> dict[str, Metric]:
     try:
         _check_steady(facts)
         (match,) = matched(own_outputs(facts), twin_outputs(facts), counted(facts))
-        return metrics | compare_outputs(Pair(match.ours, match.reference), kind, classes=match.classes)
+        metrics |= compare_outputs(Pair(match.ours, match.reference), kind, classes=match.classes)
     except Unfit as error:
         return metrics | {name: missing(name, str(error), kind=kind) for name in NAMES}
+    if facts.case.artifact.model.task == REGRESSION and match.classes is None:
+        reason = "the task is regression: there are no classes"
+        metrics["accuracy/agreement"] = missing("accuracy/agreement", reason, kind=kind)
+    return metrics
 
 
 def output_drift(facts: Facts) -> tuple[OutputDrift, ...]:

@@ -32,4 +32,6 @@ def _alone(rows: Rows, case: Run, dims: Dimensions) -> list[Rows]:
     """Cut the first rows into batches of one; none where a row cannot be alone."""
     if not dims.driven:
         return []
-    return cut(rows, case.request.inputs, 1, dims, min(ALONE, case.request.load["batch"], sample_count(rows, dims)))
+    return cut(
+        rows, case.request.inputs, 1, dims, min(ALONE, case.request.load["batch"], sample_count(rows, dims))
+    )
