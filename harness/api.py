@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from harness.core.registry import closest
     from harness.core.report import Report
     from harness.judge.facts import Facts
+    from harness.judge.metrics import metric, missing
     from harness.measure.worker.engine import Call, Engine
 
 _HOMES = {
@@ -40,6 +41,7 @@ _HOMES = {
     "harness.core.registry": ("closest",),
     "harness.core.report": ("Report",),
     "harness.judge.facts": ("Facts",),
+    "harness.judge.metrics": ("metric", "missing"),
     "harness.measure.worker.engine": ("Call", "Engine"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -67,6 +69,8 @@ __all__ = [
     "Written",
     "closest",
     "describes",
+    "metric",
+    "missing",
     "permute",
 ]
 
