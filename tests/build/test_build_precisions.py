@@ -106,7 +106,7 @@ def test_provenance_says_how_a_file_came_to_be(cache: Path) -> None:
         "percentile": 99.999,
     }
     assert provenance["precision"]["versions"]["onnxruntime"]
-    assert provenance["precision"]["preprocessing"]["by"] == "onnxruntime.quantization.quant_pre_process"
+    assert provenance["precision"]["preprocessing"]["preparation"] == "symbolic shapes, optimization"
 
 
 def test_per_channel_gives_every_channel_a_scale(cache: Path) -> None:
@@ -228,7 +228,7 @@ def embedding() -> onnx.ModelProto:
 
 def test_random_calibration_wants_every_dimension_bound(save: Save, cache: Path) -> None:
     path = save(embedding())
-    with pytest.raises(Failed, match=r"dimension 'sequence' \(axis 1\) is not bound"):
+    with pytest.raises(Failed, match=r"dimension is not bound: sequence \(ids axis 1\)"):
         build(artifact(path, precision="int8_static"), cache)
     bound = {"model": {"shapes": freeze({"sequence": 5})}}
     built = build(artifact(path, precision="int8_static", **bound), cache)
@@ -245,16 +245,34 @@ def test_a_fixed_batch_is_calibrated_as_it_is(save: Save, cache: Path) -> None:
     assert run(built, x=images(3)).shape == (3, 10)
 
 
-def test_shape_inference_that_is_missing_or_fails_is_left_out_and_so_said(
+def test_the_best_preparation_that_works_is_taken_and_what_it_lacks_is_named(
     tmp_path: Path, save: Save, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = save(net())
-    _, done = quantization.preprocess(path, tmp_path)
-    assert done["symbolic_shapes"] is True
+    path, seen = save(net()), []
+    done = quantization.quantize(path, tmp_path, seen.append)
+    assert done == {"preparation": "symbolic shapes, optimization", "left_out": {}}
     monkeypatch.setattr(quantization, "find_spec", lambda name: None)
-    prepared, done = quantization.preprocess(path, tmp_path)
-    assert done["symbolic_shapes"] == "left out: sympy is not installed"
-    assert onnx.load(prepared).graph.value_info
+    done = quantization.quantize(path, tmp_path, seen.append)
+    assert done["preparation"] == "optimization"
+    assert "sympy is not installed" in done["left_out"]["symbolic shapes, optimization"]
+    assert onnx.load(seen[-1]).graph.value_info
+
+
+def test_a_quantizer_that_fails_is_given_the_model_prepared_otherwise(tmp_path: Path, save: Save) -> None:
+    path, seen = save(net()), []
+
+    def run(prepared: Path) -> None:
+        seen.append(prepared)
+        if len(seen) < 4:
+            raise RuntimeError(f"cannot do {len(seen)}")
+
+    done = quantization.quantize(path, tmp_path, run)
+    assert done["preparation"] == "none"
+    assert list(done["left_out"].values()) == ["cannot do 1", "cannot do 2", "cannot do 3"]
+    assert seen[-1] == path
+    seen.clear()
+    with pytest.raises(ZeroDivisionError):
+        quantization.quantize(path, tmp_path, lambda prepared: 1 // 0)
 
 
 def test_an_optimization_that_fails_is_told(
@@ -265,8 +283,8 @@ def test_an_optimization_that_fails_is_told(
 
     path = save(net())
     monkeypatch.setattr("onnxruntime.InferenceSession", refuse)
-    _, done = quantization.preprocess(path, tmp_path)
-    assert done["optimization"] == "left out: RuntimeError: no session today"
+    done = quantization.quantize(path, tmp_path, lambda prepared: None)
+    assert done["left_out"]["optimization"] == "RuntimeError: no session today"
 
 
 def test_a_model_without_data_gives_the_same_bytes_every_time(tmp_path: Path) -> None:
