@@ -1,26 +1,9 @@
 """The names that a suite may use, where every room can see them.
 
-What a name stands for is found in the room that does the work; other packages
-add names of their own through the entry-point group that stands beside each
-tuple. `Source.options` and `Named.options`, as the plan writes them:
-
-=========== ==========================================================
-source      options
-=========== ==========================================================
-onnx        ``path``: absolute
-zoo         ``name``: one of ZOO
-torch       ``target``: ``module:function`` or ``/absolute/file.py:function``
-fake        the mapping as written
-others      the mapping as written, or ``value`` where it is not a mapping
-=========== ==========================================================
-
-A precision's options are those that the suite wrote, no defaults added.
+Those that other packages may add to stand in `harness.core.plugins`.
 """
 
 from __future__ import annotations
-
-SOURCES = ("onnx", "zoo", "torch", "fake")
-SOURCES_GROUP = "harness.sources"
 
 ZOO = (
     "bvlc_alexnet",
@@ -33,17 +16,6 @@ ZOO = (
     "vgg19",
     "zfnet512",
 )
-
-CATALOGUE = ("digits",)
-CATALOGUE_GROUP = "harness.data"
-
-PRECISIONS = ("fp32", "fp16", "int8_dynamic", "int8_static")
-PRECISIONS_GROUP = "harness.precisions"
-
-EXPORTERS = ("dynamo", "torchscript")
-"""Ways to export a torch source; the first one where the suite names none."""
-
-EXPORTERS_GROUP = "harness.exporters"
 
 FORMATS = ("onnx", "ort")
 
@@ -71,38 +43,3 @@ IO = ("iobinding", "run")
 
 ROLLING = ("latest", "nightly")
 """Values of the axis runtime that mean another version of onnxruntime from time to time."""
-
-METRICS = {
-    "latency/p50": ("s", "lower"),
-    "latency/p90": ("s", "lower"),
-    "latency/p95": ("s", "lower"),
-    "latency/p99": ("s", "lower"),
-    "latency/mean": ("s", "lower"),
-    "latency/sd": ("s", "lower"),
-    "latency/mad": ("s", "lower"),
-    "latency/outliers": ("1", "none"),
-    "throughput/samples_per_s": ("samples/s", "higher"),
-    "startup/import": ("s", "lower"),
-    "startup/session": ("s", "lower"),
-    "startup/first_call": ("s", "lower"),
-    "memory/before_runtime": ("B", "lower"),
-    "memory/after_import": ("B", "lower"),
-    "memory/session_peak": ("B", "lower"),
-    "memory/after_session": ("B", "lower"),
-    "memory/after_first_call": ("B", "lower"),
-    "memory/session": ("B", "lower"),
-    "memory/peak": ("B", "lower"),
-    "memory/arena_peak": ("B", "lower"),
-    "model/size": ("B", "lower"),
-    "accuracy/top1": ("ratio", "higher"),
-    "accuracy/top1_delta": ("ratio", "higher"),
-    "accuracy/mae": ("1", "lower"),
-    "accuracy/mae_delta": ("1", "lower"),
-    "accuracy/agreement": ("ratio", "higher"),
-    "accuracy/sqnr_db": ("dB", "higher"),
-    "accuracy/cosine": ("1", "higher"),
-    "accuracy/max_abs_error": ("1", "lower"),
-    "accuracy/nonfinite": ("1", "lower"),
-}
-"""Metric -> (unit, which way is better)."""
-METRICS_GROUP = "harness.metrics"

@@ -9,9 +9,11 @@ from statistics import median
 from typing import Any
 
 from harness.ab.job import run_ab
-from harness.ab.model import ABResult, ABSettings, Pair, Pairing, Watch
+from harness.ab.model import ABResult, ABSettings, Pair, Pairing
 from harness.core.case import Artifact, Case, Load, Model, Session, Source, freeze
 from harness.core.decision import Change, Decision
+from harness.core.listener import Listener
+from harness.core.metrics import HEADLINE
 from harness.core.suite import Measure, Suite
 from harness.doctor import decide as health
 from harness.doctor.chain import write_chain
@@ -22,7 +24,7 @@ from harness.store.ledger import read_lines
 LAYERS, MORE_LAYERS = 100, 102
 BATCH = 32
 NAME = f"chain of {LAYERS}->{MORE_LAYERS} layers"
-METRIC = "latency/p50"
+METRIC = HEADLINE
 
 
 def examine(
@@ -31,18 +33,20 @@ def examine(
     *,
     quick: bool = False,
     terms: ABSettings = ABSettings(),  # noqa: B008 (frozen)
-    watch: Watch | None = None,
+    listener: Listener | None = None,
 ) -> Diagnosis:
     """Read this machine off and, unless `quick`, test what can be told on it.
 
     Raises StoreError where results cannot be kept, KeyboardInterrupt.
     """
     readings = read_machine()
-    test = None if quick else self_test(results_dir, cache_dir, terms, watch)
+    test = None if quick else self_test(results_dir, cache_dir, terms, listener)
     return Diagnosis(readings=readings, remarks=health.remarks(readings, test), test=test)
 
 
-def self_test(results_dir: Path, cache_dir: Path, terms: ABSettings, watch: Watch | None = None) -> SelfTest:
+def self_test(
+    results_dir: Path, cache_dir: Path, terms: ABSettings, listener: Listener | None = None
+) -> SelfTest:
     """Hold a chain of layers against one that is 2% longer, and against itself. Raises as `examine`."""
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
         cases = []
@@ -51,10 +55,11 @@ def self_test(results_dir: Path, cache_dir: Path, terms: ABSettings, watch: Watc
             write_chain(path, layers)
             cases.append(_case(path))
         models = tuple(case.artifact.model for case in cases)
-        suite = Suite("doctor", "", models, measure=Measure(memory=False, accuracy=False, proof=False))
+        nothing_else = Measure().with_passes(memory=False, accuracy=False, proof=False)
+        suite = Suite("doctor", "", models, measure=nothing_else)
         pairing = Pairing((Pair(NAME, *cases),))
         terms = replace(terms, metrics=(METRIC,))
-        trial = run_ab(pairing, suite, terms, results_dir, cache_dir, watch=watch)
+        trial = run_ab(pairing, suite, terms, results_dir, cache_dir, listener=listener)
     if trial.interrupted:
         raise KeyboardInterrupt
     return _conclude(trial, read_lines(Path(trial.file)))

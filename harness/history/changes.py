@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from itertools import pairwise
 from typing import Any
 
@@ -22,8 +21,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from harness.core.decision import Change, Shift
-from harness.core.record import Record
-from harness.core.vocabulary import METRICS
+from harness.core.metrics import MetricSpec
+from harness.judge.causes import changed
 
 Floats = NDArray[np.float64]
 
@@ -37,9 +36,6 @@ STRENGTH = 5.0
 """Standard errors that a step must have; one night's noise, and the search over all nights, give less."""
 
 MIN_EFFECT = 0.005
-REBUILT = ("runtime's wheel", "runtime's build")
-"""Facts by which a rebuilt runtime is told from another one of the same version."""
-
 LASTING = 2
 """Values that must lie on either side of a step."""
 
@@ -49,11 +45,10 @@ _PENALTY, _BANDWIDTH = 3.0, 3.0  # of the detector: cost of a point, width of it
 _LEAST_SD = 1e-4
 _MEDIAN = 1.2533  # standard error of a median to that of a mean, √(π/2)
 _MAD = 1.4826
-_RELATIVE_UNITS = ("s", "B", "samples/s")
 
 
 def shifts(
-    values: Sequence[float | None], metric: str, *, min_effect: float = MIN_EFFECT
+    values: Sequence[float | None], metric: MetricSpec, *, min_effect: float = MIN_EFFECT
 ) -> tuple[Shift, ...]:
     """Return the shifts of a series in time order; missing values (None) are passed over.
 
@@ -61,12 +56,11 @@ def shifts(
     differences; `min_effect` is the least change of interest, in the same
     terms. The noise that a shift must exceed is learned from the series.
     """
-    unit, direction = METRICS.get(metric, ("1", "none"))
     places = [index for index, value in enumerate(values) if value is not None and math.isfinite(value)]
     known = np.array([values[index] for index in places], np.float64)
     if len(known) < FEWEST:
         return ()
-    relative = unit in _RELATIVE_UNITS and bool((known > 0).all())
+    relative = metric.relative and bool((known > 0).all())
     y = np.log(known) if relative else known
     least = math.log1p(min_effect) if relative else min_effect
     steps = sorted(_accept(y, _candidates(y), least), key=lambda step: step.at)
@@ -79,7 +73,7 @@ def shifts(
             after=after,
             change=math.expm1(step.size) if relative else step.size,
             strength=step.strength,
-            verdict=_verdict(step.size, direction),
+            verdict=_verdict(step.size, metric.better),
         )
         for step, (before, after) in zip(steps, pairwise(levels), strict=True)
     )
@@ -114,36 +108,6 @@ def _away(points: int) -> str:
     if points == 0:
         return ""
     return f" ({abs(points)} {'run' if abs(points) == 1 else 'runs'} {'later' if points > 0 else 'before'})"
-
-
-def changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Name the facts that differ: ``runtime: 1.31.0 -> 1.32.0``; one that either does not know is none."""
-    differ = [
-        key
-        for key, value in now.items()
-        if value is not None and then.get(key) is not None and then[key] != value
-    ]
-    if "runtime" in differ:  # another version is another wheel and another build
-        differ = [key for key in differ if key not in REBUILT]
-    return [f"{key}: {then[key]} -> {now[key]}" for key in differ]
-
-
-def facts_of(record: Record) -> dict[str, Any]:
-    """Return what of a record may explain a shift: runtime, model file, system."""
-    runtime = record.effective.get("runtime") or {}
-    installed = record.effective.get("installed") or {}
-    build = str(runtime.get("build") or "")
-    environment = record.environment
-    return {
-        "runtime": runtime.get("version"),
-        "runtime's wheel": str(installed.get("sha256") or "")[:12] or None,
-        "runtime's build": sha256(build.encode()).hexdigest()[:12] if build else None,
-        "model": str(record.artifact.get("sha256", ""))[:12] or None,
-        "opset": record.artifact.get("opset"),
-        "kernel": environment.get("kernel"),
-        "python": environment.get("python"),
-        "governor": (environment.get("cpu") or {}).get("governor"),
-    }
 
 
 @dataclass(frozen=True, slots=True)

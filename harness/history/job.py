@@ -12,9 +12,10 @@ from harness import store
 from harness.core.conditions import fits
 from harness.core.decision import Point, Trend
 from harness.core.errors import NotFoundError
+from harness.core.metrics import HEADLINE, METRICS, MetricSpec, all_specs, spec_of
 from harness.core.registry import closest
-from harness.core.vocabulary import METRICS
-from harness.history.changes import FEWEST, LASTING, facts_of, shifts, with_causes
+from harness.history.changes import FEWEST, LASTING, shifts, with_causes
+from harness.judge.causes import facts_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def history(
     results_dir: Path,
-    metrics: Sequence[str] = ("latency/p50",),
+    metrics: Sequence[str] = (HEADLINE,),
     *,
     case: str | None = None,
     suite: str | None = None,
@@ -38,7 +39,8 @@ def history(
     trends: list[Trend] = []
     for metric in _names(metrics):
         frame = store.series(results_dir, metric, case=case, suite=suite, machine=machine)
-        found = [_judged(trend) for trend in _trends(frame, metric, last)]
+        spec = _spec(results_dir, metric, frame)
+        found = [_judged(trend, spec) for trend in _trends(frame, spec, last)]
         if not found and metric not in METRICS:
             raise NotFoundError(_why(results_dir, [metric], case, suite, machine))
         trends += found
@@ -51,14 +53,22 @@ def _names(metrics: Sequence[str]) -> list[str]:
     """Spell out globs; a name that the harness does not know may be another package's."""
     names: dict[str, None] = {}
     for pattern in metrics:
-        found = [name for name in METRICS if fits(name, [pattern])]
+        found = [name for name in all_specs() if fits(name, [pattern])]
         names |= dict.fromkeys(found or [pattern])
     return list(names)
 
 
-def _trends(frame: pd.DataFrame, metric: str, last: int | None) -> Iterable[Trend]:
+def _spec(results_dir: Path, name: str, frame: pd.DataFrame) -> MetricSpec:
+    """Return the row of a metric; of one that has none, what its newest record says."""
+    if name in METRICS or frame.empty:
+        return spec_of(name)
+    newest = frame.sort_values("run").iloc[-1]
+    place = (str(newest["run"]), str(newest["case"]))
+    return spec_of(name, store.outlines(results_dir, [place])[place].metrics.get(name))
+
+
+def _trends(frame: pd.DataFrame, spec: MetricSpec, last: int | None) -> Iterable[Trend]:
     """Cut the rows of `store.series` into one trend each."""
-    unit, _ = METRICS.get(metric, ("1", "none"))
     frame = frame.astype(object).where(frame.notna(), None)
     for (suite, machine, case), rows in groupby(
         frame.itertuples(index=False, name=None), key=lambda row: row[:3]
@@ -67,15 +77,15 @@ def _trends(frame: pd.DataFrame, metric: str, last: int | None) -> Iterable[Tren
             Point(run, started_at, value, low, high, runtime, model)
             for _, _, _, run, started_at, value, low, high, model, runtime in rows
         )
-        yield Trend(suite, machine, case, metric, unit, points[-last:] if last else points)
+        yield Trend(suite, machine, case, spec.name, spec.unit, points[-last:] if last else points)
 
 
-def _judged(trend: Trend) -> Trend:
+def _judged(trend: Trend, spec: MetricSpec) -> Trend:
     """Find the shifts of a trend, and name what the series itself tells of their causes."""
     values = [point.value for point in trend.points]
     if len(values) < FEWEST:
         return replace(trend, reason=f"{len(values)} runs; {FEWEST} are needed to tell a change from noise")
-    return replace(trend, shifts=shifts(values, trend.metric))
+    return replace(trend, shifts=shifts(values, spec))
 
 
 def _explained(results_dir: Path, trends: Sequence[Trend]) -> list[Trend]:
@@ -126,7 +136,7 @@ def _why(
         if name is not None and name not in known:
             return f"no run of {kind} {name!r}: {closest(name, known)}"
     for name in metrics:
-        if name not in METRICS and not any(fits(known, [name]) for known in METRICS):
-            return f"no run has the metric {name!r}: {closest(name, METRICS)}"
+        if name not in METRICS and not any(fits(other, [name]) for other in all_specs()):
+            return f"no run has the metric {name!r}: {closest(name, all_specs())}"
     which = f" of a case that matches {case!r}" if case else ""
     return f"{results_dir}: no run has a value of {', '.join(metrics)}{which}"

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from glob import escape
 from typing import Any, Literal
 
-from harness.core.case import Model
+from harness.core.case import DEFAULTS, Model, shown
 from harness.core.conditions import fits, spell
 from harness.core.errors import InputError
+from harness.core.plugins import EXPORTERS
 from harness.core.registry import closest
-from harness.core.suite import Measure, Suite
-from harness.core.vocabulary import EXPORTERS
-from harness.plan.axes import AXES, label
+from harness.core.suite import Suite
 from harness.plan.document import KeyPath, one_line, shorten
 from harness.plan.schema import SuiteSchema
-from harness.plan.strict import written
 from harness.plan.when import CONDITION_AXES, condition
 
 Values = Mapping[str, Mapping[str, tuple[Any, ...]]]
@@ -52,13 +50,12 @@ def sweep(schema: SuiteSchema, file: str, name: str, path: str, text: str) -> Sw
     """Turn a checked suite into the nouns that the loops use."""
     models = tuple(item.model(key) for key, item in schema.models.items())
     values = {model.name: _values(schema, model) for model in models}
-    measure = Measure(**written(schema.measure), strict_provider=schema.strict_provider)
     suite = Suite(
         name=schema.name or name,
         path=path,
         models=models,
         sampling=schema.sampling.sampling(),
-        measure=measure,
+        measure=schema.measure.measure(schema.strict_provider),
         gates=tuple(gate.gate() for gate in schema.gates),
         baseline=_typed(schema.baseline, values),
         text=text,
@@ -99,16 +96,16 @@ def _known(axis: str, values: Values) -> dict[str, Any]:
     """Give every value that `axis` takes in any model, by its text."""
     if axis == "model":
         return {model: model for model in values}
-    shown = [label(axis, value) for taken in values.values() for value in taken[axis]]
-    return {spell(value): value for value in shown}
+    taken = [shown(axis, value) for model in values.values() for value in model[axis]]
+    return {spell(value): value for value in taken}
 
 
 def _values(schema: SuiteSchema, model: Model) -> dict[str, tuple[Any, ...]]:
     """Give the values of every axis for `model`: its own, else the suite's, else the default."""
-    defaults = {axis.name: (axis.default,) for axis in AXES}
+    defaults = {axis: (default,) for axis, default in DEFAULTS.items()}
     values: dict[str, tuple[Any, ...]] = {**defaults, **schema.axes, **schema.models[model.name].axes}
     if model.source.kind == "torch":
-        values["exporter"] = tuple(exporter or EXPORTERS[0] for exporter in values["exporter"])
+        values["exporter"] = tuple(exporter or next(iter(EXPORTERS)) for exporter in values["exporter"])
     return values
 
 
