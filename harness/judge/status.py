@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.core.case import thaw
 from harness.core.errors import Failed, Unsupported
+from harness.core.passes import repeated
 from harness.core.record import Observation, Status
 from harness.core.units import format_signal
 from harness.core.vocabulary import PROVIDERS
@@ -20,7 +21,7 @@ def status(facts: Facts) -> tuple[Status, str]:
     """Return the status and, unless it is ok, one clear reason."""
     for number, observation in enumerate(facts.observations, start=1):
         of = f"process {number} of {len(facts.observations)}: " if len(facts.observations) > 1 else ""
-        wanted = facts.passes if number == 1 else ("timing",)
+        wanted = facts.passes if number == 1 else repeated(facts.passes)
         ended = _ended(observation, wanted)
         if ended is not None:
             return ended[0], of + ended[1]
