@@ -78,7 +78,7 @@ def compare(
     results_dir: Path,
     cache_dir: Path,
 ) -> int:
-    """Hold the run HEAD against the run BASE, worst first.
+    """Compare the stored run HEAD with the stored run BASE, the worst change first.
 
     A run is an id or its beginning, latest, previous, anchor, a date or a git revision.
     """

@@ -20,7 +20,7 @@ Examples:
 Exit codes: 0 fit for measuring; 1 something is to be fixed before numbers can be trusted.
 """
 )
-@click.option("--quick", is_flag=True, help="Only look: measure nothing.")
+@click.option("--quick", is_flag=True, help="Read the system only; measure nothing.")
 @click.option(
     "--budget",
     "budget_s",
@@ -36,7 +36,7 @@ Exit codes: 0 fit for measuring; 1 something is to be fixed before numbers can b
 def doctor(
     quick: bool, budget_s: float, seed: int | None, results_dir: Path, cache_dir: Path, view: str
 ) -> int:
-    """Say what disturbs measurements here, what to do, and how small a change can be seen.
+    """Check what disturbs measurements here, what to do, and how small a change can be detected.
 
     Reads the system, then runs an A/A and an A/B against a model that does 2% more work.
     """

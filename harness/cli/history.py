@@ -44,7 +44,7 @@ def history(
     view: str,
     results_dir: Path,
 ) -> int:
-    """Follow metrics over the stored runs, and name the runs at which their level changed."""
+    """Show metrics over the stored runs, and the runs at which their level changed."""
     from harness.history.job import history as follow
     from harness.history.view import HistoryDocument
 

@@ -1,4 +1,4 @@
-"""`harness nightly`: measure a suite, and say what got worse."""
+"""`harness nightly`: measure a suite, and report what got worse."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ Examples:
     "--against",
     multiple=True,
     type=click.Choice(AGAINST),
-    help="What to hold the run against; may be repeated.  [default: both]",
+    help="Which run to compare with; may be repeated.  [default: both]",
 )
 @click.option(
     "--anchor",
@@ -95,7 +95,7 @@ def nightly(
     cache_dir: Path,
     **wishes: Any,
 ) -> int:
-    """Measure SUITE, hold it against the night before and the anchor, publish, and say what got worse.
+    """Measure SUITE, compare it with the previous run and the anchor, publish, report what got worse.
 
     Started again after an interruption, it goes on where it was. Everything goes into one folder;
     the summary is appended to $GITHUB_STEP_SUMMARY where that is set.
