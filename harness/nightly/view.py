@@ -10,7 +10,7 @@ from harness.core.decision import Change, Decision, MetricComparison, RunCompari
 from harness.core.metrics import HEADLINE, METRICS
 from harness.core.record import BAD
 from harness.core.report import Report
-from harness.core.units import format_percent
+from harness.core.units import count, format_percent
 from harness.nightly.model import Confidence, NightlyFinding, NightlyReport, numbers
 from harness.show.cells import Cell, Column, interval, percent
 from harness.show.page import Line, Page
@@ -79,9 +79,9 @@ def headline(night: NightlyReport) -> str:
     """Count what got worse."""
     gates = sum(gate.outcome == "failed" for gate in night.report.gates)
     parts = [
-        _count(len(group(night.alarms)), "regression"),
-        _count(gates, "failed gate"),
-        _count(sum(record.status in BAD for record in night.report.records), "failed case"),
+        count(len(group(night.alarms)), "regression"),
+        count(gates, "failed gate"),
+        count(sum(record.status in BAD for record in night.report.records), "failed case"),
     ]
     return ", ".join(part for part in parts if not part.startswith("0 ")) or "nothing got worse"
 
@@ -98,7 +98,7 @@ def surely(item: MetricComparison, standing: Confidence) -> str:
     parts = [
         f"{standing} by an A/B" if standing is Confidence.CONFIRMED else str(standing),
         f"p = {decision.p:.2g}" if decision.p is not None else "",
-        _count(decision.blocks, unit) if decision.blocks and decision.p is not None else "",
+        count(decision.blocks, unit) if decision.blocks and decision.p is not None else "",
         decision.reason if decision.p is None else "",
     ]
     return ", ".join(filter(None, parts))
@@ -147,13 +147,7 @@ def _page(night: NightlyReport) -> Page:
 
 
 def _runtimes(night: NightlyReport) -> str:
-    found = sorted(
-        {
-            f"{runtime.get('distribution')} {runtime.get('version')}"
-            for record in night.report.records
-            if (runtime := record.effective.get("runtime"))
-        }
-    )
+    found = sorted({str(record.runtime) for record in night.report.records if record.runtime})
     return ", ".join(found) or "no runtime"
 
 
@@ -278,8 +272,3 @@ def _contrast(contrast: RunComparison) -> dict[str, Any]:
         "only_base": list(compared.only_base),
         "only_head": list(compared.only_head),
     }
-
-
-def _count(number: int, noun: str) -> str:
-    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
-    return f"{number} {noun if number == 1 else plural}"
