@@ -19,6 +19,7 @@ from harness.cli.options import cache_option, format_option, paper, results_opti
 from harness.cli.sweep import CHOICES, document_of
 from harness.core.case import AXES
 from harness.core.conditions import spell
+from harness.core.decision import Source
 from harness.core.errors import InputError
 from harness.core.registry import closest
 from harness.core.suite import Plan, Suite
@@ -165,7 +166,8 @@ def exit_code(trial: ABResult) -> int:
         return 3
     if trial.worse:
         return 1
-    return 0 if trial.failed.keys() <= trial.unsupported else 3
+    measured = any(row.decision.source is Source.AB for row in trial.comparisons)
+    return 0 if measured and trial.failed.keys() <= trial.unsupported else 3
 
 
 class Lines:

@@ -16,8 +16,8 @@ import numpy as np
 
 from harness.compare.processes import REPLICATED, between, by_process
 from harness.core.conditions import fits
-from harness.core.decision import Change, Decision, MetricComparison, MetricComparisons
-from harness.core.record import BAD, Record, Status
+from harness.core.decision import Change, Decision, MetricComparison, MetricComparisons, Source
+from harness.core.record import Record, Status
 from harness.core.units import format_percent, format_value
 from harness.core.vocabulary import METRICS
 from harness.judge.agreement import MIN_SQNR_DB
@@ -92,18 +92,27 @@ def worst_first(found: Iterable[MetricComparison]) -> tuple[MetricComparison, ..
 def _status_change(base: Record, head: Record) -> MetricComparison:
     """Judge a case that ended well in one run only: losing one to a failure is the worst regression."""
     if base.status is Status.OK:
-        verdict = Change.REGRESSION if head.status in BAD else Change.INCONCLUSIVE
+        lost = head.status is not Status.SKIPPED  # that one the suite itself leaves out
+        verdict = Change.REGRESSION if lost else Change.INCONCLUSIVE
         return MetricComparison(
             base.case,
             "status",
             None,
             None,
-            Decision(verdict=verdict, reason=f"ok in base, {head.status} in head: {head.reason}"),
+            Decision(
+                verdict=verdict,
+                reason=f"ok in base, {head.status} in head: {head.reason}",
+                source=Source.EXACT,
+            ),
             worse=math.inf,
         )
     reason = f"{base.status} in base, ok in head"
     return MetricComparison(
-        base.case, "status", None, None, Decision(verdict=Change.IMPROVEMENT, reason=reason)
+        base.case,
+        "status",
+        None,
+        None,
+        Decision(verdict=Change.IMPROVEMENT, reason=reason, source=Source.EXACT),
     )
 
 
@@ -121,8 +130,9 @@ def _metrics(
         values = by_process(base, name), by_process(head, name)
         if values[0] and values[1]:
             decisions[name] = between(*values, name, min_effect, alpha, noise.get(name))
-    decisions |= _size(base, head, min_effect) | _answers(base, head, alpha, max_loss)
-    decisions |= _drift(base, head, max_loss)
+    exact = _size(base, head, min_effect) | _answers(base, head, alpha, max_loss)
+    exact |= _drift(base, head, max_loss)
+    decisions |= {name: replace(decision, source=Source.EXACT) for name, decision in exact.items()}
     return [_comparison(base, head, name, decision) for name, decision in decisions.items()]
 
 
@@ -135,7 +145,7 @@ def _size(base: Record, head: Record, min_effect: float) -> dict[str, Decision]:
     verdict = Change.EQUIVALENT
     if abs(math.log(ratio)) > math.log1p(min_effect):
         verdict = Change.REGRESSION if ratio > 1 else Change.IMPROVEMENT
-    reason = f"exact: {format_percent(ratio - 1, signed=True)}"
+    reason = format_percent(ratio - 1, signed=True)
     return {"model/size": Decision(verdict=verdict, ratio=ratio, min_effect=min_effect, reason=reason)}
 
 
@@ -161,7 +171,7 @@ def _drift(base: Record, head: Record, max_loss: float) -> dict[str, Decision]:
         verdict = Change.REGRESSION if _lost(name, before, after, max_loss) else Change.EQUIVALENT
         verdict = Change.IMPROVEMENT if _lost(name, after, before, max_loss) else verdict
         texts = [format_value(value, METRICS[name][0]) for value in (before, after)]
-        decisions[name] = Decision(verdict=verdict, reason=f"exact: {texts[0]} in base, {texts[1]} in head")
+        decisions[name] = Decision(verdict=verdict, reason=f"{texts[0]} in base, {texts[1]} in head")
     return decisions
 
 

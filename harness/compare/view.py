@@ -15,6 +15,7 @@ from harness.core.vocabulary import METRICS
 from harness.show.page import Column, Line, Page, draw, draw_markdown
 from harness.show.rows import render_rows
 from harness.show.sections import Entry, Section, gate_sections
+from harness.show.wording import cause
 
 NONE = "–"
 MOODS = {
@@ -118,7 +119,7 @@ def _change(item: MetricComparison) -> str:
 def _why(decision: Decision) -> str:
     """Give the reason without the change, which has a column of its own."""
     change = "" if decision.ratio is None else _percent(decision.ratio)
-    return decision.reason.removeprefix("exact: ").removeprefix(change).lstrip(" ,:")
+    return decision.reason.removeprefix(change).lstrip(" ,:")
 
 
 def _percent(ratio: float) -> str:
@@ -169,7 +170,7 @@ def _causes(contrast: RunComparison) -> Iterator[Entry]:
     """Say what else changed, and where that is not all cases, in which."""
     most = max(map(len, contrast.causes.values()))
     for change, cases in contrast.causes.items():
-        yield Entry(f"{change} ({_cases(len(cases))})", cases if len(cases) < most else ())
+        yield Entry(f"{cause(change)} ({_cases(len(cases))})", cases if len(cases) < most else ())
 
 
 def _joined(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
@@ -226,7 +227,7 @@ def _document(contrast: RunComparison) -> dict[str, Any]:
         "only_head": list(compared.only_head),
         "bad": dict(contrast.bad),
         "gates": [asdict(gate) for gate in contrast.gates],
-        "causes": {change: list(cases) for change, cases in contrast.causes.items()},
+        "causes": [{**asdict(found), "cases": list(cases)} for found, cases in contrast.causes.items()],
         "settled": [{"case": case, "metric": metric} for case, metric in contrast.settled],
         "notes": list(contrast.notes),
         "interrupted": contrast.interrupted,

@@ -105,4 +105,7 @@ METRICS = {
     "accuracy/nonfinite": ("1", "lower"),
 }
 """Metric -> (unit, which way is better)."""
+CONFIRMED = ("latency/p50", "latency/p95", "memory/peak")
+"""Metrics that an A/B decides by blocks."""
+
 METRICS_GROUP = "harness.metrics"

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from harness.core.decision import Change, Shift
+from harness.core.decision import Cause, Change, Shift
 from harness.core.record import Record
 from harness.core.vocabulary import METRICS
 
@@ -99,25 +99,19 @@ def with_causes(
     return tuple(replace(shift, causes=_causes(known, known.index(shift.index), facts)) for shift in found)
 
 
-def _causes(known: Sequence[int], place: int, facts: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+def _causes(known: Sequence[int], place: int, facts: Sequence[Mapping[str, Any]]) -> tuple[Cause, ...]:
     """Name what changed around `known[place]`, the nearest changes first."""
     causes = []
     for away in sorted(range(-LASTING, LASTING + 1), key=abs):
         if not 0 < place + away < len(known):
             continue
         then, now = facts[known[place + away - 1]], facts[known[place + away]]
-        causes += [f"{change}{_away(away)}" for change in changed(then, now)]
+        causes += [replace(cause, away=away) for cause in changed(then, now)]
     return tuple(causes)
 
 
-def _away(points: int) -> str:
-    if points == 0:
-        return ""
-    return f" ({abs(points)} {'run' if abs(points) == 1 else 'runs'} {'later' if points > 0 else 'before'})"
-
-
-def changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Name the facts that differ: ``runtime: 1.31.0 -> 1.32.0``; one that either does not know is none."""
+def changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Cause]:
+    """Return the facts that differ; one that either side does not know does not count."""
     differ = [
         key
         for key, value in now.items()
@@ -125,7 +119,7 @@ def changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     ]
     if "runtime" in differ:  # another version is another wheel and another build
         differ = [key for key in differ if key not in REBUILT]
-    return [f"{key}: {then[key]} -> {now[key]}" for key in differ]
+    return [Cause(key, str(then[key]), str(now[key])) for key in differ]
 
 
 def facts_of(record: Record) -> dict[str, Any]:

@@ -9,18 +9,20 @@ from typing import Any
 
 from harness.core.decision import Change, Decision, MetricComparison, RunComparison
 from harness.core.record import BAD
+from harness.core.report import unevaluated
 from harness.core.units import format_percent
 from harness.core.vocabulary import METRICS
 from harness.nightly.model import Confidence, NightlyFinding, NightlyReport, numbers
 from harness.show.page import Column, Line, Page, draw, draw_markdown
-from harness.show.sections import Entry, Section, sections
+from harness.show.sections import Entry, Section, SectionKind, sections
 from harness.show.sections import summary as count_cases
+from harness.show.wording import cause
 
 MOST, MOST_LINES = 50, 20
 """Rows of a table or entries of a section, and lines of an entry: CI systems refuse more than a megabyte."""
 
-LEFT_OUT = ("Notes", "Best", "Gates passed")
-"""Beginnings of the report's sections that are about the numbers, not about the night."""
+LEFT_OUT = (SectionKind.NOTES, SectionKind.BEST, SectionKind.GATES_PASSED)
+"""The report's sections that are about the numbers, not about what got worse."""
 
 COLUMNS = (
     Column("case", number=False),
@@ -62,13 +64,17 @@ def document(night: NightlyReport) -> str:
 
 def headline(night: NightlyReport) -> str:
     """Say in a few words how the night went."""
-    gates = sum(gate.outcome == "failed" for gate in night.report.gates)
-    parts = [
-        _count(len(group(night.alarms)), "regression"),
-        _count(gates, "failed gate"),
-        _count(sum(record.status in BAD for record in night.report.records), "failed case"),
-    ]
-    return ", ".join(part for part in parts if not part.startswith("0 ")) or "nothing got worse"
+    gates = sum(gate.failed for gate in night.report.gates)
+    counts = {
+        "regression": len(group(night.alarms)),
+        "failed gate": gates,
+        "failed case": sum(record.status in BAD for record in night.report.records),
+        "gate without data": len(unevaluated(night.report.gates)),
+    }
+    if not night.measured:
+        return "nothing was measured"
+    parts = [_count(number, noun) for noun, number in counts.items() if number]
+    return ", ".join(parts) or "nothing got worse"
 
 
 def change(decision: Decision) -> str:
@@ -181,7 +187,7 @@ def _sections(night: NightlyReport) -> Iterator[Section]:
     causes = _causes(night.alarms)
     if causes:
         yield Section("What else differs where it got worse", causes)
-    told = [section for section in sections(night.report) if not section.title.startswith(LEFT_OUT)]
+    told = [section for section in sections(night.report) if section.kind not in LEFT_OUT]
     yield from (section for section in told if section.mood == "bad")
     for title, standing in (
         ("Looks worse, not shown", Confidence.OPEN),
@@ -213,9 +219,10 @@ def _entry(finding: NightlyFinding) -> Entry:
 def _causes(findings: Sequence[NightlyFinding]) -> tuple[Entry, ...]:
     found: dict[str, dict[str, None]] = {}
     for finding in findings:
-        for cause in finding.causes:
-            found.setdefault(f"{cause} (since {finding.against})", {})[finding.comparison.case] = None
-    return tuple(Entry(cause, tuple(cases)) for cause, cases in found.items())
+        for differs in finding.causes:
+            text = f"{cause(differs)} (since {finding.against})"
+            found.setdefault(text, {})[finding.comparison.case] = None
+    return tuple(Entry(text, tuple(cases)) for text, cases in found.items())
 
 
 def _uncompared(night: NightlyReport) -> Iterator[Section]:
@@ -240,7 +247,7 @@ def _short(section: Section) -> Section:
         entries.append(
             Entry(f"... and {len(section.entries) - MOST} more: see report.md and comparison.json")
         )
-    return Section(section.title, tuple(entries), section.mood)
+    return Section(section.title, tuple(entries), section.mood, section.kind)
 
 
 def _first(lines: tuple[str, ...]) -> tuple[str, ...]:
@@ -257,7 +264,7 @@ def _finding(finding: NightlyFinding) -> dict[str, Any]:
         "standing": str(finding.standing),
         "since": finding.since,
         "since_at": finding.since_at,
-        "causes": list(finding.causes),
+        "causes": [asdict(found) for found in finding.causes],
     }
 
 
@@ -273,5 +280,6 @@ def _contrast(contrast: RunComparison) -> dict[str, Any]:
 
 
 def _count(number: int, noun: str) -> str:
-    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    first, space, rest = noun.partition(" without ")
+    plural = f"{first}es" if noun.endswith("s") else f"{first}s{space}{rest}"
     return f"{number} {noun if number == 1 else plural}"

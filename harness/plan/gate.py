@@ -10,7 +10,7 @@ from pydantic import Field, PlainValidator, ValidationInfo, model_validator
 
 from harness.core import vocabulary as names
 from harness.core.suite import Gate
-from harness.plan.scalar import choice, quantity, ratio
+from harness.plan.scalar import boolean, choice, quantity, ratio
 from harness.plan.strict import Strict, written
 from harness.plan.when import condition
 
@@ -74,14 +74,20 @@ class GateSchema(Strict):
     max: Annotated[float | None, PlainValidator(_bound)] = None
     case: Annotated[dict[str, tuple[str, ...]], PlainValidator(condition)] = Field(default_factory=dict)
     against: Annotated[str, PlainValidator(choice("against", ("previous", "anchor")))] = "previous"
+    confirm: Annotated[bool, PlainValidator(boolean)] = False
 
     @model_validator(mode="after")
     def _hold_together(self) -> Self:
-        relative = {"max_increase", "max_drop"} & self.model_fields_set
-        if not relative and not {"min", "max"} & self.model_fields_set:
+        bounds = {"max_increase", "max_drop", "min", "max"} & self.model_fields_set
+        relative = bounds & {"max_increase", "max_drop"}
+        if not bounds:
             raise ValueError("a gate needs one of max_increase, max_drop, min, max")
         if "against" in self.model_fields_set and not relative:
             raise ValueError("`against` needs max_increase or max_drop: min and max hold by themselves")
+        if self.confirm and bounds != {"max_increase"}:
+            raise ValueError("`confirm` needs max_increase alone: an A/B decides how far two runs differ")
+        if self.confirm and self.metric not in names.CONFIRMED:
+            raise ValueError(f"`confirm`: an A/B decides {', '.join(names.CONFIRMED)} only")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError("min is above max: nothing can pass")
         return self
