@@ -12,17 +12,15 @@ from harness.ab import screening
 from harness.ab import tests as ab
 from harness.ab.blocks import MEMORY, P50, P95, QUANTILES
 from harness.ab.model import ABSettings, CaseBlocks, Control, Reading
-from harness.compare.decide import compare
-from harness.core.decision import Change, Decision, MetricComparison, Source
+from harness.core.decision import Change, Decision, MetricComparison, Source, worst_first
+from harness.core.metrics import Evidence, spec_of
 from harness.core.record import BAD, Record, Status
 from harness.core.units import format_percent
 from harness.judge.agreement import only_nonfinite, outputs_change
+from harness.judge.exact import MAX_LOSS, exact, status_change
 from harness.judge.outputs import Outputs
 
 Blocks = Sequence[Mapping[str, Reading]]
-
-FACTS = ("status", "model/size", "accuracy/top1", "accuracy/mae")
-"""What is taken from the records of both arms; for timings and memory there are blocks."""
 
 _SHARES = {P50: 1.0, P95: 5 / 14, MEMORY: 1 / 14}
 """How metrics share alpha: 0.7%, 0.25% and 0.05% of 1%, where all three are asked for.
@@ -33,13 +31,6 @@ varies so little that it hardly ever misses the 11 that it needs.
 
 _BETWEEN = 0.002
 """The error of a ratio that no block tells: what one pair of processes differs by from the next."""
-
-_SEVERITY = {
-    Change.REGRESSION: 0,
-    Change.INCONCLUSIVE: 1,
-    Change.EQUIVALENT: 2,
-    Change.IMPROVEMENT: 3,
-}
 
 
 def family(metrics: Iterable[str]) -> float:
@@ -275,7 +266,8 @@ def compare_records(
 ) -> list[MetricComparison]:
     """Compare what both arms' records say beside speed: status, size, labelled accuracy.
 
-    The tests of `labelled` cases share alpha equally (Bonferroni).
+    The tests of `labelled` cases share alpha equally (Bonferroni). Drift is left
+    out: the outputs of both arms are compared with each other.
     """
     if Status.OK not in (base.status, head.status):
         reason = f"{base.status} in base: {base.reason}; {head.status} in head: {head.reason}"
@@ -290,8 +282,10 @@ def compare_records(
         ]
     pair = replace(base, case=case), replace(head, case=case)
     alpha = terms.alpha / max(1, labelled)
-    found = compare([pair[0]], [pair[1]], min_effect=terms.min_effect, alpha=alpha)
-    return [item for item in found.comparisons if item.metric in FACTS]
+    if base.status is not head.status:
+        return [status_change(*pair)]
+    found = exact(*pair, min_effect=terms.min_effect, max_loss=MAX_LOSS, alpha=alpha)
+    return [item for item in found if spec_of(item.metric).evidence is not Evidence.OUTPUTS]
 
 
 def compare_answers(
@@ -334,9 +328,9 @@ def lost_arm(case: str, arm: str, status: str, reason: str) -> MetricComparison:
 
 def conclude(rows: Iterable[MetricComparison], control: Control | None) -> tuple[MetricComparison, ...]:
     """Order the rows, worst first, and mark them where the control fired."""
-    ordered = sorted(rows, key=lambda row: (_SEVERITY[row.decision.verdict], -row.worse))
+    ordered = worst_first(rows)
     if control is None or not control.fired:
-        return tuple(ordered)
+        return ordered
     return tuple(
         replace(row, decision=replace(row.decision, reason=f"untrusted: {row.decision.reason}"))
         for row in ordered

@@ -15,11 +15,16 @@ _SAME_VALUES = frozenset({"Cast", "Identity", "Reshape", "Unsqueeze", "Squeeze",
 _SAME_ROWS = frozenset({"Cast", "Identity", "DequantizeLinear"})
 
 
+_RATES = frozenset({"sr", "fs", "rate", "sample_rate", "sampling_rate", "samplerate", "sr_hz"})
+_RATE_HZ = 16_000
+"""What a sampling rate is taken to be: speech models are made for it."""
+
+
 def hint(item: Input, graph: onnx.GraphProto) -> Input:
     """Bound an input's random feed.
 
-    Indices of a table lie within it; a mask is ones; a segment is 0 or 1. What
-    the suite says under ``inputs`` overrides all of it.
+    Indices of a table lie within it; a mask is ones; a segment is 0 or 1; a
+    sampling rate is one of speech. What the suite says under ``inputs`` overrides all of it.
     """
     integer = item.dtype.startswith(("int", "uint"))
     sizes = list(_table_sizes(item.name, graph)) if integer else []
@@ -28,6 +33,8 @@ def hint(item: Input, graph: onnx.GraphProto) -> Input:
     name = item.name.lower()
     if "mask" in name:
         return replace(item, low=None, high=None, fill=1)
+    if name in _RATES and all(size in (1, None) or isinstance(size, str) for size in item.shape):
+        return replace(item, low=None, high=None, fill=_RATE_HZ)
     if integer and ("token_type" in name or "segment" in name):
         return replace(item, low=0, high=min([2, *sizes]))
     return item

@@ -18,6 +18,7 @@ from harness.core.errors import HarnessError, InputError, MissingExtraError
 from harness.core.registry import closest
 
 COMMANDS = {
+    "inspect": "Show what a model file is, what in it costs or breaks, and the command that measures it.",
     "run": "Measure a suite.",
     "plan": "Show what a suite comes to, without measuring.",
     "sweep": "Measure one model file, without writing a suite.",

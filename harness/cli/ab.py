@@ -140,7 +140,7 @@ def ab(
     points = {"--base": _point("--base", base), "--head": _point("--head", head)}
     plans = [settle(_plan(flag, point, _planner(models, flag, choices))) for flag, point in points.items()]
     asked = click.get_current_context().get_parameter_source("metrics") is not ParameterSource.DEFAULT
-    if asked and MEMORY in metrics and not all(plan.suite.measure.memory for plan in plans):
+    if asked and MEMORY in metrics and not all(plan.suite.measure.wants("memory") for plan in plans):
         raise InputError(f"--metric {MEMORY}: the suite leaves memory out; add --set measure.memory=true")
     pairing = pair_cases(plans[0], plans[1], _varied(models, points))
     trial = run_ab(

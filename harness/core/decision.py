@@ -6,10 +6,12 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+from harness.core.metrics import spec_of
 
 if TYPE_CHECKING:
     from harness.core.report import GateOutcome
@@ -85,7 +87,12 @@ class MetricComparison:
     head: float | None
     decision: Decision
     worse: float = 0.0  # how much worse HEAD looks, as a logarithm of the ratio; better is negative
+    unit: str = ""  # of both values; empty: the one of the metric's row
     unconfirmed: Unconfirmed | None = None  # why no A/B decided it, where one was asked for
+
+    def __post_init__(self) -> None:
+        if not self.unit:
+            object.__setattr__(self, "unit", spec_of(self.metric).unit)
 
     @property
     def suspect(self) -> bool:
@@ -111,6 +118,19 @@ class MetricComparison:
             "reason": self.decision.reason,
             "unconfirmed": self.unconfirmed,
         }
+
+
+_RANK = {
+    Change.REGRESSION: 0,
+    Change.INCONCLUSIVE: 1,
+    Change.EQUIVALENT: 2,
+    Change.IMPROVEMENT: 3,
+}
+
+
+def worst_first(found: Iterable[MetricComparison]) -> tuple[MetricComparison, ...]:
+    """Order comparisons: regressions, what is not decided, the rest; in each the worse ones first."""
+    return tuple(sorted(found, key=lambda item: (_RANK[item.decision.verdict], -item.worse)))
 
 
 @dataclass(frozen=True, slots=True)

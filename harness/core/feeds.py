@@ -10,7 +10,9 @@ Used by the worker, under any runtime's numpy: imports nothing else.
 
 from __future__ import annotations
 
+import json
 import math
+import shlex
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +24,7 @@ from numpy.typing import NDArray
 
 from harness.core.artifact import Input
 from harness.core.errors import Failed, InputError, Unsupported
+from harness.core.roles import UNNAMED
 
 Rows = dict[str, NDArray[Any]]
 """One array an input, samples on the first axis; without samples where the input has no batch axis."""
@@ -40,7 +43,7 @@ class Dimensions:
 
     def shape(self, item: Input) -> tuple[int, ...]:
         """Return the shape that `item` is fed with."""
-        names = dimension_names(item)
+        names = dimension_names(item, self.sizes)
         return tuple(self.sizes[name] if isinstance(name, str) else name for name in names)
 
     def row_shape(self, item: Input) -> tuple[int, ...]:
@@ -49,9 +52,20 @@ class Dimensions:
         return shape if axis is None else shape[:axis] + shape[axis + 1 :]
 
 
-def dimension_names(item: Input) -> tuple[int | str, ...]:
-    """Return the shape of `item`; an anonymous dimension is called by its place, ``x[2]``."""
-    return tuple(f"{item.name}[{i}]" if size is None else size for i, size in enumerate(item.shape))
+def dimension_names(item: Input, bound: Mapping[str, int]) -> tuple[int | str, ...]:
+    """Return the shape of `item`, fixed sizes as they are.
+
+    A dimension without a name, and one that `bound` gives a size by its place, is
+    called by its place: ``x[2]``.
+    """
+    return tuple(_dimension_name(f"{item.name}[{i}]", size, bound) for i, size in enumerate(item.shape))
+
+
+def _dimension_name(place: str, size: int | str | None, bound: Mapping[str, int]) -> int | str:
+    if isinstance(size, int) and size > 0:
+        return size
+    named = isinstance(size, str) and size not in UNNAMED and place not in bound
+    return str(size) if named else place
 
 
 def bind_dimensions(
@@ -70,27 +84,38 @@ def bind_dimensions(
     Raises Failed naming a dimension that nothing binds, Unsupported where the
     model's batch is fixed at another size, InputError where data does not fit.
     """
-    names = {item.name: dimension_names(item) for item in inputs}
-    symbols = {name for shape in names.values() for name in shape if isinstance(name, str)}
-    if unknown := sorted(set(shapes) - symbols):
-        known = ", ".join(sorted(symbols)) or "none"
+    names = {item.name: dimension_names(item, shapes) for item in inputs}
+    known_symbols = {name for shape in names.values() for name in shape if isinstance(name, str)}
+    if unknown := sorted(set(shapes) - known_symbols):
+        known = ", ".join(sorted(known_symbols)) or "none"
         raise Failed(f"shapes binds {unknown[0]!r}; the symbolic dimensions of the model: {known}")
-    driven = _driven(names, symbols, shapes, batch_dim)
+    driven = _driven(names, known_symbols, shapes, batch_dim)
     batch, axes = _batch_axes(names, driven, batch, shapes)
     sizes = {**dict.fromkeys(driven, batch), **shapes}
     if data is not None:
         sizes = {**_data_sizes(names, axes, data), **sizes}
-    for name, shape in names.items():
-        for axis, size in enumerate(shape):
-            if isinstance(size, str) and size not in sizes:
-                raise Failed(
-                    f"input {name!r}: dimension {size!r} (axis {axis}) is not bound; "
-                    f"write its size in the suite: shapes: {{{size}: 128}}"
-                )
+    symbols = (size for shape in names.values() for size in shape if isinstance(size, str))
+    if left := [size for size in dict.fromkeys(symbols) if size not in sizes]:
+        raise Failed(_not_bound(left, names))
     dimensions = Dimensions(batch, sizes, axes)
     if data is not None:
         _check_data(inputs, dimensions, data)
     return dimensions
+
+
+def _not_bound(left: Sequence[str], names: Mapping[str, tuple[int | str, ...]]) -> str:
+    """Name every dimension without a size, and say how to give them, on a command line and in a suite."""
+    where = {
+        size: f"{name} axis {axis}"
+        for name, shape in reversed(list(names.items()))
+        for axis, size in reversed(list(enumerate(shape)))
+        if isinstance(size, str)
+    }
+    listed = ", ".join(size if size.endswith("]") else f"{size} ({where[size]})" for size in left)
+    flags = " ".join(f"--shape {shlex.quote(f'{size}=128')}" for size in left)
+    keys = ", ".join(f"{json.dumps(size)}: 128" for size in left)
+    verb = "dimension is" if len(left) == 1 else "dimensions are"
+    return f"{verb} not bound: {listed}; give sizes with {flags}, or in the suite: shapes: {{{keys}}}"
 
 
 def _driven(

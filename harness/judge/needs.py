@@ -9,24 +9,20 @@ from typing import Any
 
 from harness.core.case import Case
 from harness.core.conditions import matches
+from harness.core.metrics import Evidence, spec_of
 from harness.core.record import Absence, Record
 from harness.core.report import Setting
 from harness.core.suite import Gate, Sampling
-from harness.judge.metrics.latency import QUANTILES
 from harness.judge.records import value_of
 from harness.stats.intervals import sample_floor
 
 MARGIN = 1.2
 """By how much more than the calls take, as they took on average, a time limit is advised."""
 
-LABELLED = ("accuracy/top1", "accuracy/top1_delta", "accuracy/mae", "accuracy/mae_delta")
-
 
 def calls_needed(gates: Sequence[Gate], axes: Any) -> int:
     """Return the calls of a process that the gates of a case with these axes take; 0 where none does."""
-    shares = [
-        QUANTILES[gate.metric] for gate in gates if gate.metric in QUANTILES and matches(axes, gate.case)
-    ]
+    shares = [spec_of(gate.metric).quantile or 0.0 for gate in gates if matches(axes, gate.case)]
     return max((sample_floor(share) for share in shares if share > 0.5), default=0)
 
 
@@ -50,7 +46,8 @@ def what_helps(record: Record, metric: str) -> Setting | None:
     if family in ("memory", "accuracy") and measured.get(family) is False:
         return Setting(f"measure.{family}", "true")
     data = record.effective.get("data") or {}
-    if metric in LABELLED and record.effective and not data.get("labelled"):
+    labelled = spec_of(metric).evidence is Evidence.ANSWERS or spec_of(metric).delta
+    if labelled and record.effective and not data.get("labelled"):
         return Setting(f"models.{record.axes.get('model')}.data", "data with labels")
     return None
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from harness.core.decision import Change, Decision, MetricComparison, RunComparison
+from harness.core.decision import Change, Decision, MetricComparison, RunComparison, Source
+from harness.core.metrics import HEADLINE, METRICS
 from harness.core.record import BAD
 from harness.core.report import unevaluated
 from harness.core.units import format_percent
-from harness.core.vocabulary import METRICS
 from harness.nightly.model import Confidence, NightlyFinding, NightlyReport, numbers
 from harness.show.page import Column, Line, Page, draw, draw_markdown
 from harness.show.sections import Entry, Section, SectionKind, sections
@@ -88,6 +88,7 @@ def surely(item: MetricComparison, standing: Confidence) -> str:
     unit = "block" if standing is Confidence.CONFIRMED else "process"
     parts = [
         f"{standing} by an A/B" if standing is Confidence.CONFIRMED else str(standing),
+        str(decision.source) if decision.source is Source.EXACT and decision.p is None else "",
         f"p = {decision.p:.2g}" if decision.p is not None else "",
         _count(decision.blocks, unit) if decision.blocks and decision.p is not None else "",
         decision.reason if decision.p is None else "",
@@ -153,10 +154,8 @@ def _against(contrast: RunComparison) -> str:
     items = contrast.compared.comparisons
     counts = {verdict: sum(item.decision.verdict is verdict for item in items) for verdict in Change}
     shown = [f"{number} {verdict}" for verdict, number in counts.items() if number]
-    seen = [
-        item.decision.mde for item in items if item.metric == "latency/p50" and item.decision.mde is not None
-    ]
-    reach = f"; changes of latency/p50 are seen from {format_percent(min(seen))}" if seen else ""
+    seen = [item.decision.mde for item in items if item.metric == HEADLINE and item.decision.mde is not None]
+    reach = f"; changes of {HEADLINE} are seen from {format_percent(min(seen))}" if seen else ""
     if seen and max(seen) > min(seen):
         reach += f" to {format_percent(max(seen))}"
     base, found = contrast.base, ", ".join(shown) or "nothing to compare"

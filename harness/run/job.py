@@ -173,4 +173,4 @@ def _plan_hash(plan: Plan) -> str:
         *(build.identify_data(model.data) for model in plan.suite.models if model.data),
         *(hash_file(Path(name)) for name in wheels if Path(name).is_file()),
     ]
-    return store.plan_hash(what, {**asdict(plan.suite.sampling), **asdict(plan.suite.measure)})
+    return store.plan_hash(what, {**asdict(plan.suite.sampling), **plan.suite.measure.to_json()})

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import IO
 
+from harness.core.metrics import HEADLINE
 from harness.core.record import BAD, Record
 from harness.core.units import format_span, format_value
 from harness.show.escape import visible
@@ -75,7 +76,7 @@ class Progress:
 
 def describe(record: Record) -> str:
     """Say in one line how a case ended."""
-    p50 = record.metrics.get("latency/p50")
+    p50 = record.metrics.get(HEADLINE)
     number = f"  {format_value(p50.value, p50.unit)} p50" if p50 and p50.value is not None else ""
     reason = f": {visible(record.reason)}" if record.reason else ""
     return f"{visible(record.case)}{number}  {record.status}{reason}"

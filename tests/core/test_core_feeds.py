@@ -35,13 +35,42 @@ def test_an_unbound_dimension_is_named_with_what_to_write():
     with pytest.raises(Failed) as error:
         bind_dimensions([IDS], 2, {})
     assert str(error.value) == (
-        "input 'ids': dimension 'seq' (axis 1) is not bound; write its size in the suite: shapes: {seq: 128}"
+        "dimension is not bound: seq (ids axis 1); "
+        'give sizes with --shape seq=128, or in the suite: shapes: {"seq": 128}'
     )
+
+
+def test_all_dimensions_that_are_not_bound_are_named_at_once():
+    item = Input("x", "float32", ("N", "?", "h", "w"))
+    with pytest.raises(Failed) as error:
+        bind_dimensions([item], 2, {})
+    assert str(error.value) == (
+        "dimensions are not bound: x[1], h (x axis 2), w (x axis 3); "
+        "give sizes with --shape 'x[1]=128' --shape h=128 --shape w=128, "
+        'or in the suite: shapes: {"x[1]": 128, "h": 128, "w": 128}'
+    )
+
+
+@pytest.mark.parametrize("nameless", ["?", "", "-1", "0", -1, 0, None])
+def test_a_symbol_that_names_nothing_is_a_dimension_for_each_axis(nameless):
+    item = Input("x", "float32", (nameless, 3, nameless, nameless))
+    dims = bind_dimensions([item], 4, {"x[2]": 5, "x[3]": 7})
+    assert dims.shape(item) == (4, 3, 5, 7)
+
+
+def test_a_size_by_place_wins_over_one_by_name():
+    item = Input("x", "float32", ("N", "s", "s"))
+    assert bind_dimensions([item], 1, {"s": 5, "x[2]": 7}).shape(item) == (1, 5, 7)
+
+
+def test_a_size_by_place_takes_an_axis_from_the_batch():
+    item = Input("x", "float32", ("N", "s"))
+    assert bind_dimensions([item], None, {"x[0]": 7, "s": 5}).shape(item) == (7, 5)
 
 
 def test_an_anonymous_dimension_is_bound_by_its_place():
     item = Input("x", "float32", (None, 3, None))
-    with pytest.raises(Failed, match=r"dimension 'x\[2\]' \(axis 2\) is not bound"):
+    with pytest.raises(Failed, match=r"dimension is not bound: x\[2\];"):
         bind_dimensions([item], 2, {})
     assert bind_dimensions([item], 2, {"x[2]": 5}).shape(item) == (2, 3, 5)
 

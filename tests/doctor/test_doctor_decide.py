@@ -73,6 +73,7 @@ def test_a_quiet_machine_is_fine_in_every_respect_and_has_nothing_to_do() -> Non
         "load",
         "steal",
         "clock",
+        "telemetry",
         "A/A",
         "slowdown",
     ]

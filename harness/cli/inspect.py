@@ -1,0 +1,36 @@
+"""`harness inspect`: what a model file is, what costs or breaks, and the command that measures it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.cli.options import format_option, paper
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  harness inspect model.onnx
+  harness inspect model.onnx --format json
+"""
+)
+@click.argument("model", type=click.Path(path_type=Path))
+@format_option()
+def inspect(model: Path, view: str) -> int:
+    """Show what the file MODEL is, what in it costs time or breaks, and the command that measures it.
+
+    Nothing is run: the file is read, weights included.
+    """
+    from importlib.metadata import PackageNotFoundError, version
+
+    from harness.inspect.job import inspect as look
+    from harness.inspect.view import render
+
+    try:
+        runtime = version("onnxruntime")
+    except PackageNotFoundError:
+        runtime = None
+    click.echo(render(look(model, runtime), view, **paper()))
+    return 0

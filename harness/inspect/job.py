@@ -1,0 +1,187 @@
+"""Read a model file into facts, without checking it: what ONNX Runtime loads is read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.core.errors import InputError
+from harness.inspect.decide import conclude
+from harness.inspect.model import Dimension, Facts, Inspection, Node, Value, Weight
+
+if TYPE_CHECKING:
+    import numpy as np
+    import onnx
+
+SCAN_BYTES = 1 << 30
+"""Bytes of weights whose values are looked at; beyond that, values are unread, and the facts say so."""
+
+LEAST_NORMAL_BITS, INFINITE_BITS, MAGNITUDE = 0x0080_0000, 0x7F80_0000, 0x7FFF_FFFF
+"""Of a float32: the smallest normal value, infinity, and everything but the sign."""
+
+
+def inspect(path: Path, runtime: str | None = None) -> Inspection:
+    """Read the file at `path` and sum it up; `runtime` is the version of ONNX Runtime that would run it.
+
+    Raises InputError where there is no model to read.
+    """
+    return conclude(read_facts(path), runtime)
+
+
+def read_facts(path: Path) -> Facts:
+    """Read everything that can be told without running the model. Raises InputError."""
+    model = _load(path)
+    graph = model.graph
+    constants = {tensor.name for tensor in graph.initializer}
+    scan = _Scan(path.parent)
+    weights = tuple(scan.weight(tensor, tensor.name) for tensor in graph.initializer)
+    return Facts(
+        path=str(path),
+        size_bytes=path.stat().st_size,
+        ir_version=model.ir_version,
+        opsets={item.domain if item.domain != "ai.onnx" else "": item.version for item in model.opset_import},
+        producer=" ".join(filter(None, (model.producer_name, model.producer_version))),
+        inputs=tuple(_value(item) for item in graph.input if item.name not in constants),
+        outputs=tuple(_value(item) for item in graph.output),
+        nodes=tuple(_nodes(model, scan)),
+        weights=weights,
+        fed_weights=tuple(item.name for item in graph.input if item.name in constants),
+        external=scan.files,
+        metadata={item.key: item.value for item in model.metadata_props},
+        functions=tuple(f"{item.domain}:{item.name}" for item in model.functions),
+    )
+
+
+def _load(path: Path) -> onnx.ModelProto:
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; name an .onnx file") from error
+    except DecodeError as error:
+        raise InputError(f"{path}: not an ONNX file ({error}); name an .onnx file") from error
+    if not model.graph.node and not model.graph.output:
+        raise InputError(f"{path}: an ONNX file without a graph; was it written to the end?")
+    return model
+
+
+class _Scan:
+    """Reads the values of tensors, as far as the limit goes, and the files that they lie in."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.left = SCAN_BYTES
+        self.files: dict[str, int | None] = {}
+
+    def weight(self, tensor: onnx.TensorProto, name: str) -> Weight:
+        """Return what is known of one tensor."""
+        dims = tuple(tensor.dims)
+        dtype, width = _element(tensor.data_type)
+        size = math.ceil(math.prod(dims) * width)
+        bits = self._float_bits(tensor, dtype, size)
+        denormal = nonfinite = 0
+        if bits is not None:
+            denormal, nonfinite = _count_odd(bits)
+        read = bits is not None or dtype != "float32"
+        return Weight(name, dtype, dims, size, denormal, nonfinite, read)
+
+    def _float_bits(self, tensor: onnx.TensorProto, dtype: str, size: int) -> np.ndarray | None:
+        import numpy as np
+
+        outside = self._outside(tensor)
+        if dtype != "float32" or self.left < size:
+            return None
+        self.left -= size
+        if outside is not None:
+            file, offset = outside
+            if self.files[file.name] is None or file.stat().st_size < offset + size:
+                return None
+            return np.fromfile(file, np.uint32, size // 4, offset=offset)
+        if tensor.raw_data:
+            return np.frombuffer(tensor.raw_data, np.uint32, len(tensor.raw_data) // 4)
+        return np.asarray(tensor.float_data, np.float32).view(np.uint32)
+
+    def _outside(self, tensor: onnx.TensorProto) -> tuple[Path, int] | None:
+        """Return the file that holds the values, and where they begin in it; None where they are inside."""
+        entries = {item.key: item.value for item in tensor.external_data}
+        if "location" not in entries:
+            return None
+        file = self.folder / entries["location"]
+        self.files[file.name] = file.stat().st_size if file.is_file() else None
+        return file, int(entries.get("offset", 0))
+
+
+def _count_odd(bits: np.ndarray) -> tuple[int, int]:
+    """Count the denormal values and those that are NaN or Inf; `bits` are float32 as uint32."""
+    import numpy as np
+
+    magnitude = bits & np.uint32(MAGNITUDE)
+    denormal = (magnitude - np.uint32(1)) < np.uint32(LEAST_NORMAL_BITS - 1)  # zero wraps around
+    return int(np.count_nonzero(denormal)), int(np.count_nonzero(magnitude >= np.uint32(INFINITE_BITS)))
+
+
+def _nodes(model: onnx.ModelProto, scan: _Scan) -> Iterator[Node]:
+    yield from _walk(model.graph.node, scan, 0)
+    for function in model.functions:
+        yield from _walk(function.node, scan, 1)
+
+
+def _walk(nodes: Any, scan: _Scan, depth: int) -> Iterator[Node]:
+    for node in nodes:
+        attributes = {item.name: _attribute(item, scan) for item in node.attribute}
+        domain = "" if node.domain == "ai.onnx" else node.domain
+        yield Node(node.op_type, domain, tuple(node.input), tuple(node.output), attributes, depth)
+        for attribute in node.attribute:
+            for graph in (attribute.g, *attribute.graphs):
+                yield from _walk(graph.node, scan, depth + 1)
+
+
+def _attribute(item: onnx.AttributeProto, scan: _Scan) -> Any:
+    import onnx
+
+    kinds = onnx.AttributeProto
+    match item.type:
+        case kinds.TENSOR:
+            return scan.weight(item.t, item.t.name)
+        case kinds.INT:
+            return item.i
+        case kinds.FLOAT:
+            return item.f
+        case kinds.STRING:
+            return item.s.decode(errors="replace")
+        case kinds.INTS:
+            return tuple(item.ints)
+        case _:
+            return None
+
+
+def _value(item: onnx.ValueInfoProto) -> Value:
+    kind = str(item.type.WhichOneof("value") or "").removesuffix("_type")
+    if kind != "tensor":
+        return Value(item.name, kind, "", None)
+    tensor = item.type.tensor_type
+    dims = tuple(map(_dimension, tensor.shape.dim)) if tensor.HasField("shape") else None
+    return Value(item.name, kind, _element(tensor.elem_type)[0], dims)
+
+
+def _dimension(dimension: onnx.TensorShapeProto.Dimension) -> Dimension:
+    if dimension.HasField("dim_value"):
+        return int(dimension.dim_value)
+    return str(dimension.dim_param) or None
+
+
+def _element(kind: int) -> tuple[str, float]:
+    """Return numpy's name of an element type, and the bytes that an element takes."""
+    from onnx import TensorProto, helper
+
+    packed = {"INT4": 0.5, "UINT4": 0.5, "FLOAT4E2M1": 0.5, "INT2": 0.25, "UINT2": 0.25}
+    try:
+        name = TensorProto.DataType.Name(kind)
+        dtype = helper.tensor_dtype_to_np_dtype(kind)
+    except (KeyError, ValueError):
+        return "undefined", 0.0
+    return str(dtype.name), packed.get(name, float(dtype.itemsize))

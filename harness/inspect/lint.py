@@ -1,0 +1,286 @@
+"""Find what in a model costs time or breaks something, each with the reason and a remedy."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from harness.core.units import format_percent
+from harness.inspect.model import KNOWN_DOMAINS, Facts, Lint, Severity, Value, Weight
+from harness.inspect.quantization import QUANTIZES, open_units
+
+RANDOM = frozenset(
+    {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"}
+)
+HEAVY = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "GRU", "FusedConv", "FusedGemm"})
+"""Operators whose weights should be initializers."""
+
+LARGE_CONSTANT = 256
+"""Elements from which a constant is a weight and no parameter of an operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What the rules look at."""
+
+    facts: Facts
+    types: Mapping[str, str]  # tensor -> element type
+    runtime: str | None  # version of ONNX Runtime
+    newest_opset: int | None  # that this runtime takes
+
+
+Rule = Callable[[Model], Iterator[Lint]]
+
+
+def lint(
+    facts: Facts, types: Mapping[str, str], runtime: str | None = None, newest_opset: int | None = None
+) -> tuple[Lint, ...]:
+    """Apply every rule; what breaks comes first."""
+    model = Model(facts, types, runtime, newest_opset)
+    order = list(Severity)
+    found = [item for rule in RULES for item in rule(model)]
+    return tuple(sorted(found, key=lambda item: order.index(item.severity)))
+
+
+def _constants(facts: Facts) -> list[Weight]:
+    carried = (
+        value for node in facts.nodes for value in node.attributes.values() if isinstance(value, Weight)
+    )
+    return [*facts.weights, *carried]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _missing_data(model: Model) -> Iterator[Lint]:
+    lost = [name for name, size in model.facts.external.items() if size is None]
+    if lost:
+        yield Lint(
+            "external-data",
+            Severity.BREAKS,
+            f"weights lie in {lost[0]!r}, which is not there",
+            "no runtime loads the model",
+            "put the file beside the model",
+        )
+
+
+def _new_opset(model: Model) -> Iterator[Lint]:
+    newest, opset = model.newest_opset, model.facts.opset
+    if newest is not None and opset > newest:
+        yield Lint(
+            "opset",
+            Severity.BREAKS,
+            f"opset {opset}; ONNX Runtime {model.runtime} takes up to {newest}",
+            "this runtime does not load it",
+            "export with an older opset, or use a newer runtime",
+        )
+    elif newest is not None and opset >= 22 and opset >= newest - 1:
+        yield Lint(
+            "opset",
+            Severity.SLOW,
+            f"opset {opset} is among the newest that ONNX Runtime {model.runtime} takes",
+            "fusions are written for known versions of each operator, and may not match yet",
+            "compare with opset 17: --opset 17," + str(opset),
+        )
+
+
+def _custom_operators(model: Model) -> Iterator[Lint]:
+    own = set(model.facts.functions)
+    nodes = [n for n in model.facts.nodes if n.domain not in KNOWN_DOMAINS and n.name not in own]
+    if nodes:
+        domains = ", ".join(sorted({node.domain for node in nodes}))
+        yield Lint(
+            "custom-operators",
+            Severity.BREAKS,
+            f"{_count(len(nodes), 'node')} of {domains}: {', '.join(sorted({n.op_type for n in nodes})[:4])}",
+            "ONNX Runtime does not bring these operators",
+            "register the library that does",
+        )
+
+
+def _old_qdq(model: Model) -> Iterator[Lint]:
+    facts = model.facts
+    quantizing = [node for node in facts.nodes if node.op_type in QUANTIZES and not node.domain]
+    scales = {weight.name: weight for weight in _constants(facts)}
+    per_axis = [
+        node
+        for node in quantizing
+        if len(node.inputs) > 1 and (w := scales.get(node.inputs[1])) and math.prod(w.dims) > 1
+    ]
+    if per_axis and facts.opset < 13:
+        yield Lint(
+            "qdq-opset",
+            Severity.BREAKS,
+            f"{_count(len(per_axis), 'Q/DQ node')} per channel at opset {facts.opset}",
+            "the axis of a scale exists from opset 13 on",
+            "raise the opset to 13 or more",
+        )
+    elif quantizing and facts.opset < 13:
+        yield Lint(
+            "qdq-opset",
+            Severity.SLOW,
+            f"Q/DQ at opset {facts.opset}",
+            "per-channel scales need opset 13, and tools for QDQ expect it",
+            "raise the opset to 13 or more",
+        )
+
+
+def _unfused_qdq(model: Model) -> Iterator[Lint]:
+    """Find operators that read dequantized values and whose result is not quantized again."""
+    open_ends = Counter(node.op_type for node in open_units(model.facts.nodes))
+    if open_ends:
+        named = ", ".join(f"{op} {count}" for op, count in open_ends.most_common(4))
+        yield Lint(
+            "unfused-qdq",
+            Severity.SLOW,
+            f"{_count(sum(open_ends.values()), 'operator')} without QuantizeLinear behind it: {named}",
+            "it computes in floating point, and the conversions come on top",
+            "quantize its output too, or leave the operator out of quantization",
+        )
+
+
+def _nbits(model: Model) -> Iterator[Lint]:
+    plain = [
+        n for n in model.facts.nodes if n.op_type == "MatMulNBits" and not n.attributes.get("accuracy_level")
+    ]
+    if plain:
+        yield Lint(
+            "nbits-accuracy-level",
+            Severity.SLOW,
+            f"{_count(len(plain), 'MatMulNBits node')} without accuracy_level",
+            "the CPU then computes in FP32; level 4 computes in INT8",
+            "quantize with accuracy_level=4, and look at the accuracy",
+        )
+
+
+def _denormals(model: Model) -> Iterator[Lint]:
+    weights = _constants(model.facts)
+    count = sum(weight.denormal for weight in weights)
+    total = sum(math.prod(weight.dims) for weight in weights if weight.dtype == "float32")
+    if count:
+        worst = max(weights, key=lambda weight: weight.denormal)
+        yield Lint(
+            "denormal-weights",
+            Severity.SLOW,
+            f"{_count(count, 'denormal value')} ({format_percent(count / total)}), most in {worst.name!r}",
+            "arithmetic on denormals is many times slower: 45 times in a chain of products",
+            "set them to zero, or say session.set_denormal_as_zero: 1 under config",
+        )
+
+
+def _nonfinite(model: Model) -> Iterator[Lint]:
+    bad = [weight for weight in _constants(model.facts) if weight.nonfinite and math.prod(weight.dims) > 1]
+    if bad:
+        yield Lint(
+            "nonfinite-weights",
+            Severity.UNSURE,
+            f"NaN or Inf in {_count(len(bad), 'weight')}, such as {bad[0].name!r}",
+            "outputs may be NaN whatever is fed; a mask of -Inf is meant",
+            "look at that weight",
+        )
+
+
+def _fed_weights(model: Model) -> Iterator[Lint]:
+    if names := model.facts.fed_weights:
+        yield Lint(
+            "weights-are-inputs",
+            Severity.SLOW,
+            f"{_count(len(names), 'weight')} listed as inputs too, such as {names[0]!r}",
+            "they could be fed, so nothing is folded, fused or prepacked",
+            "export with keep_initializers_as_inputs=False, or take them out of the inputs",
+        )
+
+
+def _constant_nodes(model: Model) -> Iterator[Lint]:
+    made = {
+        node.outputs[0]: value
+        for node in model.facts.nodes
+        if node.op_type == "Constant" and node.outputs
+        for value in node.attributes.values()
+        if isinstance(value, Weight) and math.prod(value.dims) >= LARGE_CONSTANT
+    }
+    used = {
+        name for node in model.facts.nodes if node.op_type in HEAVY for name in node.inputs if name in made
+    }
+    if used:
+        yield Lint(
+            "constant-nodes",
+            Severity.BREAKS,
+            f"{_count(len(used), 'weight')} written as Constant nodes",
+            "converters to INT8 and FP16 look for initializers, and convert nothing",
+            "turn Constant nodes into initializers",
+        )
+
+
+def _random(model: Model) -> Iterator[Lint]:
+    found = Counter(node.op_type for node in model.facts.nodes if node.op_type in RANDOM)
+    if found:
+        yield Lint(
+            "random-operators",
+            Severity.UNSURE,
+            ", ".join(f"{op} {count}" for op, count in found.items()),
+            "outputs vary from call to call, so they cannot be compared",
+            "give them a seed, or replace them by inputs",
+        )
+
+
+def _fixed_batch(model: Model) -> Iterator[Lint]:
+    def first(value: Value) -> object:
+        return value.dims[0] if value.dims else None
+
+    baked = [v for v in model.facts.inputs if v.dims and len(v.dims) > 1 and isinstance(first(v), int)]
+    baked = [value for value in baked if int(value.dims[0]) > 0]  # type: ignore[index,arg-type]
+    if baked and all(isinstance(first(value), int) for value in model.facts.inputs if value.dims):
+        yield Lint(
+            "fixed-batch",
+            Severity.BREAKS,
+            f"the batch is fixed at {first(baked[0])} ({baked[0].name!r})",
+            "no other batch can be measured",
+            "export with a dynamic first axis",
+        )
+
+
+def _float64(model: Model) -> Iterator[Lint]:
+    count = sum(model.types.get(name) == "float64" for node in model.facts.nodes for name in node.inputs[:1])
+    if count:
+        yield Lint(
+            "float64",
+            Severity.SLOW,
+            f"{_count(count, 'operator')} on float64",
+            "half the numbers in a register, twice the memory, few fused kernels",
+            "export in float32",
+        )
+
+
+def _unread(model: Model) -> Iterator[Lint]:
+    unread = [weight for weight in model.facts.weights if not weight.read]
+    if unread and not any(size is None for size in model.facts.external.values()):
+        size = sum(weight.size_bytes for weight in unread)
+        yield Lint(
+            "unread",
+            Severity.UNSURE,
+            f"{_count(len(unread), 'weight')} of {size:,} bytes were not looked at",
+            "only the first GiB of values is read",
+            "nothing needs to be done",
+        )
+
+
+RULES: tuple[Rule, ...] = (
+    _missing_data,
+    _new_opset,
+    _custom_operators,
+    _constant_nodes,
+    _fixed_batch,
+    _old_qdq,
+    _unfused_qdq,
+    _denormals,
+    _fed_weights,
+    _nbits,
+    _float64,
+    _random,
+    _nonfinite,
+    _unread,
+)

@@ -1,0 +1,64 @@
+"""Find sizes that a model runs at: ``python -m harness.measure.worker.fit REQUEST.json PARENT_PID``.
+
+The request names a model, its inputs and candidates (dimension -> size). Each is
+fed once, in order, until one runs. A line of JSON a try goes to standard output:
+its number and the runtime's message, empty where it ran.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.core.artifact import Input
+from harness.core.errors import CaseError
+from harness.core.feeds import bind_dimensions, cut, random_rows
+from harness.measure.worker.__main__ import die_with
+from harness.measure.worker.engine import one_line
+
+
+def tries(
+    session: Any,
+    inputs: Sequence[Input],
+    candidates: Sequence[Mapping[str, int]],
+    batch_dim: str | None,
+) -> Iterator[str]:
+    """Run `session` at each of `candidates` until one runs; yield each refusal, empty for the one."""
+    for sizes in candidates:
+        try:
+            dims = bind_dimensions(inputs, None, sizes, batch_dim)
+            rows = random_rows(inputs, dims.batch, dims, 0)
+            session.run(None, cut(rows, inputs, dims.batch, dims, 1)[0])
+        except CaseError as error:
+            yield str(error)
+        except Exception as error:  # a runtime raises what it likes
+            yield one_line(str(error))
+        else:
+            yield ""
+            return
+
+
+def main(path: Path, parent: int) -> None:
+    """Answer the request in the file at `path`."""
+    die_with(parent)
+    asked = json.loads(path.read_text())
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    onnxruntime.set_default_logger_severity(4)
+    options = onnxruntime.SessionOptions()
+    for library in asked["custom_ops"]:
+        options.register_custom_ops_library(library)
+    inputs = [Input(**{**item, "shape": tuple(item["shape"])}) for item in asked["inputs"]]
+    providers = ["CPUExecutionProvider"]
+    session = onnxruntime.InferenceSession(asked["path"], options, providers=providers)
+    for number, message in enumerate(tries(session, inputs, asked["candidates"], asked["batch_dim"])):
+        print(json.dumps({"try": number, "error": message}), flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

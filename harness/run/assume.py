@@ -1,0 +1,119 @@
+"""Choose sizes for the dimensions that nothing binds, so that a bare model can be measured at once.
+
+Sizes are guessed by role (`harness.core.roles`) and checked by running the model
+once. What was assumed is said, recorded, and part of the case's key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice, product
+from pathlib import Path
+
+from harness.build.reading import read_onnx
+from harness.core.artifact import Input
+from harness.core.errors import CaseError, InputError
+from harness.core.roles import BATCH, Unbound, unbound
+from harness.measure.fit import first_fit
+
+TRIES = 48
+"""Combinations of sizes that are tried at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """Sizes that were chosen for a model."""
+
+    sizes: Mapping[str, int]  # as `--shape` takes them; empty where nothing was left open
+
+    @property
+    def name(self) -> str:
+        """What the value of the axis ``shapes`` is called in keys: ``assumed-48x320``."""
+        return f"assumed-{'x'.join(map(str, self.sizes.values()))}"
+
+    @property
+    def line(self) -> str:
+        """What a user reads: what was assumed, and how to say otherwise."""
+        listed = " ".join(f"{name}={size}" for name, size in self.sizes.items())
+        return f"assumed: {listed}; set with --shape"
+
+
+def assume(
+    model: Path,
+    bound: Mapping[str, int],
+    *,
+    batch_dim: str | None = None,
+    fixed: Sequence[str] = (),
+    custom_ops: Sequence[str] = (),
+) -> Assumed:
+    """Choose a size for every dimension of `model` that neither `bound` nor the batch gives.
+
+    Inputs that are `fixed` take their sizes from data. Raises InputError where the
+    model does not run at any size tried, with every dimension in the form that
+    ``--shape`` takes.
+    """
+    try:
+        inputs = read_onnx(model).inputs
+    except (CaseError, OSError):
+        return Assumed({})  # the build says what is wrong with the file
+    left = open_dimensions(inputs, bound, batch_dim, fixed)
+    if not left:
+        return Assumed({})
+    tried = candidates(left)
+    fit = first_fit(
+        model,
+        inputs,
+        [{**bound, **sizes} for sizes in tried],
+        batch_dim=batch_dim,
+        custom_ops=custom_ops,
+    )
+    if fit.chosen is None:
+        flags = " ".join(f"--shape {item.name}={item.sizes[0]}" for item in left)
+        raise InputError(
+            f"{model}: no size is given for {', '.join(item.name for item in left)}, and none of "
+            f"{len(fit.errors)} tried runs ({fit.why}); say them yourself, such as {flags}"
+        )
+    return Assumed(tried[fit.chosen])
+
+
+def open_dimensions(
+    inputs: Sequence[Input], bound: Mapping[str, int], batch_dim: str | None = None, fixed: Sequence[str] = ()
+) -> tuple[Unbound, ...]:
+    """Return the dimensions that neither `bound` nor the batch gives a size."""
+    found = unbound(
+        {item.name: item.shape for item in inputs if item.name not in fixed},
+        {item.name: item.dtype for item in inputs},
+        bound,
+    )
+    return tuple(item for item in found if not _is_batch(item, batch_dim))
+
+
+def _is_batch(item: Unbound, batch_dim: str | None) -> bool:
+    if batch_dim is not None:
+        return item.name == batch_dim
+    return item.role == BATCH.name and any(axis == 0 for _, axis in item.places)
+
+
+def candidates(left: Sequence[Unbound]) -> list[dict[str, int]]:
+    """Combine the sizes to try: the most plausible of each first, TRIES at most."""
+    free = [item for item in left if item.role != "sum"]
+    places = sorted(
+        product(*(range(len(item.sizes)) for item in free)),
+        key=lambda place: (sum(place), max(place, default=0)),
+    )
+    found = []
+    for place in islice(places, TRIES):
+        sizes = {item.name: item.sizes[index] for item, index in zip(free, place, strict=True)}
+        found.append(
+            {item.name: sizes[item.name] if item.name in sizes else _total(item, sizes) for item in left}
+        )
+    return found
+
+
+def _total(item: Unbound, sizes: Mapping[str, int]) -> int:
+    """Return the size of a sum such as ``past + sequence``."""
+    parts = [part.strip() for part in item.name.split("+")]
+    if all(part.isdecimal() or part in sizes for part in parts):
+        return sum(int(part) if part.isdecimal() else sizes[part] for part in parts)
+    return item.sizes[0]

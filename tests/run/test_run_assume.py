@@ -1,0 +1,81 @@
+"""Sizes that are chosen where nothing binds a dimension."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from harness.core.errors import InputError
+from harness.core.roles import unbound
+from harness.run.assume import Assumed, assume, candidates
+
+Node = helper.make_node
+
+
+def value(name: str, shape: list[Any] | None, kind: int = TensorProto.FLOAT) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, kind, shape)
+
+
+def write(path: Path, nodes: list[Any], inputs: list[Any], weights: list[Any] | None = None) -> Path:
+    graph = helper.make_graph(nodes, "g", inputs, [value("y", None)], weights or [])
+    opsets = [helper.make_opsetid("", 17)]
+    path.write_bytes(helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString())
+    return path
+
+
+def test_nothing_is_assumed_where_nothing_is_open(tmp_path: Path) -> None:
+    path = write(tmp_path / "m.onnx", [Node("Relu", ["x"], ["y"])], [value("x", ["n", 3])])
+    assert assume(path, {}) == Assumed({})
+
+
+def test_what_is_assumed_names_every_axis_and_the_flag(tmp_path: Path) -> None:
+    path = write(tmp_path / "m.onnx", [Node("Relu", ["x"], ["y"])], [value("x", ["n", 3, "?", "?"])])
+    found = assume(path, {})
+    assert found.sizes == {"x[2]": 224, "x[3]": 224}
+    assert found.name == "assumed-224x224"
+    assert found.line == "assumed: x[2]=224 x[3]=224; set with --shape"
+    assert assume(path, {"x[2]": 8}).sizes == {"x[3]": 224}
+
+
+def test_sizes_that_the_model_refuses_give_way_to_the_next(tmp_path: Path) -> None:
+    """The height must be 48: the product with a [48, 5] weight takes nothing else."""
+    weight = numpy_helper.from_array(np.ones((48, 5), np.float32), "w")
+    nodes = [Node("Transpose", ["x"], ["t"], perm=[0, 1, 3, 2]), Node("MatMul", ["t", "w"], ["y"])]
+    path = write(tmp_path / "m.onnx", nodes, [value("x", ["n", 3, None, None])], [weight])
+    assert assume(path, {}).sizes == {"x[2]": 48, "x[3]": 224}
+
+
+def test_a_past_may_be_empty(tmp_path: Path) -> None:
+    nodes = [Node("Concat", ["past", "x"], ["y"], axis=1)]
+    inputs = [value("past", ["n", "past_len", 4]), value("x", ["n", "seq", 4])]
+    found = assume(write(tmp_path / "m.onnx", nodes, inputs), {})
+    assert found.sizes == {"past_len": 0, "seq": 128}
+
+
+def test_a_model_that_runs_at_no_size_asks_for_all_of_them(tmp_path: Path) -> None:
+    weight = numpy_helper.from_array(np.ones((7919, 5), np.float32), "w")
+    path = write(
+        tmp_path / "m.onnx", [Node("MatMul", ["x", "w"], ["y"])], [value("x", ["n", "odd"])], [weight]
+    )
+    with pytest.raises(InputError) as error:
+        assume(path, {})
+    assert "no size is given for odd" in str(error.value)
+    assert str(error.value).endswith("say them yourself, such as --shape odd=16000")
+
+
+def test_a_file_that_cannot_be_read_is_left_to_the_build(tmp_path: Path) -> None:
+    assert assume(tmp_path / "none.onnx", {}) == Assumed({})
+
+
+def test_combinations_begin_with_the_most_plausible_and_end() -> None:
+    left = unbound({"x": (1, 3, None, None)}, {"x": "float32"})
+    tried = candidates(left)
+    assert tried[0] == {"x[2]": 224, "x[3]": 224}
+    assert len(tried) == len({tuple(item.values()) for item in tried})
+    many = unbound({"x": (1, None, None, None, None)}, {"x": "float32"})
+    assert len(candidates(many)) == 48
