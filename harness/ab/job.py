@@ -22,9 +22,10 @@ from harness import measure
 from harness.ab import decide as trial
 from harness.ab.blocks import read_block
 from harness.ab.budget import SCREEN_FEW, Series
-from harness.ab.model import ABResult, ABSettings, CaseBlocks, Pair, Pairing, Reading, Silent, Watch
+from harness.ab.model import ABResult, ABSettings, CaseBlocks, Pair, Pairing, Reading
 from harness.core.case import Case
 from harness.core.decision import MetricComparison
+from harness.core.listener import Listener
 from harness.core.record import Record, Status
 from harness.core.report import GateOutcome
 from harness.core.suite import Gate, Sampling, Suite
@@ -55,7 +56,7 @@ def run_ab(
     *,
     base: Mapping[str, str] | None = None,
     head: Mapping[str, str] | None = None,
-    watch: Watch | None = None,
+    listener: Listener | None = None,
 ) -> ABResult:
     """Compare every pair and return what was found; `base` and `head` name the arms.
 
@@ -70,7 +71,7 @@ def run_ab(
         names = [pair.name for pair in pairing.pairs]
         trace.append({"job": trace.id, **named, **asdict(terms), "cases": names, "environment": machine})
         bench = Bench(_brief(suite), cache_dir, Path(work), machine, arms=True)
-        job = _Job(bench, suite.sampling, terms, trace, watch or Silent())
+        job = _Job(bench, suite.sampling, terms, trace, listener or Listener())
         interrupted = False
         try:
             job.run(pairing.pairs)
@@ -132,7 +133,7 @@ class _Job:
     """One job on its way."""
 
     def __init__(
-        self, bench: Bench, sampling: Sampling, terms: ABSettings, trace: Trace, watch: Watch
+        self, bench: Bench, sampling: Sampling, terms: ABSettings, trace: Trace, listener: Listener
     ) -> None:
         self.bench = bench
         self.sampling = replace(
@@ -142,7 +143,7 @@ class _Job:
         )
         self.terms = terms
         self.trace = trace
-        self.watch = watch
+        self.listener = listener
         self.random = random.Random(terms.seed)
         self.rows: list[MetricComparison] = []
         self.failed: dict[str, str] = {}
@@ -158,10 +159,10 @@ class _Job:
         self.left = [pair.name for pair in pairs]
         labelled = sum(pair.head.artifact.model.data is not None for pair in pairs)
         for number, pair in enumerate(pairs, 1):
-            self.watch.start("numbers", pair.name, number, len(pairs))
+            self.listener.start_stage("numbers", pair.name, number, len(pairs))
             outcome = self._compare_once(pair, labelled)
             self.left.remove(pair.name)
-            self.watch.done(outcome, self._at_most_s())
+            self.listener.end_stage(outcome, self._at_most_s())
         if not self.series:
             return
         self.controlled = self.random.choice(self.series)
@@ -209,7 +210,7 @@ class _Job:
 
     def _stage(self, name: str, series: Sequence[Series], step: Callable[[Series], str]) -> None:
         for number, item in enumerate(series, 1):
-            self.watch.start(name, item.case, number, len(series))
+            self.listener.start_stage(name, item.case, number, len(series))
             try:
                 outcome = step(item)
             except _Lost as lost:
@@ -218,7 +219,7 @@ class _Job:
                 item.screening.clear()  # of an arm that cannot be relied on nothing is concluded
                 item.fresh.clear()
                 item.give_up(outcome)
-            self.watch.done(outcome, self._at_most_s())
+            self.listener.end_stage(outcome, self._at_most_s())
 
     def _at_most_s(self) -> float:
         """Return how long the rest may take: what is left of every budget, and of the control's."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from harness.core.case import Case
 from harness.core.decision import Change, Decision, MetricComparison
@@ -133,23 +133,3 @@ class ABResult:
             "interrupted": self.interrupted,
             "file": self.file,
         }
-
-
-class Watch(Protocol):
-    """Whoever shows how far a job is."""
-
-    def start(self, stage: str, case: str, number: int, total: int) -> None:
-        """Hear that a stage takes up the case `number` of `total`."""
-
-    def done(self, outcome: str, at_most_s: float) -> None:
-        """Hear how the case ended in this stage, and how long the rest of the job may take."""
-
-
-class Silent:
-    """A watch that says nothing."""
-
-    def start(self, stage: str, case: str, number: int, total: int) -> None:
-        """Say nothing."""
-
-    def done(self, outcome: str, at_most_s: float) -> None:
-        """Say nothing."""

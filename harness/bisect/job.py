@@ -21,9 +21,10 @@ from harness.ab.job import run_ab
 from harness.ab.model import ABSettings, Pair, Pairing
 from harness.bisect import degradation as losses
 from harness.bisect import halving
-from harness.bisect.model import Question, Search, Silent, Step, StepVerdict, Watch
+from harness.bisect.model import Question, Search, Step, StepVerdict
 from harness.core.case import Case
 from harness.core.errors import InputError, NotFoundError
+from harness.core.listener import Listener
 from harness.core.metrics import is_foreign, spec_of
 from harness.core.record import Status
 from harness.core.registry import closest
@@ -115,7 +116,7 @@ def bisect(
     limit: float | None = None,
     terms: ABSettings = ABSettings(),  # noqa: B008 (frozen)
     resume: bool = False,
-    watch: Watch | None = None,
+    listener: Listener | None = None,
 ) -> Search:
     """Search `lineup` for the first version where `metric` is worse than `limit` allows.
 
@@ -137,7 +138,9 @@ def bisect(
         bench = Bench(
             _only(lineup.suite, question.metric), cache_dir, Path(work), measure.describe_machine(), arms=True
         )
-        search = _Bisection(lineup, question, bench, terms, results_dir, ledger, watch or Silent(), steps)
+        search = _Bisection(
+            lineup, question, bench, terms, results_dir, ledger, listener or Listener(), steps
+        )
         finding = None
         try:
             search.run()
@@ -208,21 +211,21 @@ class _Bisection:
     terms: ABSettings
     results_dir: Path
     ledger: Ledger
-    watch: Watch
+    listener: Listener
     steps: list[Step]
     _seen: dict[str, losses.VersionOutputs] = field(default_factory=dict)
 
     def run(self) -> None:
         """Take every step that is left."""
         while pair := halving.next_step(self.question.versions, self.steps, confirm=self.timed):
-            self.watch.start(len(self.steps) + 1, *pair)
+            self.listener.start_step(len(self.steps) + 1, *pair)
             begun = monotonic()
             step = self._step(*pair)
             seconds = round(monotonic() - begun, 3)
             step = replace(step, version=pair[0], against=pair[1], seconds=seconds)
             self.ledger.append({"step": step.to_json()})
             self.steps.append(step)
-            self.watch.done(step)
+            self.listener.end_step(step)
 
     @property
     def timed(self) -> bool:

@@ -16,13 +16,11 @@ from harness.core.artifact import Built, Dataset
 from harness.core.case import DataRef
 from harness.core.errors import Failed, InputError
 from harness.core.feeds import LABELS
-from harness.core.registry import Registry, closest
-from harness.core.vocabulary import CATALOGUE_GROUP
+from harness.core.plugins import CATALOGUE
+from harness.core.registry import closest
 
 if TYPE_CHECKING:
     import numpy as np
-
-CATALOGUE = Registry("data set", {"digits": "harness.build.catalogue.digits:DIGITS"}, CATALOGUE_GROUP)
 
 Arrays = Mapping[str, "np.ndarray[Any, Any]"]
 

@@ -14,8 +14,7 @@ from click.core import ParameterSource
 
 from harness.ab.arms import pair_cases
 from harness.ab.model import ABResult, ABSettings
-from harness.cli.compare import parse_effect
-from harness.cli.options import cache_option, format_option, paper, results_option
+from harness.cli.options import cache_option, format_option, paper, parse_effect, results_option
 from harness.cli.sweep import CHOICES, document_of
 from harness.core.case import AXES
 from harness.core.conditions import spell
@@ -23,8 +22,6 @@ from harness.core.decision import Source
 from harness.core.errors import InputError
 from harness.core.registry import closest
 from harness.core.suite import Plan, Suite
-from harness.core.units import format_span
-from harness.show.escape import visible
 
 SUITES = (".yaml", ".yml")
 OF_FILES = ("data", "shapes", "batch", "output")
@@ -131,6 +128,7 @@ def ab(
     from harness.ab.job import run_ab
     from harness.ab.view import render
     from harness.run.job import settle
+    from harness.show.progress import Lines
 
     if not choices["alpha"]:
         raise InputError("--alpha: expected a ratio above 0, such as 1%")
@@ -151,7 +149,7 @@ def ab(
         cache_dir,
         base=_named(models[0], models, points["--base"]),
         head=_named(models[-1], models, points["--head"]),
-        watch=Lines(),
+        listener=Lines(),
     )
     click.echo(render(trial, view, **paper()))
     click.echo(f"raw samples: {trial.file}", err=True)
@@ -168,22 +166,6 @@ def exit_code(trial: ABResult) -> int:
         return 1
     measured = any(row.decision.source is Source.AB for row in trial.comparisons)
     return 0 if measured and trial.failed.keys() <= trial.unsupported else 3
-
-
-class Lines:
-    """A watch that prints a line on standard error whenever a case ends in a stage."""
-
-    def __init__(self) -> None:
-        self._line = ""
-
-    def start(self, stage: str, case: str, number: int, total: int) -> None:
-        """Remember what is going on."""
-        self._line = f"[{stage} {number}/{total}] {visible(case)}"
-
-    def done(self, outcome: str, at_most_s: float) -> None:
-        """Say how it ended, and how long the rest may take."""
-        rest = f"  (at most {format_span(at_most_s)} left)" if at_most_s else ""
-        click.echo(f"{self._line}: {visible(outcome)}{rest}", err=True)
 
 
 def _point(flag: str, texts: Sequence[str]) -> Point:

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.ab.job import run_ab
-from harness.ab.model import ABResult, ABSettings, Pair, Pairing, Watch
+from harness.ab.model import ABResult, ABSettings, Pair, Pairing
 from harness.build.cache import read as read_entry
 from harness.compare.settle import Untried
 from harness.core.case import Artifact, Case, Session, Source, freeze
 from harness.core.decision import Decision, Unconfirmed
 from harness.core.errors import CaseError, InputError
+from harness.core.listener import Listener
 from harness.core.record import Record
 from harness.core.suite import Plan
 from harness.core.vocabulary import ROLLING
@@ -47,7 +48,7 @@ def confirm(
     *,
     terms: ABSettings | None = None,
     budget_s: float = 600.0,
-    watch: Watch | None = None,
+    listener: Listener | None = None,
 ) -> Confirmation:
     """Run an A/B of each pair of records (BASE, HEAD) of one case, those first in the list first.
 
@@ -74,7 +75,7 @@ def confirm(
         return Confirmation({}, left)
     suite = replace(plan.suite, gates=())
     named = {"base": {"run": pairs[0][0].run}, "head": {"run": pairs[0][1].run}}
-    trial = run_ab(Pairing(tuple(found)), suite, terms, results_dir, cache_dir, **named, watch=watch)
+    trial = run_ab(Pairing(tuple(found)), suite, terms, results_dir, cache_dir, **named, listener=listener)
     left |= {
         pair.name: Untried(Unconfirmed.ARM_LOST, str(trial.failed[pair.name]))
         for pair in found

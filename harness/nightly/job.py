@@ -8,7 +8,6 @@ second time.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
@@ -16,7 +15,6 @@ from pathlib import Path
 from time import monotonic
 
 from harness import show, store
-from harness.ab.model import Watch
 from harness.compare.job import compare, confirm_suspects, find_pair
 from harness.core.decision import (
     Change,
@@ -27,6 +25,7 @@ from harness.core.decision import (
     Unconfirmed,
 )
 from harness.core.errors import HarnessError, InputError
+from harness.core.listener import Listener
 from harness.core.report import Report
 from harness.core.suite import Gate, Plan
 from harness.history.job import history
@@ -34,7 +33,7 @@ from harness.judge.gates import beside_comparisons, with_evidence
 from harness.nightly.model import AGAINST, Confidence, NightlyFinding, NightlyReport
 from harness.nightly.since import since
 from harness.nightly.view import document, summary
-from harness.run.job import Outcome, Silent, Watching, environment, header, run, settle
+from harness.run.job import Outcome, environment, header, run, settle
 from harness.run.review import review
 from harness.store.files import write_whole, writing
 from harness.store.header import JOURNAL
@@ -76,8 +75,7 @@ def nightly(
     cache_dir: Path,
     wishes: NightlyOptions | None = None,
     *,
-    watching: Watching = lambda total, finished: nullcontext(Silent()),
-    watch: Watch | None = None,
+    listener: Listener | None = None,
 ) -> NightlyOutcome:
     """Measure `plan`, judge the run, publish it and write its folder.
 
@@ -88,7 +86,7 @@ def nightly(
     if wishes.out:
         with writing(wishes.out):  # a folder that cannot be written is said before anything is measured
             wishes.out.mkdir(parents=True, exist_ok=True)
-    outcome = _measure(plan, results_dir, cache_dir, wishes, watching)
+    outcome = _measure(plan, results_dir, cache_dir, wishes, listener)
     if outcome.left:
         return NightlyOutcome(None, outcome.folder, outcome.left)
     info = store.find_run(results_dir, outcome.run)
@@ -100,7 +98,7 @@ def nightly(
     _begin(folder)
     _write(folder, {"records.json": show.render(report, "json")})
     night = _held(_night(info, report), results_dir, info, wishes.against)
-    night = _confirmed(night, results_dir, cache_dir, wishes.confirm_s, watch)
+    night = _confirmed(night, results_dir, cache_dir, wishes.confirm_s, listener)
     night = replace(night, report=_gated(night, info))
     night = replace(night, findings=_dated(night, results_dir))
     dashboard, published = _publish(results_dir, wishes.asv_config, outcome.run)
@@ -123,14 +121,14 @@ def nightly(
 
 
 def _measure(
-    plan: Plan, results_dir: Path, cache_dir: Path, wishes: NightlyOptions, watching: Watching
+    plan: Plan, results_dir: Path, cache_dir: Path, wishes: NightlyOptions, listener: Listener | None
 ) -> Outcome:
     """Measure what is not measured yet: all, the rest of an unfinished run, or nothing."""
     info = None if wishes.resume is False else _unreported(plan, results_dir, wishes)
     if info is not None and not (info.folder / JOURNAL).exists():
         return Outcome(info.run, info.folder, left=0)
     resume = info is not None or bool(wishes.resume)
-    return run(plan, results_dir, cache_dir, resume=resume, watching=watching)
+    return run(plan, results_dir, cache_dir, resume=resume, listener=listener)
 
 
 def _unreported(plan: Plan, results_dir: Path, wishes: NightlyOptions) -> store.RunInfo | None:
@@ -182,7 +180,7 @@ def _held(
 
 
 def _confirmed(
-    night: NightlyReport, results_dir: Path, cache_dir: Path, budget_s: float, watch: Watch | None
+    night: NightlyReport, results_dir: Path, cache_dir: Path, budget_s: float, listener: Listener | None
 ) -> NightlyReport:
     """Let A/Bs decide about suspects, in the time that there is for all of them; gather what is found."""
     contrasts: dict[str, RunComparison] = {}
@@ -192,7 +190,9 @@ def _confirmed(
         begun, after = monotonic(), contrast
         try:
             if budget_s > 0:
-                after = confirm_suspects(contrast, results_dir, cache_dir, budget_s=budget_s, watch=watch)
+                after = confirm_suspects(
+                    contrast, results_dir, cache_dir, budget_s=budget_s, listener=listener
+                )
                 if after.interrupted:
                     raise KeyboardInterrupt
             notes += [f"against {name}: {note}" for note in after.notes]

@@ -103,7 +103,7 @@ class CellItem(pytest.Item):
 
     def runtest(self) -> None:
         """Pass where the case was measured and every gate held; else say why, without a traceback."""
-        from harness.store.journal import encode
+        from harness.store.lines import encode
 
         try:
             record = self.record()

@@ -18,10 +18,11 @@ import pytest
 
 from harness.ab.arms import pair_cases
 from harness.ab.job import run_ab
-from harness.ab.model import ABResult, ABSettings, Pairing, Watch
+from harness.ab.model import ABResult, ABSettings, Pairing
 from harness.core.case import Case
 from harness.core.decision import Change, MetricComparison
 from harness.core.errors import StoreError
+from harness.core.listener import Listener
 from harness.core.record import Observation, Record
 from harness.judge.outputs import Outputs
 from harness.measure import Block, BlockOrder, Request
@@ -66,10 +67,10 @@ def paired(document: dict[str, Any], base: str = "basic", head: str = "all") -> 
 def trial(tmp_path: Path) -> Callable[..., ABResult]:
     """Run a job."""
 
-    def run(document: dict[str, Any], watch: Watch | None = None, **terms: Any) -> ABResult:
+    def run(document: dict[str, Any], listener: Listener | None = None, **terms: Any) -> ABResult:
         made, pairing = paired(document)
         asked = ABSettings(**{"seed": 1, **terms})
-        return run_ab(pairing, made, asked, tmp_path / "results", tmp_path / "cache", watch=watch)
+        return run_ab(pairing, made, asked, tmp_path / "results", tmp_path / "cache", listener=listener)
 
     return run
 
@@ -768,34 +769,34 @@ def test_gates_of_the_suite_hold_head_against_base(trial, made_up) -> None:
     }
 
 
-class Ear:
-    """A watch that remembers."""
+class Recorder(Listener):
+    """Remember every call."""
 
     def __init__(self) -> None:
-        self.heard: list[tuple[str, str, int, int]] = []
+        self.calls: list[tuple[str, str, int, int]] = []
         self.left: list[float] = []
 
-    def start(self, stage: str, case: str, number: int, total: int) -> None:
-        self.heard.append((stage, case, number, total))
+    def start_stage(self, stage: str, case: str, number: int, total: int) -> None:
+        self.calls.append((stage, case, number, total))
 
-    def done(self, outcome: str, at_most_s: float) -> None:
+    def end_stage(self, outcome: str, at_most_s: float) -> None:
         self.left.append(at_most_s)
 
 
-def test_a_watch_hears_every_case_of_every_stage_and_the_time_left_falls_to_nothing(trial, made_up) -> None:
+def test_a_listener_follows_every_case_of_every_stage_and_the_time_left_falls_to_0(trial, made_up) -> None:
     made_up(3)
-    ear = Ear()
-    found = trial(suite(models=("a", "b")), watch=ear)
-    assert [item for item in ear.heard if item[0] != "control"] == [
+    recorder = Recorder()
+    found = trial(suite(models=("a", "b")), listener=recorder)
+    assert [item for item in recorder.calls if item[0] != "control"] == [
         (stage, name, number, 2)
         for stage in ("numbers", "screening", "confirmation")
         for number, name in ((1, "a"), (2, "b"))
     ]
     assert found.control is not None
-    assert ear.heard[-1] == ("control", found.control.case, 1, 1)
-    assert ear.left[0] == 30.0  # two cases and the control
-    assert ear.left == sorted(ear.left, reverse=True)
-    assert ear.left[-1] == 0.0
+    assert recorder.calls[-1] == ("control", found.control.case, 1, 1)
+    assert recorder.left[0] == 30.0  # two cases and the control
+    assert recorder.left == sorted(recorder.left, reverse=True)
+    assert recorder.left[-1] == 0.0
 
 
 def test_real_sessions_are_compared_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

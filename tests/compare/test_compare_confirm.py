@@ -66,6 +66,10 @@ def under(
     return replace(record, effective={**record.effective, "runtime": runtime, "installed": installed})
 
 
+def gone(case: str, text: str) -> dict[str, Untried]:
+    return {case: Untried(Unconfirmed.GONE, text)}
+
+
 def test_two_runs_that_differ_in_nothing_are_not_tried(ran: Ran, asked: list[Pair]) -> None:
     assert try_(ran, ran[1]).left["m"].why is Unconfirmed.NOTHING_DIFFERS
     assert asked == []
@@ -107,9 +111,7 @@ def test_a_runtime_that_was_rebuilt_cannot_be_had_again(
     ran: Ran, asked: list[Pair], base: dict[str, str], head: dict[str, str]
 ) -> None:
     then, now = under(ran[1], "1.32.0", **base), under(ran[1], "1.32.0", **head)
-    assert try_(ran, then, now).left == {
-        "m": Untried(Unconfirmed.GONE, f"the runtime of run {then.run} is no longer there")
-    }
+    assert try_(ran, then, now).left == gone("m", f"the runtime of run {then.run} is no longer there")
     assert asked == []
 
 
@@ -120,7 +122,7 @@ def test_a_wheel_that_was_made_anew_is_not_taken_for_the_old_one(
     wheel.write_bytes(b"")
     base = under(ran[1], "1.31.0", str(wheel), "old")
     said = try_(ran, base, under(ran[1], "1.32.0"))
-    assert said.left == {"m": Untried(Unconfirmed.GONE, f"the runtime of run {base.run} is no longer there")}
+    assert said.left == gone("m", f"the runtime of run {base.run} is no longer there")
     assert try_(ran, under(ran[1], "1.31.0", str(wheel), "new"), under(ran[1], "1.32.0")).left == {}
     assert len(asked) == 1
 
@@ -147,9 +149,7 @@ def test_an_a_b_of_something_else_than_was_measured_decides_nothing(
     if not what:
         assert (said.left, said.decisions) == ({}, {("m", "latency/p50"): decision})
         return
-    assert said.left == {
-        "m": Untried(Unconfirmed.GONE, f"the {what} of run {stored[arm].run} is no longer there")
-    }
+    assert said.left == gone("m", f"the {what} of run {stored[arm].run} is no longer there")
     assert said.decisions == {}
 
 
@@ -169,9 +169,7 @@ def test_a_runtime_that_cannot_be_had_is_said(
     monkeypatch.setattr(loop.runtimes, "ensure", refuse)
     base = under(ran[1], "1.31.0")
     said = try_(ran, base, under(ran[1], "1.32.0"))
-    assert said.left == {
-        "m": Untried(Unconfirmed.GONE, f"the runtime of run {base.run} cannot be had: no wheel of it")
-    }
+    assert said.left == gone("m", f"the runtime of run {base.run} cannot be had: no wheel of it")
 
 
 def test_a_runtime_that_moves_is_what_it_was_in_each_run(ran: Ran, asked: list[Pair], suite: Suite) -> None:
@@ -202,15 +200,13 @@ def test_the_model_file_of_the_base_is_taken_from_the_cache(
     assert pair.base.session == pair.head.session
     Path(ran[1].artifact["path"]).chmod(0o600)
     Path(ran[1].artifact["path"]).unlink()
-    gone = {"m": Untried(Unconfirmed.GONE, f"the model file of run {ran[1].run} is no longer in the cache")}
-    assert try_((plan(path), head), ran[1]).left == gone
+    lost = f"the model file of run {ran[1].run} is no longer in the cache"
+    assert try_((plan(path), head), ran[1]).left == gone("m", lost)
 
 
 def test_a_case_that_the_suite_has_lost_is_said(ran: Ran, asked: list[Pair]) -> None:
     lost = replace(ran[1], case="m/batch=7")
-    assert try_(ran, lost, lost).left == {
-        "m/batch=7": Untried(Unconfirmed.GONE, "the suite does not have this case any more")
-    }
+    assert try_(ran, lost, lost).left == gone("m/batch=7", "the suite does not have this case any more")
 
 
 def test_what_the_budget_does_not_pay_is_said(ran: Ran, asked: list[Pair]) -> None:
