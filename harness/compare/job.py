@@ -22,7 +22,7 @@ from harness.core.record import BAD, Record, Status
 from harness.core.registry import closest
 from harness.core.report import NoData
 from harness.core.suite import Gate, Plan
-from harness.history.changes import changed, facts_of
+from harness.judge.causes import changed, facts_of
 from harness.judge.gates import beside_comparisons, with_evidence
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from harness.core import requirement
 from harness.core.case import DEFAULTS, shown
 from harness.core.plugins import EXPORTERS
 from harness.core.vocabulary import EXECUTION_MODES, FORMATS, GRAPH_OPT, IO, ROLLING
+from harness.plan.files import look
 from harness.plan.option import Config, Precision, Provider, Shapes
 from harness.plan.scalar import Choice, Expect, Integer, distinct
 from harness.plan.strict import strict_model, written
@@ -28,7 +29,7 @@ OPSETS = (7, 30)
 def _runtime(value: str) -> str:
     """Check for what may be handed to an installer: never an option, a URL or shell text."""
     if value != "current" and value not in ROLLING:
-        requirement.check(value)
+        requirement.check(value, look)
     return value
 
 
