@@ -104,8 +104,6 @@ def _causes(known: Sequence[int], place: int, facts: Sequence[Mapping[str, Any]]
     return tuple(causes)
 
 
-
-
 @dataclass(frozen=True, slots=True)
 class _Candidate:
     at: int

@@ -176,6 +176,21 @@ def test_a_precision(run: Run) -> None:
     assert fine["artifact"]["provenance"]["precision"]["versions"]["extras"] == "1.0"
 
 
+@pytest.mark.torch
+def test_an_exporter(run: Run) -> None:
+    records = run("plain")
+    assert ended(records) == {"net/exporter=plain/opset=18/intra_threads=1": "ok"}
+    (record,) = records.values()
+    assert (record["artifact"]["opset"], record["artifact"]["operators"]) == (18, {"Gemm": 1, "Relu": 1})
+
+
+def test_a_data_set(run: Run) -> None:
+    (record,) = run("stripes").values()
+    assert (record["status"], record["reason"]) == ("ok", "")
+    metric = record["metrics"]["accuracy/top1"]
+    assert (metric["n"], metric["value"] is None) == (160, False)
+
+
 def test_an_engine(run: Run) -> None:
     records = run("reference")
     assert ended(records) == {
@@ -233,6 +248,8 @@ def changed_harness(blocks: Blocks, desk: Makes, name: str, own: list[Any]) -> A
     shutil.copytree(
         ROOT / "harness", copy.folder / "site/harness", ignore=shutil.ignore_patterns("__pycache__")
     )
+    (copy.folder / "site/docs").mkdir()
+    shutil.copy(ROOT / "docs/suites.md", copy.folder / "site/docs")
     for block in own:
         path = copy.folder / "site" / block.file
         path.write_text(patched(path.read_text(), block.text) if block.language == "diff" else block.text)
@@ -270,14 +287,16 @@ print(on.seconds - off.seconds)
 
 def test_an_axis_with_code(blocks: Blocks, desk: Makes) -> None:
     own = [block for block in blocks(PAGE) if block.language == "diff" and block.file != ROW_OF_A_PASS]
-    assert len(own) == 5
+    code = [block.file for block in own if block.file != "docs/suites.md"]
+    assert code == ["harness/core/case.py", "harness/plan/axes.py", "harness/measure/worker/session.py"]
+    assert [sum(line.startswith("+") for line in block.text.splitlines()) for block in own] == [1, 1, 2, 1]
     copy = changed_harness(blocks, desk, "nice", own)
     records = read(copy, "nice.json")
     assert ended(records) == {
         "digits_cnn/intra_threads=1": "ok",
         "digits_cnn/intra_threads=1/nice=10": "ok",
     }
-    assert [record["effective"]["session"]["nice"] for record in records.values()] == [0, 10]
+    assert [record["effective"]["session"]["options"]["nice"] for record in records.values()] == [0, 10]
 
 
 def patched(text: str, diff: str) -> str:
@@ -303,7 +322,7 @@ def test_every_table_is_on_the_page() -> None:
 def modules_of_the_rooms() -> list[pkgutil.ModuleInfo]:
     """Every module that may hold a table."""
     found = pkgutil.walk_packages(harness.__path__, "harness.")
-    rooms = tuple(f"harness.{room}" for room in ("build", "judge", "measure", "show"))
+    rooms = tuple(f"harness.{room}" for room in ("core", "build", "judge", "measure", "show"))
     return [item for item in found if item.name.startswith(rooms) and "Registry(" in source(item)]
 
 
