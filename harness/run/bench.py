@@ -186,7 +186,7 @@ class Bench:
         return measure.request(
             case,
             built,
-            sampling if self.arms else gated_sampling(sampling, self.suite.gates, case),
+            sampling if self.keep_outputs else gated_sampling(sampling, self.suite.gates, case),
             self.suite.measure,
             data=self._evaluation(case),
             passes=passes,
