@@ -9,8 +9,9 @@ from enum import StrEnum
 from harness.core.decision import Change
 from harness.core.record import BAD, Record, Status
 from harness.core.report import Advice, GateOutcome, NoData, Outcome, Report, unevaluated
-from harness.core.units import format_value
-from harness.show.grid import Note, format_delta, notes
+from harness.core.units import count, format_value
+from harness.show.cells import format_delta
+from harness.show.grid import Note, notes
 from harness.show.wording import remedy
 
 MOST_DETAILS = 3
@@ -51,12 +52,13 @@ def sections(report: Report) -> Iterator[Section]:
     """Give the sections that are not empty, the worst first."""
     bad = [record for record in report.records if record.status in BAD]
     if bad:
-        yield Section(f"Failed: {_cases(len(bad))}", _by_reason(bad), "bad", SectionKind.CASES)
+        text = f"Failed: {count(len(bad), 'case')}"
+        yield Section(text, _by_reason(bad), "bad", SectionKind.CASES)
     yield from gate_sections(report.gates)
     for status, title in ((Status.UNSUPPORTED, "Unsupported"), (Status.SKIPPED, "Skipped")):
         found = [record for record in report.records if record.status is status]
         if found:
-            heading = f"{title}: {_cases(len(found))}"
+            heading = f"{title}: {count(len(found), 'case')}"
             yield Section(heading, _by_reason(found), "warning", SectionKind.CASES)
     if told := notes(report):
         yield Section("Notes", tuple(map(_note, told)), kind=SectionKind.NOTES)
@@ -87,13 +89,14 @@ def summary(report: Report) -> str:
     parts = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
     if not parts:
         return "no cases"
-    return "; ".join(filter(None, (f"{_cases(len(report.records))}: {parts}", _ran_by(report.records))))
+    return "; ".join(
+        filter(None, (f"{count(len(report.records), 'case')}: {parts}", _ran_by(report.records)))
+    )
 
 
 def _ran_by(records: Sequence[Record]) -> str:
     """Name the runtimes and machines, as they were found in effect."""
-    runtimes = [record.effective.get("runtime", {}) for record in records]
-    names = {f"{found['distribution']} {found['version']}" for found in runtimes if found}
+    names = {str(record.runtime) for record in records if record.runtime}
     machines = {record.machine for record in records if record.machine}
     return " on ".join(", ".join(sorted(found)) for found in (names, machines) if found)
 
@@ -107,7 +110,7 @@ def _by_reason(records: Sequence[Record]) -> tuple[Entry, ...]:
     for (status, reason), cases in found.items():
         text = f"{status}: {reason}" if status in BAD else reason or "no reason given"
         if status is Status.SKIPPED:
-            entries.append(Entry(f"{text} ({_cases(len(cases))})"))
+            entries.append(Entry(f"{text} ({count(len(cases), 'case')})"))
         else:
             entries.append(Entry(text, tuple(cases)))
     return tuple(entries)
@@ -133,7 +136,7 @@ def _without_data(gates: Sequence[GateOutcome]) -> tuple[Entry, ...]:
         found.setdefault(f"{gate.gate}: {reason}{helps}", []).append(gate.case)
     few = MOST_DETAILS
     return tuple(
-        Entry(text, tuple(cases)) if len(cases) <= few else Entry(f"{text} ({_cases(len(cases))})")
+        Entry(text, tuple(cases)) if len(cases) <= few else Entry(f"{text} ({count(len(cases), 'case')})")
         for text, cases in found.items()
     )
 
@@ -143,7 +146,7 @@ _ENDED = {NoData.UNSUPPORTED: "the case is unsupported", NoData.CASE_FAILED: "th
 
 
 def _note(note: Note) -> Entry:
-    of = f" ({_cases(len(note.cases))})"
+    of = f" ({count(len(note.cases), 'case')})"
     if len(note.texts) == 1:
         (text,) = note.texts
         return Entry(text + of if text.startswith(note.flag) else f"{note.flag}: {text}{of}")
@@ -162,7 +165,3 @@ def _advice(advice: Advice, record: Record | None) -> Entry:
         if metric is not None and metric.value is not None:
             parts.append(f"{title} {format_delta(metric.value, metric.unit)}")
     return Entry(f"{advice.model}, for {advice.aim}: {', '.join(parts)}", (advice.case,))
-
-
-def _cases(number: int) -> str:
-    return "1 case" if number == 1 else f"{number} cases"
