@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from errno import EDQUOT, ENOSPC
@@ -50,6 +50,7 @@ class Bench:
     machine: dict[str, Any]
     keep_outputs: bool = False
     outputs: dict[Case, Outputs] = field(default_factory=dict)
+    hold: Callable[[Iterable[int]], AbstractContextManager[None]] = measure.measuring
     _built: dict[Artifact, Built | CaseError] = field(default_factory=dict)
     _data: dict[DataRef, Dataset] = field(default_factory=dict)
     _twins: dict[Case, Outputs] = field(default_factory=dict)
@@ -218,7 +219,7 @@ class Bench:
     def _measuring(self, cores: Iterable[int]) -> Iterator[Path]:
         """Hold `cores` and a folder for a worker. Raises StoreError."""
         try:
-            with measure.measuring(cores), self._folder() as folder:
+            with self.hold(cores), self._folder() as folder:
                 yield folder
         except OSError as error:
             # Nothing can be measured any more; what was measured is kept.
