@@ -25,6 +25,7 @@ from harness.cli.options import (
 from harness.cli.sweep import plan_of_file
 from harness.core.case import AXES
 from harness.core.conditions import spell
+from harness.core.decision import Source
 from harness.core.errors import InputError
 from harness.core.registry import closest
 from harness.core.suite import Plan, Suite
@@ -170,7 +171,8 @@ def exit_code(trial: ABResult) -> int:
         return 3
     if trial.worse:
         return 1
-    return 0 if trial.failed.keys() <= trial.unsupported else 3
+    measured = any(row.decision.source is Source.AB for row in trial.comparisons)
+    return 0 if measured and trial.failed.keys() <= trial.unsupported else 3
 
 
 def _point(flag: str, texts: Sequence[str]) -> Point:
