@@ -138,6 +138,7 @@ def facts_of(record: Record) -> dict[str, Any]:
         "runtime's build": sha256(build.encode()).hexdigest()[:12] if build else None,
         "model": str(record.artifact.get("sha256", ""))[:12] or None,
         "opset": record.artifact.get("opset"),
+        "data": str((record.effective.get("data") or {}).get("sha256") or "")[:12] or None,
         "kernel": environment.get("kernel"),
         "python": environment.get("python"),
         "governor": (environment.get("cpu") or {}).get("governor"),
