@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import math
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from harness.build import cache
 from harness.build.cache import hash_file
 from harness.build.versions import own_code, versions
 from harness.core.artifact import Built, Dataset
 from harness.core.case import DataRef
-from harness.core.errors import Failed, InputError
+from harness.core.errors import CaseError, Failed, InputError
 from harness.core.feeds import LABELS
 from harness.core.registry import Registry, closest
+from harness.core.units import format_bytes
 from harness.core.vocabulary import CATALOGUE_GROUP
 
 if TYPE_CHECKING:
@@ -30,6 +34,10 @@ Split = Callable[[Arrays, int], tuple[Arrays, Arrays]]
 
 KIND = "data"
 SEED = 0
+LARGE_BYTES = 2**26
+COPIES = 3
+"""A file is in memory so many times while it is split: as read, as shuffled, as written."""
+
 CALIBRATION_SHARE = 5
 """At most one sample in so many is calibrated on."""
 
@@ -80,6 +88,8 @@ def _load(ref: DataRef, cache_dir: Path) -> Dataset:
     }
 
     def make(folder: Path) -> Mapping[str, Any]:
+        if split is permute and declared_bytes(path) > LARGE_BYTES:
+            return _split_apart(path, ref.calibration, folder)
         return _write(*split(read(path), ref.calibration), folder)
 
     entry = cache.fetch(cache_dir, KIND, recipe, make)
@@ -123,6 +133,23 @@ def load_labels(ref: DataRef, data: Dataset, built: Built) -> np.ndarray[Any, An
     return labels
 
 
+def _split_apart(path: Path, calibration: int, folder: Path) -> Mapping[str, Any]:
+    """Let another process read a large file: one that does not fit ends that process, not the run."""
+    from harness.build import process
+
+    request = {"step": "split", "path": str(path), "calibration": calibration, "target": str(folder)}
+    try:
+        return process.run(request)
+    except CaseError as error:
+        reason = str(error)
+        raise InputError(reason if str(path) in reason else f"{path}: cannot be read: {reason}") from error
+
+
+def split_file(path: Path, calibration: int, folder: Path) -> Mapping[str, Any]:
+    """Read, split and write a user's file. Raises InputError."""
+    return _write(*permute(read(path), calibration), folder)
+
+
 def _write(calibration: Arrays, evaluation: Arrays, folder: Path) -> Mapping[str, Any]:
     import numpy as np
 
@@ -153,6 +180,8 @@ UNREADABLE = (
     NotImplementedError,  # another compression
     zipfile.BadZipFile,
     zlib.error,
+    struct.error,
+    MemoryError,
 )
 """What reading a damaged or foreign archive raises."""
 
@@ -161,8 +190,11 @@ def read(path: Path) -> Arrays:
     """Read an .npz of samples. Raises InputError naming the array and what was expected of it."""
     import numpy as np
 
-    if not zipfile.is_zipfile(path):
-        raise InputError(f"{path}: not an .npz, or a part of one; expected one array for each model input")
+    needed = COPIES * declared_bytes(path)
+    if (there := available_bytes()) is not None and needed > there:
+        raise InputError(
+            f"{path}: splitting it takes {format_bytes(needed)} of memory, {format_bytes(there)} are there"
+        )
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
@@ -171,6 +203,57 @@ def read(path: Path) -> Arrays:
         raise InputError(f"{path}: not a readable .npz of plain arrays: {reason}") from error
     _check(path, arrays)
     return arrays
+
+
+def declared_bytes(path: Path) -> int:
+    """Sum up what the arrays of an .npz take, reading their headers alone. Raises InputError.
+
+    An array that declares another size than its file holds is refused: numpy would allocate what it declares.
+    """
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"{path}: not an .npz, or a part of one; expected one array for each model input")
+    total = 0
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                with archive.open(member) as file:
+                    total += _declared(path, member, file)
+    except UNREADABLE as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path}: not a readable .npz of plain arrays: {reason}") from error
+    return total
+
+
+def _declared(path: Path, member: zipfile.ZipInfo, file: IO[bytes]) -> int:
+    import numpy as np
+
+    if not member.filename.endswith(".npy"):
+        return member.file_size
+    version = np.lib.format.read_magic(file)
+    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    if version not in readers:
+        return member.file_size
+    shape, _, dtype = readers[version](file)
+    declared, held = math.prod(shape) * dtype.itemsize, member.file_size - file.tell()
+    if declared != held and not dtype.hasobject:
+        name = member.filename.removesuffix(".npy")
+        raise InputError(
+            f"{path}: {name!r} declares {format_bytes(declared)}, {format_bytes(max(held, 0))} are there"
+        )
+    return int(member.file_size)
+
+
+def available_bytes() -> int | None:
+    """Return the memory that can be had without swapping, in a container too; None if unknown."""
+    found = []
+    with suppress(OSError, ValueError, IndexError):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        found += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
+    with suppress(OSError, ValueError):
+        group = Path("/sys/fs/cgroup")
+        limit = int((group / "memory.max").read_text())
+        found.append(limit - int((group / "memory.current").read_text()))
+    return max(min(found), 0) if found else None
 
 
 def _check(path: Path, arrays: Arrays) -> None:

@@ -7,12 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import harness
+from harness.build.scratch import scratch
 from harness.core.errors import Failed, Unsupported
 from harness.core.units import format_signal, format_span
 
@@ -33,10 +33,10 @@ def run(request: Mapping[str, Any], timeout_s: float = TIMEOUT_S) -> dict[str, A
 
     Raises Unsupported or Failed with the worker's reason, or with how it died.
     """
-    with tempfile.TemporaryDirectory(prefix="harness-build-") as name:
-        folder = Path(name)
+    with scratch() as folder:
         (folder / REQUEST).write_text(json.dumps(request))
-        command = [sys.executable, "-P", "-c", START, str(Path(harness.__file__).parent.parent), name]
+        command = [sys.executable, "-P", "-c", START, str(Path(harness.__file__).parent.parent)]
+        command.append(str(folder))
         try:
             done = subprocess.run(
                 command,

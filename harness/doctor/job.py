@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -10,6 +9,7 @@ from typing import Any
 
 from harness.ab.job import run_ab
 from harness.ab.model import ABResult, ABSettings, Pair, Pairing
+from harness.build.scratch import scratch
 from harness.core.case import Artifact, Case, Load, Model, Session, Source, freeze
 from harness.core.decision import Change, Decision
 from harness.core.listener import Listener
@@ -48,10 +48,10 @@ def self_test(
     results_dir: Path, cache_dir: Path, terms: ABSettings, listener: Listener | None = None
 ) -> SelfTest:
     """Hold a chain of layers against one that is 2% longer, and against itself. Raises as `examine`."""
-    with tempfile.TemporaryDirectory(prefix="harness-") as folder:
+    with scratch() as folder:
         cases = []
         for layers in (LAYERS, MORE_LAYERS):
-            path = Path(folder) / f"chain_{layers}.onnx"
+            path = folder / f"chain_{layers}.onnx"
             write_chain(path, layers)
             cases.append(_case(path))
         models = tuple(case.artifact.model for case in cases)

@@ -48,7 +48,9 @@ def test_accuracy_of_unlike_data_is_not_comparable_and_size_still_is(pair):
     base, head = pair(DIGITS, OTHER)
     found = {item.metric: item.decision for item in compare([base], [head]).comparisons}
     assert found["accuracy/agreement"].verdict is Change.INCONCLUSIVE
-    assert found["accuracy/agreement"].reason.startswith("not comparable: evaluated on 100 samples of data ab")
+    assert found["accuracy/agreement"].reason.startswith(
+        "not comparable: evaluated on 100 samples of data ab"
+    )
     assert found["model/size"].verdict is Change.EQUIVALENT
     base, head = pair(DIGITS, DIGITS)
     found = {item.metric: item.decision for item in compare([base], [head]).comparisons}
