@@ -33,7 +33,7 @@ from harness.core.units import format_seconds
 from harness.judge import gates
 from harness.judge.agreement import unlike_inputs
 from harness.measure import Block, BlockOrder
-from harness.run.bench import Bench
+from harness.run.bench import Bench, OpenBench, open_arms
 from harness.store.trace import Trace
 
 ARMS = ("base", "head")
@@ -57,6 +57,7 @@ def run_ab(
     base: Mapping[str, str] | None = None,
     head: Mapping[str, str] | None = None,
     listener: Listener | None = None,
+    open_bench: OpenBench = open_arms,
 ) -> ABResult:
     """Compare every pair and return what was found; `base` and `head` name the arms.
 
@@ -70,7 +71,7 @@ def run_ab(
     with scratch() as work, Trace(results_dir / "ab") as trace:
         names = [pair.name for pair in pairing.pairs]
         trace.append({"job": trace.id, **named, **asdict(terms), "cases": names, "environment": machine})
-        bench = Bench(_brief(suite), cache_dir, work, machine, arms=True)
+        bench = open_bench(_brief(suite), cache_dir, work, machine)
         job = _Job(bench, suite.sampling, terms, trace, listener or Listener())
         interrupted = False
         try:

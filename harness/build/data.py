@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import math
-import struct
-import zipfile
-import zlib
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from harness.build import cache
+from harness.build.arrays import available_bytes, declared_bytes, read_arrays
 from harness.build.cache import hash_file
 from harness.build.versions import own_code, versions
 from harness.core.artifact import Built, Dataset
 from harness.core.case import DataRef
 from harness.core.errors import CaseError, Failed, InputError
 from harness.core.feeds import LABELS
-from harness.core.registry import Registry, closest
+from harness.core.plugins import CATALOGUE
+from harness.core.registry import closest
 from harness.core.units import format_bytes
-from harness.core.vocabulary import CATALOGUE_GROUP
 
 if TYPE_CHECKING:
     import numpy as np
-
-CATALOGUE = Registry("data set", {"digits": "harness.build.catalogue.digits:DIGITS"}, CATALOGUE_GROUP)
 
 Arrays = Mapping[str, "np.ndarray[Any, Any]"]
 
@@ -171,89 +165,16 @@ def permute(arrays: Arrays, calibration: int) -> tuple[Arrays, Arrays]:
     )
 
 
-UNREADABLE = (
-    OSError,
-    ValueError,
-    EOFError,
-    KeyError,
-    RuntimeError,  # encrypted
-    NotImplementedError,  # another compression
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    MemoryError,
-)
-"""What reading a damaged or foreign archive raises."""
-
-
 def read(path: Path) -> Arrays:
     """Read an .npz of samples. Raises InputError naming the array and what was expected of it."""
-    import numpy as np
-
     needed = COPIES * declared_bytes(path)
     if (there := available_bytes()) is not None and needed > there:
         raise InputError(
             f"{path}: splitting it takes {format_bytes(needed)} of memory, {format_bytes(there)} are there"
         )
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except UNREADABLE as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: not a readable .npz of plain arrays: {reason}") from error
+    arrays = read_arrays(path)
     _check(path, arrays)
     return arrays
-
-
-def declared_bytes(path: Path) -> int:
-    """Sum up what the arrays of an .npz take, reading their headers alone. Raises InputError.
-
-    An array that declares another size than its file holds is refused: numpy would allocate what it declares.
-    """
-    if not zipfile.is_zipfile(path):
-        raise InputError(f"{path}: not an .npz, or a part of one; expected one array for each model input")
-    total = 0
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for member in archive.infolist():
-                with archive.open(member) as file:
-                    total += _declared(path, member, file)
-    except UNREADABLE as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: not a readable .npz of plain arrays: {reason}") from error
-    return total
-
-
-def _declared(path: Path, member: zipfile.ZipInfo, file: IO[bytes]) -> int:
-    import numpy as np
-
-    if not member.filename.endswith(".npy"):
-        return member.file_size
-    version = np.lib.format.read_magic(file)
-    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    if version not in readers:
-        return member.file_size
-    shape, _, dtype = readers[version](file)
-    declared, held = math.prod(shape) * dtype.itemsize, member.file_size - file.tell()
-    if declared != held and not dtype.hasobject:
-        name = member.filename.removesuffix(".npy")
-        raise InputError(
-            f"{path}: {name!r} declares {format_bytes(declared)}, {format_bytes(max(held, 0))} are there"
-        )
-    return int(member.file_size)
-
-
-def available_bytes() -> int | None:
-    """Return the memory that can be had without swapping, in a container too; None if unknown."""
-    found = []
-    with suppress(OSError, ValueError, IndexError):
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        found += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
-    with suppress(OSError, ValueError):
-        group = Path("/sys/fs/cgroup")
-        limit = int((group / "memory.max").read_text())
-        found.append(limit - int((group / "memory.current").read_text()))
-    return max(min(found), 0) if found else None
 
 
 def _check(path: Path, arrays: Arrays) -> None:

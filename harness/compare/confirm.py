@@ -74,8 +74,11 @@ def confirm(
     if not found:
         return Confirmation({}, left)
     suite = replace(plan.suite, gates=())
-    named = {"base": {"run": pairs[0][0].run}, "head": {"run": pairs[0][1].run}}
-    trial = run_ab(Pairing(tuple(found)), suite, terms, results_dir, cache_dir, **named, listener=listener)
+    base_run, head_run = ({"run": record.run} for record in pairs[0])
+    pairing = Pairing(tuple(found))
+    trial = run_ab(
+        pairing, suite, terms, results_dir, cache_dir, base=base_run, head=head_run, listener=listener
+    )
     left |= {pair.name: trial.failed[pair.name] for pair in found if pair.name in trial.failed}
     left |= _of_others(tried, trial)
     said = {(item.case, item.metric): item.decision for item in trial.comparisons if item.case not in left}

@@ -66,13 +66,12 @@ class SuiteFile(pytest.File):
     def bench(self) -> Bench:
         """What all cases share while the session lasts. Raises InputError."""
         from harness.build.scratch import scratch
-        from harness.run.bench import Bench
+        from harness.run.bench import open_bench
 
         stack = ExitStack()
         self.config.add_cleanup(stack.close)
-        return Bench(
-            self.plan.suite, cache_dir(self.config), stack.enter_context(scratch()), self.environment
-        )
+        work = stack.enter_context(scratch())
+        return open_bench(self.plan.suite, cache_dir(self.config), work, self.environment)
 
     @cached_property
     def references(self) -> dict[str, dict[str, Record]]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from harness.core.record import BAD, Record, Status
 from harness.core.report import Advice, GateOutcome, Report
 from harness.core.units import format_value
-from harness.show.grid import Note, format_delta, notes
+from harness.show.cells import format_delta
+from harness.show.grid import Note, notes
 
 MOST_DETAILS = 3
 """Wordings of one note, and cases of one gate without data, that are spelled out."""
