@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from harness.core.decision import Change, Decision, MetricComparison, RunComparison, RunSide
-from harness.core.units import format_percent
+from harness.core.units import count, format_percent
 from harness.show.comparisons import COLUMNS, line
 from harness.show.page import Page
 from harness.show.sections import Entry, Section, gate_sections
+from harness.show.wording import cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def _summary(contrast: RunComparison) -> str:
     counts = {verdict: sum(item.decision.verdict is verdict for item in items) for verdict in Change}
     cases = len({item.case for item in items})
     counted = ", ".join(_count(number, verdict) for verdict, number in counts.items() if number)
-    return f"{_cases(cases)}, {len(items)} comparisons: {counted or 'none'}"
+    return f"{count(cases, 'case')}, {len(items)} comparisons: {counted or 'none'}"
 
 
 def _count(number: int, verdict: Change) -> str:
@@ -107,7 +108,7 @@ def _causes(contrast: RunComparison) -> Iterator[Entry]:
     """Say what else changed, and where that is not all cases, in which."""
     most = max(map(len, contrast.causes.values()))
     for change, cases in contrast.causes.items():
-        yield Entry(f"{change} ({_cases(len(cases))})", cases if len(cases) < most else ())
+        yield Entry(f"{cause(change)} ({count(len(cases), 'case')})", cases if len(cases) < most else ())
 
 
 def _joined(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
@@ -140,10 +141,6 @@ def _reach(decisions: list[Decision]) -> str:
     return f" (changes are seen from {low})" if low == high else f" (changes are seen from {low} to {high})"
 
 
-def _cases(number: int) -> str:
-    return "1 case" if number == 1 else f"{number} cases"
-
-
 def _rows(contrast: RunComparison) -> Iterator[dict[str, Any]]:
     """Give a flat row a comparison, and one a case that was refused."""
     yield from (item.to_json() for item in contrast.compared.comparisons)
@@ -164,7 +161,7 @@ def _data(contrast: RunComparison) -> dict[str, Any]:
         "only_head": list(compared.only_head),
         "bad": dict(contrast.bad),
         "gates": [asdict(gate) for gate in contrast.gates],
-        "causes": {change: list(cases) for change, cases in contrast.causes.items()},
+        "causes": [{**asdict(found), "cases": list(cases)} for found, cases in contrast.causes.items()],
         "settled": [{"case": case, "metric": metric} for case, metric in contrast.settled],
         "notes": list(contrast.notes),
         "interrupted": contrast.interrupted,

@@ -13,7 +13,7 @@ import pytest
 
 from harness.core.errors import HarnessError, InputError
 from harness.core.record import BAD, Status
-from harness.pytest.plugin import RECORD, cache_dir, results_dir
+from harness.pytest.paths import RECORD, cache_dir, results_dir
 
 if TYPE_CHECKING:
     from harness.core.case import Case
@@ -87,7 +87,7 @@ class SuiteFile(pytest.File):
         from harness.judge import evaluate_gates
 
         outcomes = evaluate_gates(self.plan.suite.gates, [record], self.references)
-        return [outcome for outcome in outcomes if outcome.outcome == "failed"]
+        return [outcome for outcome in outcomes if outcome.failed]
 
 
 class CellItem(pytest.Item):
