@@ -14,10 +14,18 @@ from click.core import ParameterSource
 
 from harness.ab.arms import pair_cases
 from harness.ab.model import ABResult, ABSettings
-from harness.cli.options import cache_option, format_option, paper, parse_effect, results_option
-from harness.cli.sweep import CHOICES, document_of
+from harness.cli.options import (
+    DOCUMENT_FORMATS,
+    cache_option,
+    format_option,
+    parse_effect,
+    print_document,
+    results_option,
+)
+from harness.cli.sweep import plan_of_file
 from harness.core.case import AXES
 from harness.core.conditions import spell
+from harness.core.decision import Source
 from harness.core.errors import InputError
 from harness.core.registry import closest
 from harness.core.suite import Plan, Suite
@@ -109,7 +117,7 @@ Exit codes: 0 nothing is worse; 1 a regression, or a gate failed; 2 the input wa
 )
 @results_option
 @cache_option
-@format_option()
+@format_option(*DOCUMENT_FORMATS)
 def ab(
     models: tuple[Path, ...],
     base: tuple[str, ...],
@@ -125,7 +133,7 @@ def ab(
     budget is spent.
     """
     from harness.ab.job import run_ab
-    from harness.ab.view import render
+    from harness.ab.view import ABDocument
     from harness.run.job import settle
     from harness.show.progress import Lines
 
@@ -150,7 +158,7 @@ def ab(
         head=_named(models[-1], models, points["--head"]),
         listener=Lines(),
     )
-    click.echo(render(trial, view, **paper()))
+    print_document(ABDocument(trial), view)
     click.echo(f"raw samples: {trial.file}", err=True)
     return exit_code(trial)
 
@@ -163,7 +171,8 @@ def exit_code(trial: ABResult) -> int:
         return 3
     if trial.worse:
         return 1
-    return 0 if trial.failed.keys() <= trial.unsupported else 3
+    measured = any(row.decision.source is Source.AB for row in trial.comparisons)
+    return 0 if measured and trial.failed.keys() <= trial.unsupported else 3
 
 
 def _point(flag: str, texts: Sequence[str]) -> Point:
@@ -197,7 +206,7 @@ def _varied(models: Sequence[Path], points: Mapping[str, Point]) -> set[str]:
 
 def _planner(models: Sequence[Path], flag: str, choices: Mapping[str, Any]) -> Planner:
     """Say how plans of one arm's suite or model file are made. Raises InputError."""
-    from harness.plan import plan, plan_document
+    from harness.plan import plan
 
     suites = [path for path in models if path.suffix in SUITES]
     if len(models) > 2 or (suites and len(models) > 1):
@@ -209,10 +218,8 @@ def _planner(models: Sequence[Path], flag: str, choices: Mapping[str, Any]) -> P
             raise InputError(f"--{option} is for model files; of a suite, say it there or with --set")
         return lambda more, narrow: plan(suites[0], [*overrides, *more], [*only, *narrow])
     path = models[0] if flag == "--base" else models[-1]
-    asked = {**dict.fromkeys(CHOICES), "seconds": None, "processes": None, "strict_provider": False}
-    document = document_of(path, {**asked, **{name: choices[name] for name in OF_FILES}})
-    return lambda more, narrow: plan_document(
-        document, Path.cwd(), path.stem, [*overrides, *more], [*only, *narrow]
+    return lambda more, narrow: plan_of_file(
+        path, choices, overrides=[*overrides, *more], only=[*only, *narrow]
     )
 
 

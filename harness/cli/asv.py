@@ -9,6 +9,7 @@ import click
 
 from harness.cli.options import Command, results_option
 from harness.core.errors import MissingExtraError
+from harness.core.units import count
 from harness.show.escape import visible
 
 
@@ -36,7 +37,13 @@ def asv() -> None:
     """Hand results to asv, and build its dashboard."""
 
 
-@asv.command()
+@asv.command(
+    epilog="""\b
+Examples:
+  harness asv export
+  harness asv export latest --suite nightly
+"""
+)
 @click.argument("runs", nargs=-1, metavar="[RUN]...")
 @click.option("--suite", "suites", multiple=True, help="Only runs of this suite; may be repeated.")
 @config_option
@@ -50,11 +57,17 @@ def export(runs: tuple[str, ...], suites: tuple[str, ...], config: Path, results
     done = load_asv().export(results_dir, config, runs, suites)
     for run, why in done.left_out.items():
         click.echo(f"run {run} is left out: {visible(why)}", err=True)
-    click.echo(f"exported {_count(len(done.runs), 'run')} to {_count(len(done.files), 'file')} of asv's")
+    click.echo(f"exported {count(len(done.runs), 'run')} to {count(len(done.files), 'file')} of asv's")
     return 0
 
 
-@asv.command()
+@asv.command(
+    epilog="""\b
+Examples:
+  harness asv publish
+  harness asv publish --last 200
+"""
+)
 @click.option("--last", type=click.IntRange(min=1), help="Only the newest LAST commits of the x-axis.")
 @config_option
 @results_option
@@ -74,7 +87,3 @@ def load_asv() -> ModuleType:
             raise
         raise MissingExtraError("asv is not installed; say pip install 'onnx-harness[asv]'") from None
     return harness.asv.export
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

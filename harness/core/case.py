@@ -123,6 +123,12 @@ class _Part:
         """The axes that this part sets, with their values as `shown`."""
         return {axis: shown(axis, getattr(self, axis)) for axis in PARTS[type(self)]}
 
+    @property
+    def settings(self) -> dict[str, str | int | None]:
+        """The axes of this part whose values are plain: no name stands for options."""
+        values = {axis: getattr(self, axis) for axis in PARTS[type(self)]}
+        return {axis: value for axis, value in values.items() if not isinstance(value, Named)}
+
     def _make_key(self, **instead: str | int | None) -> None:
         """Join the axes that are not at their default; `instead` replaces values."""
         defaults, values = PARTS[type(self)], {**self.axes, **instead}

@@ -30,6 +30,43 @@ class Status(StrEnum):
     TIMEOUT = "timeout"
 
 
+class NoteKind(StrEnum):
+    """What a note of a record is about."""
+
+    OTHER = "other"  # of a record that was stored without kinds, or of another package
+    RANDOM_WEIGHTS = "random weights"
+    ARTIFACT = "artifact"  # how the model file was made
+    PLACEMENT = "placement"  # where nodes ran
+    NO_PROOF = "no proof"
+    THREADS = "threads"
+    CORES = "cores"
+    UNSTEADY = "not steady"
+    STEADINESS_UNKNOWN = "steadiness unknown"
+    NONFINITE = "NaN or Inf"
+    VARIES = "outputs vary by themselves"
+    DRIFT = "outputs drift"
+    MIXED_BATCH = "the batch axis mixes samples"
+    BAD_INPUTS = "inputs are NaN"
+    RANDOM_CALIBRATION = "random calibration"
+    RANDOM_INPUTS = "random inputs"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that a reader of the numbers must know."""
+
+    kind: NoteKind
+    text: str  # for people: nothing is decided by it
+
+
+class Absence(StrEnum):
+    """Why a metric has no value, where that decides something."""
+
+    OTHER = ""
+    IDENTICAL = "identical"  # an SQNR without any noise: better than every number
+    TOO_FEW_CALLS = "too few calls"
+
+
 BAD = frozenset({Status.FAILED, Status.CRASHED, Status.TIMEOUT})
 """What makes a sweep exit with 3."""
 
@@ -89,7 +126,28 @@ class Metric:
     interval: str = ""
     n: int = 0  # samples behind the value
     kind: str = ""
-    reason: str = ""
+    reason: str = ""  # for people: nothing is decided by it
+    absence: Absence = Absence.OTHER  # why there is no value
+    needed: int = 0  # calls of a process that a value takes, where there were too few
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeUsed:
+    """The runtime that ran a case, as it was read back; a text is empty where it is not known."""
+
+    distribution: str = ""
+    version: str = ""
+    build: str = ""
+    requirement: str = ""  # what installs it, where it has a folder of its own
+    sha256: str = ""  # of its wheel
+
+    def __bool__(self) -> bool:
+        """Whether one ran."""
+        return bool(self.version)
+
+    def __str__(self) -> str:
+        """Name it: ``onnxruntime 1.32.0``; empty where none ran."""
+        return f"{self.distribution or 'onnxruntime'} {self.version}" if self else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +173,67 @@ class Record:
     stdout: str = ""  # tail of what the runtime printed, in the process that decided the status
     stderr: str = ""  # the same
     schema: int = SCHEMA
+    note_kinds: tuple[NoteKind, ...] = ()  # of `notes`, one each; empty in records from before
+
+    def typed_notes(self) -> tuple[Note, ...]:
+        """Return the notes with their kinds."""
+        kinds = self.note_kinds or (NoteKind.OTHER,) * len(self.notes)
+        return tuple(Note(kind, text) for kind, text in zip(kinds, self.notes, strict=True))
+
+    @property
+    def runtime(self) -> RuntimeUsed:
+        """The runtime in effect."""
+        found, installed = _part(self.effective, "runtime"), _part(self.effective, "installed")
+        texts = [found.get(name) for name in ("distribution", "version", "build")]
+        texts += [installed.get(name) for name in ("requirement", "sha256")]
+        return RuntimeUsed(*(str(text or "") for text in texts))
+
+    @property
+    def session(self) -> Mapping[str, Any]:
+        """The session as it was read back: options, providers, cores, shapes; empty where there was none."""
+        return _part(self.effective, "session")
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """The session's options in effect: graph_opt, execution_mode, threads, config."""
+        return _part(self.session, "options")
+
+    @property
+    def cores(self) -> tuple[int, ...]:
+        """The cores that the worker was pinned to; empty where it is not known."""
+        return tuple(self.session.get("cores") or ())
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """The data that outputs were judged on: name and sha256; empty for drawn inputs."""
+        return _part(self.effective, "data")
+
+    @property
+    def feeds(self) -> str | None:
+        """What kind of inputs the calls were fed with; None where it is not known."""
+        kind: str | None = _part(self.effective, "feeds").get("kind")
+        return kind
+
+    @property
+    def sampling(self) -> Mapping[str, Any]:
+        """How it was to be sampled."""
+        return _part(self.asked, "sampling")
+
+    @property
+    def load(self) -> Mapping[str, Any]:
+        """How it was to be driven: batch, shapes, io."""
+        return _part(self.asked, "load")
+
+    @property
+    def model_sha256(self) -> str | None:
+        """The hash of the model file; None where none was built."""
+        sha256: str | None = self.artifact.get("sha256")
+        return sha256
+
+    @property
+    def cpu(self) -> Mapping[str, Any]:
+        """The processor and its settings: name, governor, turbo."""
+        return _part(self.environment, "cpu")
 
     def to_json(self) -> dict[str, Any]:
         """Plain data: exactly the stored schema."""
@@ -128,6 +247,17 @@ class Record:
                 **data,
                 "status": Status(data["status"]),
                 "notes": tuple(data["notes"]),
-                "metrics": {name: Metric(**metric) for name, metric in data["metrics"].items()},
+                "note_kinds": tuple(map(NoteKind, data.get("note_kinds", ()))),
+                "metrics": {name: _metric(metric) for name, metric in data["metrics"].items()},
             }
         )
+
+
+def _metric(data: Mapping[str, Any]) -> Metric:
+    return Metric(**{**data, "absence": Absence(data.get("absence", ""))})
+
+
+def _part(whole: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return a part of stored data; an empty one where there is none."""
+    part = whole.get(name)
+    return part if isinstance(part, Mapping) else {}

@@ -143,17 +143,14 @@ def partial_placement(facts: Facts, observation: Observation) -> str:
 
 
 def _options(facts: Facts) -> Iterator[tuple[str, Any]]:
-    """Yield every session option that was asked for; threads of 0 ask for nothing."""
-    session = facts.case.session
-    yield "graph_opt", session.graph_opt
-    yield "execution_mode", session.execution_mode
-    for name in ("intra_threads", "inter_threads"):
-        if getattr(session, name):
-            yield name, getattr(session, name)
+    """Yield every setting that was asked for and may be read back; threads of 0 ask for nothing."""
+    for name, asked in {**facts.case.session.settings, **facts.case.load.settings}.items():
+        if asked or name not in ("intra_threads", "inter_threads"):
+            yield name, asked
 
 
 def _check_options(facts: Facts, observation: Observation) -> None:
-    """Raise Failed where a session option was read back other than asked for."""
+    """Raise Failed where a setting was read back other than asked for."""
     options = observation.session.get("options", {})
     for name, asked in _options(facts):
         if name in options and options[name] != asked:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.core.errors import HarnessError
+from harness.core.report import Outcome
 
 if TYPE_CHECKING:
     from harness.core.report import Report
@@ -59,14 +60,14 @@ class Runs:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show the numbers, and where they are kept."""
-        from harness.show import render
+        from harness.show import render_run
 
         width = self.config.get_terminal_writer().fullwidth if terminalreporter.isatty else None
         if self.runs:
             terminalreporter.section("benchmarks")
         for run in self.runs.values():
             report = _numbers(self._report(run))
-            table = render(report, "table", width=width, color=terminalreporter.hasmarkup)
+            table = render_run(report, "table", width=width, color=terminalreporter.hasmarkup)
             terminalreporter.write_line(f"{table}\n\nresults: {self._shown(run.journal.folder)}")
             if run.left:
                 terminalreporter.write_line(self._unfinished(run))
@@ -113,10 +114,10 @@ class Runs:
 
     def _write(self, path: Path) -> None:
         from harness.judge import report
-        from harness.show import render
+        from harness.show import render_run
 
         records = [record for run in self.runs.values() for record in self._report(run).records]
-        path.write_text(render(report("", records), "pytest-benchmark"))
+        path.write_text(render_run(report("", records), "pytest-benchmark"))
 
 
 def _numbers(report: Report) -> Report:
@@ -125,5 +126,7 @@ def _numbers(report: Report) -> Report:
     return replace(
         report,
         records=tuple(record for record in report.records if record.case in measured),
-        gates=tuple(gate for gate in report.gates if gate.case in measured and gate.outcome == "no data"),
+        gates=tuple(
+            gate for gate in report.gates if gate.case in measured and gate.outcome is Outcome.NO_DATA
+        ),
     )

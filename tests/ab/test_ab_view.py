@@ -1,14 +1,21 @@
 import csv
 import io
 import json
+from typing import Any
 
 import pytest
 
+from harness import show
 from harness.ab.model import ABResult, ABSettings, Control, Pairing
-from harness.ab.view import render
+from harness.ab.view import ABDocument
 from harness.core.decision import Change, Decision, MetricComparison
 from harness.core.errors import NotFoundError
-from harness.core.report import GateOutcome
+from harness.core.report import GateOutcome, Outcome
+
+
+def render(result: Any, view: str, **style: Any) -> str:
+    return show.render(ABDocument(result), view, **style)
+
 
 SLOWER = MetricComparison(
     "m/batch=8",
@@ -88,7 +95,9 @@ def test_the_table_shows_the_worst_first_with_its_evidence():
 
 @pytest.mark.parametrize("view", ["table", "markdown"])
 def test_everything_that_a_reader_must_know_is_there(view):
-    gate = GateOutcome("latency/p50 max_increase 1%", "m", "latency/p50", "failed", 1.0, 2.0, "3 ms > 2 ms")
+    gate = GateOutcome(
+        "latency/p50 max_increase 1%", "m", "latency/p50", Outcome.FAILED, 1.0, 2.0, "3 ms > 2 ms"
+    )
     text = render(
         trial(
             control=Control("m", True, {}, "latency/p50: it differs from itself"),
@@ -124,5 +133,5 @@ def test_a_name_cannot_move_the_cursor():
 
 
 def test_an_unknown_view_names_the_known_ones():
-    with pytest.raises(NotFoundError, match="known: csv, json, markdown, table"):
+    with pytest.raises(NotFoundError, match="known: csv, json, junit, markdown, pytest-benchmark, table"):
         render(trial(), "html")

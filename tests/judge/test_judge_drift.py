@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from make import make_observation
 
+from harness.core.record import Note, NoteKind
 from harness.judge import judge
 
 TWIN = np.array([[4.0, 3.0], [0.0, 5.0], [6.0, 8.0]])
@@ -64,7 +65,7 @@ def test_nan_and_inf_are_counted_noted_and_leave_no_distance(facts):
     assert verdict.metrics["accuracy/nonfinite"].value == 2
     assert verdict.metrics["accuracy/sqnr_db"].reason == "2 of 6 elements are NaN or Inf"
     assert verdict.metrics["accuracy/agreement"].value == pytest.approx(2 / 3)
-    assert "2 of 6 output elements are NaN or Inf" in verdict.notes
+    assert "2 of 6 output elements are NaN or Inf" in [note.text for note in verdict.notes]
 
 
 def test_a_mask_of_the_same_inf_is_no_difference(facts):
@@ -109,7 +110,7 @@ def test_the_kind_of_a_metric_says_what_the_reference_is(facts):
     assert verdict.metrics["accuracy/sqnr_db"].kind == f"{own}, random inputs"
     assert verdict.effective["reference_kind"] == own
     assert [item["close"] for item in verdict.effective["drift"]] == [False]
-    (note,) = (note for note in verdict.notes if note.startswith("outputs drift: "))
+    (note,) = (note.text for note in verdict.notes if note.kind is NoteKind.DRIFT)
     assert note == f"outputs drift: y: SQNR 4.4 dB; 20.0 dB are asked for, against the {own}"
 
 
@@ -124,7 +125,7 @@ def test_outputs_that_do_not_repeat_allow_no_drift(facts):
     metrics = verdict.metrics
     assert (metrics["accuracy/repeatable"].value, metrics["accuracy/repeat_error"].value) == (0, 0.5)
     assert metrics["accuracy/sqnr_db"].reason == "outputs vary by themselves by up to 0.5"
-    assert "outputs vary by themselves by up to 0.5" in verdict.notes
+    assert Note(NoteKind.VARIES, "outputs vary by themselves by up to 0.5") in verdict.notes
     assert verdict.effective["drift"] == []
     metrics = judge(facts(outputs=[TWIN + 1], twin_outputs=[TWIN], twin_varies=0.25)).metrics
     assert metrics["accuracy/sqnr_db"].reason == "the fp32 twin's outputs vary by themselves by up to 0.25"
@@ -140,12 +141,13 @@ def test_outputs_that_repeat_say_so(facts):
 
 def test_nan_in_the_inputs_and_random_calibration_are_notes(facts):
     bad = make_observation(outputs={"nonfinite_inputs": {"x": (160, 160)}})
-    verdict = judge(facts(bad, outputs=[TWIN], provenance={"calibration": "random, seed 0, 16 samples"}))
-    assert "inputs are NaN: 160 of 160 elements of x are NaN or Inf" in verdict.notes
-    assert any(note.startswith("random calibration: ") for note in verdict.notes)
-    assert not any(note.startswith("random inputs: ") for note in verdict.notes)
+    verdict = judge(facts(bad, outputs=[TWIN], provenance={"random_calibration": True}))
+    bad_inputs = "inputs are NaN: 160 of 160 elements of x are NaN or Inf"
+    assert Note(NoteKind.BAD_INPUTS, bad_inputs) in verdict.notes
+    kinds = {note.kind for note in verdict.notes}
+    assert NoteKind.RANDOM_CALIBRATION in kinds and NoteKind.RANDOM_INPUTS not in kinds
     agreeing = judge(facts(outputs=[TWIN], twin_outputs=[TWIN], classes={"y": -1}))
-    assert any(note.startswith("random inputs: ") for note in agreeing.notes)
+    assert NoteKind.RANDOM_INPUTS in {note.kind for note in agreeing.notes}
 
 
 def test_scores_at_every_position_agree_position_by_position(facts):
