@@ -132,7 +132,7 @@ def test_a_model_carries_what_the_suite_says_of_it(planned: Planner, folder: Pat
         "    task: regression\n"
         "    output: y\n"
         "    batch_dim: n\n"
-        "    tolerance: {sqnr_db: 30, agreement: 95%}\n"
+        "    tolerance: {sqnr_db: 30, agreement: 0.75}\n"
         "    shapes: {seq: 16}\n"
         "    inputs: {ids: {low: 0, high: 9}, mask: {fill: 1}}\n"
     ).suite.models[0]
@@ -143,7 +143,7 @@ def test_a_model_carries_what_the_suite_says_of_it(planned: Planner, folder: Pat
     )
     assert model.data == DataRef("npz", str(folder / "d.npz"), 128)
     assert (model.task, model.output, model.batch_dim) == ("regression", "y", "n")
-    assert thaw(model.tolerance) == {"sqnr_db": 30, "agreement": 0.95}
+    assert thaw(model.tolerance) == {"sqnr_db": 30, "agreement": 0.75}
     assert thaw(model.shapes) == {"seq": 16}
     assert thaw(model.inputs) == {"ids": {"low": 0.0, "high": 9.0}, "mask": {"fill": 1.0}}
 
