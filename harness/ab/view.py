@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
-from harness.ab.model import ABResult
+from harness.ab.model import ABResult, describe_lost
 from harness.compare.view import COLUMNS, line
 from harness.core.errors import NotFoundError
 from harness.core.registry import closest
@@ -18,33 +18,33 @@ VIEWS = ("table", "markdown", "csv", "json")
 _BEFORE = len(COLUMNS) - 2  # blocks stand before the verdict and its reason
 
 
-def render(trial: ABResult, view: str, *, width: int | None = None, color: bool = False) -> str:
-    """Write `trial` as "table", "markdown", "csv" or "json".
+def render(result: ABResult, view: str, *, width: int | None = None, color: bool = False) -> str:
+    """Write `result` as "table", "markdown", "csv" or "json".
 
     JSON is an array: an object a case and metric, then the one of the job
     (``"job": true``). CSV holds the rows alone. Raises NotFoundError for an
     unknown view.
     """
-    stored = [row.to_json() for row in trial.comparisons]
+    stored = [row.to_json() for row in result.comparisons]
     match view:
         case "table":
-            return draw(_page(trial), width=width, color=color)
+            return draw(_page(result), width=width, color=color)
         case "markdown":
-            return draw_markdown(_page(trial))
+            return draw_markdown(_page(result))
         case "csv":
             return render_rows(stored, "csv")
         case "json":
-            return json.dumps([*stored, trial.to_json()], indent=1, allow_nan=False)
+            return json.dumps([*stored, result.to_json()], indent=1, allow_nan=False)
     raise NotFoundError(f"unknown format {view!r}: {closest(view, VIEWS)}")
 
 
-def _page(trial: ABResult) -> Page:
+def _page(result: ABResult) -> Page:
     return Page(
-        title=f"{_arm('BASE', trial.base)} -> {_arm('HEAD', trial.head)}",
-        said=(_summary(trial), _terms(trial)),
+        title=f"{_arm('BASE', result.base)} -> {_arm('HEAD', result.head)}",
+        said=(_summary(result), _settings(result)),
         columns=(*COLUMNS[:_BEFORE], Column("blocks", drop=5), *COLUMNS[_BEFORE:]),
-        lines=tuple(_lines(trial)),
-        sections=tuple(_sections(trial)),
+        lines=tuple(_lines(result)),
+        sections=tuple(_sections(result)),
     )
 
 
@@ -53,47 +53,47 @@ def _arm(name: str, axes: Mapping[str, str]) -> str:
     return f"{name} ({said})" if said else f"{name} (as it stands)"
 
 
-def _lines(trial: ABResult) -> Iterator[Line]:
-    for row in trial.comparisons:
+def _lines(result: ABResult) -> Iterator[Line]:
+    for row in result.comparisons:
         made = line(row)
         cells = (*made.cells[:_BEFORE], str(row.decision.blocks or "–"), *made.cells[_BEFORE:])
         yield Line(cells, made.mood)
 
 
-def _summary(trial: ABResult) -> str:
+def _summary(result: ABResult) -> str:
     """Say what the job comes to."""
-    if not trial.trusted:
+    if not result.trusted:
         return "Do not trust these verdicts: the base arm differs from itself"
-    verdicts = [str(row.decision.verdict) for row in trial.comparisons]
+    verdicts = [str(row.decision.verdict) for row in result.comparisons]
     counts = ", ".join(f"{verdicts.count(name)} {name}" for name in dict.fromkeys(verdicts))
-    return f"{'interrupted; ' if trial.interrupted else ''}{counts or 'nothing was compared'}"
+    return f"{'interrupted; ' if result.interrupted else ''}{counts or 'nothing was compared'}"
 
 
-def _terms(trial: ABResult) -> str:
-    terms = trial.terms
+def _settings(result: ABResult) -> str:
+    settings = result.settings
     return (
-        f"{trial.blocks} blocks in {format_span(trial.seconds)}; changes above "
-        f"{format_percent(terms.min_effect)} are shown at {format_percent(terms.alpha)}, with "
-        f"{terms.budget_s:g} s a case (seed {terms.seed})"
+        f"{result.blocks} blocks in {format_span(result.seconds)}; changes above "
+        f"{format_percent(settings.min_effect)} are shown at {format_percent(settings.alpha)}, with "
+        f"{settings.budget_s:g} s a case (seed {settings.seed})"
     )
 
 
-def _sections(trial: ABResult) -> Iterator[Section]:
-    if trial.failed:
-        entries = tuple(Entry(how, (case,)) for case, how in trial.failed.items())
+def _sections(result: ABResult) -> Iterator[Section]:
+    if result.failed:
+        entries = tuple(Entry(describe_lost(lost), (case,)) for case, lost in result.failed.items())
         yield Section(f"Failed: {len(entries)}", entries, "bad")
-    if trial.control is not None:
-        fired = trial.control.fired
-        entry = Entry(trial.control.reason, (trial.control.case,))
+    if result.control is not None:
+        fired = result.control.fired
+        entry = Entry(result.control.reason, (result.control.case,))
         title = "The control fired" if fired else "Control: the base arm against itself"
         yield Section(title, (entry,), "bad" if fired else "")
-    yield from gate_sections(trial.gates)
-    pairing = trial.pairing
+    yield from gate_sections(result.gates)
+    pairing = result.pairing
     for title, cases in (("Only in BASE", pairing.only_base), ("Only in HEAD", pairing.only_head)):
         if cases:
             yield Section(f"{title}: {len(cases)}", tuple(map(Entry, cases)), "warning")
     if pairing.skipped:
         entries = tuple(Entry(why, (case,)) for case, why in pairing.skipped.items())
         yield Section(f"Skipped: {len(entries)}", entries)
-    if trial.notes:
-        yield Section("Notes", tuple(map(Entry, trial.notes)))
+    if result.notes:
+        yield Section("Notes", tuple(map(Entry, result.notes)))

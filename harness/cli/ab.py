@@ -20,6 +20,7 @@ from harness.cli.sweep import CHOICES, document_of
 from harness.core.case import AXES
 from harness.core.conditions import spell
 from harness.core.errors import InputError
+from harness.core.listener import Listener
 from harness.core.registry import closest
 from harness.core.suite import Plan, Suite
 from harness.core.units import format_span
@@ -150,7 +151,7 @@ def ab(
         cache_dir,
         base=_named(models[0], models, points["--base"]),
         head=_named(models[-1], models, points["--head"]),
-        watch=Lines(),
+        listener=Lines(),
     )
     click.echo(render(trial, view, **paper()))
     click.echo(f"raw samples: {trial.file}", err=True)
@@ -168,18 +169,18 @@ def exit_code(trial: ABResult) -> int:
     return 0 if trial.failed.keys() <= trial.unsupported else 3
 
 
-class Lines:
-    """A watch that prints a line on standard error whenever a case ends in a stage."""
+class Lines(Listener):
+    """A listener that prints a line on standard error whenever a case ends in a stage."""
 
     def __init__(self) -> None:
         self._line = ""
 
-    def start(self, stage: str, case: str, number: int, total: int) -> None:
+    def start_stage(self, stage: str, case: str, number: int, total: int) -> None:
         """Remember what is going on."""
         self._line = f"[{stage} {number}/{total}] {visible(case)}"
 
-    def done(self, outcome: str, at_most_s: float) -> None:
-        """Say how it ended, and how long the rest may take."""
+    def end_stage(self, outcome: str, at_most_s: float) -> None:
+        """Print how it ended, and how long the rest may take."""
         rest = f"  (at most {format_span(at_most_s)} left)" if at_most_s else ""
         click.echo(f"{self._line}: {visible(outcome)}{rest}", err=True)
 

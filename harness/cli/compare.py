@@ -104,7 +104,7 @@ def compare(
         from harness.cli.ab import Lines
 
         contrast = confirm_suspects(
-            contrast, results_dir, cache_dir, min_effect=min_effect, budget_s=budget_s, watch=Lines()
+            contrast, results_dir, cache_dir, min_effect=min_effect, budget_s=budget_s, listener=Lines()
         )
     click.echo(render(contrast, view, everything=everything, **paper()))
     if not confirm and any(item.suspect for item in contrast.compared.comparisons):

@@ -46,6 +46,6 @@ def doctor(
     from harness.doctor.view import render
 
     terms = ABSettings(budget_s=budget_s, seed=secrets.randbelow(2**32) if seed is None else seed)
-    checkup = examine(results_dir, cache_dir, quick=quick, terms=terms, watch=Lines())
+    checkup = examine(results_dir, cache_dir, quick=quick, terms=terms, listener=Lines())
     click.echo(render(checkup, view, **paper()))
     return 0 if checkup.healthy else 1

@@ -117,7 +117,7 @@ def nightly(
         watching=lambda total, finished: Progress(
             total, finished=finished, estimate_s=expected.seconds * (total - finished) / max(total, 1)
         ),
-        watch=Lines(),
+        listener=Lines(),
     )
     if done.night is None:
         click.echo(f"interrupted: {done.left} of {len(made.cases)} cases are left", err=True)

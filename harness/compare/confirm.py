@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.ab.job import run_ab
-from harness.ab.model import ABResult, ABSettings, Pair, Pairing, Watch
+from harness.ab.model import ABResult, ABSettings, Pair, Pairing, describe_lost
 from harness.build.cache import read as read_entry
 from harness.core.case import Artifact, Case, Session, Source, freeze
 from harness.core.decision import Decision
 from harness.core.errors import CaseError, InputError
+from harness.core.listener import Listener
 from harness.core.record import Record
 from harness.core.suite import Plan
 from harness.core.vocabulary import ROLLING
@@ -48,7 +49,7 @@ def confirm(
     *,
     terms: ABSettings | None = None,
     budget_s: float = 600.0,
-    watch: Watch | None = None,
+    listener: Listener | None = None,
 ) -> Confirmation:
     """Run an A/B of each pair of records (BASE, HEAD) of one case, those first in the list first.
 
@@ -73,9 +74,18 @@ def confirm(
     if not found:
         return Confirmation({}, left)
     suite = replace(plan.suite, gates=())
-    named = {"base": {"run": pairs[0][0].run}, "head": {"run": pairs[0][1].run}}
-    trial = run_ab(Pairing(tuple(found)), suite, terms, results_dir, cache_dir, **named, watch=watch)
-    left |= {pair.name: trial.failed[pair.name] for pair in found if pair.name in trial.failed}
+    arms = [{"run": record.run} for record in pairs[0]]
+    trial = run_ab(
+        Pairing(tuple(found)),
+        suite,
+        terms,
+        results_dir,
+        cache_dir,
+        base=arms[0],
+        head=arms[1],
+        listener=listener,
+    )
+    left |= {pair.name: describe_lost(trial.failed[pair.name]) for pair in found if pair.name in trial.failed}
     left |= _of_others(tried, trial)
     said = {(item.case, item.metric): item.decision for item in trial.comparisons if item.case not in left}
     return Confirmation(said, left, trial)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import judge, store
-from harness.ab.model import ABSettings, Watch
+from harness.ab.model import ABSettings
 from harness.compare.decide import COMPARED, worst_first
 from harness.compare.decide import compare as compare_records
 from harness.compare.noise import RUNS, noise_between
@@ -17,6 +17,7 @@ from harness.compare.settle import CALLS, carried, is_open, settle
 from harness.core.conditions import fits, matches
 from harness.core.decision import RunComparison, RunSide
 from harness.core.errors import InputError, NotFoundError
+from harness.core.listener import Listener
 from harness.core.record import BAD, Record, Status
 from harness.core.registry import closest
 from harness.core.suite import Gate, Plan
@@ -105,7 +106,7 @@ def confirm_suspects(
     *,
     min_effect: float = 0.01,
     budget_s: float = 300.0,
-    watch: Watch | None = None,
+    listener: Listener | None = None,
 ) -> RunComparison:
     """Run an A/B of every case whose timings or memory look worse, and let it decide.
 
@@ -126,7 +127,7 @@ def confirm_suspects(
     terms = ABSettings(min_effect=min_effect, seed=secrets.randbelow(2**32))
     plan = _plan(store.find_run(results_dir, contrast.head.run))
     try:
-        said = confirm(plan, pairs, results_dir, cache_dir, terms=terms, budget_s=budget_s, watch=watch)
+        said = confirm(plan, pairs, results_dir, cache_dir, terms=terms, budget_s=budget_s, listener=listener)
     except KeyboardInterrupt:  # while what it takes was made ready
         return replace(contrast, notes=("interrupted before the A/B began",), interrupted=True)
     base, head = zip(*pairs, strict=True)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from harness.ab.tests import EQUIVALENCE_ALPHA
 from harness.core.decision import Change, Decision
 from harness.core.record import Record
 from harness.core.units import format_percent
@@ -17,6 +16,7 @@ from harness.core.vocabulary import METRICS
 from harness.judge.metrics.latency import QUANTILES
 from harness.judge.records import value_of
 from harness.stats.intervals import sample_floor
+from harness.stats.sequential import EQUIVALENCE_ALPHA
 from harness.stats.signed_rank import POWER
 
 ONE_NUMBER = {"startup/session": "session_ns", "startup/first_call": "first_call_ns"}

@@ -9,9 +9,10 @@ from statistics import median
 from typing import Any
 
 from harness.ab.job import run_ab
-from harness.ab.model import ABResult, ABSettings, Pair, Pairing, Watch
+from harness.ab.model import ABResult, ABSettings, Pair, Pairing, describe_lost
 from harness.core.case import Artifact, Case, Load, Model, Session, Source, freeze
 from harness.core.decision import Change, Decision
+from harness.core.listener import Listener
 from harness.core.suite import Measure, Suite
 from harness.doctor import decide as health
 from harness.doctor.chain import write_chain
@@ -31,18 +32,20 @@ def examine(
     *,
     quick: bool = False,
     terms: ABSettings = ABSettings(),  # noqa: B008 (frozen)
-    watch: Watch | None = None,
+    listener: Listener | None = None,
 ) -> Diagnosis:
     """Read this machine off and, unless `quick`, test what can be told on it.
 
     Raises StoreError where results cannot be kept, KeyboardInterrupt.
     """
     readings = read_machine()
-    test = None if quick else self_test(results_dir, cache_dir, terms, watch)
+    test = None if quick else self_test(results_dir, cache_dir, terms, listener)
     return Diagnosis(readings=readings, remarks=health.remarks(readings, test), test=test)
 
 
-def self_test(results_dir: Path, cache_dir: Path, terms: ABSettings, watch: Watch | None = None) -> SelfTest:
+def self_test(
+    results_dir: Path, cache_dir: Path, terms: ABSettings, listener: Listener | None = None
+) -> SelfTest:
     """Hold a chain of layers against one that is 2% longer, and against itself. Raises as `examine`."""
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
         cases = []
@@ -54,7 +57,7 @@ def self_test(results_dir: Path, cache_dir: Path, terms: ABSettings, watch: Watc
         suite = Suite("doctor", "", models, measure=Measure(memory=False, accuracy=False, proof=False))
         pairing = Pairing((Pair(NAME, *cases),))
         terms = replace(terms, metrics=(METRIC,))
-        trial = run_ab(pairing, suite, terms, results_dir, cache_dir, watch=watch)
+        trial = run_ab(pairing, suite, terms, results_dir, cache_dir, listener=listener)
     if trial.interrupted:
         raise KeyboardInterrupt
     return _conclude(trial, read_lines(Path(trial.file)))
@@ -75,7 +78,7 @@ def _conclude(trial: ABResult, lines: list[dict[str, Any]]) -> SelfTest:
     found = next((row.decision for row in trial.comparisons if row.metric == METRIC), None)
     block_s = median(block["wall_s"] for block in blocks) if blocks else 0.0
     control = trial.control
-    failed = "; ".join(trial.failed.values())
+    failed = "; ".join(map(describe_lost, trial.failed.values()))
     return SelfTest(
         injected=MORE_LAYERS / LAYERS - 1,
         slowdown=found or Decision(verdict=Change.INCONCLUSIVE, reason="no blocks"),
@@ -84,7 +87,7 @@ def _conclude(trial: ABResult, lines: list[dict[str, Any]]) -> SelfTest:
         spread=sd or 0.0,
         block_s=block_s,
         reach=tuple(
-            health.reach(budget_s, block_s, sd, trial.terms)
+            health.reach(budget_s, block_s, sd, trial.settings)
             for budget_s in health.BUDGETS_S
             if sd is not None
         ),

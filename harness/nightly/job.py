@@ -16,11 +16,11 @@ from pathlib import Path
 from time import monotonic
 
 from harness import show, store
-from harness.ab.model import Watch
 from harness.compare.confirm import NOTHING_DIFFERS
 from harness.compare.job import compare, confirm_suspects, find_pair
 from harness.core.decision import Change, Decision, MetricComparison, RunComparison
 from harness.core.errors import HarnessError, InputError
+from harness.core.listener import Listener
 from harness.core.report import Report
 from harness.core.suite import Plan
 from harness.history.job import history
@@ -73,7 +73,7 @@ def nightly(
     wishes: NightlyOptions | None = None,
     *,
     watching: Watching = lambda total, finished: nullcontext(Silent()),
-    watch: Watch | None = None,
+    listener: Listener | None = None,
 ) -> NightlyOutcome:
     """Measure `plan`, judge the run, publish it and write its folder.
 
@@ -96,7 +96,7 @@ def nightly(
     _begin(folder)
     _write(folder, {"records.json": show.render(report, "json")})
     night = _held(_night(info, report), results_dir, info, wishes.against)
-    night = _confirmed(night, results_dir, cache_dir, wishes.confirm_s, watch)
+    night = _confirmed(night, results_dir, cache_dir, wishes.confirm_s, listener)
     night = replace(night, findings=_dated(night, results_dir))
     dashboard, published = _publish(results_dir, wishes.asv_config, outcome.run)
     night = replace(night, dashboard=dashboard, published=published)
@@ -177,7 +177,7 @@ def _held(
 
 
 def _confirmed(
-    night: NightlyReport, results_dir: Path, cache_dir: Path, budget_s: float, watch: Watch | None
+    night: NightlyReport, results_dir: Path, cache_dir: Path, budget_s: float, listener: Listener | None
 ) -> NightlyReport:
     """Let A/Bs decide about suspects, in the time that there is for all of them; gather what is found."""
     contrasts: dict[str, RunComparison] = {}
@@ -187,7 +187,9 @@ def _confirmed(
         begun, after = monotonic(), contrast
         try:
             if budget_s > 0:
-                after = confirm_suspects(contrast, results_dir, cache_dir, budget_s=budget_s, watch=watch)
+                after = confirm_suspects(
+                    contrast, results_dir, cache_dir, budget_s=budget_s, listener=listener
+                )
                 if after.interrupted:
                     raise KeyboardInterrupt
             notes += [f"against {name}: {note}" for note in after.notes]
