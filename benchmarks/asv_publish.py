@@ -22,8 +22,8 @@ import numpy as np
 from harness.asv import export as asv
 from harness.asv.demo import write_config
 from harness.core.case import Artifact, Case, Load, Model, Session, Source
+from harness.core.metrics import METRICS
 from harness.core.record import Metric, Record, Status
-from harness.core.vocabulary import METRICS
 from harness.store.header import SEALED, Header, run_folder, write_header
 from harness.store.parquet import write_run
 
@@ -57,7 +57,7 @@ def record(case: Case, run: str, time_text: str, level: float, rng: np.random.Ge
     p50, p95, p99 = 1e-3 * level * np.exp(rng.normal(0, 0.004, 3)) * (1.0, 1.1, 1.3)
     values = (p50, p95, p99, 1 / p50, 0.05, 2e-3, 3e7, 5e7 * level, 4e6, 0.98)
     metrics = {
-        name: Metric(value=float(value), unit=METRICS[name][0], direction=METRICS[name][1])
+        name: Metric(value=float(value), unit=METRICS[name].unit, direction=METRICS[name].better)
         for name, value in zip(SHOWN, values, strict=True)
     }
     return Record(

@@ -20,13 +20,14 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.metrics import METRICS
 from harness.history.changes import LASTING, shifts
 
 Floats = NDArray[np.float64]
 
 NIGHTS, EDGE, NEAR = 365, 30, 5
 STEPS = (0.0, 0.02, 0.05, 0.10)
-METRIC = "latency/p50"
+METRIC = METRICS["latency/p50"]
 
 
 def white(rng: np.random.Generator) -> Floats:

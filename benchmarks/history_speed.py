@@ -13,6 +13,7 @@ from time import perf_counter, process_time
 
 import numpy as np
 
+from harness.core.metrics import METRICS
 from harness.history.changes import shifts
 
 
@@ -25,9 +26,9 @@ def main() -> None:
     logs = 0.01 * rng.standard_normal((options.series, options.nights))
     logs[::2, options.nights // 2 :] += 0.05
     nights = [series.tolist() for series in 1e-3 * np.exp(logs)]
-    shifts(nights[0], "latency/p50")  # imports the detector
+    shifts(nights[0], METRICS["latency/p50"])  # imports the detector
     wall, cpu = perf_counter(), process_time()
-    found = sum(len(shifts(series, "latency/p50")) for series in nights)
+    found = sum(len(shifts(series, METRICS["latency/p50"])) for series in nights)
     spent = {"wall_s": round(perf_counter() - wall, 2), "cpu_s": round(process_time() - cpu, 2)}
     print(json.dumps({"series": options.series, "nights": options.nights, "found": found, **spent}))
 

@@ -16,6 +16,7 @@ import numpy as np
 from harness.compare.noise import run_noise
 from harness.compare.processes import between
 from harness.core.decision import Change
+from harness.core.metrics import METRICS
 
 SD, ALPHA = 0.01, 0.01
 
@@ -36,7 +37,7 @@ def main() -> None:
             series = np.exp(SD * draw((jobs, runs + 1))).tolist()
             noises = [run_noise(values[:runs]) or 0.0 for values in series]
             alarms = [
-                between([values[-2]], [values[-1]], "latency/p50", 0.0, ALPHA, noise).verdict
+                between([values[-2]], [values[-1]], METRICS["latency/p50"], 0.0, ALPHA, noise).verdict
                 is Change.REGRESSION
                 for values, noise in zip(series, noises, strict=True)
             ]

@@ -26,8 +26,8 @@ import numpy as np
 import pyarrow as pa
 
 from harness import store
+from harness.core.metrics import METRICS
 from harness.core.record import Metric, Record, Status
-from harness.core.vocabulary import METRICS
 from harness.store.header import count, new_id, run_folder, write_header
 from harness.store.parquet import table, write_table
 
@@ -48,7 +48,7 @@ from pathlib import Path
 from time import perf_counter
 import duckdb, pandas, pyarrow
 from harness import store
-from harness.core.vocabulary import METRICS
+from harness.core.metrics import METRICS
 path, CASE = Path(sys.argv[1]), sys.argv[2]
 begun = perf_counter()
 answer = eval(sys.argv[3])

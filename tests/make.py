@@ -58,12 +58,12 @@ def make_record(
     metrics: dict[str, float] | None = None, *, status: str = "ok", model: str = "net", **axes: Any
 ) -> Record:
     """A record with these metric values; units and directions as the names say."""
-    from harness.core.vocabulary import METRICS
+    from harness.core.metrics import METRICS
 
     case = make_case()
     full = {**case.axes, "model": model, **axes}
     made = {
-        name: Metric(value=value, unit=METRICS[name][0], direction=METRICS[name][1])
+        name: Metric(value=value, unit=METRICS[name].unit, direction=METRICS[name].better)
         for name, value in (metrics or {}).items()
     }
     key = "/".join([model, *(f"{axis}={value}" for axis, value in axes.items())])

@@ -11,33 +11,23 @@ import numpy as np
 from harness.ab import screening, verdict
 from harness.ab.model import ABSettings, CaseBlocks, Control, Lost, Reading
 from harness.ab.schedule import Schedule, SeveralCases, count_tests
-from harness.compare.decide import compare
-from harness.core.decision import Change, Decision, MetricComparison
+from harness.core.decision import Change, Decision, MetricComparison, worst_first
 from harness.core.metrics import HEADLINE as P50
-from harness.core.metrics import METRICS
+from harness.core.metrics import METRICS, Evidence, spec_of
 from harness.core.record import BAD, Record, Status
 from harness.core.units import format_percent
 from harness.judge.agreement import only_nonfinite, outputs_change
+from harness.judge.exact import MAX_LOSS, exact, status_change
 from harness.judge.outputs import Outputs
 from harness.stats.sequential import LOOKS
 
 Blocks = Sequence[Mapping[str, Reading]]
-
-FACTS = ("status", "model/size", "accuracy/top1", "accuracy/mae")
-"""What is taken from the records of both arms; for timings and memory there are blocks."""
 
 CONTROLLED = (P50, "latency/p95")
 """Metrics that the control is judged by."""
 
 BETWEEN = 0.002
 """The error of a ratio that no block shows: what one pair of processes differs by from the next."""
-
-_SEVERITY = {
-    Change.REGRESSION: 0,
-    Change.INCONCLUSIVE: 1,
-    Change.EQUIVALENT: 2,
-    Change.IMPROVEMENT: 3,
-}
 
 
 def candidates(blocks: Blocks, settings: ABSettings, *, share: float = 0.5) -> frozenset[str]:
@@ -236,7 +226,8 @@ def compare_records(
 ) -> list[MetricComparison]:
     """Compare both arms' records beside speed: status, size, labelled accuracy.
 
-    The tests of `labelled` cases share alpha equally (Bonferroni).
+    The tests of `labelled` cases share alpha equally (Bonferroni). Drift is left
+    out: the outputs of both arms are compared with each other.
     """
     if Status.OK not in (base.status, head.status):
         reason = f"{base.status} in base: {base.reason}; {head.status} in head: {head.reason}"
@@ -245,8 +236,10 @@ def compare_records(
         ]
     pair = replace(base, case=case), replace(head, case=case)
     alpha = settings.alpha / max(1, labelled)
-    found = compare([pair[0]], [pair[1]], min_effect=settings.min_effect, alpha=alpha)
-    return [item for item in found.comparisons if item.metric in FACTS]
+    if base.status is not head.status:
+        return [status_change(*pair)]
+    found = exact(*pair, min_effect=settings.min_effect, max_loss=MAX_LOSS, alpha=alpha)
+    return [item for item in found if spec_of(item.metric).evidence is not Evidence.OUTPUTS]
 
 
 def compare_answers(
@@ -288,9 +281,9 @@ def judge_lost(case: str, lost: Lost) -> MetricComparison:
 
 def conclude(rows: Iterable[MetricComparison], control: Control | None) -> tuple[MetricComparison, ...]:
     """Order the rows, worst first, and mark them where the control fired."""
-    ordered = sorted(rows, key=lambda row: (_SEVERITY[row.decision.verdict], -row.worse))
+    ordered = worst_first(rows)
     if control is None or not control.fired:
-        return tuple(ordered)
+        return ordered
     return tuple(
         replace(row, decision=replace(row.decision, reason=f"untrusted: {row.decision.reason}"))
         for row in ordered

@@ -27,8 +27,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.core.metrics import HEADLINE, spec_of
 from harness.core.record import Metric, Record, Status
-from harness.core.vocabulary import METRICS
 
 DIMENSIONS = ("artifact", "session", "threads", "batch")
 
@@ -37,24 +37,6 @@ Place = tuple[str, str, str, str]
 
 ARTIFACT = ("exporter", "opset", "precision", "format")
 LOAD = ("shapes", "io")
-HEADLINE = "latency/p50"
-
-LEFT_OUT = frozenset(
-    {
-        "latency/p90",  # p50, p95 and p99 tell the same story
-        "latency/mean",
-        "latency/sd",
-        "latency/mad",
-        "startup/import",  # of the runtime, not of the model
-        "memory/before_runtime",  # steps on the way to memory/session
-        "memory/after_import",
-        "memory/after_session",
-        "memory/after_first_call",
-        "accuracy/top1_delta",  # held against the twin; a trend holds against its own past
-        "accuracy/mae_delta",
-    }
-)
-"""Metrics that a dashboard is better without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +153,9 @@ def _metrics(
             HEADLINE,
             *(item["metric"] for item in before if (item["suite"], item["model"]) == (suite, model)),
         ]
-        kinds |= {name: METRICS[name] for name in names if name in METRICS}
-    return {name: TURNS[kind] for name, kind in kinds.items() if kind in TURNS and name not in LEFT_OUT}
+        rows = {name: spec_of(name) for name in names}
+        kinds |= {name: (row.unit, row.better) for name, row in rows.items() if name not in kinds}
+    return {name: TURNS[kind] for name, kind in kinds.items() if kind in TURNS and spec_of(name).dashboard}
 
 
 def _failed(record: Record) -> bool:

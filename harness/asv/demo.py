@@ -18,8 +18,8 @@ import numpy as np
 
 from harness.core.case import FP32, Artifact, Case, Load, Model, Named, Session, Source
 from harness.core.errors import InputError
+from harness.core.metrics import METRICS
 from harness.core.record import Metric, Record, Status
-from harness.core.vocabulary import METRICS
 from harness.store.header import (
     SEALED,
     Header,
@@ -236,5 +236,5 @@ def _metrics(level: Level, calls: np.ndarray, batch: int) -> dict[str, Metric]:
 
 
 def _metric(name: str, value: float) -> Metric:
-    unit, direction = METRICS[name]
-    return Metric(value=value, unit=unit, direction=direction)
+    row = METRICS[name]
+    return Metric(value=value, unit=row.unit, direction=row.better)

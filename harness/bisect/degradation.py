@@ -14,6 +14,8 @@ accuracy/agreement       the share of answers that differ from the good version'
 accuracy/cosine          one less the cosine to the good version's outputs
 accuracy/sqnr_db         the RMS of the difference to them over their own RMS
 accuracy/max_abs_error   the largest difference to them
+model/size               the ratio less one
+of other packages        the ratio less one of times, sizes and rates; else the difference
 status                   no number: a version runs the model or does not
 ======================== =====================================================
 """
@@ -26,33 +28,38 @@ import numpy as np
 
 from harness.bisect.model import Step, StepVerdict
 from harness.core.decision import Change, Decision, MetricComparison
+from harness.core.metrics import BY_OUTPUTS, METRICS, Evidence, Loss, spec_of
 from harness.core.record import Record, Status
 from harness.judge.agreement import BASE, unlike_inputs
 from harness.judge.metrics.drift import IDENTICAL, compare_outputs
 from harness.judge.outputs import OtherShape, Outputs, Pair, Unfit, chosen, matched
 
-TIMED = ("latency/p50", "latency/p95", "memory/peak")
+TIMED = tuple(name for name, row in METRICS.items() if row.alpha_share)
 """What takes an A/B."""
 
-LABELLED = ("accuracy/top1", "accuracy/mae")
+LABELLED = tuple(name for name, row in METRICS.items() if row.evidence is Evidence.ANSWERS)
 """What takes labels."""
 
-SCALED = "accuracy/max_abs_error"
-"""What is in the outputs' own unit, so that what counts as none depends on them."""
+COUNTED = tuple(name for name, row in METRICS.items() if row.evidence is Evidence.COUNT)
+"""What is the same however often a version is run."""
 
-_LEAST = {"accuracy/top1": 0.005, "accuracy/cosine": 1e-4}
 _ROUNDING = 1e-4  # of the largest value: what another order of the same additions may change
 
-METRICS = (
-    *TIMED,
-    *LABELLED,
-    "accuracy/agreement",
-    "accuracy/cosine",
-    "accuracy/sqnr_db",
-    "accuracy/max_abs_error",
-    "status",
-)
-"""What can be searched by."""
+OUTPUTS = tuple(name for name, row in METRICS.items() if row.loss in BY_OUTPUTS)
+"""What is taken from the outputs of two versions."""
+
+SEARCHED = (*TIMED, *COUNTED, *LABELLED, *OUTPUTS, "status")
+"""What can be searched by, beside the metrics of other packages."""
+
+
+def is_scaled(metric: str) -> bool:
+    """Tell whether a loss is in the outputs' own unit, so that what counts as none depends on them."""
+    return spec_of(metric).loss is Loss.DISTANCE
+
+
+def is_read(metric: str) -> bool:
+    """Tell whether a loss is read off the records of both versions."""
+    return metric in (*COUNTED, *LABELLED) or metric not in SEARCHED
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,9 @@ def refusal(metric: str, base: VersionOutputs, wanted: str | None = None) -> str
             if other := base.record.metrics.get(name):
                 return other.reason or f"its labels make it {name}; the suite's 'task' decides which"
         return "no answers were judged by labels"
+    if is_read(metric):
+        found = base.record.metrics.get(metric)
+        return "it is not measured" if found is None else found.reason
     if metric in (*TIMED, "status") or base.outputs.values is None:
         return ""
     try:
@@ -85,11 +95,11 @@ def refusal(metric: str, base: VersionOutputs, wanted: str | None = None) -> str
 def least(metric: str, base: VersionOutputs | None, wanted: str | None = None) -> float:
     """Return the loss that counts as none where nobody says: rounding, or 1%.
 
-    `base` matters where the metric is `SCALED`. Raises Unfit where it has no
+    `base` matters where the metric `is_scaled`. Raises Unfit where it has no
     output that is `wanted`.
     """
-    if metric != SCALED or base is None or base.outputs.values is None:
-        return _LEAST.get(metric, 0.01)
+    if not is_scaled(metric) or base is None or base.outputs.values is None:
+        return spec_of(metric).least_loss
     output = chosen(base.outputs.values, base.outputs.names, wanted)
     if output.dtype.kind != "f":
         return 0.0
@@ -109,8 +119,8 @@ def hold(
         return lost(head.record, fatal=metric == "status")
     if metric == "status":
         return _step(StepVerdict.GOOD, "it runs the model")
-    if metric in LABELLED:
-        return _labelled(metric, base.record, head.record, limit)
+    if is_read(metric):
+        return _read(metric, base.record, head.record, limit)
     if base.outputs.values is None or head.outputs.values is None:
         return _step(StepVerdict.UNDECIDED, "there are no outputs to compare")
     if unlike := unlike_inputs(base.record, head.record):
@@ -166,21 +176,25 @@ def lost(record: Record, *, fatal: bool) -> Step:
     return replace(_step(mark, f"{record.status}: {record.reason}"), ran=False)
 
 
-def _labelled(metric: str, base: Record, head: Record, limit: float) -> Step:
+def _read(metric: str, base: Record, head: Record, limit: float) -> Step:
+    """Compare the values of both records; of what a run says once, the estimate is taken."""
     ours, theirs = base.metrics.get(metric), head.metrics.get(metric)
     if ours is None or theirs is None:
         return _step(StepVerdict.UNDECIDED, "it is not measured in both")
     if ours.value is None or theirs.value is None:
         return _step(StepVerdict.UNDECIDED, theirs.reason or ours.reason)
-    if metric == "accuracy/mae":
-        worse = theirs.value / ours.value - 1 if ours.value else None
-        bad = theirs.value > 0 if worse is None else worse > limit
-    else:
-        worse = ours.value - theirs.value
-        bad = worse > limit
-    return _step(
+    row = spec_of(metric, theirs)
+    sign = 1 if row.better == "lower" else -1
+    grown, worse = sign * (theirs.value - ours.value), None
+    if row.loss is not Loss.RATIO:
+        worse = grown
+    elif ours.value:
+        worse = sign * (theirs.value / ours.value - 1)
+    bad = grown > 0 if worse is None else worse > limit
+    step = _step(
         StepVerdict.BAD if bad else StepVerdict.GOOD, "", worse=worse, base=ours.value, head=theirs.value
     )
+    return replace(step, sure=row.machine_free)
 
 
 def _drift(metric: str, pair: Pair, limit: float) -> Step:
@@ -196,10 +210,10 @@ def _drift(metric: str, pair: Pair, limit: float) -> Step:
 def _distance(metric: str, value: float | None) -> float:
     if value is None:
         return 0.0
-    match metric:
-        case "accuracy/sqnr_db":
+    match spec_of(metric).loss:
+        case Loss.NOISE:
             return float(10 ** (-value / 20))
-        case "accuracy/agreement" | "accuracy/cosine":
+        case Loss.SHORTFALL:
             return max(0.0, 1 - value)
         case _:
             return value

@@ -21,9 +21,11 @@ from harness.ab.job import run_ab
 from harness.ab.model import ABSettings, Pair, Pairing, describe_lost
 from harness.bisect import degradation as losses
 from harness.bisect import halving
-from harness.bisect.model import Question, Search, Silent, Step, StepVerdict, Watch
+from harness.bisect.model import Question, Search, Step, StepVerdict
 from harness.core.case import Case
 from harness.core.errors import InputError, NotFoundError
+from harness.core.listener import Listener
+from harness.core.metrics import is_foreign, spec_of
 from harness.core.record import Status
 from harness.core.registry import closest
 from harness.core.suite import Plan, Sampling, Suite
@@ -114,7 +116,7 @@ def bisect(
     limit: float | None = None,
     terms: ABSettings = ABSettings(),  # noqa: B008 (frozen)
     resume: bool = False,
-    watch: Watch | None = None,
+    listener: Listener | None = None,
 ) -> Search:
     """Search `lineup` for the first version where `metric` is worse than `limit` allows.
 
@@ -133,8 +135,12 @@ def bisect(
         lines = ledger.lines()
         steps = [Step.from_json(line["step"]) for line in lines if "step" in line]
         question = Question.from_json(lines[0]["question"])
-        bench = Bench(_brief(lineup.suite), cache_dir, Path(work), measure.describe_machine(), arms=True)
-        search = _Bisection(lineup, question, bench, terms, results_dir, ledger, watch or Silent(), steps)
+        bench = Bench(
+            _only(lineup.suite, question.metric), cache_dir, Path(work), measure.describe_machine(), arms=True
+        )
+        search = _Bisection(
+            lineup, question, bench, terms, results_dir, ledger, listener or Listener(), steps
+        )
         finding = None
         try:
             search.run()
@@ -153,8 +159,8 @@ def bisect(
 
 
 def _check(lineup: Candidates, metric: str) -> None:
-    if metric not in losses.METRICS:
-        raise NotFoundError(f"--metric {metric}: cannot be searched by; {closest(metric, losses.METRICS)}")
+    if metric not in losses.SEARCHED and not is_foreign(metric.partition("/")[0]):
+        raise NotFoundError(f"--metric {metric}: cannot be searched by; {closest(metric, losses.SEARCHED)}")
     if metric in losses.LABELLED and any(case.artifact.model.data is None for case in lineup.cases.values()):
         raise InputError(f"--metric {metric}: takes labelled data; name it with --data")
 
@@ -183,10 +189,15 @@ def _key(lineup: Candidates, question: Question) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
-def _brief(suite: Suite) -> Suite:
-    """Measure nothing but outputs: a call is timed only because every worker times one."""
+def _only(suite: Suite, metric: str) -> Suite:
+    """Measure nothing but outputs: a call is timed only because every worker times one.
+
+    What another package's metric takes is not known: for it, all is measured as the suite says.
+    """
+    if metric not in losses.SEARCHED and not spec_of(metric).machine_free:
+        return suite
     once = Sampling(warmup_calls=0, warmup_s=0.0, calls=1, seconds=None, timeout_s=suite.sampling.timeout_s)
-    asked = replace(suite.measure, memory=False, proof=False, accuracy=True)
+    asked = suite.measure.with_passes(memory=False, proof=False, accuracy=True)
     return replace(suite, sampling=once, measure=asked)
 
 
@@ -200,21 +211,21 @@ class _Bisection:
     terms: ABSettings
     results_dir: Path
     ledger: Ledger
-    watch: Watch
+    listener: Listener
     steps: list[Step]
     _seen: dict[str, losses.VersionOutputs] = field(default_factory=dict)
 
     def run(self) -> None:
         """Take every step that is left."""
         while pair := halving.next_step(self.question.versions, self.steps, confirm=self.timed):
-            self.watch.start(len(self.steps) + 1, *pair)
+            self.listener.start_step(len(self.steps) + 1, *pair)
             begun = monotonic()
             step = self._step(*pair)
             seconds = round(monotonic() - begun, 3)
             step = replace(step, version=pair[0], against=pair[1], seconds=seconds)
             self.ledger.append({"step": step.to_json()})
             self.steps.append(step)
-            self.watch.done(step)
+            self.listener.end_step(step)
 
     @property
     def timed(self) -> bool:
@@ -229,14 +240,14 @@ class _Bisection:
     @property
     def known_limit(self) -> float | None:
         """The limit, where it takes no worker to know it."""
-        if self.question.limit is not None or self.question.metric != losses.SCALED:
+        if self.question.limit is not None or not losses.is_scaled(self.question.metric):
             return self.limit
         base = halving.base_of(self.question.versions, self.steps)
         return self.limit if base in self._seen else None
 
     def _least(self) -> float:
         metric, base = self.question.metric, halving.base_of(self.question.versions, self.steps)
-        if base is None or metric != losses.SCALED:
+        if base is None or not losses.is_scaled(metric):
             return losses.least(metric, None)
         seen, wanted = self._see(base), self._wanted(base)
         return losses.least(metric, None if losses.refusal(metric, seen, wanted) else seen, wanted)
@@ -307,7 +318,5 @@ def _blank(mark: StepVerdict, reason: str) -> Step:
 
 def _speed_only(suite: Suite, metric: str) -> Suite:
     """Leave out what an A/B would measure beside `metric`."""
-    memory = metric == "memory/peak"
-    return replace(
-        suite, gates=(), measure=replace(suite.measure, memory=memory, proof=False, accuracy=False)
-    )
+    asked = suite.measure.with_passes(memory=spec_of(metric).once, proof=False, accuracy=False)
+    return replace(suite, gates=(), measure=asked)

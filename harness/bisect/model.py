@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 from harness.core.decision import Change, Decision
 
@@ -122,23 +122,3 @@ class Search:
     def to_json(self) -> dict[str, Any]:
         """Return one object, steps and finding in it."""
         return asdict(self)
-
-
-class Watch(Protocol):
-    """Whoever shows how far a search is."""
-
-    def start(self, number: int, version: str, against: str) -> None:
-        """Hear that a step begins."""
-
-    def done(self, step: Step) -> None:
-        """Hear how it ended."""
-
-
-class Silent:
-    """A watch that says nothing."""
-
-    def start(self, number: int, version: str, against: str) -> None:
-        """Say nothing."""
-
-    def done(self, step: Step) -> None:
-        """Say nothing."""

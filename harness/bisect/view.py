@@ -8,9 +8,9 @@ from typing import Any
 
 from harness.bisect.model import Search, SearchOutcome, Step, StepVerdict
 from harness.core.errors import NotFoundError
+from harness.core.metrics import Loss, spec_of
 from harness.core.registry import closest
 from harness.core.units import format_percent, format_span, format_value
-from harness.core.vocabulary import METRICS
 from harness.show.page import Column, Line, Page, draw, draw_markdown
 from harness.show.rows import render_rows
 from harness.show.sections import Entry, Section
@@ -34,8 +34,6 @@ COLUMNS = (
     Column("verdict", number=False),
     Column("why", number=False, drop=2),
 )
-RATIOS = ("latency/", "memory/", "accuracy/mae")
-"""Beginnings of the metrics whose loss is a ratio."""
 
 
 def render(search: Search, view: str, *, width: int | None = None, color: bool = False) -> str:
@@ -72,9 +70,10 @@ def _why(step: Step, metric: str) -> str:
 
 def format_worse(worse: float, metric: str) -> str:
     """Format a loss, as `Step.worse` holds it."""
-    if metric.startswith(RATIOS):
+    row = spec_of(metric)
+    if row.loss is Loss.RATIO:
         return format_percent(worse, signed=True)
-    if METRICS.get(metric, ("1",))[0] == "ratio":
+    if row.unit == "ratio":
         return f"{worse * 100:.2f} points"
     return f"{worse:.3g}"
 
@@ -125,7 +124,7 @@ def _said(search: Search) -> Iterator[str]:
 
 
 def _line(number: int, step: Step, metric: str) -> Line:
-    unit = METRICS.get(metric, ("1", ""))[0]
+    unit = spec_of(metric).unit
     decision, interval = step.decision, NONE
     if decision and decision.low is not None and decision.high is not None:
         low, high = decision.low - 1, decision.high - 1

@@ -61,8 +61,9 @@ def run(request: Mapping[str, Any], timeout_s: float = TIMEOUT_S) -> dict[str, A
 
 
 def _environment() -> dict[str, str]:
-    """Let the worker hash names alike every time, and keep warnings to itself."""
-    return {**os.environ, "PYTHONHASHSEED": "0", "PYTHONWARNINGS": "ignore"}
+    """Let the worker hash names alike every time, keep warnings to itself, and start no telemetry."""
+    fixed = {"PYTHONHASHSEED": "0", "PYTHONWARNINGS": "ignore", "ORT_DISABLE_TELEMETRY": "1"}
+    return {**os.environ, **fixed}
 
 
 def _death(code: int, stderr: str) -> str:

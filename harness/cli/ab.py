@@ -14,17 +14,13 @@ from click.core import ParameterSource
 
 from harness.ab.arms import pair_cases
 from harness.ab.model import ABResult, ABSettings
-from harness.cli.compare import parse_effect
-from harness.cli.options import cache_option, format_option, paper, results_option
+from harness.cli.options import cache_option, format_option, paper, parse_effect, results_option
 from harness.cli.sweep import CHOICES, document_of
 from harness.core.case import AXES
 from harness.core.conditions import spell
 from harness.core.errors import InputError
-from harness.core.listener import Listener
 from harness.core.registry import closest
 from harness.core.suite import Plan, Suite
-from harness.core.units import format_span
-from harness.show.escape import visible
 
 SUITES = (".yaml", ".yml")
 OF_FILES = ("data", "shapes", "batch", "output")
@@ -131,6 +127,7 @@ def ab(
     from harness.ab.job import run_ab
     from harness.ab.view import render
     from harness.run.job import settle
+    from harness.show.progress import Lines
 
     if not choices["alpha"]:
         raise InputError("--alpha: expected a ratio above 0, such as 1%")
@@ -140,7 +137,7 @@ def ab(
     points = {"--base": _point("--base", base), "--head": _point("--head", head)}
     plans = [settle(_plan(flag, point, _planner(models, flag, choices))) for flag, point in points.items()]
     asked = click.get_current_context().get_parameter_source("metrics") is not ParameterSource.DEFAULT
-    if asked and MEMORY in metrics and not all(plan.suite.measure.memory for plan in plans):
+    if asked and MEMORY in metrics and not all(plan.suite.measure.wants("memory") for plan in plans):
         raise InputError(f"--metric {MEMORY}: the suite leaves memory out; add --set measure.memory=true")
     pairing = pair_cases(plans[0], plans[1], _varied(models, points))
     trial = run_ab(
@@ -167,22 +164,6 @@ def exit_code(trial: ABResult) -> int:
     if trial.worse:
         return 1
     return 0 if trial.failed.keys() <= trial.unsupported else 3
-
-
-class Lines(Listener):
-    """A listener that prints a line on standard error whenever a case ends in a stage."""
-
-    def __init__(self) -> None:
-        self._line = ""
-
-    def start_stage(self, stage: str, case: str, number: int, total: int) -> None:
-        """Remember what is going on."""
-        self._line = f"[{stage} {number}/{total}] {visible(case)}"
-
-    def end_stage(self, outcome: str, at_most_s: float) -> None:
-        """Print how it ended, and how long the rest may take."""
-        rest = f"  (at most {format_span(at_most_s)} left)" if at_most_s else ""
-        click.echo(f"{self._line}: {visible(outcome)}{rest}", err=True)
 
 
 def _point(flag: str, texts: Sequence[str]) -> Point:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.bisect.model import Search, SearchOutcome, Step
-from harness.cli.compare import parse_effect
-from harness.cli.options import Command, cache_option, format_option, paper, results_option
+from harness.cli.options import Command, cache_option, format_option, paper, parse_effect, results_option
 from harness.cli.sweep import CHOICES, document_of
 from harness.core.errors import InputError
+from harness.core.listener import Listener
 from harness.show.escape import visible
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def bisect(
             seed=secrets.randbelow(2**32) if choices["seed"] is None else choices["seed"],
         ),
         resume=resume,
-        watch=Lines(metric),
+        listener=Lines(metric),
     )
     click.echo(render(search, view, **paper()))
     click.echo(f"steps: {search.file}", err=True)
@@ -136,19 +136,19 @@ def exit_code(search: Search) -> int:
     return 1 if search.finding.outcome is SearchOutcome.FOUND else 0
 
 
-class Lines:
-    """A watch that prints a line on standard error whenever a step ends."""
+class Lines(Listener):
+    """Print a line on standard error whenever a step ends."""
 
     def __init__(self, metric: str) -> None:
         self._metric = metric
         self._number = 0
 
-    def start(self, number: int, version: str, against: str) -> None:
-        """Remember what is going on."""
+    def start_step(self, number: int, version: str, against: str) -> None:
+        """Keep which step it is."""
         self._number = number
 
-    def done(self, step: Step) -> None:
-        """Say how it ended."""
+    def end_step(self, step: Step) -> None:
+        """Print how it ended."""
         from harness.bisect.view import describe
 
         click.echo(f"[{self._number}] {visible(describe(step, self._metric))}", err=True)

@@ -6,24 +6,8 @@ from pathlib import Path
 
 import click
 
-from harness.cli.options import cache_option, format_option, paper, results_option
+from harness.cli.options import cache_option, format_option, paper, parse_effect, results_option
 from harness.core.decision import RunComparison
-from harness.core.errors import InputError
-
-
-def parse_effect(ctx: click.Context, parameter: click.Parameter, value: str) -> float:
-    """Read a ratio such as 1% or 0.01. Raises InputError."""
-    from harness.core.units import parse_ratio
-
-    try:
-        ratio = parse_ratio(value)
-    except ValueError as error:
-        raise InputError(f"{parameter.opts[0]}: {error}") from None
-    if not 0 <= ratio < 1:
-        raise InputError(
-            f"{parameter.opts[0]}: expected a ratio from 0 to below 1, such as 1%, got {value!r}"
-        )
-    return ratio
 
 
 @click.command(
@@ -101,7 +85,7 @@ def compare(
         results_dir, *pair, where=parse_conditions(only), metrics=metrics, min_effect=min_effect
     )
     if confirm:
-        from harness.cli.ab import Lines
+        from harness.show.progress import Lines
 
         contrast = confirm_suspects(
             contrast, results_dir, cache_dir, min_effect=min_effect, budget_s=budget_s, listener=Lines()

@@ -89,7 +89,6 @@ def nightly(
     Started again after an interruption, it goes on where it was. Everything goes into one folder;
     the summary is appended to $GITHUB_STEP_SUMMARY where that is set.
     """
-    from harness.cli.ab import Lines
     from harness.cli.anchor import pin_run
     from harness.nightly.job import NightlyOptions
     from harness.nightly.job import nightly as run_night
@@ -114,10 +113,7 @@ def nightly(
         results_dir,
         cache_dir,
         NightlyOptions(asv_config=config, against=against, **wishes),
-        watching=lambda total, finished: Progress(
-            total, finished=finished, estimate_s=expected.seconds * (total - finished) / max(total, 1)
-        ),
-        listener=Lines(),
+        listener=Progress(expected.seconds),
     )
     if done.night is None:
         click.echo(f"interrupted: {done.left} of {len(made.cases)} cases are left", err=True)

@@ -11,6 +11,7 @@ from typing import Any, TypedDict
 
 import click
 
+from harness.core.errors import InputError
 from harness.core.report import Report
 from harness.core.suite import Plan
 from harness.show import VIEWS
@@ -63,6 +64,21 @@ def format_option(*formats: str, default: str = "table") -> Callable[[Command], 
         show_default=True,
         help="How to print the result on standard output.",
     )
+
+
+def parse_effect(ctx: click.Context, parameter: click.Parameter, value: str) -> float:
+    """Read a ratio such as 1% or 0.01. Raises InputError."""
+    from harness.core.units import parse_ratio
+
+    try:
+        ratio = parse_ratio(value)
+    except ValueError as error:
+        raise InputError(f"{parameter.opts[0]}: {error}") from None
+    if not 0 <= ratio < 1:
+        raise InputError(
+            f"{parameter.opts[0]}: expected a ratio from 0 to below 1, such as 1%, got {value!r}"
+        )
+    return ratio
 
 
 def plan_options(command: Command) -> Command:

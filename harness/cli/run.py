@@ -74,9 +74,7 @@ def measure_and_print(
         results_dir,
         cache_dir,
         resume=resume,
-        watching=lambda total, finished: Progress(
-            total, finished=finished, estimate_s=expected.seconds * (total - finished) / max(total, 1)
-        ),
+        listener=Progress(expected.seconds),
     )
     if not outcome.folder.exists():
         click.echo("interrupted before anything was measured", err=True)

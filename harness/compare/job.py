@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from harness import judge, store
 from harness.ab.model import ABSettings
-from harness.compare.decide import COMPARED, worst_first
 from harness.compare.decide import compare as compare_records
 from harness.compare.noise import RUNS, noise_between
 from harness.compare.settle import CALLS, carried, is_open, settle
 from harness.core.conditions import fits, matches
-from harness.core.decision import RunComparison, RunSide
+from harness.core.decision import RunComparison, RunSide, worst_first
 from harness.core.errors import InputError, NotFoundError
 from harness.core.listener import Listener
+from harness.core.metrics import Evidence, specs_for
 from harness.core.record import BAD, Record, Status
 from harness.core.registry import closest
 from harness.core.suite import Gate, Plan
@@ -74,8 +74,8 @@ def compare(
     or globs: nothing else is tested. Raises NotFoundError where they leave
     nothing to compare, StoreError.
     """
-    _check(metrics)
     whole = [store.records(results_dir, info.run) for info in (base, head)]
+    _check(metrics, [record for side in whole for record in side])
     ours, theirs = ([item for item in side if matches(item.axes, where or {})] for side in whole)
     shared = {record.case for record in ours} & {record.case for record in theirs}
     if not shared:
@@ -169,12 +169,11 @@ def _plan(info: store.RunInfo) -> Plan:
     return plan_document(yaml.safe_load(header.suite_text), folder, header.suite)
 
 
-def _check(metrics: Sequence[str]) -> None:
+def _check(metrics: Sequence[str], records: Sequence[Record]) -> None:
+    known = [name for name, row in specs_for(records).items() if row.evidence is not Evidence.NONE]
     for pattern in metrics:
-        if not any(fits(name, [pattern]) for name in COMPARED):
-            raise NotFoundError(
-                f"--metric {pattern}: runs are not compared by it; {closest(pattern, COMPARED)}"
-            )
+        if not any(fits(name, [pattern]) for name in known):
+            raise NotFoundError(f"--metric {pattern}: runs are not compared by it; {closest(pattern, known)}")
 
 
 def _noise(results_dir: Path, head: store.RunInfo, records: Sequence[Record]) -> dict[str, dict[str, float]]:

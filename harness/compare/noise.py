@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.compare.processes import REPLICATED
+from harness.compare.processes import replicated
 from harness.core.record import Record, Status
 from harness.judge.comparability import blocking_differences
 from harness.judge.records import value_of
@@ -34,7 +34,7 @@ def noise_between(head: Record, earlier: Sequence[Record]) -> dict[str, float]:
     """
     alike = [record for record in earlier if _alike(record, head)]
     found = {}
-    for name in REPLICATED:
+    for name in replicated([head]):
         values = [value for record in alike if (value := value_of(record, name)) is not None and value > 0]
         noise = run_noise(values)
         if noise is not None:

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from harness.core.decision import Change, Decision
+from harness.core.metrics import Evidence, MetricSpec, specs_for
 from harness.core.record import Record
 from harness.core.units import format_percent
-from harness.core.vocabulary import METRICS
-from harness.judge.metrics.latency import QUANTILES
 from harness.judge.records import value_of
 from harness.stats.intervals import sample_floor
 from harness.stats.sequential import EQUIVALENCE_ALPHA
 from harness.stats.signed_rank import POWER
-
-ONE_NUMBER = {"startup/session": "session_ns", "startup/first_call": "first_call_ns"}
-ONE_READING = ("memory/session", "memory/peak", "memory/arena_peak")
-REPLICATED = (*QUANTILES, "throughput/samples_per_s", *ONE_NUMBER, *ONE_READING)
-"""Metrics that differ from process to process: a difference needs a test."""
 
 LEAST_NOISE = 0.001
 """SD between processes, as a ratio, below which none is believed: few processes may agree by luck."""
@@ -30,33 +24,45 @@ LEAST_NOISE = 0.001
 _MANY = 10**6  # degrees of freedom of an SD that is known
 
 
-def by_process(record: Record, name: str) -> list[float]:
+def replicated(records: Iterable[Record]) -> dict[str, MetricSpec]:
+    """Return the rows of the metrics that differ from process to process: a difference needs a test."""
+    return {name: row for name, row in specs_for(records).items() if row.replicated}
+
+
+def by_process(record: Record, row: MetricSpec) -> list[float]:
     """Return a metric in each process, out of the raw samples; empty where it cannot be had.
 
     Times in seconds, throughput in calls a second (the batch is part of the
-    case, so it cancels), memory in bytes: it is read in the first process only.
+    case, so it cancels). What is known once a run, as memory is, is one number.
     """
-    if name in ONE_READING:
-        reading = value_of(record, name)
-        return [reading] if reading is not None and reading > 0 else []
     raw = record.samples
     calls: list[Any] = [samples for samples in raw.get("latency_ns") or () if samples]
-    if name in ONE_NUMBER:
-        return [value * 1e-9 for value in raw.get(ONE_NUMBER[name]) or () if value]
-    if name in QUANTILES:
-        share = QUANTILES[name]
-        floor = sample_floor(share) if share > 0.5 else 1
-        if not calls or min(map(len, calls)) < floor:
-            return []
-        return [float(np.quantile(samples, share)) * 1e-9 for samples in calls]
-    walls = [wall for wall in raw.get("wall_ns") or () if wall]
-    return [len(samples) / (wall * 1e-9) for samples, wall in zip(calls, walls, strict=False)]
+    match row.evidence:
+        case Evidence.CALLS:
+            return _quantiles(calls, row.quantile or 0.5)
+        case Evidence.RATE:
+            walls = [wall for wall in raw.get("wall_ns") or () if wall]
+            return [len(samples) / (wall * 1e-9) for samples, wall in zip(calls, walls, strict=False)]
+        case Evidence.PROCESS:
+            return [value * 1e-9 for value in raw.get(row.samples) or () if value]
+        case Evidence.RUN:
+            reading = value_of(record, row.name)
+            return [reading] if reading is not None and reading > 0 and row.better != "none" else []
+    return []
+
+
+def _quantiles(calls: Sequence[Any], share: float) -> list[float]:
+    """Return a quantile of the calls of each process, s; none where one has too few for it."""
+    floor = sample_floor(share) if share > 0.5 else 1
+    if not calls or min(map(len, calls)) < floor:
+        return []
+    return [float(np.quantile(samples, share)) * 1e-9 for samples in calls]
 
 
 def between(
     base: Sequence[float],
     head: Sequence[float],
-    metric: str,
+    row: MetricSpec,
     min_effect: float,
     alpha: float,
     noise: float | None = None,
@@ -90,7 +96,7 @@ def between(
             reason=f"{format_percent(math.expm1(change), signed=True)} between single processes, "
             "and nothing is known of the noise between them",
         )
-    decision = _decide(change, error, degrees, METRICS[metric][1], min_effect, alpha)
+    decision = _decide(change, error, degrees, row.better, min_effect, alpha)
     p = decision.p or 0.0
     sure = "p < 1e-6" if p < 1e-6 else f"p = {p:.2g}"  # beyond that no noise is known well enough
     reason = f"{format_percent(math.expm1(change), signed=True)}{basis} ({sure})"

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from harness.compare.processes import REPLICATED
 from harness.core.decision import Change, Decision, MetricComparison
+from harness.core.metrics import METRICS, spec_of
 
-FOLLOWS = ("latency/", "throughput/")
-"""Beginnings of metrics that go as the calls go: no alarm where an A/B of the calls refutes it."""
-
-CALLS = ("latency/p50", "latency/p95")
-"""What an A/B measures of the calls."""
+CALLS = tuple(name for name, row in METRICS.items() if row.alpha_share and row.follows_calls)
+"""What an A/B measures of the calls: what follows them is no alarm where that refutes it."""
 
 Decisions = Mapping[tuple[str, str], Decision]
 """What an A/B said, by case and metric."""
@@ -20,7 +17,7 @@ Decisions = Mapping[tuple[str, str], Decision]
 
 def is_open(item: MetricComparison) -> bool:
     """Tell whether an A/B should look again: a suspect that may be noise."""
-    return item.suspect and item.metric in REPLICATED
+    return item.suspect and spec_of(item.metric).replicated
 
 
 def carried(items: Iterable[MetricComparison]) -> dict[str, float]:
@@ -56,10 +53,10 @@ def _follow(item: MetricComparison, said: Decisions, moved: float) -> MetricComp
     calls = {
         metric: decision.verdict
         for (case, metric), decision in said.items()
-        if case == item.case and metric.startswith(FOLLOWS)
+        if case == item.case and spec_of(metric).follows_calls
     }
     refuted = bool(calls) and set(calls.values()) <= {Change.EQUIVALENT, Change.IMPROVEMENT}
-    if not (refuted and item.metric.startswith(FOLLOWS) and moved >= item.worse / 2):
+    if not (refuted and spec_of(item.metric).follows_calls and moved >= item.worse / 2):
         return _noted(item, "an A/B does not measure it")
     told = " and ".join(f"{metric} {verdict}" for metric, verdict in calls.items())
     return _noted(item, f"an A/B does not measure it, and shows {told}", Change.INCONCLUSIVE)

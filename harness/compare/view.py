@@ -11,7 +11,6 @@ from harness.core.decision import Change, Decision, MetricComparison, RunCompari
 from harness.core.errors import NotFoundError
 from harness.core.registry import closest
 from harness.core.units import format_percent, format_value
-from harness.core.vocabulary import METRICS
 from harness.show.page import Column, Line, Page, draw, draw_markdown
 from harness.show.rows import render_rows
 from harness.show.sections import Entry, Section, gate_sections
@@ -89,7 +88,7 @@ def tells(item: MetricComparison) -> bool:
 
 def line(item: MetricComparison) -> Line:
     """Write one comparison as a row of COLUMNS."""
-    decision, unit = item.decision, METRICS.get(item.metric, ("1", ""))[0]
+    decision, unit = item.decision, item.unit
     values = (NONE if value is None else format_value(value, unit) for value in (item.base, item.head))
     interval = NONE
     if decision.low is not None and decision.high is not None:
@@ -109,7 +108,7 @@ def line(item: MetricComparison) -> Line:
 
 def _change(item: MetricComparison) -> str:
     """Write how far HEAD is from BASE: shares in points, all else as a percentage."""
-    share = METRICS.get(item.metric, ("1", ""))[0] == "ratio"
+    share = item.unit == "ratio"
     if share and item.base is not None and item.head is not None:
         return f"{(item.head - item.base) * 100:+.2f} points"
     return NONE if item.decision.ratio is None else _percent(item.decision.ratio)

@@ -6,11 +6,12 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from harness.core.metrics import spec_of
 from harness.core.report import GateOutcome
 
 
@@ -54,6 +55,11 @@ class MetricComparison:
     head: float | None
     decision: Decision
     worse: float = 0.0  # how much worse HEAD looks, as a logarithm of the ratio; better is negative
+    unit: str = ""  # of both values; empty: the one of the metric's row
+
+    def __post_init__(self) -> None:
+        if not self.unit:
+            object.__setattr__(self, "unit", spec_of(self.metric).unit)
 
     @property
     def suspect(self) -> bool:
@@ -78,6 +84,19 @@ class MetricComparison:
             "verdict": str(self.decision.verdict),
             "reason": self.decision.reason,
         }
+
+
+_RANK = {
+    Change.REGRESSION: 0,
+    Change.INCONCLUSIVE: 1,
+    Change.EQUIVALENT: 2,
+    Change.IMPROVEMENT: 3,
+}
+
+
+def worst_first(found: Iterable[MetricComparison]) -> tuple[MetricComparison, ...]:
+    """Order comparisons: regressions, what is not decided, the rest; in each the worse ones first."""
+    return tuple(sorted(found, key=lambda item: (_RANK[item.decision.verdict], -item.worse)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,12 @@ class Listener:
     calls the pair of methods that its unit of work has, and no others.
     """
 
+    def start_run(self, total: int, finished: int) -> None:
+        """Called before the first case of a run: `finished` of `total` were measured in an earlier part."""
+
+    def end_run(self) -> None:
+        """Called when no case follows, also after an error or an interruption."""
+
     def start_case(self, case: str) -> None:
         """Called before `case` of a run is measured."""
 

@@ -33,7 +33,7 @@ class Evidence(StrEnum):
     RATE = "rate"  # the calls of each process over its wall time
     PROCESS = "process"  # one number of each process, among the raw samples
     RUN = "run"  # one number of a run: it takes the noise between runs to decide
-    SIZE = "size"  # a count of bytes: exact, as a ratio
+    COUNT = "count"  # a count, as of bytes: exact, as a ratio
     ANSWERS = "answers"  # the answers to each labelled sample
     OUTPUTS = "outputs"  # the outputs on the same inputs: exact
     NONE = "none"  # runs are not compared by it
@@ -179,7 +179,7 @@ _ROWS = (
         "lower",
         title="size",
         drop=7,
-        evidence=Evidence.SIZE,
+        evidence=Evidence.COUNT,
         machine_free=True,
         once=True,
     ),
@@ -272,17 +272,18 @@ def spec_of(name: str, metric: Metric | None = None) -> MetricSpec:
     if found is not None:
         return found
     unit, better = (metric.unit, metric.direction) if metric else ("1", "none")
-    return MetricSpec(name, unit, better, range=(-math.inf, math.inf))
+    evidence = Evidence.NONE if better == "none" else Evidence.RUN
+    return MetricSpec(name, unit, better, range=(-math.inf, math.inf), evidence=evidence)
 
 
-def specs_in(records: Iterable[Record]) -> dict[str, MetricSpec]:
-    """Return the rows of all metrics that records have: those of the harness first, then others by name."""
-    found: dict[str, Metric] = {}
+def specs_for(records: Iterable[Record]) -> dict[str, MetricSpec]:
+    """Return the rows of all metrics of the harness, then of the others that records have, by name."""
+    others: dict[str, Metric] = {}
     for record in records:
         for name, metric in record.metrics.items():
-            found.setdefault(name, metric)
-    others = sorted(found.keys() - METRICS.keys())
-    return {name: spec_of(name, found[name]) for name in (*(n for n in METRICS if n in found), *others)}
+            if name not in METRICS:
+                others.setdefault(name, metric)
+    return METRICS | {name: spec_of(name, others[name]) for name in sorted(others)}
 
 
 def is_foreign(family: str) -> bool:

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from dataclasses import fields as dataclass_fields
 from enum import StrEnum
 from typing import Any
+
+from harness.core.passes import PASSES
 
 SCHEMA = 1
 """Version of the stored record. A file of every version stays in tests/data."""
@@ -51,11 +54,16 @@ class Observation:
     proof: Mapping[str, Any] = field(default_factory=dict)
     system: Mapping[str, Any] = field(default_factory=dict)
     exit: Mapping[str, Any] = field(default_factory=dict)  # {"code", "signal", "wall_s", "stdout", "stderr"}
+    parts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of passes without a field here
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Observation:
         """Read what a worker wrote; unknown parts are an error (TypeError)."""
-        return Observation(**{**data, "passes": tuple(data["passes"])})
+        fields = {field.name for field in dataclass_fields(Observation)}
+        others = {part for row in PASSES for part in row.writes} - fields
+        parts = {name: part for name, part in data.items() if name in others}
+        known = {name: part for name, part in data.items() if name not in others}
+        return Observation(**{"parts": parts, **known, "passes": tuple(data["passes"])})
 
     def to_json(self) -> dict[str, Any]:
         """Inverse of `from_json`."""

@@ -6,8 +6,10 @@ Written by `harness.plan` out of YAML; frozen from then on.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+from harness.core.passes import SWITCHES
 
 if TYPE_CHECKING:  # a worker reads this file, and has no cases
     from harness.core.case import Case, Model
@@ -38,15 +40,27 @@ class Sampling:
 class Measure:
     """What is measured beside latency, and on which cores."""
 
-    memory: bool = True
-    accuracy: bool = True
-    proof: bool = True
+    passes: Mapping[str, bool] = field(default_factory=dict)  # key of a pass -> wanted; else its default
     cores: tuple[int, ...] | None = None  # None: chosen from the cpuset and the threads
     inputs: int = 4  # distinct inputs in rotation
     seed: int = 0
     accuracy_samples: int = 512  # labelled samples evaluated, at most
     drift_samples: int = 32  # random samples compared where there is no data
     strict_provider: bool = False  # nodes on another provider make the case failed
+    telemetry: bool = False  # let the runtime start its telemetry (ORT 1.29 on)
+
+    def wants(self, key: str) -> bool:
+        """Tell whether the pass of this key runs."""
+        return self.passes.get(key, SWITCHES[key])
+
+    def with_passes(self, **passes: bool) -> Measure:
+        """Return the same with these passes on or off."""
+        return replace(self, passes={**self.passes, **passes})
+
+    def to_json(self) -> dict[str, Any]:
+        """Write all of it as plain data, every switch by its own key."""
+        plain = asdict(self)
+        return {**SWITCHES, **plain.pop("passes"), **plain}
 
 
 @dataclass(frozen=True, slots=True)

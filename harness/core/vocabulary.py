@@ -71,38 +71,3 @@ IO = ("iobinding", "run")
 
 ROLLING = ("latest", "nightly")
 """Values of the axis runtime that mean another version of onnxruntime from time to time."""
-
-METRICS = {
-    "latency/p50": ("s", "lower"),
-    "latency/p90": ("s", "lower"),
-    "latency/p95": ("s", "lower"),
-    "latency/p99": ("s", "lower"),
-    "latency/mean": ("s", "lower"),
-    "latency/sd": ("s", "lower"),
-    "latency/mad": ("s", "lower"),
-    "latency/outliers": ("1", "none"),
-    "throughput/samples_per_s": ("samples/s", "higher"),
-    "startup/import": ("s", "lower"),
-    "startup/session": ("s", "lower"),
-    "startup/first_call": ("s", "lower"),
-    "memory/before_runtime": ("B", "lower"),
-    "memory/after_import": ("B", "lower"),
-    "memory/session_peak": ("B", "lower"),
-    "memory/after_session": ("B", "lower"),
-    "memory/after_first_call": ("B", "lower"),
-    "memory/session": ("B", "lower"),
-    "memory/peak": ("B", "lower"),
-    "memory/arena_peak": ("B", "lower"),
-    "model/size": ("B", "lower"),
-    "accuracy/top1": ("ratio", "higher"),
-    "accuracy/top1_delta": ("ratio", "higher"),
-    "accuracy/mae": ("1", "lower"),
-    "accuracy/mae_delta": ("1", "lower"),
-    "accuracy/agreement": ("ratio", "higher"),
-    "accuracy/sqnr_db": ("dB", "higher"),
-    "accuracy/cosine": ("1", "higher"),
-    "accuracy/max_abs_error": ("1", "lower"),
-    "accuracy/nonfinite": ("1", "lower"),
-}
-"""Metric -> (unit, which way is better)."""
-METRICS_GROUP = "harness.metrics"

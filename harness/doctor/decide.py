@@ -38,6 +38,9 @@ def remarks(readings: SystemProbe, test: SelfTest | None = None) -> tuple[Findin
         *_sharing(readings),
         *_neighbours(readings),
         *_clock(readings),
+        Finding(
+            "telemetry", Level.FINE, "workers run with ORT_DISABLE_TELEMETRY=1, unless a suite asks for it"
+        ),
         *(_tested(test) if test else ()),
     ]
     return tuple(sorted(found, key=lambda remark: _ORDER[remark.level]))

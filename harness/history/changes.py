@@ -22,8 +22,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from harness.core.decision import Change, Shift
+from harness.core.metrics import MetricSpec
 from harness.core.record import Record
-from harness.core.vocabulary import METRICS
 
 Floats = NDArray[np.float64]
 
@@ -49,11 +49,10 @@ _PENALTY, _BANDWIDTH = 3.0, 3.0  # of the detector: cost of a point, width of it
 _LEAST_SD = 1e-4
 _MEDIAN = 1.2533  # standard error of a median to that of a mean, √(π/2)
 _MAD = 1.4826
-_RELATIVE_UNITS = ("s", "B", "samples/s")
 
 
 def shifts(
-    values: Sequence[float | None], metric: str, *, min_effect: float = MIN_EFFECT
+    values: Sequence[float | None], metric: MetricSpec, *, min_effect: float = MIN_EFFECT
 ) -> tuple[Shift, ...]:
     """Return the shifts of a series in time order; missing values (None) are passed over.
 
@@ -61,12 +60,11 @@ def shifts(
     differences; `min_effect` is the least change of interest, in the same
     terms. The noise that a shift must exceed is learned from the series.
     """
-    unit, direction = METRICS.get(metric, ("1", "none"))
     places = [index for index, value in enumerate(values) if value is not None and math.isfinite(value)]
     known = np.array([values[index] for index in places], np.float64)
     if len(known) < FEWEST:
         return ()
-    relative = unit in _RELATIVE_UNITS and bool((known > 0).all())
+    relative = metric.relative and bool((known > 0).all())
     y = np.log(known) if relative else known
     least = math.log1p(min_effect) if relative else min_effect
     steps = sorted(_accept(y, _candidates(y), least), key=lambda step: step.at)
@@ -79,7 +77,7 @@ def shifts(
             after=after,
             change=math.expm1(step.size) if relative else step.size,
             strength=step.strength,
-            verdict=_verdict(step.size, direction),
+            verdict=_verdict(step.size, metric.better),
         )
         for step, (before, after) in zip(steps, pairwise(levels), strict=True)
     )

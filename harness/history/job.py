@@ -12,8 +12,8 @@ from harness import store
 from harness.core.conditions import fits
 from harness.core.decision import Point, Trend
 from harness.core.errors import NotFoundError
+from harness.core.metrics import HEADLINE, METRICS, MetricSpec, spec_of
 from harness.core.registry import closest
-from harness.core.vocabulary import METRICS
 from harness.history.changes import FEWEST, LASTING, facts_of, shifts, with_causes
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def history(
     results_dir: Path,
-    metrics: Sequence[str] = ("latency/p50",),
+    metrics: Sequence[str] = (HEADLINE,),
     *,
     case: str | None = None,
     suite: str | None = None,
@@ -38,7 +38,8 @@ def history(
     trends: list[Trend] = []
     for metric in _names(metrics):
         frame = store.series(results_dir, metric, case=case, suite=suite, machine=machine)
-        found = [_judged(trend) for trend in _trends(frame, metric, last)]
+        spec = _spec(results_dir, metric, frame)
+        found = [_judged(trend, spec) for trend in _trends(frame, spec, last)]
         if not found and metric not in METRICS:
             raise NotFoundError(_why(results_dir, [metric], case, suite, machine))
         trends += found
@@ -56,9 +57,17 @@ def _names(metrics: Sequence[str]) -> list[str]:
     return list(names)
 
 
-def _trends(frame: pd.DataFrame, metric: str, last: int | None) -> Iterable[Trend]:
+def _spec(results_dir: Path, name: str, frame: pd.DataFrame) -> MetricSpec:
+    """Return the row of a metric; of one that has none, what its newest record says."""
+    if name in METRICS or frame.empty:
+        return spec_of(name)
+    newest = frame.sort_values("run").iloc[-1]
+    place = (str(newest["run"]), str(newest["case"]))
+    return spec_of(name, store.outlines(results_dir, [place])[place].metrics.get(name))
+
+
+def _trends(frame: pd.DataFrame, spec: MetricSpec, last: int | None) -> Iterable[Trend]:
     """Cut the rows of `store.series` into one trend each."""
-    unit, _ = METRICS.get(metric, ("1", "none"))
     frame = frame.astype(object).where(frame.notna(), None)
     for (suite, machine, case), rows in groupby(
         frame.itertuples(index=False, name=None), key=lambda row: row[:3]
@@ -67,15 +76,15 @@ def _trends(frame: pd.DataFrame, metric: str, last: int | None) -> Iterable[Tren
             Point(run, started_at, value, low, high, runtime, model)
             for _, _, _, run, started_at, value, low, high, model, runtime in rows
         )
-        yield Trend(suite, machine, case, metric, unit, points[-last:] if last else points)
+        yield Trend(suite, machine, case, spec.name, spec.unit, points[-last:] if last else points)
 
 
-def _judged(trend: Trend) -> Trend:
+def _judged(trend: Trend, spec: MetricSpec) -> Trend:
     """Find the shifts of a trend, and name what the series itself tells of their causes."""
     values = [point.value for point in trend.points]
     if len(values) < FEWEST:
         return replace(trend, reason=f"{len(values)} runs; {FEWEST} are needed to tell a change from noise")
-    return replace(trend, shifts=shifts(values, trend.metric))
+    return replace(trend, shifts=shifts(values, spec))
 
 
 def _explained(results_dir: Path, trends: Sequence[Trend]) -> list[Trend]:

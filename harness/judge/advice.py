@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.core.metrics import METRICS
 from harness.core.record import Record, Status
 from harness.core.report import Advice, Row
 from harness.judge.records import by_model, value_of
 
-AIMS = {"latency": "latency/p50", "throughput": "throughput/samples_per_s"}
+AIMS = {row.aim: row for row in METRICS.values() if row.aim}
+"""What advice is given for, and the metric of it."""
 
 
 def advise(rows: Sequence[Row], *, max_loss: float = 0.005) -> tuple[Advice, ...]:
@@ -49,12 +51,12 @@ def keeps_accuracy(record: Record, max_loss: float) -> bool:
 def _best(
     model: str, records: Sequence[Record], baseline: Sequence[Record], aim: str, max_loss: float
 ) -> Advice | None:
-    name = AIMS[aim]
+    name = AIMS[aim].name
     measured = [(value, record) for record in records if (value := value_of(record, name)) is not None]
     kept = [(value, record) for value, record in measured if keeps_accuracy(record, max_loss)]
     if len(measured) < 2 or not kept:
         return None
-    pick, sign = (min, 1) if aim == "latency" else (max, -1)
+    pick, sign = (min, 1) if AIMS[aim].better == "lower" else (max, -1)
     value, best = pick(kept, key=lambda pair: pair[0])
     reference = value_of(baseline[0], name) if baseline else None
     delta = value_of(best, "accuracy/top1_delta")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from harness.core.decision import Change, Decision
+from harness.core.metrics import METRICS
 from harness.core.record import Metric, Record
 from harness.core.units import format_percent
 from harness.judge.metrics.drift import IDENTICAL, compare_outputs
@@ -14,7 +15,7 @@ from harness.judge.outputs import REGRESSION, Match, OtherShape, Outputs, Pair, 
 
 BASE = "base"
 MIN_AGREEMENT = 0.99
-MIN_SQNR_DB = 20.0
+MIN_SQNR_DB = METRICS["accuracy/sqnr_db"].floor or 0.0
 
 Metrics = dict[str, Metric]
 

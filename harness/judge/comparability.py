@@ -7,14 +7,6 @@ from typing import Any
 
 from harness.core.record import Record
 
-MACHINE_FREE = ("accuracy/", "model/")
-"""Beginnings of the metrics that do not depend on where and how long a case was timed."""
-
-
-def machine_free(metric: str) -> bool:
-    """Tell whether a metric may be compared between unlike environments."""
-    return metric.startswith(MACHINE_FREE)
-
 
 def blocking_differences(base: Record, head: Record) -> tuple[str, ...]:
     """Return the fields that forbid comparing the timings of two records, ``field: base / head``.
@@ -38,6 +30,7 @@ def _conditions(record: Record) -> dict[str, Any]:
         "sampling": sampling_kind(record.asked.get("sampling") or {}),
         "cores": len(cores) if cores else None,
         "feeds": (record.effective.get("feeds") or {}).get("kind"),
+        "telemetry": session.get("telemetry"),
         "governor": cpu.get("governor"),
         "turbo": cpu.get("turbo"),
     }

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 from harness.core.conditions import matches
 from harness.core.decision import MetricComparison
+from harness.core.metrics import spec_of
 from harness.core.record import Record, Status
 from harness.core.report import GateOutcome
 from harness.core.suite import Gate
 from harness.core.units import format_percent, format_value
-from harness.core.vocabulary import METRICS
-from harness.judge.comparability import blocking_differences, machine_free
+from harness.judge.comparability import blocking_differences
 from harness.judge.metrics.drift import IDENTICAL
 
 PASSED, FAILED, NO_DATA = "passed", "failed", "no data"
@@ -101,7 +101,7 @@ def _spell(gate: Gate, limit: str) -> str:
 def _format(metric: str, value: float) -> str:
     if math.isinf(value):
         return IDENTICAL
-    return format_value(value, METRICS[metric][0] if metric in METRICS else "1")
+    return format_value(value, spec_of(metric).unit)
 
 
 def _value(gate: Gate, record: Record) -> _Number:
@@ -120,7 +120,7 @@ def _reference(gate: Gate, record: Record, references: References) -> _Number:
     earlier = references.get(gate.against, {}).get(record.case)
     if earlier is None:
         return _Number(None, f"no {gate.against} record of this case")
-    unlike = () if machine_free(gate.metric) else blocking_differences(earlier, record)
+    unlike = () if spec_of(gate.metric).machine_free else blocking_differences(earlier, record)
     if unlike:
         return _Number(None, f"{gate.against}: measured unlike, {'; '.join(unlike)}")
     found = _value(gate, earlier)

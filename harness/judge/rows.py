@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.core.case import AXES
 from harness.core.conditions import matches, spell
+from harness.core.metrics import HEADLINE
 from harness.core.record import Record, Status
 from harness.core.report import GateOutcome, Report, Row
 from harness.judge.advice import advise
@@ -66,7 +67,7 @@ def varying_axes(records: Iterable[Record]) -> tuple[str, ...]:
 
 def seconds_per_sample(record: Record) -> float | None:
     """Return the p50 of a call over its batch; None unless the case is ok and was timed."""
-    p50 = value_of(record, "latency/p50")
+    p50 = value_of(record, HEADLINE)
     if record.status is not Status.OK or p50 is None:
         return None
     batch = record.axes.get("batch")

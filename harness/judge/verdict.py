@@ -62,6 +62,7 @@ def effective(facts: Facts) -> dict[str, Any]:
         "timing": {name: value for name, value in first.timing.items() if name not in RAW},
         "outputs": {name: value for name, value in first.outputs.items() if name != "file"},
         "proof": dict(first.proof),
+        **{name: dict(part) for name, part in first.parts.items()},
         "reference": facts.reference,
         "processes": len(facts.observations),
         "steady": [_steady(calls) for calls in facts.calls()],

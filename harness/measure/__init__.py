@@ -18,11 +18,10 @@ if TYPE_CHECKING:
     from harness.measure.launch import observe, observe_here
     from harness.measure.lock import measuring
     from harness.measure.machine import describe_machine
-    from harness.measure.worker.request import PASSES, Request
+    from harness.measure.worker.request import Request
 
 __all__ = [
     "ENGINES",
-    "PASSES",
     "Block",
     "BlockOrder",
     "Cores",
@@ -39,7 +38,6 @@ __all__ = [
 
 _HOME = {
     "ENGINES": "ask",
-    "PASSES": "worker.request",
     "Block": "interleave",
     "Cores": "cores",
     "BlockOrder": "interleave",

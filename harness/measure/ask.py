@@ -9,10 +9,11 @@ from typing import Any
 from harness.core.artifact import Built
 from harness.core.case import Case, thaw
 from harness.core.feeds import with_overrides
+from harness.core.passes import PASSES
 from harness.core.registry import Registry
 from harness.core.suite import Measure, Sampling
 from harness.measure.cores import Cores
-from harness.measure.worker.request import PASSES, Request
+from harness.measure.worker.request import Request
 
 ENGINES = Registry(
     "engine",
@@ -32,7 +33,7 @@ def request(
     measure: Measure,
     *,
     data: str | None = None,
-    passes: Sequence[str] = PASSES,
+    passes: Sequence[str],
     cores: Cores,
     runtime_path: str | None = None,
     runtime_version: str | None = None,
@@ -57,7 +58,7 @@ def request(
             "io": case.load.io,
         },
         sampling=sampling,
-        passes=tuple(name for name in PASSES if name in passes),
+        passes=tuple(row.name for row in PASSES if row.name in passes),
         distinct=measure.inputs,
         seed=measure.seed,
         rows=measure.accuracy_samples if data else measure.drift_samples,
@@ -65,6 +66,7 @@ def request(
         data=str(Path(data).absolute()) if data else None,
         runtime_path=runtime_path,
         runtime_version=runtime_version,
+        telemetry=measure.telemetry,
     )
 
 

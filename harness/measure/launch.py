@@ -22,6 +22,7 @@ from harness.measure.worker.answer import FILE
 from harness.measure.worker.request import Request
 
 TAIL_BYTES = 4096
+DISABLE_TELEMETRY = "ORT_DISABLE_TELEMETRY"  # read by ONNX Runtime when it is imported, from 1.29 on
 MOST_MS = 2**31 - 1  # that poll takes: 24 days
 _ROOT = Path(__file__).parents[2]  # the folder that holds the package
 
@@ -79,14 +80,11 @@ def observe_here(request: Request, workdir: Path) -> Observation:
     Not pinned, and the runtime stays imported: memory and import time are then
     those of this process.
     """
-    import importlib
-
-    from harness.measure.worker.passes import Run
+    from harness.measure.worker.run import make_run
 
     workdir.mkdir(parents=True, exist_ok=True)
-    module, _, name = request.engine.partition(":")
     begun = time.monotonic()
-    Run(request, getattr(importlib.import_module(module), name)(request), workdir, []).run()
+    make_run(request, workdir).run()
     how = _how_it_ended(0, timeout=False, wall_s=time.monotonic() - begun)
     return _read(workdir / FILE, request, {**how, "stdout": "", "stderr": ""})
 
@@ -104,6 +102,10 @@ def _environment(request: Request) -> dict[str, str]:
     folders = [request.runtime_path or "", str(_ROOT), inherited]
     # numpy's OpenBLAS would start a thread a core; the worker multiplies nothing
     quiet = {"OPENBLAS_NUM_THREADS": "1"} | dict(os.environ)
+    # a thread and a database that no deployment is measured for
+    quiet.pop(DISABLE_TELEMETRY, None)
+    if not request.telemetry:
+        quiet[DISABLE_TELEMETRY] = "1"
     return {**quiet, "PYTHONPATH": os.pathsep.join(folder for folder in folders if folder)}
 
 

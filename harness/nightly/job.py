@@ -8,7 +8,6 @@ second time.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
@@ -27,7 +26,7 @@ from harness.history.job import history
 from harness.nightly.model import AGAINST, Confidence, NightlyFinding, NightlyReport
 from harness.nightly.since import since
 from harness.nightly.view import document, summary
-from harness.run.job import Outcome, Silent, Watching, environment, header, run, settle
+from harness.run.job import Outcome, environment, header, run, settle
 from harness.run.review import review
 from harness.store.files import write_whole, writing
 from harness.store.header import JOURNAL
@@ -72,7 +71,6 @@ def nightly(
     cache_dir: Path,
     wishes: NightlyOptions | None = None,
     *,
-    watching: Watching = lambda total, finished: nullcontext(Silent()),
     listener: Listener | None = None,
 ) -> NightlyOutcome:
     """Measure `plan`, judge the run, publish it and write its folder.
@@ -84,7 +82,7 @@ def nightly(
     if wishes.out:
         with writing(wishes.out):  # a folder that cannot be written is said before anything is measured
             wishes.out.mkdir(parents=True, exist_ok=True)
-    outcome = _measure(plan, results_dir, cache_dir, wishes, watching)
+    outcome = _measure(plan, results_dir, cache_dir, wishes, listener)
     if outcome.left:
         return NightlyOutcome(None, outcome.folder, outcome.left)
     info = store.find_run(results_dir, outcome.run)
@@ -118,14 +116,14 @@ def nightly(
 
 
 def _measure(
-    plan: Plan, results_dir: Path, cache_dir: Path, wishes: NightlyOptions, watching: Watching
+    plan: Plan, results_dir: Path, cache_dir: Path, wishes: NightlyOptions, listener: Listener | None
 ) -> Outcome:
     """Measure what is not measured yet: all, the rest of an unfinished run, or nothing."""
     info = None if wishes.resume is False else _unreported(plan, results_dir, wishes)
     if info is not None and not (info.folder / JOURNAL).exists():
         return Outcome(info.run, info.folder, left=0)
     resume = info is not None or bool(wishes.resume)
-    return run(plan, results_dir, cache_dir, resume=resume, watching=watching)
+    return run(plan, results_dir, cache_dir, resume=resume, listener=listener)
 
 
 def _unreported(plan: Plan, results_dir: Path, wishes: NightlyOptions) -> store.RunInfo | None:

@@ -13,7 +13,6 @@ from harness.core.decision import MetricComparison, RunComparison
 from harness.core.record import BAD
 from harness.core.report import GateOutcome, Report
 from harness.core.units import format_value
-from harness.core.vocabulary import METRICS
 
 AGAINST = ("previous", "anchor")
 """What a night is held against."""
@@ -99,6 +98,6 @@ def _as_gate(finding: NightlyFinding) -> GateOutcome:
 
 def numbers(item: MetricComparison) -> str:
     """Write both values of a comparison: ``1.1 ms -> 1.3 ms``; empty where there are none."""
-    unit, _ = METRICS.get(item.metric, ("1", "none"))
+    unit = item.unit
     both = [format_value(value, unit) for value in (item.base, item.head) if value is not None]
     return " -> ".join(both) if len(both) == 2 else ""

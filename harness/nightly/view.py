@@ -8,9 +8,9 @@ from dataclasses import asdict
 from typing import Any
 
 from harness.core.decision import Change, Decision, MetricComparison, RunComparison
+from harness.core.metrics import HEADLINE, METRICS
 from harness.core.record import BAD
 from harness.core.units import format_percent
-from harness.core.vocabulary import METRICS
 from harness.nightly.model import Confidence, NightlyFinding, NightlyReport, numbers
 from harness.show.page import Column, Line, Page, draw, draw_markdown
 from harness.show.sections import Entry, Section, sections
@@ -147,10 +147,8 @@ def _against(contrast: RunComparison) -> str:
     items = contrast.compared.comparisons
     counts = {verdict: sum(item.decision.verdict is verdict for item in items) for verdict in Change}
     shown = [f"{number} {verdict}" for verdict, number in counts.items() if number]
-    seen = [
-        item.decision.mde for item in items if item.metric == "latency/p50" and item.decision.mde is not None
-    ]
-    reach = f"; changes of latency/p50 are seen from {format_percent(min(seen))}" if seen else ""
+    seen = [item.decision.mde for item in items if item.metric == HEADLINE and item.decision.mde is not None]
+    reach = f"; changes of {HEADLINE} are seen from {format_percent(min(seen))}" if seen else ""
     if seen and max(seen) > min(seen):
         reach += f" to {format_percent(max(seen))}"
     base, found = contrast.base, ", ".join(shown) or "nothing to compare"

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.core.case import FP32, Artifact, Case
+from harness.core.passes import BY_NAME, chosen
 from harness.core.suite import Measure, Plan, Sampling
 
 # Seconds, as measured on two cores of a shared machine.
 ARTIFACT_S = 1.5  # to build an artifact
 EXPORT_S = 6.0  # to build one from torch, most of it torch's own start
 PROCESS_S = 0.5  # to start a worker, make its session and end it
-PASS_S = 0.2  # for each pass beside timing: memory, accuracy, proof
 CALL_S = 5e-3  # a call, where sampling counts calls
 
 
@@ -49,7 +49,7 @@ def estimate(plan: Plan, known: Mapping[str, float] | None = None) -> Estimate:
 def _artifacts(cases: Sequence[Case], measure: Measure) -> set[Artifact]:
     """Give the distinct artifacts of `cases`, and those that they are compared with."""
     artifacts = set({id(case.artifact): case.artifact for case in cases}.values())  # hashed once each
-    if measure.accuracy:
+    if measure.wants("accuracy"):
         artifacts |= {replace(artifact, precision=FP32, format="onnx") for artifact in artifacts}
     return artifacts
 
@@ -67,5 +67,5 @@ def _case_s(sampling: Sampling, measure: Measure) -> float:
     if sampling.calls is not None:
         ends.append(sampling.calls * CALL_S)
     warmup_s = max(sampling.warmup_s, sampling.warmup_calls * CALL_S)
-    passes = measure.memory + measure.accuracy + measure.proof
-    return sampling.processes * (PROCESS_S + warmup_s + min(ends)) + passes * PASS_S
+    passes_s = sum(BY_NAME[name].cost_s for name in chosen(measure.passes))
+    return sampling.processes * (PROCESS_S + warmup_s + min(ends)) + passes_s

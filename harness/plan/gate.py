@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import math
-from importlib import metadata
 from typing import Annotated, Any, Self
 
 from pydantic import Field, PlainValidator, ValidationInfo, model_validator
 
-from harness.core import vocabulary as names
+from harness.core.metrics import METRICS, foreign, is_foreign, spec_of
 from harness.core.suite import Gate
 from harness.plan.scalar import choice, quantity, ratio
 from harness.plan.strict import Strict, written
 from harness.plan.when import condition
 
-_SIGNED = {"accuracy/top1_delta", "accuracy/mae_delta", "accuracy/sqnr_db", "accuracy/cosine"}
-_FAMILIES = {name.partition("/")[0] for name in names.METRICS}
+_FAMILIES = {name.partition("/")[0] for name in METRICS}
 _MAX_INCREASE = 1000.0
 
 
 def _metric(value: Any) -> str:
     """Check for a metric of the harness, or of a family that another package adds."""
     family = value.partition("/")[0] if isinstance(value, str) else ""
-    if family not in _FAMILIES and any(
-        point.name == family for point in metadata.entry_points(group=names.METRICS_GROUP)
-    ):
-        return str(value)
-    return str(choice("metric", names.METRICS)(value))
+    if family in _FAMILIES or not is_foreign(family):
+        return str(choice("metric", METRICS)(value))
+    rows = foreign(family)
+    return str(choice("metric", rows)(value)) if rows else str(value)
 
 
 def _increase(value: Any, info: ValidationInfo) -> float:
@@ -39,12 +35,11 @@ def _drop(value: Any, info: ValidationInfo) -> float:
 
 def _relative(value: Any, info: ValidationInfo, better: str, other: str, high: float) -> float:
     """Check a relative change that makes a metric worse, `better` being its good direction."""
-    metric = str(info.data.get("metric", ""))
-    _, direction = names.METRICS.get(metric, ("", better))
-    if metric.endswith("_delta"):
-        raise ValueError(f"{metric} is a difference already: use min or max")
-    if direction not in (better, "none"):
-        raise ValueError(f"of {metric}, {direction} is better: use {other}")
+    metric = spec_of(str(info.data.get("metric", "")))
+    if metric.delta:
+        raise ValueError(f"{metric.name} is a difference already: use min or max")
+    if metric.better not in (better, "none"):
+        raise ValueError(f"of {metric.name}, {metric.better} is better: use {other}")
     allowed = float(ratio(0.0, high)(value))
     if not isinstance(value, str) and allowed >= 1:
         raise ValueError(
@@ -57,11 +52,8 @@ def _bound(value: Any, info: ValidationInfo) -> float:
     """Check a bound in the metric's own unit."""
     if "metric" not in info.data:  # that mistake is told already
         return 0.0
-    metric = str(info.data["metric"])
-    unit, _ = names.METRICS.get(metric, ("1", ""))
-    high = 1.0 if unit == "ratio" or metric == "accuracy/cosine" else math.inf
-    low = 0.0 if metric in names.METRICS and metric not in _SIGNED else -high
-    return float(quantity(unit, low, high)(value))
+    metric = spec_of(str(info.data["metric"]))
+    return float(quantity(metric.unit, *metric.range)(value))
 
 
 class GateSchema(Strict):

@@ -5,18 +5,19 @@ docs/suites.md is the same for people; a test holds the two together.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo, model_validator
+from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo, create_model, model_validator
 
 from harness.core.case import DataRef, Model, Source, freeze
-from harness.core.suite import Sampling
+from harness.core.passes import SWITCHES
+from harness.core.suite import Measure, Sampling
 from harness.plan import source as sources
 from harness.plan.axes import axes
 from harness.plan.gate import GateSchema
 from harness.plan.option import dimensions
 from harness.plan.scalar import Check, Expected, boolean, choice, integer, name, number, ratio, seconds, text
-from harness.plan.strict import Strict
+from harness.plan.strict import Strict, written
 from harness.plan.when import condition, point
 
 MAX_COUNT = 10**9
@@ -142,17 +143,30 @@ def _cores(value: Any) -> tuple[int, ...] | None:
     return tuple(cores)
 
 
-class MeasureSchema(Strict):
-    """What is measured beside latency; what is left out is as in `Measure`."""
-
-    memory: Boolean = True
-    accuracy: Boolean = True
-    proof: Boolean = True
+class _MeasureSchema(Strict):
     cores: Annotated[tuple[int, ...] | None, PlainValidator(_cores)] = None
     inputs: Calls = 1
     seed: Annotated[int, PlainValidator(integer(0, 2**32 - 1))] = 0
     accuracy_samples: Calls = 1
     drift_samples: Calls = 1
+    telemetry: Boolean = False
+
+    def measure(self, strict_provider: bool) -> Measure:
+        """Give the noun that the loops use."""
+        given = written(self)
+        passes = {key: given.pop(key) for key in SWITCHES if key in given}
+        return Measure(passes=passes, strict_provider=strict_provider, **given)
+
+
+if TYPE_CHECKING:
+    MeasureSchema = _MeasureSchema
+else:
+    MeasureSchema = create_model(
+        "MeasureSchema",
+        __base__=_MeasureSchema,
+        __doc__="What is measured beside latency, a key a pass; what is left out is as in `Measure`.",
+        **{key: (Boolean, default) for key, default in SWITCHES.items()},
+    )
 
 
 class SkipSchema(Strict):
@@ -168,7 +182,7 @@ def _extends(value: Any) -> None:
 
 def _strict_provider(value: Any, info: ValidationInfo) -> bool:
     strict, measure = boolean(value), info.data.get("measure")
-    if strict and measure is not None and not measure.proof:
+    if strict and measure is not None and not measure.measure(strict).wants("proof"):
         raise ValueError("nothing tells where nodes run with measure.proof: false; take one of the two out")
     return strict
 

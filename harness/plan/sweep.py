@@ -11,12 +11,11 @@ from harness.core.case import Model
 from harness.core.conditions import fits, spell
 from harness.core.errors import InputError
 from harness.core.registry import closest
-from harness.core.suite import Measure, Suite
+from harness.core.suite import Suite
 from harness.core.vocabulary import EXPORTERS
 from harness.plan.axes import AXES, label
 from harness.plan.document import KeyPath, one_line, shorten
 from harness.plan.schema import SuiteSchema
-from harness.plan.strict import written
 from harness.plan.when import CONDITION_AXES, condition
 
 Values = Mapping[str, Mapping[str, tuple[Any, ...]]]
@@ -52,13 +51,12 @@ def sweep(schema: SuiteSchema, file: str, name: str, path: str, text: str) -> Sw
     """Turn a checked suite into the nouns that the loops use."""
     models = tuple(item.model(key) for key, item in schema.models.items())
     values = {model.name: _values(schema, model) for model in models}
-    measure = Measure(**written(schema.measure), strict_provider=schema.strict_provider)
     suite = Suite(
         name=schema.name or name,
         path=path,
         models=models,
         sampling=schema.sampling.sampling(),
-        measure=measure,
+        measure=schema.measure.measure(schema.strict_provider),
         gates=tuple(gate.gate() for gate in schema.gates),
         baseline=_typed(schema.baseline, values),
         text=text,

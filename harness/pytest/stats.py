@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from harness.core.metrics import HEADLINE, spec_of
 from harness.core.record import Metric, Record
 from harness.core.registry import closest
 from harness.core.units import format_value
@@ -38,14 +39,14 @@ class Stats:
         if metric is None:
             raise NoValueError(f"{self.record.case} has no {name}: {closest(name, self.metrics)}")
         if metric.value is None:
-            longer = "; measure longer with seconds=" if name.startswith("latency/") else ""
+            longer = "; measure longer with seconds=" if spec_of(name).follows_calls else ""
             raise NoValueError(f"{self.record.case} has no {name}: {metric.reason}{longer}")
         return metric.value
 
     @property
     def p50(self) -> float:
         """The median latency of a call, in seconds."""
-        return self["latency/p50"]
+        return self[HEADLINE]
 
     @property
     def p90(self) -> float:

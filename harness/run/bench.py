@@ -21,6 +21,7 @@ from harness import build, judge, measure
 from harness.core.artifact import Built, Dataset
 from harness.core.case import FP32, Artifact, Case, DataRef, Load, Session, plain
 from harness.core.errors import CaseError, StoreError, Unsupported
+from harness.core.passes import chosen
 from harness.core.record import Observation, Record, Status
 from harness.core.suite import Sampling, Skip, Suite
 from harness.judge.outputs import Outputs
@@ -146,7 +147,7 @@ class Bench:
                 "session": plain(case.session),
                 "load": plain(case.load),
                 "sampling": asdict(self.suite.sampling),
-                "measure": asdict(self.suite.measure),
+                "measure": self.suite.measure.to_json(),
             },
             environment=self.machine,
             machine=str(self.machine["machine"]),
@@ -162,9 +163,7 @@ class Bench:
         return _once(self._runtimes, name, lambda: runtimes.ensure(runtimes.parse(name), self.cache_dir))
 
     def _passes(self) -> tuple[str, ...]:
-        wanted = self.suite.measure
-        passes = {"memory": wanted.memory, "timing": True, "outputs": wanted.accuracy, "proof": wanted.proof}
-        return tuple(name for name, on in passes.items() if on)
+        return chosen(self.suite.measure.passes)
 
     def _observe(
         self, case: Case, built: Built, cores: Cores, passes: tuple[str, ...]
@@ -197,7 +196,7 @@ class Bench:
     def request(self, case: Case, sampling: Sampling) -> Request:
         """Ask for a worker that serves slices of `case` (`run_block`). Raises CaseError."""
         cores = self._cores(case.session)
-        passes = ("memory", "slices") if self.suite.measure.memory else ("slices",)
+        passes = ("memory", "slices") if self.suite.measure.wants("memory") else ("slices",)
         request = self._request(case, self._build(case.artifact), cores, ())
         return replace(request, sampling=sampling, passes=passes)
 

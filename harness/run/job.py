@@ -9,46 +9,20 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from harness import build, measure, store
 from harness.build.cache import hash_file
 from harness.core.case import Case
 from harness.core.errors import InputError
-from harness.core.record import Record
+from harness.core.listener import Listener
 from harness.core.suite import Plan
 from harness.core.vocabulary import ROLLING
 from harness.measure import runtimes
 from harness.run.bench import Bench
-
-
-class Watch(Protocol):
-    """Whoever shows how far a run is."""
-
-    def start(self, case: str) -> None:
-        """Hear that `case` begins."""
-
-    def done(self, record: Record) -> None:
-        """Hear how a case ended."""
-
-
-class Silent:
-    """A watch that says nothing."""
-
-    def start(self, case: str) -> None:
-        """Say nothing."""
-
-    def done(self, record: Record) -> None:
-        """Say nothing."""
-
-
-Watching = Callable[[int, int], AbstractContextManager[Watch]]
-"""Make a watch of the cases to measure and of how many of them are measured already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +41,7 @@ def run(
     cache_dir: Path,
     *,
     resume: bool = False,
-    watching: Watching = lambda total, finished: nullcontext(Silent()),
+    listener: Listener | None = None,
 ) -> Outcome:
     """Measure every case of `plan` and seal the run; with `resume`, those that an unfinished run lacks.
 
@@ -76,7 +50,7 @@ def run(
     Raises InputError where data is wrong or there is nothing to resume,
     StoreError where results cannot be kept.
     """
-    plan = settle(plan)
+    plan, listener = settle(plan), listener or Listener()
     machine = environment(plan)
     with tempfile.TemporaryDirectory(prefix="harness-") as work:
         bench = Bench(plan.suite, cache_dir, Path(work), machine)
@@ -88,13 +62,16 @@ def run(
                 for skip in plan.skips:
                     if skip.case.key not in known:
                         journal.append(bench.skipped(skip, journal.run))
-                with watching(len(plan.cases), len(plan.cases) - len(todo)) as watch:
+                listener.start_run(len(plan.cases), len(plan.cases) - len(todo))
+                try:
                     for case in todo:
-                        watch.start(case.key)
+                        listener.start_case(case.key)
                         record = bench.measure(case, journal.run)
                         journal.append(record)
                         measured += 1
-                        watch.done(record)
+                        listener.end_case(record)
+                finally:
+                    listener.end_run()
             except KeyboardInterrupt:
                 if len(todo) == measured:
                     raise  # nothing that is left would say so
@@ -173,4 +150,4 @@ def _plan_hash(plan: Plan) -> str:
         *(build.identify_data(model.data) for model in plan.suite.models if model.data),
         *(hash_file(Path(name)) for name in wheels if Path(name).is_file()),
     ]
-    return store.plan_hash(what, {**asdict(plan.suite.sampling), **asdict(plan.suite.measure)})
+    return store.plan_hash(what, {**asdict(plan.suite.sampling), **plan.suite.measure.to_json()})

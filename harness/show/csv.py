@@ -6,9 +6,9 @@ import csv
 import io
 
 from harness.core.case import AXES
+from harness.core.metrics import METRICS
 from harness.core.record import Record
 from harness.core.report import Report
-from harness.core.vocabulary import METRICS
 from harness.show.escape import formula
 
 

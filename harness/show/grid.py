@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from harness.core.conditions import spell
+from harness.core.metrics import HEADLINE, METRICS, MetricSpec, specs_for
 from harness.core.record import Record
 from harness.core.report import Report, Row
 from harness.core.units import format_value
@@ -33,39 +34,22 @@ class Note:
     cases: tuple[str, ...]
 
 
-METRIC_COLUMNS = (
-    ("p95", "latency/p95", 5),
-    ("samples/s", "throughput/samples_per_s", 4),
-    ("peak memory", "memory/peak", 0),
-    ("Δ memory", "memory/peak", 3),
-    ("size", "model/size", 7),
-    ("top-1", "accuracy/top1", 0),
-    ("Δ top-1", "accuracy/top1_delta", 0),
-    ("error", "accuracy/mae", 0),
-    ("Δ error", "accuracy/mae_delta", 0),
-    ("agreement", "accuracy/agreement", 2),
-    ("SQNR", "accuracy/sqnr_db", 6),
-)
-"""Title, metric, and the order in which a narrow terminal loses it."""
-
-SIGNED = frozenset({"Δ top-1", "Δ error"})
-
-
 def columns(report: Report) -> list[Column]:
     """Give the columns that have something to say: the axes that vary, then the numbers that are there."""
     made = [Column(axis, _axis(axis), number=False) for axis in report.axes]
-    made.append(Column("p50", _metric("latency/p50")))
+    headline = METRICS[HEADLINE]
+    made.append(Column(headline.heading, _metric(headline)))
     if any(row.speedup is not None for row in report.rows):
         made.append(Column("speedup", _speedup))
-    for title, metric, drop in METRIC_COLUMNS:
-        if title == "Δ memory":
-            made.append(Column(title, _memory_delta, drop=drop))
-        else:
-            made.append(Column(title, _metric(metric, title, signed=title in SIGNED), drop=drop))
     shown = [row for row in report.rows if row.rank]
+    for name, metric in specs_for(row.record for row in shown).items():
+        if metric.column and name != HEADLINE:
+            made.append(Column(metric.heading, _metric(metric), drop=metric.drop))
+        if metric.delta_title:
+            made.append(Column(metric.delta_title, _delta(metric), drop=metric.delta_drop))
     flags = {text: note.flag for note in notes(report) for text in note.texts}
     made.append(Column("notes", lambda row: _flags(row, flags), number=False))
-    fixed = {*report.axes, "p50", "speedup"}
+    fixed = {*report.axes, headline.heading, "speedup"}
     return [
         column
         for column in made
@@ -118,13 +102,13 @@ def _axis(axis: str) -> Callable[[Row], str]:
     return lambda row: spell(row.record.axes.get(axis))
 
 
-def _metric(name: str, title: str = "", *, signed: bool = False) -> Callable[[Row], str]:
+def _metric(spec: MetricSpec) -> Callable[[Row], str]:
     def cell(row: Row) -> str:
-        metric = row.record.metrics.get(name)
+        metric = row.record.metrics.get(spec.name)
         if metric is None or metric.value is None:
             return NONE
-        text = (format_delta if signed else format_value)(metric.value, metric.unit)
-        return text.removesuffix(f" {title}")  # a unit that the title says already
+        text = (format_delta if spec.delta else format_value)(metric.value, metric.unit)
+        return text.removesuffix(f" {spec.heading}")  # a unit that the title says already
 
     return cell
 
@@ -139,8 +123,9 @@ def _speedup(row: Row) -> str:
     return NONE if row.speedup is None else f"{row.speedup:.2f}×"
 
 
-def _memory_delta(row: Row) -> str:
-    delta = row.deltas.get("memory/peak")
-    if delta is None or row.baseline:
-        return NONE
-    return format_delta(delta, "B")
+def _delta(spec: MetricSpec) -> Callable[[Row], str]:
+    def cell(row: Row) -> str:
+        delta = row.deltas.get(spec.name)
+        return NONE if delta is None or row.baseline else format_delta(delta, spec.unit)
+
+    return cell

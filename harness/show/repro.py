@@ -6,6 +6,7 @@ import pprint
 from typing import Any
 
 from harness.core.errors import NotFoundError
+from harness.core.metrics import HEADLINE
 from harness.core.record import Record
 from harness.core.vocabulary import DEVICES, PROVIDERS, THREADS
 
@@ -138,7 +139,7 @@ def render_repro(record: Record) -> str:
         raise NotFoundError(f"{record.case}: nothing to repeat ({record.status}: {why})")
     asked, sampling, measure = record.asked["session"], record.asked["sampling"], record.asked["measure"]
     latency = record.samples.get("latency_ns") or [[]]
-    p50 = record.metrics.get("latency/p50")
+    p50 = record.metrics.get(HEADLINE)
     known = "no p50" if p50 is None or p50.value is None else f"{p50.value * 1e3:.4f} ms"
     runtime = record.effective.get("runtime", {}).get("version", "?")
     return _SCRIPT.format(

@@ -12,16 +12,18 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from harness.ab.arms import pair_cases
 from harness.ab.job import run_ab
-from harness.ab.model import ABResult, ABSettings, Pairing, Watch
+from harness.ab.model import ABResult, ABSettings, Pairing
 from harness.core.case import Case
 from harness.core.decision import Change, MetricComparison
 from harness.core.errors import StoreError
+from harness.core.listener import Listener
 from harness.core.record import Observation, Record
 from harness.judge.outputs import Outputs
 from harness.measure import Block, BlockOrder, Request
@@ -63,13 +65,27 @@ def paired(document: dict[str, Any], base: str = "basic", head: str = "all") -> 
 
 
 @pytest.fixture
-def trial(tmp_path: Path) -> Callable[..., ABResult]:
+def workshop() -> SimpleNamespace:
+    """Hold what makes the bench of a job: the real one, where a test does not make up its blocks."""
+    return SimpleNamespace(make_bench=Bench)
+
+
+@pytest.fixture
+def trial(tmp_path: Path, workshop: SimpleNamespace) -> Callable[..., ABResult]:
     """Run a job."""
 
-    def run(document: dict[str, Any], watch: Watch | None = None, **terms: Any) -> ABResult:
+    def run(document: dict[str, Any], listener: Listener | None = None, **terms: Any) -> ABResult:
         made, pairing = paired(document)
         asked = ABSettings(**{"seed": 1, **terms})
-        return run_ab(pairing, made, asked, tmp_path / "results", tmp_path / "cache", watch=watch)
+        return run_ab(
+            pairing,
+            made,
+            asked,
+            tmp_path / "results",
+            tmp_path / "cache",
+            listener=listener,
+            make_bench=workshop.make_bench,
+        )
 
     return run
 
@@ -86,6 +102,7 @@ class Blocks:
         self.swing = 0  # by which HEAD's peak is larger in one block, and smaller in the next
         self.lost: dict[int, int] = {}  # number of the block -> arm
         self.stop_at: int | None = None
+        self.stop_at_case: int | None = None  # of the records
         self.slow_from: int | None = None
         self.rests_s: tuple[float, ...] = ()  # what blocks cost beyond their calls; else `wall_s` is all
         self.slow_start = 0  # the block of a case that takes three seconds to start
@@ -94,13 +111,12 @@ class Blocks:
 
     def run_block(
         self,
-        bench: Bench,
         pair: tuple[Request, Request],
         draw: BlockOrder,
         span_s: float,
         limit_s: float = math.inf,
     ) -> Block:
-        """Stand in for `Bench.run_block`."""
+        """Make up a block."""
         number = len(self.asked) + 1
         if number == self.stop_at:
             raise KeyboardInterrupt
@@ -149,26 +165,40 @@ RECORDS: dict[str, tuple[Record, Outputs | None]] = {}
 """What is measured once, by case: the fake engine answers the same every time."""
 
 
-@pytest.fixture
-def made_up(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Blocks]:
-    """Have blocks made up instead of measured, and every case measured by one test only."""
-    measure = Bench.measure
+class MadeUpBench:
+    """A bench that makes up its blocks, and measures every case for the first test only."""
 
-    def remembered(bench: Bench, case: Case, run: str = "") -> Record:
+    def __init__(self, real: Bench, blocks: Blocks) -> None:
+        self.real = real
+        self.blocks = blocks
+        self.outputs = real.outputs
+        self.request = real.request
+        self.measured = 0
+
+    def measure(self, case: Case, run: str = "") -> Record:
+        self.measured += 1
+        if self.measured == self.blocks.stop_at_case:
+            raise KeyboardInterrupt
         key = repr(case)
         if key not in RECORDS:
-            record = measure(bench, case, run)
-            RECORDS[key] = record, bench.outputs.get(case)
+            record = self.real.measure(case, run)
+            RECORDS[key] = record, self.outputs.get(case)
         record, outputs = RECORDS[key]
         if outputs is not None:
-            bench.outputs[case] = outputs
+            self.outputs[case] = outputs
         return record
 
-    monkeypatch.setattr(Bench, "measure", remembered)
+    def run_block(self, *arguments: Any) -> Block:
+        return self.blocks.run_block(*arguments)
+
+
+@pytest.fixture
+def made_up(workshop: SimpleNamespace) -> Callable[..., Blocks]:
+    """Have blocks made up instead of measured."""
 
     def make(*percent: float, **more: Any) -> Blocks:
         blocks = Blocks(*percent, **more)
-        monkeypatch.setattr(Bench, "run_block", lambda *arguments: blocks.run_block(*arguments))
+        workshop.make_bench = lambda *given, **named: MadeUpBench(Bench(*given, **named), blocks)
         return blocks
 
     return make
@@ -676,17 +706,8 @@ def test_an_interrupt_among_fresh_blocks_tells_what_the_screening_saw(trial, mad
     assert told[0].endswith(" of 10 blocks")
 
 
-def test_an_interrupt_before_any_block_names_every_case(trial, made_up, monkeypatch) -> None:
-    made_up()
-    measure, count = Bench.measure, Counter[str]()
-
-    def interrupted(bench: Bench, case: Case, run: str = "") -> Record:
-        count["cases"] += 1
-        if count["cases"] == 3:
-            raise KeyboardInterrupt
-        return measure(bench, case, run)
-
-    monkeypatch.setattr(Bench, "measure", interrupted)
+def test_an_interrupt_before_any_block_names_every_case(trial, made_up) -> None:
+    made_up().stop_at_case = 3
     found = trial(suite(models=("a", "b", "c")))
     reasons = {name: rows(found)[name, P50].decision.reason for name in "abc"}
     assert reasons == {
@@ -768,34 +789,34 @@ def test_gates_of_the_suite_hold_head_against_base(trial, made_up) -> None:
     }
 
 
-class Ear:
-    """A watch that remembers."""
+class Recorder(Listener):
+    """Remember every call."""
 
     def __init__(self) -> None:
-        self.heard: list[tuple[str, str, int, int]] = []
+        self.calls: list[tuple[str, str, int, int]] = []
         self.left: list[float] = []
 
-    def start(self, stage: str, case: str, number: int, total: int) -> None:
-        self.heard.append((stage, case, number, total))
+    def start_stage(self, stage: str, case: str, number: int, total: int) -> None:
+        self.calls.append((stage, case, number, total))
 
-    def done(self, outcome: str, at_most_s: float) -> None:
+    def end_stage(self, outcome: str, at_most_s: float) -> None:
         self.left.append(at_most_s)
 
 
-def test_a_watch_hears_every_case_of_every_stage_and_the_time_left_falls_to_nothing(trial, made_up) -> None:
+def test_a_listener_follows_every_case_of_every_stage_and_the_time_left_falls_to_0(trial, made_up) -> None:
     made_up(3)
-    ear = Ear()
-    found = trial(suite(models=("a", "b")), watch=ear)
-    assert [item for item in ear.heard if item[0] != "control"] == [
+    recorder = Recorder()
+    found = trial(suite(models=("a", "b")), listener=recorder)
+    assert [item for item in recorder.calls if item[0] != "control"] == [
         (stage, name, number, 2)
         for stage in ("numbers", "screening", "confirmation")
         for number, name in ((1, "a"), (2, "b"))
     ]
     assert found.control is not None
-    assert ear.heard[-1] == ("control", found.control.case, 1, 1)
-    assert ear.left[0] == 30.0  # two cases and the control
-    assert ear.left == sorted(ear.left, reverse=True)
-    assert ear.left[-1] == 0.0
+    assert recorder.calls[-1] == ("control", found.control.case, 1, 1)
+    assert recorder.left[0] == 30.0  # two cases and the control
+    assert recorder.left == sorted(recorder.left, reverse=True)
+    assert recorder.left[-1] == 0.0
 
 
 def test_real_sessions_are_compared_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,10 +4,11 @@ import json
 
 import pytest
 
-from harness.ab.model import ABResult, ABSettings, Control, Pairing
+from harness.ab.model import ABResult, ABSettings, Control, Lost, Pairing
 from harness.ab.view import render
 from harness.core.decision import Change, Decision, MetricComparison
 from harness.core.errors import NotFoundError
+from harness.core.record import Status
 from harness.core.report import GateOutcome
 
 SLOWER = MetricComparison(
@@ -43,7 +44,7 @@ def trial(**more):
     return ABResult(
         **{
             "job": "20261123T140732Z-3f2a1c",
-            "terms": ABSettings(seed=7),
+            "settings": ABSettings(seed=7),
             "base": {"graph_opt": "basic"},
             "head": {"graph_opt": "all"},
             "comparisons": (SLOWER, SAME),
@@ -92,7 +93,7 @@ def test_everything_that_a_reader_must_know_is_there(view):
     text = render(
         trial(
             control=Control("m", True, {}, "latency/p50: it differs from itself"),
-            failed={"n": "head crashed in block 4: SIGSEGV"},
+            failed={"n": (Lost("head", Status.CRASHED, "SIGSEGV", 4),)},
             pairing=Pairing((), ("only/here",), ("only/there",), {"s": "too slow"}),
             notes=("random weights",),
             gates=(gate,),
@@ -119,7 +120,7 @@ def test_an_interrupted_job_says_so_first():
 
 
 def test_a_name_cannot_move_the_cursor():
-    text = render(trial(failed={"x\x1b[2J": "no\nreason"}), "table")
+    text = render(trial(failed={"x\x1b[2J": (Lost("head", Status.FAILED, "no\nreason"),)}), "table")
     assert "\x1b" not in text
 
 

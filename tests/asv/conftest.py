@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from harness.core.case import Artifact, Case, Load, Model, Named, Session, Source
+from harness.core.metrics import METRICS
 from harness.core.record import Metric, Record, Status
-from harness.core.vocabulary import METRICS
 from harness.store.header import SEALED, Header, run_folder, write_header
 from harness.store.parquet import write_run
 
@@ -35,10 +35,10 @@ def make_record(
     """A record of `of` with these metrics; p50 has an interval of 1% each way and two processes."""
     metrics = {}
     for name, value in (values or {}).items():
-        unit, direction = METRICS[name]
+        row = METRICS[name]
         band = {"low": value * 0.99, "high": value * 1.01} if name == "latency/p50" and value else {}
         metrics[name] = Metric(
-            value=value, unit=unit, direction=direction, reason="" if value else "none", **band
+            value=value, unit=row.unit, direction=row.better, reason="" if value else "none", **band
         )
     p50 = (values or {}).get("latency/p50")
     defaults: dict[str, Any] = {

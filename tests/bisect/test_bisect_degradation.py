@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.bisect.degradation import METRICS, VersionOutputs, hold, judge_speed, least, refusal
+from harness.bisect.degradation import SEARCHED, VersionOutputs, hold, judge_speed, least, refusal
 from harness.bisect.model import Step, StepVerdict
 from harness.core.decision import Change, Decision, MetricComparison
+from harness.core.metrics import METRICS
 from harness.core.record import Metric, Record, Status
-from harness.core.vocabulary import METRICS as KNOWN
 from harness.judge.outputs import Outputs
 
 
@@ -40,7 +40,7 @@ SCORES = np.array([[0.1, 0.9], [0.8, 0.2], [0.4, 0.6], [0.3, 0.7]], np.float32)
 
 
 def test_every_metric_is_one_that_records_know() -> None:
-    assert {name for name in METRICS if name != "status"} <= set(KNOWN)
+    assert {name for name in SEARCHED if name != "status"} <= set(METRICS)
 
 
 def test_identical_outputs_lose_nothing() -> None:

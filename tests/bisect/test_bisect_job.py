@@ -19,6 +19,7 @@ from harness.bisect.model import Question, Search, SearchOutcome, Step, StepVerd
 from harness.bisect.view import render
 from harness.core.case import Case, Source, freeze
 from harness.core.errors import InputError, NotFoundError, StoreError
+from harness.core.listener import Listener
 from harness.core.record import Metric, Observation, Record, Status
 from harness.core.suite import Plan
 from harness.judge.outputs import Outputs
@@ -138,19 +139,19 @@ def since(first: str, value: Any) -> dict[str, Any]:
     return {version: value for version in VERSIONS if version >= first}
 
 
-class Stop:
-    """A watch that interrupts before a step."""
+class Stop(Listener):
+    """Interrupt before a step."""
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.started: list[int] = []
 
-    def start(self, number: int, version: str, against: str) -> None:
+    def start_step(self, number: int, version: str, against: str) -> None:
         self.started.append(number)
         if number == self.number:
             raise KeyboardInterrupt
 
-    def done(self, step: Step) -> None:
+    def end_step(self, step: Step) -> None:
         assert step.version
 
 
@@ -210,7 +211,7 @@ def test_what_the_good_version_cannot_answer_is_told_at_once(world, search, line
     with pytest.raises(InputError, match="v1: its labels make it accuracy/top1"):
         search("accuracy/mae", labelled)
     assert set(facts.seen) == {"v1", "v8"}
-    stopped = search("accuracy/max_abs_error", named, watch=Stop(2))
+    stopped = search("accuracy/max_abs_error", named, listener=Stop(2))
     assert (stopped.finding, stopped.limit) == (None, 0.01)
     world(status={"v8": Status.FAILED})
     assert search("accuracy/max_abs_error", named).finding.first_bad == "v8"
@@ -320,22 +321,22 @@ def test_a_control_that_fires_is_told(world, search) -> None:
 def test_every_step_is_on_disk_and_the_search_goes_on_after_an_interrupt(world, search) -> None:
     facts = world(error=since("v6", 0.25))
     stop = Stop(4)
-    first = search("accuracy/max_abs_error", watch=stop)
+    first = search("accuracy/max_abs_error", listener=stop)
     assert first.finding is None
     assert [step.version for step in first.steps] == ["v1", "v8", "v4"]
     lines = read_lines(Path(first.file))
     assert [line["step"]["version"] for line in lines[1:]] == ["v1", "v8", "v4"]
 
     facts.seen.clear()
-    again = search("accuracy/max_abs_error", resume=True, watch=Stop(4))
+    again = search("accuracy/max_abs_error", resume=True, listener=Stop(4))
     assert (again.finding, again.limit, facts.seen) == (None, None, [])  # no worker is started to say so
     assert "bad is what is worse by more than a limit not known yet; 3 steps" in render(
         again, "table", width=120
     )
-    told = search("accuracy/max_abs_error", limit=0.1, watch=Stop(1))
+    told = search("accuracy/max_abs_error", limit=0.1, listener=Stop(1))
     assert (told.finding, told.limit, facts.seen) == (None, 0.1, [])
     rest = Stop(0)
-    second = search("accuracy/max_abs_error", resume=True, watch=rest)
+    second = search("accuracy/max_abs_error", resume=True, listener=rest)
     assert (second.id, second.file) == (first.id, first.file)
     assert found(second) == ("v5", "v6")
     assert rest.started == [4, 5]
@@ -365,7 +366,7 @@ def test_an_interrupt_within_an_ab_keeps_the_steps_before_it(world, search, monk
 
 def test_a_line_that_was_torn_by_a_kill_is_taken_again(world, search) -> None:
     world(error=since("v6", 0.25))
-    first = search("accuracy/max_abs_error", watch=Stop(4))
+    first = search("accuracy/max_abs_error", listener=Stop(4))
     path = Path(first.file)
     path.write_bytes(path.read_bytes() + b'{"step": {"version": "v6"')
     second = search("accuracy/max_abs_error", resume=True)
@@ -376,7 +377,7 @@ def test_a_line_that_was_torn_by_a_kill_is_taken_again(world, search) -> None:
 @pytest.mark.parametrize("change", ["metric", "limit", "file", "name", "model"])
 def test_another_question_is_not_taken_up(world, search, lineup: Candidates, change: str) -> None:
     world(error=since("v6", 0.25))
-    search("accuracy/max_abs_error", watch=Stop(3))
+    search("accuracy/max_abs_error", listener=Stop(3))
     if change == "file":
         lineup.files[3].write_text("retrained")
     line = lineup

@@ -7,6 +7,7 @@ import pytest
 from harness.compare.decide import compare
 from harness.compare.processes import between, by_process
 from harness.core.decision import Change
+from harness.core.metrics import METRICS
 from harness.judge.comparability import blocking_differences, sampling_kind
 
 
@@ -45,7 +46,7 @@ def test_the_numbers_are_those_of_students_test(measured):
     from scipy.stats import ttest_ind
 
     base, head = [1.000, 1.010, 1.005], [1.030, 1.050, 1.041]
-    decision = between(base, head, "latency/p50", 0.01, 0.01)
+    decision = between(base, head, METRICS["latency/p50"], 0.01, 0.01)
     test = ttest_ind(np.log(head), np.log(base) + math.log(1.01), alternative="greater")
     assert decision.p == pytest.approx(test.pvalue)
     bounds = ttest_ind(np.log(head), np.log(base)).confidence_interval()
@@ -57,18 +58,18 @@ def test_the_numbers_are_those_of_students_test(measured):
 
 
 def test_processes_that_agree_by_luck_are_not_believed_to_the_last_digit():
-    decision = between([1.0, 1.0], [1.0101, 1.0101], "latency/p50", 0.01, 0.01)
+    decision = between([1.0, 1.0], [1.0101, 1.0101], METRICS["latency/p50"], 0.01, 0.01)
     assert decision.verdict is Change.INCONCLUSIVE
     assert decision.mde > 0.015
 
 
 def test_processes_close_together_are_equivalent():
-    decision = between([1.000, 1.001, 1.002], [1.001, 1.002, 1.003], "latency/p50", 0.01, 0.01)
+    decision = between([1.000, 1.001, 1.002], [1.001, 1.002, 1.003], METRICS["latency/p50"], 0.01, 0.01)
     assert decision.verdict is Change.EQUIVALENT
 
 
 def test_a_faster_head_is_an_improvement():
-    decision = between([1.10, 1.101, 1.102], [1.0, 1.001, 1.002], "latency/p50", 0.01, 0.01)
+    decision = between([1.10, 1.101, 1.102], [1.0, 1.001, 1.002], METRICS["latency/p50"], 0.01, 0.01)
     assert decision.verdict is Change.IMPROVEMENT
 
 
@@ -196,11 +197,11 @@ def test_of_many_comparisons_hardly_any_false_regression_is_left(measured):
 
 def test_raw_samples_give_a_number_a_process(measured):
     one = measured(1000, 2000)
-    assert by_process(one, "latency/p50") == [pytest.approx(1e-6), pytest.approx(2e-6)]
-    assert by_process(one, "throughput/samples_per_s") == [pytest.approx(1e6), pytest.approx(5e5)]
-    assert by_process(one, "latency/p99") == []
-    assert by_process(one, "startup/session") == []
-    assert by_process(replace(one, samples={"session_ns": [5, None]}), "startup/session") == [5e-9]
+    assert by_process(one, METRICS["latency/p50"]) == [pytest.approx(1e-6), pytest.approx(2e-6)]
+    assert by_process(one, METRICS["throughput/samples_per_s"]) == [pytest.approx(1e6), pytest.approx(5e5)]
+    assert by_process(one, METRICS["latency/p99"]) == []
+    assert by_process(one, METRICS["startup/session"]) == []
+    assert by_process(replace(one, samples={"session_ns": [5, None]}), METRICS["startup/session"]) == [5e-9]
 
 
 def test_a_comparison_is_one_flat_object(measured):

@@ -7,6 +7,7 @@ from harness.compare.decide import compare
 from harness.compare.noise import noise_between, run_noise
 from harness.compare.processes import between
 from harness.core.decision import Change
+from harness.core.metrics import METRICS
 from harness.core.record import Status
 
 
@@ -65,8 +66,8 @@ def test_only_runs_that_were_measured_alike_count(record):
 
 def test_noise_from_run_to_run_decides_where_processes_agree_too_well():
     base, head = [1.000, 1.001, 1.002], [1.050, 1.051, 1.052]
-    assert between(base, head, "latency/p50", 0.01, 0.01).verdict is Change.REGRESSION
-    decision = between(base, head, "latency/p50", 0.01, 0.01, noise=0.05)
+    assert between(base, head, METRICS["latency/p50"], 0.01, 0.01).verdict is Change.REGRESSION
+    decision = between(base, head, METRICS["latency/p50"], 0.01, 0.01, noise=0.05)
     assert decision.verdict is Change.INCONCLUSIVE
     assert decision.blocks == 3
     assert "where runs vary by up to 5.00%" in decision.reason
@@ -74,8 +75,8 @@ def test_noise_from_run_to_run_decides_where_processes_agree_too_well():
 
 def test_what_processes_show_decides_where_it_is_wider_than_the_noise():
     base, head = [1.00, 1.05, 1.10], [1.02, 1.07, 1.12]
-    plain = between(base, head, "latency/p50", 0.01, 0.01)
-    assert between(base, head, "latency/p50", 0.01, 0.01, noise=0.0001) == plain
+    plain = between(base, head, METRICS["latency/p50"], 0.01, 0.01)
+    assert between(base, head, METRICS["latency/p50"], 0.01, 0.01, noise=0.0001) == plain
 
 
 def test_single_processes_are_hardly_ever_called_a_regression_by_learned_noise():
@@ -83,7 +84,9 @@ def test_single_processes_are_hardly_ever_called_a_regression_by_learned_noise()
     for seed in range(400):
         *earlier, base, head = runs(12, seed=seed)
         noise = run_noise([*earlier, base])
-        alarms += between([base], [head], "latency/p50", 0.0, 0.01, noise).verdict is Change.REGRESSION
+        alarms += (
+            between([base], [head], METRICS["latency/p50"], 0.0, 0.01, noise).verdict is Change.REGRESSION
+        )
     assert alarms <= 8
 
 

@@ -30,7 +30,7 @@ def written(blocks: Blocks, desk: Makes) -> Any:
     """A desk with the files of the page on it and its package installed."""
     made, found = desk("extending"), blocks(PAGE)
     for block in found:
-        if block.file and block.language != "diff":
+        if block.file and block.language != "diff" and not block.file.startswith("harness/"):
             made.put(f"site/{block.file}" if block.language == "python" else block.file, block.text)
     project = [block.text for block in found if block.language == "toml"]
     made.install("extras", merge(project))
@@ -165,21 +165,54 @@ def test_an_axis_without_code(run: Run) -> None:
     }
 
 
-def test_an_axis_with_code(blocks: Blocks, desk: Makes) -> None:
-    copy = desk("axis")
+ROW_OF_A_PASS = "harness/core/passes.py"
+
+
+def changed_harness(blocks: Blocks, desk: Makes, name: str, own: list[Any]) -> Any:
+    """A desk with a copy of the harness in which `own` of the page is applied; its suite `name` was run."""
+    copy = desk(name)
     shutil.copytree(
         ROOT / "harness", copy.folder / "site/harness", ignore=shutil.ignore_patterns("__pycache__")
     )
-    diffs = [block for block in blocks(PAGE) if block.language == "diff"]
-    assert len(diffs) == 5
-    for block in diffs:
+    for block in own:
         path = copy.folder / "site" / block.file
-        path.write_text(patched(path.read_text(), block.text))
+        path.write_text(patched(path.read_text(), block.text) if block.language == "diff" else block.text)
     for block in blocks(PAGE):
-        if block.file == "nice.yaml":
-            copy.put("nice.yaml", block.text)
-        if block.runnable and "nice.yaml" in block.text:
+        if block.file == f"{name}.yaml":
+            copy.put(block.file, block.text)
+        if block.runnable and f"{name}.yaml" in block.text:
             copy.run(block.text)
+    return copy
+
+
+def test_a_pass_is_one_file_and_one_row(blocks: Blocks, desk: Makes) -> None:
+    own = [block for block in blocks(PAGE) if block.file in (ROW_OF_A_PASS, IDLE)]
+    assert [block.file for block in own] == [IDLE, ROW_OF_A_PASS]
+    assert sum(line.startswith("+") for line in own[1].text.splitlines()) == 1
+    copy = changed_harness(blocks, desk, "idle", own)
+    (record,) = read(copy, "idle.json").values()
+    assert (record["status"], record["asked"]["measure"]["idle"]) == ("ok", True)
+    idle = record["effective"]["idle"]
+    assert (idle["pause_s"], len(idle["calls_ns"])) == (0.02, 10)
+    assert float(copy.run(ESTIMATE, "python")) == pytest.approx(0.3)
+    copy.run(f"harness run idle.yaml {OFF} --format json > off.json")
+    assert "idle" not in read(copy, "off.json")[record["case"]]["effective"]
+
+
+IDLE = "harness/measure/worker/passes/idle.py"
+OFF = "--set measure.idle=false"
+ESTIMATE = """
+from pathlib import Path
+from harness.plan import estimate, plan
+on, off = (estimate(plan(Path("idle.yaml"), overrides=flags)) for flags in ((), ("measure.idle=false",)))
+print(on.seconds - off.seconds)
+"""
+
+
+def test_an_axis_with_code(blocks: Blocks, desk: Makes) -> None:
+    own = [block for block in blocks(PAGE) if block.language == "diff" and block.file != ROW_OF_A_PASS]
+    assert len(own) == 5
+    copy = changed_harness(blocks, desk, "nice", own)
     records = read(copy, "nice.json")
     assert ended(records) == {
         "digits_cnn/intra_threads=1": "ok",

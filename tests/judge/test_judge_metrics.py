@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.core.errors import Failed
-from harness.core.vocabulary import METRICS
+from harness.core.metrics import METRICS
 from harness.judge import judge
 from harness.judge.metrics import FAMILIES, measured
 
@@ -16,7 +16,7 @@ def test_the_families_give_exactly_the_metrics_that_suites_may_name(facts, case)
 
 def test_every_metric_has_the_unit_and_direction_of_its_name(facts):
     for name, metric in measured(facts()).items():
-        assert (metric.unit, metric.direction) == METRICS[name]
+        assert (metric.unit, metric.direction) == (METRICS[name].unit, METRICS[name].better)
 
 
 def test_every_metric_has_a_value_or_a_reason(facts):

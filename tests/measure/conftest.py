@@ -11,12 +11,14 @@ from onnx import TensorProto, helper, numpy_helper
 from harness import measure
 from harness.core.artifact import Built, Input
 from harness.core.case import Artifact, Case, Load, Model, Session, Source
+from harness.core.passes import chosen
 from harness.core.suite import Measure, Sampling
 
 X = Input("x", "float32", ("N", 4))
 ONE_THREAD = Session(intra_threads=1)
 PAIR = Load(batch=2)
 DEFAULT = Measure()
+ALL = chosen({})
 FEW = Sampling(calls=8, seconds=None, warmup_calls=3, warmup_s=0, timeout_s=60)
 
 
@@ -72,12 +74,13 @@ def ask():
         wanted=DEFAULT,
         engine="ort",
         cores=None,
+        passes=ALL,
         **options,
     ):
         built = Built(str(path), "0" * 64, 1, 17, "fp32", {}, inputs, ("y",), engine=engine)
         case = Case(Artifact(model or Model("m", Source("onnx", ()))), session, load)
         cores = cores or measure.choose_cores(session.intra_threads)
-        return measure.request(case, built, sampling, wanted, cores=cores, **options)
+        return measure.request(case, built, sampling, wanted, cores=cores, passes=passes, **options)
 
     return ask
 

@@ -366,3 +366,21 @@ def test_an_input_may_be_narrowed_by_the_suite(ask, work, tmp_path):
     seen = measure.observe_here(request, work)
     assert seen.session["input_shapes"] == {"ids": [2, 9]}
     assert set(np.unique(outputs_of(seen)["y"])) == {5, 6}
+
+
+@pytest.mark.parametrize(("inherited", "asked", "on"), [("0", False, False), ("1", True, True)])
+def test_telemetry_is_off_unless_the_suite_asks_for_it(ask, relu, work, monkeypatch, inherited, asked, on):
+    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", inherited)
+    seen = measure.observe(ask(relu, passes=("timing",), wanted=Measure(telemetry=asked)), work)
+    assert (seen.error, seen.session["telemetry"]) == (None, on)
+    assert seen.system["environment"].get("ORT_DISABLE_TELEMETRY") == (None if on else "1")
+    threads = seen.session["threads"]["before"]  # those of the import; the calling one is there anyway
+    assert threads == (2 if on else 1)
+
+
+def test_a_proof_makes_two_calls_whatever_the_number_of_inputs(ask, conv, work):
+    peaks = []
+    for inputs in (1, 2):
+        request = ask(conv, inputs=(IMAGE,), passes=("memory", "proof"), wanted=Measure(inputs=inputs))
+        peaks.append(measure.observe(request, work).memory["arena_peak"]["bytes"])
+    assert peaks[0] == peaks[1] > 0

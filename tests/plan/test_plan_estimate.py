@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from harness.plan import estimate
-from harness.plan.estimate import ARTIFACT_S, CALL_S, EXPORT_S, PASS_S, PROCESS_S
+from harness.plan.estimate import ARTIFACT_S, CALL_S, EXPORT_S, PROCESS_S
 
 from .conftest import ONE, Planner
 
@@ -40,7 +40,7 @@ def test_the_fp32_twins_that_accuracy_needs_are_counted_as_artifacts(planned: Pl
 )
 def test_a_case_is_estimated_by_its_sampling(planned: Planner, sampling: str, stretch_s: float) -> None:
     made = planned(f"{ONE}sampling: {sampling}\n")
-    assert estimate(made).seconds == pytest.approx(ARTIFACT_S + PROCESS_S + stretch_s + 3 * PASS_S)
+    assert estimate(made).seconds == pytest.approx(ARTIFACT_S + PROCESS_S + stretch_s + 3 * 0.2)
 
 
 def test_every_process_takes_its_time_and_passes_run_once(planned: Planner) -> None:
@@ -48,7 +48,7 @@ def test_every_process_takes_its_time_and_passes_run_once(planned: Planner) -> N
         ONE
         + "sampling: {seconds: 2, warmup_seconds: 1, warmup_calls: 0, processes: 3}\nmeasure: {memory: false, accuracy: false}\n"
     )
-    assert estimate(planned(text)).seconds == pytest.approx(ARTIFACT_S + 3 * (PROCESS_S + 3) + PASS_S)
+    assert estimate(planned(text)).seconds == pytest.approx(ARTIFACT_S + 3 * (PROCESS_S + 3) + 0.2)
 
 
 def test_what_is_known_of_earlier_runs_is_believed(planned: Planner) -> None:

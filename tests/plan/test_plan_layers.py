@@ -203,7 +203,7 @@ def test_set_reaches_numbers_units_flags_and_null(planned: Planner) -> None:
         ),
     ).suite
     assert (suite.sampling.seconds, suite.sampling.calls) == (None, 7)
-    assert (suite.measure.memory, suite.measure.strict_provider) == (False, True)
+    assert (suite.measure.wants("memory"), suite.measure.strict_provider) == (False, True)
     assert thaw(suite.models[0].shapes) == {"seq": 64}
 
 

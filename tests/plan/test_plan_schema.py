@@ -163,7 +163,7 @@ def test_several_mistakes_are_told_at_once_in_the_order_of_the_file(problems: Pr
         ("measure: {memory: 1}", "measure.memory: expected true or false, got the number 1"),
         (
             "measure: {strict_provider: true}",
-            "measure.strict_provider: unknown key 'strict_provider': known: accuracy, accuracy_samples, cores, drift_samples, inputs, memory, proof, seed",
+            "measure.strict_provider: unknown key 'strict_provider': known: accuracy, accuracy_samples, cores, drift_samples, inputs, memory, proof, seed, telemetry",
         ),
         (
             "baseline: {batch: [1]}",
@@ -384,7 +384,7 @@ def test_who_asks_for_calls_gets_them_all_unless_seconds_are_asked_for_too(plann
 def test_measure_is_mapped_and_strict_provider_stands_at_the_top(planned: Planner) -> None:
     text = "measure: {memory: false, accuracy: false, proof: false, cores: 1, inputs: 8, seed: 3, accuracy_samples: 9, drift_samples: 4}\n"
     assert planned(ONE + text).suite.measure == Measure(
-        memory=False, accuracy=False, proof=False, cores=(1,), inputs=8, seed=3, accuracy_samples=9,
+        passes={"memory": False, "accuracy": False, "proof": False}, cores=(1,), inputs=8, seed=3, accuracy_samples=9,
         drift_samples=4,
     )  # fmt: skip
     assert planned(ONE).suite.measure == Measure()

@@ -1,8 +1,10 @@
-"""Progress says where a run is, redraws only when told to, and foretells the rest."""
+"""Progress says where a run is, redraws only between cases, and estimates the rest."""
 
 import io
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from harness.core.record import Metric, Record, Status
 from harness.show.progress import Progress
@@ -15,6 +17,14 @@ class Terminal(io.StringIO):
         return True
 
 
+@contextmanager
+def running(total: int, finished: int = 0, **how: Any) -> Iterator[Progress]:
+    progress = Progress(**how)
+    progress.start_run(total, finished)
+    yield progress
+    progress.end_run()
+
+
 def measured(make_record: MakeRecord, duration_s: float = 10.0) -> Record:
     p50 = Metric(value=0.00123, unit="s", direction="lower")
     return make_record("digits", batch=32, metrics={"latency/p50": p50}, duration_s=duration_s)
@@ -22,14 +32,14 @@ def measured(make_record: MakeRecord, duration_s: float = 10.0) -> Record:
 
 def test_lines_name_the_case_its_number_how_it_ended_and_the_rest(make_record: MakeRecord) -> None:
     stream = io.StringIO()
-    with Progress(12, finished=9, estimate_s=60.0, stream=stream) as progress:
+    with running(12, 9, estimate_s=240.0, stream=stream) as progress:
         for record in (
             measured(make_record, 10.0),
             make_record("digits", Status.CRASHED, "the worker died of SIGSEGV", duration_s=3.0),
             make_record("<b>\x1b[1m", Status.UNSUPPORTED, "no\nway"),
         ):
-            progress.start(record.case)
-            progress.done(record)
+            progress.start_case(record.case)
+            progress.end_case(record)
     assert stream.getvalue().splitlines() == [
         "[10/12] digits/batch=32  1.23 ms p50  ok  (eta 30 s)",
         "[11/12] digits  crashed: the worker died of SIGSEGV  (eta 11 s)",
@@ -37,11 +47,11 @@ def test_lines_name_the_case_its_number_how_it_ended_and_the_rest(make_record: M
     ]
 
 
-def test_without_an_estimate_the_rest_is_foretold_from_what_was_measured(make_record: MakeRecord) -> None:
+def test_without_an_estimate_the_rest_is_estimated_from_what_was_measured(make_record: MakeRecord) -> None:
     stream = io.StringIO()
-    with Progress(3, stream=stream) as progress:
-        progress.done(measured(make_record, 10.0))
-        progress.done(measured(make_record, 20.0))
+    with running(3, stream=stream) as progress:
+        progress.end_case(measured(make_record, 10.0))
+        progress.end_case(measured(make_record, 20.0))
     assert stream.getvalue().splitlines() == [
         "[1/3] digits/batch=32  1.23 ms p50  ok  (eta 20 s)",
         "[2/3] digits/batch=32  1.23 ms p50  ok  (eta 15 s)",
@@ -50,21 +60,21 @@ def test_without_an_estimate_the_rest_is_foretold_from_what_was_measured(make_re
 
 def test_a_terminal_gets_a_bar_and_lines_for_what_went_wrong(make_record: MakeRecord) -> None:
     stream = Terminal()
-    with Progress(3, estimate_s=30.0, stream=stream) as progress:
-        progress.start("digits/batch=32")
+    with running(3, estimate_s=30.0, stream=stream) as progress:
+        progress.start_case("digits/batch=32")
         assert "0/3" in stream.getvalue()
         assert "digits/batch=32  (eta 30 s)" in stream.getvalue()
-        progress.done(measured(make_record))
+        progress.end_case(measured(make_record))
         assert "1/3" in stream.getvalue()
         assert " ok" not in stream.getvalue()
-        progress.done(make_record("[red]", Status.TIMEOUT, "no answer within 300 s"))
+        progress.end_case(make_record("[red]", Status.TIMEOUT, "no answer within 300 s"))
         assert "[2/3] [red]  timeout: no answer within 300 s" in stream.getvalue()
 
 
 def test_nothing_runs_while_a_case_is_measured() -> None:
     stream = Terminal()
-    with Progress(3, stream=stream) as progress:
-        progress.start("digits")
+    with running(3, stream=stream) as progress:
+        progress.start_case("digits")
         drawn = stream.getvalue()
         assert threading.active_count() == 1
         assert stream.getvalue() == drawn

@@ -11,9 +11,9 @@ import pytest
 
 from harness import show, store
 from harness.core.case import AXES
+from harness.core.metrics import METRICS
 from harness.core.record import Metric, Record
 from harness.core.report import Report
-from harness.core.vocabulary import METRICS
 
 SAMPLE = Path(__file__).parents[1] / "data" / "schema-1"
 

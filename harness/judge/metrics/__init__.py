@@ -12,9 +12,9 @@ import math
 from collections.abc import Callable
 
 from harness.core.errors import Failed
+from harness.core.metrics import METRICS_GROUP, spec_of
 from harness.core.record import Metric
 from harness.core.registry import Registry
-from harness.core.vocabulary import METRICS, METRICS_GROUP
 from harness.judge.facts import Facts
 
 FAMILIES = Registry(
@@ -68,13 +68,13 @@ def metric(
     """
     if not math.isfinite(value):
         return missing(name, "not a finite number", n=n, kind=kind)
-    unit, direction = METRICS[name]
+    row = spec_of(name)
     low, high = interval if interval is not None else (None, None)
     spans = spans if low is not None else ""
     return Metric(
         value=float(value),
-        unit=unit,
-        direction=direction,
+        unit=row.unit,
+        direction=row.better,
         low=low,
         high=high,
         interval=spans,
@@ -85,5 +85,5 @@ def metric(
 
 def missing(name: str, reason: str, *, n: int = 0, kind: str = "") -> Metric:
     """Make a metric that has no value, and says why."""
-    unit, direction = METRICS[name]
-    return Metric(value=None, unit=unit, direction=direction, n=n, kind=kind, reason=reason)
+    row = spec_of(name)
+    return Metric(value=None, unit=row.unit, direction=row.better, n=n, kind=kind, reason=reason)

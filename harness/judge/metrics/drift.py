@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.metrics import BY_OUTPUTS, METRICS
 from harness.core.record import Metric
 from harness.judge.facts import Facts
 from harness.judge.metrics import metric, missing
@@ -17,8 +18,9 @@ from harness.stats.intervals import share_interval
 IDENTICAL = "identical outputs"
 """Reason of an SQNR that is infinite: better than any number, not unknown."""
 
-DISTANCES = ("accuracy/sqnr_db", "accuracy/cosine", "accuracy/max_abs_error")
-NAMES = ("accuracy/agreement", *DISTANCES)
+NAMES = tuple(name for name, row in METRICS.items() if row.loss in BY_OUTPUTS)
+DISTANCES = tuple(name for name in NAMES if name != "accuracy/agreement")
+"""Those that take real values, not classes."""
 
 
 def drift(facts: Facts) -> dict[str, Metric]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from harness.core.metrics import METRICS
 from harness.core.record import Metric
 from harness.judge.facts import Facts
 from harness.judge.metrics import metric, missing
@@ -17,7 +18,9 @@ from harness.stats.intervals import (
     sample_floor,
 )
 
-QUANTILES = {"latency/p50": 0.5, "latency/p90": 0.9, "latency/p95": 0.95, "latency/p99": 0.99}
+QUANTILES = {name: row.quantile for name, row in METRICS.items() if row.quantile is not None}
+"""Metrics that are a quantile of the calls."""
+
 FENCE = 3.0
 """Interquartile ranges beyond the quartiles at which a call counts as an outlier (Tukey's outer fence)."""
 

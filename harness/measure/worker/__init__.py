@@ -19,6 +19,7 @@ of `harness.core.record.Observation` (times in ns, memory in bytes; a *reading* 
               "options": {"graph_opt", "execution_mode", "intra_threads", "inter_threads",
                           "config": {...}}          as read back from the session,
               "threads": {"before", "after"}        live threads of the process around its creation,
+              "telemetry": bool                     ORT's, as its environment has it
               "cores": [...], "thread_cores": [...] cpusets of the process and of all its threads,
               "inputs": [{"name", "dtype", "shape"}], "outputs": [name, ...],
               "input_shapes": {name: [...]}         as fed,

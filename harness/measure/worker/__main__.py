@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import importlib
 import json
 import os
 import signal
@@ -25,11 +24,9 @@ def main(arguments: list[str]) -> None:
     pinned = pin(request.start_cores or request.cores.worker)
     notes = [note for note in (pinned, *request.cores.notes) if note]
     # numpy and the runtime look at the cpuset when they are imported: only now
-    from harness.measure.worker.passes import Run
+    from harness.measure.worker.run import make_run
 
-    module, _, name = request.engine.partition(":")
-    engine = getattr(importlib.import_module(module), name)(request)
-    Run(request, engine, path.parent, notes).run()
+    make_run(request, path.parent, notes).run()
 
 
 def die_with(parent: int) -> None:

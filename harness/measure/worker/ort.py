@@ -104,6 +104,7 @@ class OrtEngine(Engine):
             "providers": session.get_providers(),
             "provider_options": session.get_provider_options(),
             "options": ort_options.read_back(session.get_session_options(), self.request),
+            "telemetry": ort_options.telemetry(self._rt.__version__),
             "inputs": [
                 {"name": item.name, "dtype": item.type, "shape": list(item.shape)}
                 for item in session.get_inputs()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ GRAPH_OPT = {
     "extended": "ORT_ENABLE_EXTENDED",
     "all": "ORT_ENABLE_ALL",
 }
+TELEMETRY_SINCE = (1, 29)
 EXECUTION_MODE = {"sequential": "ORT_SEQUENTIAL", "parallel": "ORT_PARALLEL"}
 
 
@@ -80,6 +82,12 @@ def read_back(options: Any, request: Request) -> dict[str, Any]:
         "inter_threads": options.inter_op_num_threads,
         "config": {key: _entry(options, key, value) for key, value in request.session["config"].items()},
     }
+
+
+def telemetry(version: str) -> bool:
+    """Tell whether this runtime has its telemetry on, which is read from the environment at its import."""
+    major, minor = map(int, version.split(".")[:2])
+    return (major, minor) >= TELEMETRY_SINCE and os.environ.get("ORT_DISABLE_TELEMETRY") not in ("1", "true")
 
 
 def _entry(options: Any, key: str, asked: Any) -> Any:

@@ -10,9 +10,6 @@ from harness.core.artifact import Input
 from harness.core.suite import Sampling
 from harness.measure.cores import Cores
 
-PASSES = ("memory", "timing", "outputs", "proof")
-"""Every pass, in the order in which they run."""
-
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -34,6 +31,7 @@ class Request:
     runtime_path: str | None = None  # folder that goes first on the worker's path
     runtime_version: str | None = None  # which version must be found there
     channel: int | None = None  # the inherited socket on which slices are asked for
+    telemetry: bool = False  # leave the runtime's telemetry as it is
     start_cores: tuple[int, ...] = ()  # where it runs until the runtime is imported; empty: on its own
 
     def to_json(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pytest
 from harness import measure
 from harness.core.artifact import Built, Input
 from harness.core.case import Artifact, Case, Load, Model, Named, Session, Source
+from harness.core.passes import chosen
 from harness.core.record import Observation
 from harness.core.suite import Measure, Sampling
 from harness.measure.runtimes import Runtime, released
@@ -66,6 +67,7 @@ def observe(tmp_path: Path) -> Observe:
             built,
             Sampling(warmup_calls=2, warmup_s=0.0, calls=6, seconds=None),
             Measure(drift_samples=5),
+            passes=chosen({}),
             cores=measure.choose_cores(1),
             runtime_path=changed.get("path", runtime and runtime.path),
             runtime_version=changed.get("version", runtime and runtime.version),

@@ -1,0 +1,109 @@
+"""Compare what two records say without any test of speed: status, sizes, labelled answers, drift."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from harness.core.decision import Change, Decision, MetricComparison
+from harness.core.metrics import Evidence, MetricSpec, specs_for
+from harness.core.record import BAD, Record, Status
+from harness.core.units import format_percent, format_value
+from harness.judge.answers import correct_bits, paired_error, paired_right
+from harness.judge.records import value_of
+
+EXACT = frozenset({Evidence.COUNT, Evidence.ANSWERS, Evidence.OUTPUTS})
+"""What takes no test of speed."""
+
+MAX_LOSS = 0.005
+"""The least loss of accuracy of interest, where nobody says: half a point."""
+
+
+def status_change(base: Record, head: Record) -> MetricComparison:
+    """Judge a case that ended well in one record only: losing one to a failure is the worst regression."""
+    if base.status is Status.OK:
+        verdict = Change.REGRESSION if head.status in BAD else Change.INCONCLUSIVE
+        reason = f"ok in base, {head.status} in head: {head.reason}"
+        decision = Decision(verdict=verdict, reason=reason)
+        return MetricComparison(base.case, "status", None, None, decision, worse=math.inf)
+    decision = Decision(verdict=Change.IMPROVEMENT, reason=f"{base.status} in base, ok in head")
+    return MetricComparison(base.case, "status", None, None, decision)
+
+
+def exact(
+    base: Record, head: Record, *, min_effect: float, max_loss: float, alpha: float
+) -> list[MetricComparison]:
+    """Decide every metric that both records have and that is the same on every machine.
+
+    `min_effect` is a ratio less one, `max_loss` a loss of accuracy; `alpha`
+    belongs to the tests of labelled answers.
+    """
+    decide: dict[Evidence, Callable[[MetricSpec], Decision | None]] = {
+        Evidence.COUNT: lambda row: _count(base, head, row, min_effect),
+        Evidence.ANSWERS: lambda row: _answers(base, head, row, alpha, max_loss),
+        Evidence.OUTPUTS: lambda row: _outputs(base, head, row, max_loss),
+    }
+    rows = [row for row in specs_for((base, head)).values() if row.evidence in EXACT]
+    decisions = [(row, decide[row.evidence](row)) for row in rows]
+    return [comparison(base, head, row, decision) for row, decision in decisions if decision is not None]
+
+
+def comparison(base: Record, head: Record, row: MetricSpec, decision: Decision) -> MetricComparison:
+    """Put a decision beside the values of both records."""
+    worse = math.log(decision.ratio) if decision.ratio else 0.0
+    if row.better == "higher":
+        worse = -worse
+    if decision.ratio is None and decision.verdict is Change.REGRESSION:
+        worse = math.inf  # wrong, by no number that could be smaller than another
+    values = value_of(base, row.name), value_of(head, row.name)
+    return MetricComparison(base.case, row.name, *values, decision, worse, row.unit)
+
+
+def _count(base: Record, head: Record, row: MetricSpec, min_effect: float) -> Decision | None:
+    """Decide a count, such as the size of a file: no test is needed."""
+    before, after = value_of(base, row.name), value_of(head, row.name)
+    if before is None or after is None or row.better == "none":
+        return None
+    worse = Change.REGRESSION if (after > before) == (row.better == "lower") else Change.IMPROVEMENT
+    if before <= 0 or after <= 0:
+        reason = f"exact: {format_value(before, row.unit)} in base, {format_value(after, row.unit)} in head"
+        return Decision(verdict=Change.EQUIVALENT if after == before else worse, reason=reason)
+    ratio = after / before
+    verdict = worse if abs(math.log(ratio)) > math.log1p(min_effect) else Change.EQUIVALENT
+    reason = f"exact: {format_percent(ratio - 1, signed=True)}"
+    return Decision(verdict=verdict, ratio=ratio, min_effect=min_effect, reason=reason)
+
+
+def _answers(base: Record, head: Record, row: MetricSpec, alpha: float, max_loss: float) -> Decision | None:
+    """Decide accuracy from the stored answers to each labelled sample."""
+    if row.unit == "ratio":
+        ours, theirs = correct_bits(base.samples), correct_bits(head.samples)
+        if ours is None or theirs is None:
+            return None
+        return paired_right(ours, theirs, alpha=alpha, max_loss=max_loss)
+    errors = base.samples.get("abs_error"), head.samples.get("abs_error")
+    if not all(errors):
+        return None
+    before, after = (np.asarray(values, np.float64) for values in errors)
+    return paired_error(before, after, alpha=alpha, max_loss=max_loss)
+
+
+def _outputs(base: Record, head: Record, row: MetricSpec, max_loss: float) -> Decision | None:
+    """Decide how far the outputs are from the FP32 reference's: same inputs, so no test is needed."""
+    before, after = value_of(base, row.name), value_of(head, row.name)
+    if before is None or after is None:
+        return None
+    verdict = Change.REGRESSION if _lost(row, before, after, max_loss) else Change.EQUIVALENT
+    verdict = Change.IMPROVEMENT if _lost(row, after, before, max_loss) else verdict
+    texts = [format_value(value, row.unit) for value in (before, after)]
+    return Decision(verdict=verdict, reason=f"exact: {texts[0]} in base, {texts[1]} in head")
+
+
+def _lost(row: MetricSpec, before: float, after: float, max_loss: float) -> bool:
+    """Tell whether a value is worse: below the floor where there is one, of shares by `max_loss`."""
+    if row.floor is not None:
+        return before >= row.floor > after
+    worse = before - after if row.better == "higher" else after - before
+    return worse > (max_loss if row.unit == "ratio" else 0.0)

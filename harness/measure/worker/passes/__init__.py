@@ -1,0 +1,1 @@
+"""The passes, a file each with a function `run`; their rows are in `harness.core.passes`."""
