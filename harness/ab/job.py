@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any
 
 from harness import measure
 from harness.ab import decide
@@ -43,9 +43,8 @@ from harness.core.suite import Gate, Sampling, Suite
 from harness.core.units import format_seconds
 from harness.judge import gates
 from harness.judge.agreement import unlike_inputs
-from harness.judge.outputs import Outputs
-from harness.measure import Block, BlockOrder, Request
-from harness.run.bench import Bench
+from harness.measure import Block, Request
+from harness.run.bench import Bench, OpenBench, open_arms
 from harness.store.trace import Trace
 
 WARMUP_CALLS, WARMUP_S = 3, 0.01
@@ -58,23 +57,6 @@ Read = Callable[..., tuple[dict[str, Reading], dict[str, str]]]
 """Turns the raw slices of a block into readings, as `harness.ab.blocks.read_block` does."""
 
 
-class ArmBench(Protocol):
-    """What an A/B asks of a bench, as `harness.run.bench.Bench` answers it."""
-
-    outputs: dict[Case, Outputs]
-
-    def measure(self, case: Case, run: str = "") -> Record:
-        """Measure a case once."""
-
-    def request(self, case: Case, sampling: Sampling) -> Request:
-        """Describe the worker of one arm in a block."""
-
-    def run_block(
-        self, pair: tuple[Request, Request], draw: BlockOrder, span_s: float, limit_s: float = math.inf
-    ) -> Block:
-        """Run one block."""
-
-
 def run_ab(
     pairing: Pairing,
     suite: Suite,
@@ -85,7 +67,7 @@ def run_ab(
     base: Mapping[str, str] | None = None,
     head: Mapping[str, str] | None = None,
     listener: Listener | None = None,
-    make_bench: Callable[..., ArmBench] = Bench,
+    open_bench: OpenBench = open_arms,
     read: Read = read_block,
     clock: Callable[[], float] = monotonic,
 ) -> ABResult:
@@ -101,7 +83,7 @@ def run_ab(
     with tempfile.TemporaryDirectory(prefix="harness-") as work, Trace(results_dir / "ab") as trace:
         names = [pair.name for pair in pairing.pairs]
         trace.append({"job": trace.id, **arms, **asdict(settings), "cases": names, "environment": machine})
-        bench = make_bench(_time_few_calls(suite), cache_dir, Path(work), machine, arms=True)
+        bench = open_bench(_time_few_calls(suite), cache_dir, Path(work), machine)
         job = _Job(bench, suite.sampling, settings, trace, listener or Listener(), read)
         interrupted = False
         try:
@@ -165,7 +147,7 @@ class _Job:
 
     def __init__(
         self,
-        bench: ArmBench,
+        bench: Bench,
         sampling: Sampling,
         settings: ABSettings,
         trace: Trace,

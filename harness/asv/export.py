@@ -43,6 +43,7 @@ from harness.core.record import Record
 from harness.core.registry import closest
 from harness.store import RunInfo
 from harness.store.header import SEALED
+from harness.store.integrity import require_sound
 from harness.store.parquet import read_run
 
 TIMELINE = "timeline.git"
@@ -192,7 +193,10 @@ def _choose(
 
 def _records(results_dir: Path, info: RunInfo) -> list[Record]:
     """Read the records of a run; of a sealed one straight from its file, for there may be years of them."""
-    return read_run(info.folder / SEALED) if info.sealed else store.records(results_dir, info.run)
+    if not info.sealed:
+        return store.records(results_dir, info.run)
+    require_sound(info)
+    return read_run(info.folder / SEALED)
 
 
 def _commits(conf: Config, target: Path, infos: Sequence[RunInfo]) -> dict[str, TimelineRun]:

@@ -31,7 +31,7 @@ from harness.core.registry import closest
 from harness.core.suite import Plan, Sampling, Suite
 from harness.judge.outputs import Outputs
 from harness.measure import runtimes
-from harness.run.bench import Bench
+from harness.run.bench import Bench, OpenBench, open_arms
 from harness.store.ledger import Ledger, unfinished
 
 FOLDER = "bisect"
@@ -117,6 +117,7 @@ def bisect(
     terms: ABSettings = ABSettings(),  # noqa: B008 (frozen)
     resume: bool = False,
     listener: Listener | None = None,
+    open_bench: OpenBench = open_arms,
 ) -> Search:
     """Search `lineup` for the first version where `metric` is worse than `limit` allows.
 
@@ -135,11 +136,11 @@ def bisect(
         lines = ledger.lines()
         steps = [Step.from_json(line["step"]) for line in lines if "step" in line]
         question = Question.from_json(lines[0]["question"])
-        bench = Bench(
-            _only(lineup.suite, question.metric), cache_dir, Path(work), measure.describe_machine(), arms=True
-        )
+        suite = _only(lineup.suite, question.metric)
+        bench = open_bench(suite, cache_dir, Path(work), measure.describe_machine())
+        listener = listener or Listener()
         search = _Bisection(
-            lineup, question, bench, terms, results_dir, ledger, listener or Listener(), steps
+            lineup, question, bench, terms, results_dir, ledger, listener, steps, open_bench=open_bench
         )
         finding = None
         try:
@@ -213,6 +214,7 @@ class _Bisection:
     ledger: Ledger
     listener: Listener
     steps: list[Step]
+    open_bench: OpenBench = open_arms
     _seen: dict[str, losses.VersionOutputs] = field(default_factory=dict)
 
     def run(self) -> None:
@@ -298,6 +300,7 @@ class _Bisection:
             self.bench.cache_dir,
             base={"version": against},
             head={"version": version},
+            open_bench=self.open_bench,
         )
         if trial.interrupted:
             raise KeyboardInterrupt

@@ -14,13 +14,14 @@ from typing import Any
 
 from harness.build import cache, process
 from harness.build.data import load_data
-from harness.build.precisions import PRECISIONS, Precision
-from harness.build.sources import SOURCES, Asked
+from harness.build.precisions import Precision
+from harness.build.sources import Asked
 from harness.build.versions import own_code, versions
 from harness.core.artifact import Built
 from harness.core.case import FP32, Artifact, thaw
 from harness.core.errors import CaseError, Failed, HarnessError, Unsupported
 from harness.core.feeds import with_overrides
+from harness.core.plugins import PRECISIONS, SOURCES
 from harness.core.registry import closest
 
 KIND = "artifacts"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from harness.build.arrays import read_arrays
 from harness.core.artifact import Built
 from harness.core.feeds import (
     Rows,
@@ -33,7 +34,7 @@ def calibrate(base: Built, asked: Mapping[str, Any]) -> tuple[list[Rows], str]:
         rows = random_rows(inputs, random["samples"], dims, random["seed"])
         words = f"random, seed {random['seed']}, {random['samples']} samples"
     else:
-        rows, _ = data_rows(asked["path"], inputs)
+        rows, _ = data_rows(asked["path"], read_arrays(asked["path"]), inputs)
         dims = bind_dimensions(inputs, None, shapes, batch_dim, rows)
         words = f"{identity['data']}: {sample_count(rows, dims)} samples"
     return cut(rows, inputs, dims.batch, dims), words

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.build import cache
+from harness.build.arrays import read_arrays
 from harness.build.cache import hash_file
 from harness.build.versions import own_code, versions
 from harness.core.artifact import Built, Dataset
 from harness.core.case import DataRef
 from harness.core.errors import Failed, InputError
 from harness.core.feeds import LABELS
-from harness.core.registry import Registry, closest
-from harness.core.vocabulary import CATALOGUE_GROUP
+from harness.core.plugins import CATALOGUE
+from harness.core.registry import closest
 
 if TYPE_CHECKING:
     import numpy as np
-
-CATALOGUE = Registry("data set", {"digits": "harness.build.catalogue.digits:DIGITS"}, CATALOGUE_GROUP)
 
 Arrays = Mapping[str, "np.ndarray[Any, Any]"]
 
@@ -144,31 +142,11 @@ def permute(arrays: Arrays, calibration: int) -> tuple[Arrays, Arrays]:
     )
 
 
-UNREADABLE = (
-    OSError,
-    ValueError,
-    EOFError,
-    KeyError,
-    RuntimeError,  # encrypted
-    NotImplementedError,  # another compression
-    zipfile.BadZipFile,
-    zlib.error,
-)
-"""What reading a damaged or foreign archive raises."""
-
-
 def read(path: Path) -> Arrays:
     """Read an .npz of samples. Raises InputError naming the array and what was expected of it."""
-    import numpy as np
-
     if not zipfile.is_zipfile(path):
         raise InputError(f"{path}: not an .npz, or a part of one; expected one array for each model input")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except UNREADABLE as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: not a readable .npz of plain arrays: {reason}") from error
+    arrays = read_arrays(path)
     _check(path, arrays)
     return arrays
 

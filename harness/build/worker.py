@@ -18,12 +18,13 @@ from typing import Any
 from harness.build import files, ort_format
 from harness.build.calibration import calibrate
 from harness.build.check import check, one_line
-from harness.build.precisions import PRECISIONS, Precision
+from harness.build.precisions import Precision
 from harness.build.process import ANSWER, REQUEST
 from harness.build.reading import Reading, read_onnx
-from harness.build.sources import SOURCES, Asked, Written
+from harness.build.sources import Asked, Written
 from harness.core.artifact import Built, Input
 from harness.core.errors import HarnessError, Unsupported
+from harness.core.plugins import PRECISIONS, SOURCES
 
 Content = dict[str, Any]
 """What is kept of an artifact beside its files: `Built` without path, hash and size."""

@@ -21,6 +21,7 @@ COMMANDS = {
     "inspect": "Show what a model file is, what in it costs or breaks, and the command that measures it.",
     "run": "Measure a suite.",
     "plan": "Show what a suite comes to, without measuring.",
+    "schema": "Print the JSON schema of a suite, for editors.",
     "sweep": "Measure one model file, without writing a suite.",
     "show": "Show stored results.",
     "ab": "Hold two arms against each other, block by block, with known error rates.",

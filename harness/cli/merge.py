@@ -20,8 +20,12 @@ Examples:
 @format_option()
 @results_option
 def merge(sources: tuple[Path, ...], view: str, results_dir: Path) -> int:
-    """Copy the finished runs of every SOURCE, a results folder, into one; again gives the same."""
+    """Copy the finished runs of every SOURCE, a results folder, into one; again gives the same.
+
+    Exit code 3 where a run stays behind: one that is not finished, or is damaged.
+    """
     from harness import store
+    from harness.show.escape import visible
     from harness.show.rows import render_rows
 
     done = store.merge(sources, results_dir)
@@ -34,4 +38,6 @@ def merge(sources: tuple[Path, ...], view: str, results_dir: Path) -> int:
         click.echo(text)
     for run in dict.fromkeys(done.unfinished):
         click.echo(f"run {run} is not finished and stays where it is", err=True)
-    return 0
+    for line in done.damaged:
+        click.echo(f"left behind: {visible(line)}", err=True)
+    return 3 if done.unfinished or done.damaged else 0

@@ -21,7 +21,7 @@ from harness.core.metrics import Evidence, specs_for
 from harness.core.record import BAD, Record, Status
 from harness.core.registry import closest
 from harness.core.suite import Gate, Plan
-from harness.history.changes import changed, facts_of
+from harness.judge.causes import changed, facts_of
 
 if TYPE_CHECKING:
     from harness.compare.confirm import Confirmation

@@ -5,12 +5,15 @@ trend and report; an axis left at its default is not in the key, so that a new
 axis never orphans old trends::
 
     digits_cnn/opset=17/precision=int8_static/intra_threads=1/batch=32
+
+An axis is a field of Artifact, Session or Load, declared there and nowhere
+else in this file: keys, tables and conditions take it up by themselves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from typing import Any
 
 Frozen = tuple[tuple[str, Any], ...]
@@ -40,11 +43,6 @@ def plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return {item.name: plain(getattr(value, item.name)) for item in fields(value) if item.init}
     return thaw(value)
-
-
-def _key(parts: Iterable[tuple[str, Any, Any]]) -> str:
-    """Join the axes that are not at their default: (axis, value, default)."""
-    return "/".join(f"{axis}={value}" for axis, value, default in parts if value != default)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +101,47 @@ NO_CONFIG = Named("default", "config")
 NO_SHAPES = Named("default", "shapes")
 
 
+def shown(axis: str, value: Any) -> str | int | None:
+    """Give an axis value as keys, tables and conditions show it: by its name.
+
+    A wheel is shown by its file's name, the same on every machine.
+    """
+    if isinstance(value, Named):
+        return value.name
+    text: str | int | None = value.rpartition("/")[2] if axis == "runtime" else value
+    return text
+
+
+class _Part:
+    """A part of a case. Its fields that have a default are its axes, but for those marked `_NO_AXIS`."""
+
+    __slots__ = ()
+
+    @property
+    def axes(self) -> dict[str, str | int | None]:
+        """The axes that this part sets, with their values as `shown`."""
+        return {axis: shown(axis, getattr(self, axis)) for axis in PARTS[type(self)]}
+
+    @property
+    def settings(self) -> dict[str, str | int | None]:
+        """The axes of this part whose values are plain: no name stands for options."""
+        values = {axis: getattr(self, axis) for axis in PARTS[type(self)]}
+        return {axis: value for axis, value in values.items() if not isinstance(value, Named)}
+
+    def _make_key(self, **instead: str | int | None) -> None:
+        """Join the axes that are not at their default; `instead` replaces values."""
+        defaults, values = PARTS[type(self)], {**self.axes, **instead}
+        key = "/".join(
+            f"{axis}={value}" for axis, value in values.items() if value != shown(axis, defaults[axis])
+        )
+        object.__setattr__(self, "key", key)
+
+
+_NO_AXIS = {"axis": False}
+
+
 @dataclass(frozen=True, slots=True)
-class Artifact:
+class Artifact(_Part):
     """One model file and how it comes to be. Built once, cached by content."""
 
     model: Model
@@ -115,22 +152,11 @@ class Artifact:
     key: str = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(
-            self,
-            "key",
-            _key(
-                (
-                    ("exporter", None if self.exporter == "dynamo" else self.exporter, None),
-                    ("opset", self.opset, None),
-                    ("precision", self.precision.name, "fp32"),
-                    ("format", self.format, "onnx"),
-                )
-            ),
-        )
+        self._make_key(exporter=None if self.exporter == "dynamo" else self.exporter)
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class Session(_Part):
     """How a model is loaded. Threads of 0 mean: as many as the cores it is given."""
 
     runtime: str = "current"  # or a requirement such as "onnxruntime==1.22.1", or a wheel's absolute path
@@ -140,34 +166,20 @@ class Session:
     intra_threads: int = 0
     inter_threads: int = 0
     config: Named = NO_CONFIG
-    alias: str = ""  # what keys call the runtime, where that stays the same while its version moves
+    alias: str = field(default="", metadata=_NO_AXIS)  # what keys call a runtime whose version moves
     key: str = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(
-            self,
-            "key",
-            _key(
-                (
-                    ("runtime", self.runtime_name, "current"),
-                    ("provider", self.provider.name, "cpu"),
-                    ("graph_opt", self.graph_opt, "all"),
-                    ("execution_mode", self.execution_mode, "sequential"),
-                    ("intra_threads", self.intra_threads, 0),
-                    ("inter_threads", self.inter_threads, 0),
-                    ("config", self.config.name, "default"),
-                )
-            ),
-        )
+        self._make_key(runtime=self.runtime_name)
 
     @property
     def runtime_name(self) -> str:
-        """The runtime as keys show it: its alias; of a wheel, the file's name, the same on every machine."""
-        return self.alias or self.runtime.rpartition("/")[2]
+        """The runtime as keys show it: its alias, or else as every axis is shown."""
+        return self.alias or str(shown("runtime", self.runtime))
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class Load(_Part):
     """How a model is driven."""
 
     batch: int = 1
@@ -176,35 +188,24 @@ class Load:
     key: str = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(
-            self,
-            "key",
-            _key(
-                (
-                    ("batch", self.batch, 1),
-                    ("shapes", self.shapes.name, "default"),
-                    ("io", self.io, "iobinding"),
-                )
-            ),
-        )
+        self._make_key()
 
 
-AXES = (
-    "exporter",
-    "opset",
-    "precision",
-    "format",
-    "runtime",
-    "provider",
-    "graph_opt",
-    "execution_mode",
-    "intra_threads",
-    "inter_threads",
-    "config",
-    "batch",
-    "shapes",
-    "io",
-)
+def _axes(part: type[Artifact | Session | Load]) -> dict[str, Any]:
+    """Give the axes that `part` sets, with their defaults."""
+    return {
+        item.name: item.default
+        for item in fields(part)
+        if item.init and item.default is not MISSING and item.metadata.get("axis", True)
+    }
+
+
+PARTS: Mapping[type, Mapping[str, Any]] = {part: _axes(part) for part in (Artifact, Session, Load)}
+"""Part of a case -> the axes that it sets -> their defaults."""
+
+DEFAULTS: Mapping[str, Any] = {axis: default for part in PARTS.values() for axis, default in part.items()}
+
+AXES = tuple(DEFAULTS)
 """Every axis, in the order in which keys and tables show them."""
 
 
@@ -225,21 +226,10 @@ class Case:
     @property
     def axes(self) -> dict[str, str | int | None]:
         """Every axis by name, the model first, defaults included."""
-        artifact, session, load = self.artifact, self.session, self.load
         return {
-            "model": artifact.model.name,
-            "exporter": artifact.exporter,
-            "opset": artifact.opset,
-            "precision": artifact.precision.name,
-            "format": artifact.format,
-            "runtime": session.runtime_name,
-            "provider": session.provider.name,
-            "graph_opt": session.graph_opt,
-            "execution_mode": session.execution_mode,
-            "intra_threads": session.intra_threads,
-            "inter_threads": session.inter_threads,
-            "config": session.config.name,
-            "batch": load.batch,
-            "shapes": load.shapes.name,
-            "io": load.io,
+            "model": self.artifact.model.name,
+            **self.artifact.axes,
+            **self.session.axes,
+            "runtime": self.session.runtime_name,
+            **self.load.axes,
         }

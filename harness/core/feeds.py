@@ -16,7 +16,6 @@ import shlex
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -243,47 +242,40 @@ def _dtype(item: Input) -> np.dtype[Any]:
 
 
 def data_rows(
-    path_npz: str | Path, inputs: Sequence[Input], rows: int | None = None
+    where: str, arrays: Mapping[str, NDArray[Any]], inputs: Sequence[Input], rows: int | None = None
 ) -> tuple[Rows, NDArray[Any] | None]:
-    """Read the first `rows` samples and their labels (None without a ``y``).
+    """Give the first `rows` samples and their labels (None without a ``y``).
 
-    The file holds one array an input under its name, or ``x`` for a sole one;
-    an input with a `fill` may be absent. Values are cast to the model's type
-    where that keeps their meaning. Raises InputError, Unsupported.
+    `arrays` has one array an input under its name, or ``x`` for a sole one; an
+    input with a `fill` may be absent. Values are cast to the model's type where
+    that keeps their meaning. Raises InputError, which begins with `where` they
+    are from, and Unsupported.
     """
-    from zipfile import BadZipFile  # most workers draw their inputs: they start sooner without
-
-    try:
-        with np.load(path_npz, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, BadZipFile, zlib.error, EOFError) as error:
-        raise InputError(f"{path_npz}: not a readable .npz of plain arrays: {error}") from error
+    arrays = dict(arrays)
     labels = arrays.pop(LABELS, None) if LABELS not in {item.name for item in inputs} else None
     if len(inputs) == 1 and SOLE in arrays and inputs[0].name not in arrays:
         arrays[inputs[0].name] = arrays.pop(SOLE)
-    found = {item.name: _pick(path_npz, item, arrays) for item in inputs if _present(path_npz, item, arrays)}
+    found = {item.name: _pick(where, item, arrays) for item in inputs if _present(where, item, arrays)}
     lengths = {name: len(array) for name, array in found.items()}
     lengths |= {} if labels is None else {LABELS: len(labels)}
     if len(set(lengths.values())) != 1 or 0 in lengths.values():
         listed = ", ".join(f"{name}: {n}" for name, n in lengths.items()) or "none"
-        raise InputError(
-            f"{path_npz}: arrays must have the same number of samples, at least one; got {listed}"
-        )
+        raise InputError(f"{where}: arrays must have the same number of samples, at least one; got {listed}")
     return {name: array[:rows] for name, array in found.items()}, None if labels is None else labels[:rows]
 
 
-def _present(path: str | Path, item: Input, arrays: Mapping[str, NDArray[Any]]) -> bool:
+def _present(where: str, item: Input, arrays: Mapping[str, NDArray[Any]]) -> bool:
     if item.name not in arrays and item.fill is None:
         listed = ", ".join(sorted(arrays)) or "none"
-        raise InputError(f"{path}: no array for the model's input {item.name!r}; arrays: {listed}")
+        raise InputError(f"{where}: no array for the model's input {item.name!r}; arrays: {listed}")
     return item.name in arrays
 
 
-def _pick(path: str | Path, item: Input, arrays: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+def _pick(where: str, item: Input, arrays: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
     array, dtype = arrays[item.name], _dtype(item)
     if array.ndim != len(item.shape) or array.ndim == 0:
         raise InputError(
-            f"{path}: {item.name!r} has {array.ndim} axes; the model's input has {len(item.shape)}, "
+            f"{where}: {item.name!r} has {array.ndim} axes; the model's input has {len(item.shape)}, "
             f"the first one of the data being its samples"
         )
     if array.dtype == dtype:
@@ -291,7 +283,9 @@ def _pick(path: str | Path, item: Input, arrays: Mapping[str, NDArray[Any]]) -> 
     with np.errstate(over="ignore", invalid="ignore"):
         cast = array.astype(dtype) if array.dtype.kind in "fiub" else None
     if cast is None or not _same_meaning(array, cast):
-        raise InputError(f"{path}: {item.name!r} is {array.dtype}; its values do not fit the model's {dtype}")
+        raise InputError(
+            f"{where}: {item.name!r} is {array.dtype}; its values do not fit the model's {dtype}"
+        )
     return cast
 
 

@@ -286,6 +286,12 @@ def specs_for(records: Iterable[Record]) -> dict[str, MetricSpec]:
     return METRICS | {name: spec_of(name, others[name]) for name in sorted(others)}
 
 
+def all_specs() -> dict[str, MetricSpec]:
+    """Return the rows of the harness, then those that come with other packages' families."""
+    families = (point.name for point in metadata.entry_points(group=METRICS_GROUP))
+    return METRICS | {name: row for family in families for name, row in foreign(family).items()}
+
+
 def is_foreign(family: str) -> bool:
     """Tell whether another package gives a family of this name."""
     return any(point.name == family for point in metadata.entry_points(group=METRICS_GROUP))

@@ -6,7 +6,7 @@ no other. The suite's schema, the plan's estimate, the loops and the judge read 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 _HOME = "harness.measure.worker.passes"
@@ -24,15 +24,16 @@ class Pass:
     function: str  # "module:function", called with the worker's `Run`
     key: str = ""  # of `measure:` in a suite
     default: bool = True
-    cost_s: float = 0.2  # of the first process of a case, as measured on two cores of a shared machine
+    cost_s: float = 0.2  # a process, as measured on two cores of a shared machine
+    every_process: bool = False  # else in the first process of a case only
     reads: tuple[str, ...] = ("session", "feeds")
     writes: tuple[str, ...] = ()
 
 
 PASSES = (
-    Pass("memory", f"{_HOME}.memory:run", key="memory", writes=("memory",)),
+    Pass("memory", f"{_HOME}.memory:run", key="memory", every_process=True, writes=("memory",)),
     # its length is the suite's sampling, which the estimate adds
-    Pass("timing", f"{_HOME}.timing:run", cost_s=0.0, writes=("timing",)),
+    Pass("timing", f"{_HOME}.timing:run", cost_s=0.0, every_process=True, writes=("timing",)),
     # in a worker of an A/B, in place of the timing
     Pass("slices", f"{_HOME}.slices:run", default=False, cost_s=0.0),
     Pass("outputs", f"{_HOME}.outputs:run", key="accuracy", reads=("session",), writes=("outputs",)),
@@ -45,6 +46,11 @@ BY_NAME = {row.name: row for row in PASSES}
 
 SWITCHES = {row.key: row.default for row in PASSES if row.key}
 """Key of `measure:` -> whether it is on where a suite leaves it out."""
+
+
+def repeated(passes: Iterable[str]) -> tuple[str, ...]:
+    """Name those of `passes` that every further process of a case runs too."""
+    return tuple(name for name in passes if BY_NAME[name].every_process)
 
 
 def chosen(wanted: Mapping[str, bool]) -> tuple[str, ...]:

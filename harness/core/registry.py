@@ -30,7 +30,7 @@ def closest(name: str, known: Iterable[str]) -> str:
     return f"{hint}nearest of {len(names)}: {', '.join(nearest)}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Registry:
     """Names that stand for ``module:attribute``, resolved on first use.
 

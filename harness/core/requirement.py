@@ -8,8 +8,8 @@ that a wrong name is told before anything is measured.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
@@ -44,28 +44,42 @@ class Requirement:
 
     distribution: str
     version: str  # as PEP 440 spells it
-    wheel: Path | None = None  # absolute
+    wheel: str = ""  # absolute path
 
     def __str__(self) -> str:
-        return str(self.wheel) if self.wheel else f"{self.distribution}=={self.version}"
+        return self.wheel or f"{self.distribution}=={self.version}"
 
 
-def parse(text: str) -> Requirement:
+@dataclass(frozen=True, slots=True)
+class WheelFile:
+    """What a path leads to."""
+
+    path: str  # absolute
+    name: str
+    link_to: str = ""  # the file itself, where the path is a link
+    exists: bool = True  # as a file
+
+
+Look = Callable[[str], WheelFile]
+"""Look what is at a path: this module touches no file."""
+
+
+def parse(text: str, look: Look) -> Requirement:
     """Check `text`: exactly ``name==version``, or the path of a wheel file that is there.
 
     Raises InputError for everything else; nothing is run and nothing is looked up.
     """
     try:
-        return check(text)
+        return check(text, look)
     except ValueError as error:
         raise InputError(f"runtime {text!r}: {error}") from error
 
 
-def check(text: str) -> Requirement:
+def check(text: str, look: Look) -> Requirement:
     """Check as `parse` does. Raises ValueError, which says what is wrong and leaves out with which text."""
     if not text or text.startswith("-") or not text.isprintable():
         raise ValueError(_FORM)
-    return _wheel(text) if text.endswith(".whl") else _release(text)
+    return _wheel(look(text)) if text.endswith(".whl") else _release(text)
 
 
 def _release(text: str) -> Requirement:
@@ -84,20 +98,19 @@ def _release(text: str) -> Requirement:
     return Requirement(name, spelled)
 
 
-def _wheel(text: str) -> Requirement:
-    path = Path(text).absolute()
+def _wheel(file: WheelFile) -> Requirement:
     try:
-        name, version, _, _ = parse_wheel_filename(path.name)
+        name, version, _, _ = parse_wheel_filename(file.name)
     except (InvalidWheelFilename, InvalidVersion) as error:
         raise ValueError(f"not the name of a wheel: {error}") from error
-    if not _WHEEL_NAME.fullmatch(path.name):
+    if not _WHEEL_NAME.fullmatch(file.name):
         raise ValueError("not the name of a wheel: it holds other characters than A-Z a-z 0-9 _ . + -")
     _check_name(name)
-    if path.is_symlink():
-        raise ValueError(f"it is a link: name the file itself, {str(path.resolve())!r}")
-    if not path.is_file():
+    if file.link_to:
+        raise ValueError(f"it is a link: name the file itself, {file.link_to!r}")
+    if not file.exists:
         raise ValueError("there is no such file")
-    return Requirement(name, str(version), path)
+    return Requirement(name, str(version), file.path)
 
 
 def _check_name(name: str) -> None:

@@ -1,26 +1,9 @@
 """The names that a suite may use, where every room can see them.
 
-What a name stands for is found in the room that does the work; other packages
-add names of their own through the entry-point group that stands beside each
-tuple. `Source.options` and `Named.options`, as the plan writes them:
-
-=========== ==========================================================
-source      options
-=========== ==========================================================
-onnx        ``path``: absolute
-zoo         ``name``: one of ZOO
-torch       ``target``: ``module:function`` or ``/absolute/file.py:function``
-fake        the mapping as written
-others      the mapping as written, or ``value`` where it is not a mapping
-=========== ==========================================================
-
-A precision's options are those that the suite wrote, no defaults added.
+Those that other packages may add to stand in `harness.core.plugins`.
 """
 
 from __future__ import annotations
-
-SOURCES = ("onnx", "zoo", "torch", "fake")
-SOURCES_GROUP = "harness.sources"
 
 ZOO = (
     "bvlc_alexnet",
@@ -33,17 +16,6 @@ ZOO = (
     "vgg19",
     "zfnet512",
 )
-
-CATALOGUE = ("digits",)
-CATALOGUE_GROUP = "harness.data"
-
-PRECISIONS = ("fp32", "fp16", "int8_dynamic", "int8_static")
-PRECISIONS_GROUP = "harness.precisions"
-
-EXPORTERS = ("dynamo", "torchscript")
-"""Ways to export a torch source; the first one where the suite names none."""
-
-EXPORTERS_GROUP = "harness.exporters"
 
 FORMATS = ("onnx", "ort")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -17,8 +18,9 @@ from harness.core.metrics import HEADLINE
 from harness.core.suite import Measure, Suite
 from harness.doctor import decide as health
 from harness.doctor.chain import write_chain
-from harness.doctor.model import Diagnosis, SelfTest
+from harness.doctor.model import Diagnosis, SelfTest, SystemProbe
 from harness.doctor.probe import read_machine
+from harness.run.bench import OpenBench, open_arms
 from harness.store.ledger import read_lines
 
 LAYERS, MORE_LAYERS = 100, 102
@@ -34,18 +36,24 @@ def examine(
     quick: bool = False,
     terms: ABSettings = ABSettings(),  # noqa: B008 (frozen)
     listener: Listener | None = None,
+    read: Callable[[], SystemProbe] = read_machine,
+    open_bench: OpenBench = open_arms,
 ) -> Diagnosis:
     """Read this machine off and, unless `quick`, test what can be told on it.
 
     Raises StoreError where results cannot be kept, KeyboardInterrupt.
     """
-    readings = read_machine()
-    test = None if quick else self_test(results_dir, cache_dir, terms, listener)
+    readings = read()
+    test = None if quick else self_test(results_dir, cache_dir, terms, listener, open_bench)
     return Diagnosis(readings=readings, remarks=health.remarks(readings, test), test=test)
 
 
 def self_test(
-    results_dir: Path, cache_dir: Path, terms: ABSettings, listener: Listener | None = None
+    results_dir: Path,
+    cache_dir: Path,
+    terms: ABSettings,
+    listener: Listener | None = None,
+    open_bench: OpenBench = open_arms,
 ) -> SelfTest:
     """Hold a chain of layers against one that is 2% longer, and against itself. Raises as `examine`."""
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
@@ -59,7 +67,9 @@ def self_test(
         suite = Suite("doctor", "", models, measure=nothing_else)
         pairing = Pairing((Pair(NAME, *cases),))
         terms = replace(terms, metrics=(METRIC,))
-        trial = run_ab(pairing, suite, terms, results_dir, cache_dir, listener=listener)
+        trial = run_ab(
+            pairing, suite, terms, results_dir, cache_dir, listener=listener, open_bench=open_bench
+        )
     if trial.interrupted:
         raise KeyboardInterrupt
     return _conclude(trial, read_lines(Path(trial.file)))

@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from itertools import pairwise
 from typing import Any
 
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 
 from harness.core.decision import Change, Shift
 from harness.core.metrics import MetricSpec
-from harness.core.record import Record
+from harness.judge.causes import changed
 
 Floats = NDArray[np.float64]
 
@@ -37,9 +36,6 @@ STRENGTH = 5.0
 """Standard errors that a step must have; one night's noise, and the search over all nights, give less."""
 
 MIN_EFFECT = 0.005
-REBUILT = ("runtime's wheel", "runtime's build")
-"""Facts by which a rebuilt runtime is told from another one of the same version."""
-
 LASTING = 2
 """Values that must lie on either side of a step."""
 
@@ -112,36 +108,6 @@ def _away(points: int) -> str:
     if points == 0:
         return ""
     return f" ({abs(points)} {'run' if abs(points) == 1 else 'runs'} {'later' if points > 0 else 'before'})"
-
-
-def changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Name the facts that differ: ``runtime: 1.31.0 -> 1.32.0``; one that either does not know is none."""
-    differ = [
-        key
-        for key, value in now.items()
-        if value is not None and then.get(key) is not None and then[key] != value
-    ]
-    if "runtime" in differ:  # another version is another wheel and another build
-        differ = [key for key in differ if key not in REBUILT]
-    return [f"{key}: {then[key]} -> {now[key]}" for key in differ]
-
-
-def facts_of(record: Record) -> dict[str, Any]:
-    """Return what of a record may explain a shift: runtime, model file, system."""
-    runtime = record.effective.get("runtime") or {}
-    installed = record.effective.get("installed") or {}
-    build = str(runtime.get("build") or "")
-    environment = record.environment
-    return {
-        "runtime": runtime.get("version"),
-        "runtime's wheel": str(installed.get("sha256") or "")[:12] or None,
-        "runtime's build": sha256(build.encode()).hexdigest()[:12] if build else None,
-        "model": str(record.artifact.get("sha256", ""))[:12] or None,
-        "opset": record.artifact.get("opset"),
-        "kernel": environment.get("kernel"),
-        "python": environment.get("python"),
-        "governor": (environment.get("cpu") or {}).get("governor"),
-    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,10 @@ from harness import store
 from harness.core.conditions import fits
 from harness.core.decision import Point, Trend
 from harness.core.errors import NotFoundError
-from harness.core.metrics import HEADLINE, METRICS, MetricSpec, spec_of
+from harness.core.metrics import HEADLINE, METRICS, MetricSpec, all_specs, spec_of
 from harness.core.registry import closest
-from harness.history.changes import FEWEST, LASTING, facts_of, shifts, with_causes
+from harness.history.changes import FEWEST, LASTING, shifts, with_causes
+from harness.judge.causes import facts_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +53,7 @@ def _names(metrics: Sequence[str]) -> list[str]:
     """Spell out globs; a name that the harness does not know may be another package's."""
     names: dict[str, None] = {}
     for pattern in metrics:
-        found = [name for name in METRICS if fits(name, [pattern])]
+        found = [name for name in all_specs() if fits(name, [pattern])]
         names |= dict.fromkeys(found or [pattern])
     return list(names)
 
@@ -135,7 +136,7 @@ def _why(
         if name is not None and name not in known:
             return f"no run of {kind} {name!r}: {closest(name, known)}"
     for name in metrics:
-        if name not in METRICS and not any(fits(known, [name]) for known in METRICS):
-            return f"no run has the metric {name!r}: {closest(name, METRICS)}"
+        if name not in METRICS and not any(fits(other, [name]) for other in all_specs()):
+            return f"no run has the metric {name!r}: {closest(name, all_specs())}"
     which = f" of a case that matches {case!r}" if case else ""
     return f"{results_dir}: no run has a value of {', '.join(metrics)}{which}"

@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.core.case import thaw
 from harness.core.errors import Failed, Unsupported
+from harness.core.passes import repeated
 from harness.core.record import Observation, Status
 from harness.core.units import format_signal
 from harness.core.vocabulary import PROVIDERS
@@ -20,7 +21,7 @@ def status(facts: Facts) -> tuple[Status, str]:
     """Return the status and, unless it is ok, one clear reason."""
     for number, observation in enumerate(facts.observations, start=1):
         of = f"process {number} of {len(facts.observations)}: " if len(facts.observations) > 1 else ""
-        wanted = facts.passes if number == 1 else ("timing",)
+        wanted = facts.passes if number == 1 else repeated(facts.passes)
         ended = _ended(observation, wanted)
         if ended is not None:
             return ended[0], of + ended[1]
@@ -142,17 +143,14 @@ def partial_placement(facts: Facts, observation: Observation) -> str:
 
 
 def _options(facts: Facts) -> Iterator[tuple[str, Any]]:
-    """Yield every session option that was asked for; threads of 0 ask for nothing."""
-    session = facts.case.session
-    yield "graph_opt", session.graph_opt
-    yield "execution_mode", session.execution_mode
-    for name in ("intra_threads", "inter_threads"):
-        if getattr(session, name):
-            yield name, getattr(session, name)
+    """Yield every setting that was asked for and may be read back; threads of 0 ask for nothing."""
+    for name, asked in {**facts.case.session.settings, **facts.case.load.settings}.items():
+        if asked or name not in ("intra_threads", "inter_threads"):
+            yield name, asked
 
 
 def _check_options(facts: Facts, observation: Observation) -> None:
-    """Raise Failed where a session option was read back other than asked for."""
+    """Raise Failed where a setting was read back other than asked for."""
     options = observation.session.get("options", {})
     for name, asked in _options(facts):
         if name in options and options[name] != asked:

@@ -83,12 +83,16 @@ def samples(facts: Facts) -> dict[str, Any]:
 
     ``latency_ns``, ``warmup_ns``: lists of ns, one a process. ``wall_ns``,
     ``import_ns``, ``session_ns``, ``first_call_ns``: one number a process.
+    ``memory``: phase -> bytes, one a process.
     ``correct``: ``{"n", "bits"}``, a bit a labelled sample in hexadecimal, the
     first sample first. ``abs_error``: one number a labelled sample, None for
     an answer that is NaN or Inf.
     """
     timed = facts.timings
+    memory = [item.memory for item in facts.observations]
+    phases = dict.fromkeys(phase for reading in memory for phase in reading)
     raw: dict[str, Any] = {
+        "memory": {phase: [part.get(phase, {}).get("bytes") for part in memory] for phase in phases},
         "latency_ns": [list(timing["samples_ns"]) for timing in timed],
         "warmup_ns": [list(timing.get("warmup_ns", ())) for timing in timed],
         "wall_ns": [timing.get("wall_ns") for timing in timed],

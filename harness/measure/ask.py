@@ -52,10 +52,9 @@ def request(
         inputs=with_overrides(built.inputs, thaw(model.inputs)),
         session=_session(case),
         load={
-            "batch": case.load.batch,
+            **case.load.settings,
             "shapes": {**thaw(model.shapes), **thaw(case.load.shapes.options)},
             "batch_dim": model.batch_dim,
-            "io": case.load.io,
         },
         sampling=sampling,
         passes=tuple(row.name for row in PASSES if row.name in passes),
@@ -71,13 +70,11 @@ def request(
 
 
 def _session(case: Case) -> dict[str, Any]:
-    session = case.session
+    session, settings = case.session, case.session.settings
+    del settings["runtime"]  # the worker is started in it
     return {
         "provider": session.provider.kind,
         "provider_options": thaw(session.provider.options),
-        "graph_opt": session.graph_opt,
-        "execution_mode": session.execution_mode,
-        "intra_threads": session.intra_threads,
-        "inter_threads": session.inter_threads,
+        **settings,
         "config": thaw(session.config.options),
     }

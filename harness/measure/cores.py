@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.core.errors import InputError
 
-PROC = Path("/proc")
-SYS = Path("/sys")
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """Where the kernel tells of itself, and the cores that it grants this process."""
+
+    proc: Path = Path("/proc")
+    sys: Path = Path("/sys")
+    cores: Callable[[], Iterable[int]] = lambda: os.sched_getaffinity(0)
+
+
+LINUX = Kernel()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +34,9 @@ class Cores:
     across: int = 1  # threads across operators, where the session runs them in parallel
 
 
-def choose_cores(threads: int, wanted: tuple[int, ...] | None = None, across: int = 1) -> Cores:
+def choose_cores(
+    threads: int, wanted: tuple[int, ...] | None = None, across: int = 1, kernel: Kernel = LINUX
+) -> Cores:
     """Choose the worker's cores: `wanted`, else the last ones, a physical core each as far as they go.
 
     Fast cores come first where there are fast and slow ones. `threads` (within
@@ -34,17 +45,17 @@ def choose_cores(threads: int, wanted: tuple[int, ...] | None = None, across: in
     larger of the two counts. Raises InputError where a wanted core is not in
     the cpuset.
     """
-    available = sorted(os.sched_getaffinity(0))
-    usable = usable_cores(available)
+    available = sorted(kernel.cores())
+    usable = usable_cores(available, kernel)
     if wanted is not None:
         worker = _check(wanted, available)
     else:
         count = min(max(threads or usable, across or usable), usable)
-        worker = tuple(sorted(_spread(available)[:count]))
+        worker = tuple(sorted(_spread(available, kernel)[:count]))
     at_hand = min(usable, len(worker))
     threads, across = threads or at_hand, across or at_hand
     parent = tuple(core for core in available if core not in worker) or tuple(available)
-    notes = _crowded(max(threads, across), worker, usable), _slow(worker)
+    notes = _crowded(max(threads, across), worker, usable), _slow(worker, kernel)
     return Cores(worker, parent, threads, tuple(filter(None, notes)), across)
 
 
@@ -68,48 +79,48 @@ def _count(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
-def usable_cores(available: Iterable[int]) -> int:
+def usable_cores(available: Iterable[int], kernel: Kernel = LINUX) -> int:
     """Return how many cores can run at once: those available, or fewer by the CPU quota."""
-    quota = cpu_quota()
+    quota = cpu_quota(kernel)
     cores = len(list(available))
     # a quota of 1.5 lets two threads run until they are throttled together: count whole cores only
     return cores if quota is None else max(1, min(cores, int(quota)))
 
 
-def _spread(available: list[int]) -> list[int]:
+def _spread(available: list[int], kernel: Kernel) -> list[int]:
     """Order cores: fast ones first, of these one logical core of every physical one, from the last one back.
 
     Low-numbered cores serve most interrupts; two logical cores of one physical
     core share its units.
     """
-    speeds = _speeds(available)
+    speeds = _speeds(available, kernel)
     ordered: list[tuple[float, bool, int]] = []
     seen = set()
     for place, core in enumerate(reversed(available)):
-        physical = _siblings(core)
+        physical = _siblings(core, kernel)
         ordered.append((-speeds[core], physical in seen, place))
         seen.add(physical)
     return [available[-1 - place] for _, _, place in sorted(ordered)]
 
 
-def _speeds(cores: Sequence[int]) -> dict[int, float]:
+def _speeds(cores: Sequence[int], kernel: Kernel) -> dict[int, float]:
     """Give the speed of each core over the machine's fastest one, to a tenth; 1 where that is unknown.
 
     By the capacity that the scheduler knows, else by the highest clock: what
     performance and efficiency cores differ in, and no more than these.
     """
-    present = {*cores, *parse_cores(_read(SYS / "devices/system/cpu/present"))}
+    present = {*cores, *parse_cores(_read(kernel.sys / "devices/system/cpu/present"))}
     for name in ("cpu_capacity", "cpufreq/cpuinfo_max_freq"):
-        texts = {core: _read(SYS / f"devices/system/cpu/cpu{core}/{name}") for core in present}
+        texts = {core: _read(kernel.sys / f"devices/system/cpu/cpu{core}/{name}") for core in present}
         if all(texts[core].isdecimal() and int(texts[core]) for core in cores):
             fastest = max(int(text) for text in texts.values() if text.isdecimal())
             return {core: round(int(texts[core]) / fastest, 1) for core in cores}
     return dict.fromkeys(cores, 1.0)
 
 
-def _slow(worker: Sequence[int]) -> str:
+def _slow(worker: Sequence[int], kernel: Kernel) -> str:
     """Say so where a worker runs on fast and slow cores, or on slow ones alone."""
-    speeds = _speeds(worker)
+    speeds = _speeds(worker, kernel)
     slow = [core for core in worker if speeds[core] < 1]
     if not slow:
         return ""
@@ -117,15 +128,15 @@ def _slow(worker: Sequence[int]) -> str:
     return f"{'fast and slow cores, the slow ones' if mixed else 'slow cores'}: {format_cores(slow)}"
 
 
-def _siblings(core: int) -> tuple[int, ...]:
-    text = _read(SYS / f"devices/system/cpu/cpu{core}/topology/thread_siblings_list")
+def _siblings(core: int, kernel: Kernel) -> tuple[int, ...]:
+    text = _read(kernel.sys / f"devices/system/cpu/cpu{core}/topology/thread_siblings_list")
     return parse_cores(text) if text else (core,)
 
 
-def cpu_quota() -> float | None:
+def cpu_quota(kernel: Kernel = LINUX) -> float | None:
     """Return the CPUs that the cgroups above this process grant, None where unlimited (v1 and v2)."""
     quotas = []
-    for folder in cgroup_folders("cpu"):
+    for folder in cgroup_folders("cpu", kernel):
         if text := _read(folder / "cpu.max"):
             quota, period = text.split()
         else:
@@ -135,19 +146,19 @@ def cpu_quota() -> float | None:
     return min(quotas, default=None)
 
 
-def cgroup_folders(controller: str) -> list[Path]:
+def cgroup_folders(controller: str, kernel: Kernel = LINUX) -> list[Path]:
     """Return the folders of `controller` for this process, own group first, up to the root.
 
     Inside a container the path in /proc/self/cgroup may lie above what is
     mounted; folders that are not there are left out.
     """
     folders = []
-    for line in _read(PROC / "self/cgroup").splitlines():
+    for line in _read(kernel.proc / "self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         if not controllers:
-            roots = [SYS / "fs/cgroup", SYS / "fs/cgroup/unified"]
+            roots = [kernel.sys / "fs/cgroup", kernel.sys / "fs/cgroup/unified"]
         elif controller in controllers.split(","):
-            roots = [SYS / "fs/cgroup" / controllers, SYS / "fs/cgroup" / controller]
+            roots = [kernel.sys / "fs/cgroup" / controllers, kernel.sys / "fs/cgroup" / controller]
         else:
             continue
         relative = Path(path.lstrip("/"))
@@ -179,7 +190,7 @@ def format_cores(cores: Iterable[int]) -> str:
 def pin(cores: Iterable[int]) -> str:
     """Pin every thread of this process to `cores`; return a note where the kernel refuses."""
     try:
-        for thread in (PROC / "self/task").iterdir():
+        for thread in (LINUX.proc / "self/task").iterdir():
             os.sched_setaffinity(int(thread.name), cores)
     except OSError as error:
         return f"not pinned to cores {format_cores(cores)}: {error.strerror}"

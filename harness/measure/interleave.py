@@ -17,6 +17,7 @@ import socket
 import statistics
 import time
 from array import array
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -80,7 +81,12 @@ class SliceResult:
 
 
 def run_block(
-    pair: tuple[Request, Request], draw: BlockOrder, span_s: float, folder: Path, limit_s: float = math.inf
+    pair: tuple[Request, Request],
+    draw: BlockOrder,
+    span_s: float,
+    folder: Path,
+    limit_s: float = math.inf,
+    worker: StartWorker | None = None,
 ) -> Block:
     """Run one block of about `span_s` of calls after both workers are warm.
 
@@ -94,7 +100,7 @@ def run_block(
     turns: list[int] = []
     asked = Slice(0, 0)
     with pinned_to(_aside(pair)), ExitStack() as stack:
-        live, lost = _start(pair, draw.starts, folder, stack, begun + limit_s)
+        live, lost = _start(pair, draw.starts, folder, stack, begun + limit_s, worker or SliceWorker)
         late = lost is not None and time.monotonic() >= begun + limit_s
         call_ns, lost = _time_calls(live) if lost is None else (0.0, lost)
         start_s = time.monotonic() - begun
@@ -134,7 +140,12 @@ def _preempted(taken: list[SliceResult]) -> tuple[int, ...]:
 
 
 def _start(
-    pair: tuple[Request, Request], first: int, folder: Path, stack: ExitStack, until: float
+    pair: tuple[Request, Request],
+    first: int,
+    folder: Path,
+    stack: ExitStack,
+    until: float,
+    worker: StartWorker,
 ) -> tuple[dict[int, SliceWorker], int | None]:
     """Start both at once; return those that answered, and which was lost, or not warm `until` then.
 
@@ -143,7 +154,7 @@ def _start(
     cores = {*pair[0].cores.worker, *pair[1].cores.worker, *_aside(pair)}
     started = {
         arm: stack.enter_context(
-            SliceWorker(replace(pair[arm], start_cores=tuple(sorted(cores))), folder / f"arm-{arm}")
+            worker(replace(pair[arm], start_cores=tuple(sorted(cores))), folder / f"arm-{arm}")
         )
         for arm in (first, 1 - first)
     }
@@ -184,6 +195,10 @@ def _aside(pair: tuple[Request, Request]) -> tuple[int, ...]:
     """Return cores that neither arm runs on, or those of the first arm's choice where there are none."""
     free = set(pair[0].cores.parent) & set(pair[1].cores.parent)
     return tuple(sorted(free)) or pair[0].cores.parent
+
+
+StartWorker = Callable[[Request, Path], "SliceWorker"]
+"""Start a worker of a request in a folder of its own."""
 
 
 class SliceWorker:

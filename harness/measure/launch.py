@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -24,10 +24,13 @@ from harness.measure.worker.request import Request
 TAIL_BYTES = 4096
 DISABLE_TELEMETRY = "ORT_DISABLE_TELEMETRY"  # read by ONNX Runtime when it is imported, from 1.29 on
 MOST_MS = 2**31 - 1  # that poll takes: 24 days
+Command = Callable[[Path], list[str]]
+"""Make the command line of a worker that answers the request at a path."""
+
 _ROOT = Path(__file__).parents[2]  # the folder that holds the package
 
 
-def observe(request: Request, workdir: Path) -> Observation:
+def observe(request: Request, workdir: Path, command: Command | None = None) -> Observation:
     """Run `request` in one fresh worker process and return what it saw, however it ended.
 
     The parent sleeps in one blocking wait meanwhile. The worker is a session
@@ -39,10 +42,10 @@ def observe(request: Request, workdir: Path) -> Observation:
     """
     begun = time.monotonic()
     with pinned_to(request.cores.parent):
-        return conclude(spawn(request, workdir), request, workdir, begun, request.sampling.timeout_s)
+        return conclude(spawn(request, workdir, command), request, workdir, begun, request.sampling.timeout_s)
 
 
-def spawn(request: Request, workdir: Path) -> subprocess.Popen[bytes]:
+def spawn(request: Request, workdir: Path, command: Command | None = None) -> subprocess.Popen[bytes]:
     """Start the worker of `request`, which inherits its channel; it must be waited for. Raises OSError."""
     workdir.mkdir(parents=True, exist_ok=True)
     path = workdir / "request.json"
@@ -50,7 +53,7 @@ def spawn(request: Request, workdir: Path) -> subprocess.Popen[bytes]:
     (workdir / FILE).unlink(missing_ok=True)
     with (workdir / "stdout").open("wb") as stdout, (workdir / "stderr").open("wb") as stderr:
         return subprocess.Popen(
-            _command(path.absolute()),
+            (command or worker_command)(path.absolute()),
             cwd=workdir,
             env=_environment(request),
             stdin=subprocess.DEVNULL,
@@ -89,7 +92,8 @@ def observe_here(request: Request, workdir: Path) -> Observation:
     return _read(workdir / FILE, request, {**how, "stdout": "", "stderr": ""})
 
 
-def _command(path: Path) -> list[str]:
+def worker_command(path: Path) -> list[str]:
+    """Say how to start a worker that answers the request at `path`."""
     # -P: a file called numpy.py in the working folder must not be imported
     isolation = ["-P", *(["-s"] if sys.flags.no_user_site else [])]
     faults = ["-X", "faulthandler"]  # a crash leaves a stack in stderr

@@ -13,24 +13,27 @@ from harness.core.errors import InputError
 
 
 @contextmanager
-def measuring(cores: Iterable[int]) -> Iterator[None]:
+def measuring(cores: Iterable[int], folder: Path | None = None) -> Iterator[None]:
     """Hold `cores` while something is measured on them; wait until nobody else does. Not to be nested.
 
-    Holds against every process of this user that has the same temporary
-    folder. The kernel lets go of the cores of a process that dies. Raises
+    Holds against every process of this user that has the same `folder`, the
+    temporary one unless given. The kernel lets go of the cores of a process that dies. Raises
     InputError where the locks cannot be made.
     """
     with ExitStack() as held:
         # One lock a core, from the lowest up: of two that want the same cores, one has none of them.
-        for descriptor in [held.enter_context(_opened(core)) for core in sorted(set(cores))]:
+        for descriptor in [
+            held.enter_context(_opened(core, folder or Path(tempfile.gettempdir())))
+            for core in sorted(set(cores))
+        ]:
             # Sleeps in the kernel: to poll would take time from whoever measures.
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
 
 
 @contextmanager
-def _opened(core: int) -> Iterator[int]:
-    path = Path(tempfile.gettempdir()) / f"harness-{os.getuid()}" / f"core-{core}.lock"
+def _opened(core: int, folder: Path) -> Iterator[int]:
+    path = folder / f"harness-{os.getuid()}" / f"core-{core}.lock"
     try:
         path.parent.mkdir(mode=0o700, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -1,119 +1,94 @@
-"""The axes of a sweep: which values each takes.
+"""The axes of a sweep: which values each may take.
 
-A new axis is one line in AXES, beside its field in `harness.core.case`.
+A new axis is one row in `AXES`, for the field of that name in
+`harness.core.case`, where its default stands.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import Strict as Exact
 
 from harness.core import requirement
-from harness.core import vocabulary as names
-from harness.core.case import CPU, FP32, NO_CONFIG, NO_SHAPES
-from harness.core.conditions import spell
-from harness.plan.option import config, precision, provider, shapes
-from harness.plan.scalar import Check, Expected, choice, integer, several
+from harness.core.case import DEFAULTS, shown
+from harness.core.plugins import EXPORTERS
+from harness.core.vocabulary import EXECUTION_MODES, FORMATS, GRAPH_OPT, IO, ROLLING
+from harness.plan.files import look
+from harness.plan.option import Config, Precision, Provider, Shapes
+from harness.plan.scalar import Choice, Expect, Integer, distinct
 from harness.plan.strict import strict_model, written
 
 MAX_BATCH = 2**20
 MAX_THREADS = 4096
 OPSETS = (7, 30)
 
-Part = Literal["artifact", "session", "load"]
 
-
-def _or_null(check: Check) -> Check:
-    return lambda value: None if value is None else check(value)
-
-
-def _exporter(value: Any) -> str | None:
-    exporter: str | None = _or_null(choice("exporter", names.EXPORTERS, names.EXPORTERS_GROUP))(value)
-    return exporter
-
-
-def _graph_opt(value: Any) -> str:
-    if type(value) is int and value in names.GRAPH_OPT:
-        return names.GRAPH_OPT[value]
-    if not isinstance(value, str):
-        raise Expected(f"expected one of {', '.join(names.GRAPH_OPT.values())}, or 0, 1, 2, 99")
-    level: str = choice("graph_opt", names.GRAPH_OPT.values())(value)
-    return level
-
-
-def _threads(value: Any) -> int:
-    if value == "auto":
-        return 0
-    if type(value) is not int or not 0 <= value <= MAX_THREADS:
-        raise Expected(f"expected an integer from 0 to {MAX_THREADS}, or auto")
+def _runtime(value: str) -> str:
+    """Check for what may be handed to an installer: never an option, a URL or shell text."""
+    if value != "current" and value not in ROLLING:
+        requirement.check(value, look)
     return value
 
 
-def _runtime(value: Any) -> str:
-    """Check for what may be handed to an installer: never an option, a URL or shell text."""
-    if isinstance(value, str):
-        if value == "current" or value in names.ROLLING:
-            return value
-        if "==" in value or value.endswith(".whl"):
-            requirement.check(value)
-            return value
-    raise Expected(
-        "expected current, latest, nightly, a requirement such as onnxruntime==1.22.1, "
-        "or the path of a .whl file"
-    )
+Runtime = Annotated[
+    Annotated[str, Choice("runtime", ("current", *ROLLING))]
+    | Annotated[str, Exact(), StringConstraints(pattern=r"==|\.whl$")],
+    Expect("current, latest, nightly, a requirement such as onnxruntime==1.22.1, or the path of a .whl file"),
+    AfterValidator(_runtime),
+]
+
+Threads = Annotated[
+    Annotated[int, Exact(), Field(ge=0, le=MAX_THREADS)] | Literal["auto"],
+    Expect(f"an integer from 0 to {MAX_THREADS}, or auto"),
+    AfterValidator(lambda value: 0 if value == "auto" else value),
+]
+
+GraphOpt = Annotated[
+    str | int,
+    Choice("graph_opt", tuple(GRAPH_OPT.values()), numbers=tuple(GRAPH_OPT)),
+    AfterValidator(lambda value: GRAPH_OPT.get(value, value)),
+]
+
+AXES: Mapping[str, tuple[Any, str]] = {
+    "exporter": (
+        Annotated[str, Choice("exporter", registry=EXPORTERS)] | None,
+        "How a torch source is exported; null: the source's own way.",
+    ),
+    "opset": (Annotated[int, Integer(*OPSETS)] | None, "Operator set; null: as the source has it."),
+    "precision": (Precision, "Precision of the model file, by name or with options under a new name."),
+    "format": (Annotated[str, Choice("format", FORMATS)], "Format of the model file."),
+    "runtime": (Runtime, "Version of ONNX Runtime."),
+    "provider": (Provider, "Execution provider, by name or with options under a new name."),
+    "graph_opt": (GraphOpt, "Graph optimization level."),
+    "execution_mode": (
+        Annotated[str, Choice("execution mode", EXECUTION_MODES)],
+        "Whether operators run one after another or side by side.",
+    ),
+    "intra_threads": (Threads, "Threads within an operator; 0 or auto: as many as the cores at hand."),
+    "inter_threads": (
+        Threads,
+        "Threads across operators, of use with parallel only; 0 or auto: as the cores at hand.",
+    ),
+    "config": (Config, "Session config entries and SessionOptions attributes under a name."),
+    "batch": (Annotated[int, Integer(1, MAX_BATCH)], "Samples a call."),
+    "shapes": (Shapes, "Sizes of symbolic dimensions under a name."),
+    "io": (Annotated[str, Choice("io", IO)], "Whether inputs and outputs are bound beforehand."),
+}
+"""Axis -> the type of one value, and what it is, for people."""
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """One axis: the part of a case that it sets, its default, and the check of one value."""
-
-    name: str
-    part: Part
-    default: Any
-    check: Check
+def _field(axis: str) -> Any:
+    kind, description = AXES[axis]
+    extra: Any = {"default": shown(axis, DEFAULTS[axis])}
+    values: Any = distinct(kind)
+    return Annotated[values, Field(description=description, json_schema_extra=extra)]
 
 
-AXES = (
-    Axis("exporter", "artifact", None, _exporter),
-    Axis("opset", "artifact", None, _or_null(integer(*OPSETS))),
-    Axis("precision", "artifact", FP32, precision),
-    Axis("format", "artifact", "onnx", choice("format", names.FORMATS)),
-    Axis("runtime", "session", "current", _runtime),
-    Axis("provider", "session", CPU, provider),
-    Axis("graph_opt", "session", "all", _graph_opt),
-    Axis("execution_mode", "session", "sequential", choice("execution mode", names.EXECUTION_MODES)),
-    Axis("intra_threads", "session", 0, _threads),
-    Axis("inter_threads", "session", 0, _threads),
-    Axis("config", "session", NO_CONFIG, config),
-    Axis("batch", "load", 1, integer(1, MAX_BATCH)),
-    Axis("shapes", "load", NO_SHAPES, shapes),
-    Axis("io", "load", "iobinding", choice("io", names.IO)),
+_AXES: Any = strict_model(
+    "Axes", "Axis to value or list of values.", {axis: _field(axis) for axis in DEFAULTS}
 )
 
-
-def label(axis: str, value: Any) -> Any:
-    """Give an axis value as `Case.axes` shows it."""
-    if axis == "runtime":
-        return value.rpartition("/")[2]
-    return getattr(value, "name", value)
-
-
-def _distinct(axis: str) -> Check:
-    def check(values: tuple[Any, ...]) -> tuple[Any, ...]:
-        seen: set[str] = set()
-        for value in values:
-            text = spell(label(axis, value))
-            if text in seen:
-                raise ValueError(f"{text!r} is there twice")
-            seen.add(text)
-        return values
-
-    return check
-
-
-_Axes = strict_model("Axes", {axis.name: several(axis.check, _distinct(axis.name)) for axis in AXES})
-
-
-def axes(value: Any) -> dict[str, tuple[Any, ...]]:
-    """Check a mapping of axes to a value or a list of values; gives those that it names."""
-    return written(_Axes.model_validate(value))
+Axes = Annotated[_AXES, AfterValidator(written)]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.core.case import FP32, Artifact, Case
-from harness.core.passes import BY_NAME, chosen
+from harness.core.passes import BY_NAME, chosen, repeated
 from harness.core.suite import Measure, Plan, Sampling
 
 # Seconds, as measured on two cores of a shared machine.
@@ -67,5 +67,7 @@ def _case_s(sampling: Sampling, measure: Measure) -> float:
     if sampling.calls is not None:
         ends.append(sampling.calls * CALL_S)
     warmup_s = max(sampling.warmup_s, sampling.warmup_calls * CALL_S)
-    passes_s = sum(BY_NAME[name].cost_s for name in chosen(measure.passes))
+    first = chosen(measure.passes)
+    more = (sampling.processes - 1) * sum(BY_NAME[name].cost_s for name in repeated(first))
+    passes_s = sum(BY_NAME[name].cost_s for name in first) + more
     return sampling.processes * (PROCESS_S + warmup_s + min(ends)) + passes_s

@@ -17,17 +17,17 @@ from math import prod
 from operator import and_
 from typing import Any, Literal, TypeVar
 
-from harness.core.case import Artifact, Case, Load, Session
+from harness.core.case import PARTS, Artifact, Case, Load, Session, shown
 from harness.core.conditions import fits
 from harness.core.errors import Problem, SuiteError
+from harness.core.plugins import SOURCES
 from harness.core.suite import Plan, Skip
-from harness.core.vocabulary import SOURCES
-from harness.plan.axes import AXES, Part, label
 from harness.plan.sweep import Rule, Sweep
 
 MAX_CELLS = 1_000_000
 
 Values = Mapping[str, tuple[Any, ...]]
+Part = type[Artifact | Session | Load]
 P = TypeVar("P", Artifact, Session, Load)
 
 
@@ -53,9 +53,9 @@ def expand(sweep: Sweep) -> Expansion:
     for model in sweep.suite.models:
         values = sweep.values[model.name]
         of_model = rules.bits("model", model.name)
-        artifacts = parts(partial(Artifact, model), "artifact", _taken("artifact", values))
-        sessions = parts(Session, "session", _taken("session", values))
-        loads = parts(Load, "load", _taken("load", values))
+        artifacts = parts(partial(Artifact, model), Artifact, _taken(Artifact, values))
+        sessions = parts(Session, Session, _taken(Session, values))
+        loads = parts(Load, Load, _taken(Load, values))
         for artifact, of_artifact in artifacts:
             automatic = _cannot_export(artifact)
             for (session, of_session), (load, of_load) in product(sessions, loads):
@@ -110,9 +110,9 @@ def _parts(
     rules: _Rules, make: Callable[..., P], part: Part, values: tuple[tuple[Any, ...], ...]
 ) -> list[tuple[P, int]]:
     """Make one part of every case: the product of the axes that set it, each with the rules it may meet."""
-    axes = _axes(part)
+    axes = PARTS[part]
     choices = [
-        [(value, rules.bits(axis, label(axis, value))) for value in taken]
+        [(value, rules.bits(axis, shown(axis, value))) for value in taken]
         for axis, taken in zip(axes, values, strict=True)
     ]
     made = []
@@ -122,18 +122,14 @@ def _parts(
     return made
 
 
-def _axes(part: Part) -> list[str]:
-    return [axis.name for axis in AXES if axis.part == part]
-
-
 def _taken(part: Part, values: Values) -> tuple[tuple[Any, ...], ...]:
-    return tuple(values[axis] for axis in _axes(part))
+    return tuple(values[axis] for axis in PARTS[part])
 
 
 def _cannot_export(artifact: Artifact) -> str:
     """Say why an exporter makes no sense for the artifact's source; empty where it does."""
     kind = artifact.model.source.kind
-    if artifact.exporter is None or kind == "torch" or kind not in SOURCES:
+    if artifact.exporter is None or kind == "torch" or kind not in SOURCES.builtin:
         return ""
     return f"an exporter needs a torch source: {artifact.model.name} is {kind}"
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import Problem
+from harness.core.requirement import WheelFile
 from harness.plan.document import Document, KeyPath, Place, shorten, spell_path
 
 
@@ -114,3 +115,10 @@ def _put(value: Any, path: KeyPath, text: str) -> None:
     for key in path[:-1]:
         value = value[key]
     value[path[-1]] = text
+
+
+def look(text: str) -> WheelFile:
+    """Look what is at the path of a wheel."""
+    path = Path(text).absolute()
+    link_to = str(path.resolve()) if path.is_symlink() else ""
+    return WheelFile(str(path), path.name, link_to, path.is_file())

@@ -1,28 +1,32 @@
-"""What a gate may say; its sign and its unit are held against its metric."""
+"""What a gate may say; its sign and its unit are checked against its metric."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import Field, PlainValidator, ValidationInfo, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema, model_validator
 
 from harness.core.metrics import METRICS, foreign, is_foreign, spec_of
 from harness.core.suite import Gate
-from harness.plan.scalar import choice, quantity, ratio
+from harness.plan.scalar import Choice, quantity, ratio
 from harness.plan.strict import Strict, written
-from harness.plan.when import condition
+from harness.plan.when import Condition
 
 _FAMILIES = {name.partition("/")[0] for name in METRICS}
 _MAX_INCREASE = 1000.0
+_FOREIGN = rf"^(?!({'|'.join(sorted(_FAMILIES))})/)[^/]+/."
+"""What another package's metric looks like: its family is none of the harness's."""
+
+_METRIC = Choice("metric", tuple(METRICS))
 
 
-def _metric(value: Any) -> str:
+def _metric(value: Any) -> Any:
     """Check for a metric of the harness, or of a family that another package adds."""
     family = value.partition("/")[0] if isinstance(value, str) else ""
     if family in _FAMILIES or not is_foreign(family):
-        return str(choice("metric", METRICS)(value))
+        return _METRIC.check(value)
     rows = foreign(family)
-    return str(choice("metric", rows)(value)) if rows else str(value)
+    return Choice("metric", tuple(rows)).check(value) if rows else value
 
 
 def _increase(value: Any, info: ValidationInfo) -> float:
@@ -40,7 +44,7 @@ def _relative(value: Any, info: ValidationInfo, better: str, other: str, high: f
         raise ValueError(f"{metric.name} is a difference already: use min or max")
     if metric.better not in (better, "none"):
         raise ValueError(f"of {metric.name}, {metric.better} is better: use {other}")
-    allowed = float(ratio(0.0, high)(value))
+    allowed = ratio(0.0, high).check(value)
     if not isinstance(value, str) and allowed >= 1:
         raise ValueError(
             f"{value} would allow {value * 100}%: write '{value}%', or '{value * 100}%' if meant"
@@ -53,19 +57,64 @@ def _bound(value: Any, info: ValidationInfo) -> float:
     if "metric" not in info.data:  # that mistake is told already
         return 0.0
     metric = spec_of(str(info.data["metric"]))
-    return float(quantity(metric.unit, *metric.range)(value))
+    return quantity(metric.unit, *metric.range).check(value)
+
+
+def _by_metric(schema: dict[str, Any]) -> None:
+    """Add to the JSON schema of a gate what hangs together: the metric, its direction and its unit."""
+    relative = ("max_increase", "max_drop")
+    schema["anyOf"] = [{"required": [key]} for key in (*relative, "min", "max")]
+    schema["dependentSchemas"] = {"against": {"anyOf": [{"required": [key]} for key in relative]}}
+    bounds: dict[Any, list[str]] = {}
+    wrong: dict[str, list[str]] = {key: [] for key in relative}
+    for name, spec in METRICS.items():
+        bounds.setdefault((spec.unit, spec.range), []).append(name)
+        for key, worse in zip(relative, ("higher", "lower"), strict=True):
+            if spec.delta or spec.better == worse:
+                wrong[key].append(name)
+    rules: list[Any] = [
+        (names, {"properties": dict.fromkeys(("min", "max"), quantity(unit, *span).schema())})
+        for (unit, span), names in bounds.items()
+    ]
+    rules += [(names, {"not": {"required": [key]}}) for key, names in wrong.items()]
+    schema["allOf"] = [
+        {"if": {"required": ["metric"], "properties": {"metric": {"enum": names}}}, "then": then}
+        for names, then in rules
+    ]
+
+
+def _change(description: str) -> Any:
+    return Field(None, description=description)
+
+
+_RATIO = WithJsonSchema(ratio(0.0, _MAX_INCREASE).schema())
+_BOUND = WithJsonSchema({"type": ["number", "string"]})
 
 
 class GateSchema(Strict):
     """One gate: how far a metric may go."""
 
-    metric: Annotated[str, PlainValidator(_metric)]
-    max_increase: Annotated[float | None, PlainValidator(_increase)] = None
-    max_drop: Annotated[float | None, PlainValidator(_drop)] = None
-    min: Annotated[float | None, PlainValidator(_bound)] = None
-    max: Annotated[float | None, PlainValidator(_bound)] = None
-    case: Annotated[dict[str, tuple[str, ...]], PlainValidator(condition)] = Field(default_factory=dict)
-    against: Annotated[str, PlainValidator(choice("against", ("previous", "anchor")))] = "previous"
+    model_config = ConfigDict(json_schema_extra=_by_metric)
+
+    metric: Annotated[
+        str,
+        BeforeValidator(_metric),
+        WithJsonSchema({"anyOf": [{"enum": list(METRICS)}, {"type": "string", "pattern": _FOREIGN}]}),
+    ] = Field(description="One of those in docs/metrics.md, or of another package.")
+    max_increase: Annotated[float, BeforeValidator(_increase), _RATIO] = _change(
+        "How far it may rise, relative, where lower is better: 3%."
+    )
+    max_drop: Annotated[float, BeforeValidator(_drop), _RATIO] = _change(
+        "How far it may fall, relative, where higher is better: 3%."
+    )
+    min: Annotated[float, BeforeValidator(_bound), _BOUND] = _change("Bound in the metric's own unit.")
+    max: Annotated[float, BeforeValidator(_bound), _BOUND] = _change(
+        "Bound in the metric's own unit: 5 ms, 10 MB, 98%, a number."
+    )
+    case: Condition = Field(default_factory=dict, description="Which cases; left out: every case.")
+    against: Annotated[str, Choice("against", ("previous", "anchor"))] = Field(
+        "previous", description="The stored run that max_increase and max_drop are relative to."
+    )
 
     @model_validator(mode="after")
     def _hold_together(self) -> Self:

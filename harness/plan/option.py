@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import PlainValidator, TypeAdapter, model_validator
+from annotated_types import Interval
+from pydantic import AfterValidator, AllowInfNan, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import Strict as Exact
 
-from harness.core import vocabulary as names
 from harness.core.case import NO_CONFIG, NO_SHAPES, Named, freeze
-from harness.plan.scalar import Check, Expected, boolean, choice, entry, integer, name, number, scalars, text
+from harness.core.plugins import PRECISIONS
+from harness.core.registry import closest
+from harness.core.vocabulary import PROVIDERS
+from harness.plan.document import shorten
+from harness.plan.scalar import (
+    Boolean,
+    Choice,
+    Expect,
+    Integer,
+    Name,
+    NotEmpty,
+    OptionText,
+    Text,
+    either,
+)
 from harness.plan.strict import Strict
 
 WEIGHT_TYPES = ("int8", "uint8")
@@ -17,36 +32,37 @@ ACTIVATION_TYPES = (*WEIGHT_TYPES, "int16", "uint16")
 CALIBRATIONS = ("minmax", "entropy", "percentile")
 MAX_DIMENSION = 2**31 - 1
 
-
-def _percentile(value: Any) -> float:
-    percentile = number(value)
-    if not 50.0 <= percentile <= 100.0:
-        raise Expected("expected a percentile from 50 to 100")
-    return percentile
+Percentile = Annotated[
+    float, Exact(), AllowInfNan(False), Interval(ge=50, le=100), Expect("a percentile from 50 to 100")
+]
 
 
-Texts = tuple[Annotated[str, PlainValidator(text)], ...]
-Boolean = Annotated[bool | None, PlainValidator(boolean)]
+def _option(description: str) -> Any:
+    """Declare an option that is not passed on where the suite does not name it."""
+    return Field(None, description=description)
 
 
 class DynamicOptions(Strict):
     """INT8 weights, activations quantized as they come."""
 
-    method: str
-    weight_type: Annotated[str | None, PlainValidator(choice("weight_type", WEIGHT_TYPES))] = None
-    per_channel: Boolean = None
-    reduce_range: Boolean = None
-    op_types: Texts = ()
-    nodes_to_exclude: Texts = ()
+    method: Literal["dynamic"]
+    weight_type: Annotated[str, Choice("weight_type", WEIGHT_TYPES)] = _option("Type of quantized weights.")
+    per_channel: Boolean = _option("A scale for each channel of the weights.")
+    reduce_range: Boolean = _option("7-bit weights, for CPUs without VNNI.")
+    op_types: tuple[Text, ...] = _option("Operator types to quantize; default: all that can be.")
+    nodes_to_exclude: tuple[Text, ...] = _option("Nodes that stay as they are.")
 
 
 class StaticOptions(DynamicOptions):
     """INT8 weights and activations, ranges calibrated beforehand."""
 
-    format: Annotated[str | None, PlainValidator(choice("format", ("qdq", "qoperator")))] = None
-    activation_type: Annotated[str | None, PlainValidator(choice("activation_type", ACTIVATION_TYPES))] = None
-    calibration: Annotated[str | None, PlainValidator(choice("calibration", CALIBRATIONS))] = None
-    percentile: Annotated[float | None, PlainValidator(_percentile)] = None
+    method: Literal["static"]  # type: ignore[assignment]
+    format: Annotated[str, Choice("format", ("qdq", "qoperator"))] = _option("How quantization is written.")
+    activation_type: Annotated[str, Choice("activation_type", ACTIVATION_TYPES)] = _option(
+        "Type of quantized activations."
+    )
+    calibration: Annotated[str, Choice("calibration", CALIBRATIONS)] = _option("How ranges are found.")
+    percentile: Percentile = _option("Of the range that is kept, with calibration: percentile.")
 
     @model_validator(mode="after")
     def _hold_together(self) -> Self:
@@ -58,17 +74,17 @@ class StaticOptions(DynamicOptions):
 class HalfOptions(Strict):
     """FP16 weights and activations."""
 
-    method: str
-    keep_io_types: Boolean = None
-    op_types_to_exclude: Texts = ()
-    nodes_to_exclude: Texts = ()
+    method: Literal["fp16"]
+    keep_io_types: Boolean = _option("Inputs and outputs stay FP32.")
+    op_types_to_exclude: tuple[Text, ...] = _option("Operator types that stay FP32.")
+    nodes_to_exclude: tuple[Text, ...] = _option("Nodes that stay as they are.")
 
 
 class ProviderOptions(Strict):
     """A provider with the options that it gets."""
 
-    provider: Annotated[str, PlainValidator(choice("provider", names.PROVIDERS))]
-    options: Annotated[Mapping[str, str], PlainValidator(scalars)] = {}
+    provider: Annotated[str, Choice("provider", tuple(PROVIDERS))]
+    options: dict[str, OptionText] = Field({}, description="Text, as ONNX Runtime takes them.")
 
 
 _METHODS: dict[str, tuple[type[Strict], str]] = {
@@ -76,86 +92,130 @@ _METHODS: dict[str, tuple[type[Strict], str]] = {
     "dynamic": (DynamicOptions, "int8_dynamic"),
     "fp16": (HalfOptions, "fp16"),
 }
+"""Methods whose options are checked here, and the precision that each stands for."""
 
 
-def precision(value: Any) -> Named:
-    """Check a precision: a known name, or a new one for a method with options."""
-    return _named(value, choice("precision", names.PRECISIONS, names.PRECISIONS_GROUP), _precision_options)
+def _other_method(value: Any) -> str:
+    known = [*_METHODS, *(name for name in PRECISIONS if name not in {kind for _, kind in _METHODS.values()})]
+    if not isinstance(value, str) or value not in known:
+        shown = shorten(repr(value))
+        raise ValueError(f"unknown method {shown}: {closest(str(value), known)}")
+    return value
 
 
-def provider(value: Any) -> Named:
-    """Check a provider: a known name, or a new one for a provider with options."""
-    return _named(value, choice("provider", names.PROVIDERS), _provider_options)
+class OtherOptions(Strict):
+    """A precision of another package, which checks its own options."""
+
+    model_config = ConfigDict(extra="allow")
+
+    method: Annotated[
+        Any,
+        AfterValidator(_other_method),
+        WithJsonSchema({"type": "string", "not": {"enum": list(_METHODS)}}),
+    ]
 
 
-def config(value: Any) -> Named:
-    """Check session config entries: ``default``, or a name for a mapping of entries to text.
-
-    A key without a dot is an attribute of ONNX Runtime's SessionOptions and
-    keeps its type.
-    """
-    if value == "default":
-        return NO_CONFIG
-    known = choice("config", ["default"])
-    return _named(value, known, lambda written: Named("", "config", freeze(_entries(written))))
+def _pick_method(value: Any) -> str | None:
+    if not isinstance(value, dict) or "method" not in value:
+        return None
+    method = value["method"]
+    return method if isinstance(method, str) and method in _METHODS else "other"
 
 
-def _entries(written: Any) -> Mapping[str, Any]:
-    if not isinstance(written, dict):
-        return scalars(written)
-    attributes = {key: item for key, item in written.items() if "." not in key and type(item) in (bool, int)}
-    return {**scalars({key: item for key, item in written.items() if key not in attributes}), **attributes}
+def _converted(options: Any) -> Named:
+    """Name what a method stands for; the name of its own is filled in by `_named`."""
+    _, kind = _METHODS.get(options.method, (None, options.method))
+    return Named("", kind, freeze(options.model_dump(exclude_unset=True, exclude={"method"})))
 
 
-def shapes(value: Any) -> Named:
-    """Check named shapes: ``default``, or a name for a mapping of dimensions to sizes."""
-    if value == "default":
-        return NO_SHAPES
-    known = choice("shapes", ["default"])
-    return _named(value, known, lambda written: Named("", "shapes", freeze(dimensions(written))))
+MethodOptions = either(
+    _pick_method,
+    "a mapping with a method (static, dynamic or fp16) and its options",
+    **{method: Annotated[model, AfterValidator(_converted)] for method, (model, _) in _METHODS.items()},
+    other=Annotated[OtherOptions, AfterValidator(_converted)],
+)
 
 
-def dimensions(value: Any) -> dict[str, int]:
-    """Check a mapping of symbolic dimensions to sizes."""
-    if not isinstance(value, dict) or not value:
-        raise Expected("expected a mapping of dimension to size")
-    size = Annotated[int, PlainValidator(integer(1, MAX_DIMENSION))]
-    return TypeAdapter(dict[str, size]).validate_python(value)
+def _named(known: Choice, plain: Callable[[str], Named], options: Any) -> Any:
+    """Make the type of a known name, or of one new name for what `options` check."""
+
+    def check(value: dict[str, Named]) -> Named:
+        ((own, refined),) = value.items()
+        if _is_known(known, own):
+            raise ValueError(f"{own!r} has a meaning already: give this one a name of its own")
+        return Named(own, refined.kind, refined.options)
+
+    return either(
+        _pick_form,
+        "a name, or a mapping of one new name to what it stands for",
+        name=Annotated[str, known, AfterValidator(plain)],
+        named=Annotated[dict[Name, options], Field(min_length=1, max_length=1), AfterValidator(check)],
+    )
 
 
-def _named(value: Any, plain: Check, options: Check) -> Named:
+def _pick_form(value: Any) -> str | None:
     if isinstance(value, str):
-        known = plain(value)
-        return Named(known, known)
-    if not isinstance(value, dict) or len(value) != 1:
-        raise Expected("expected a name, or a mapping of one new name to what it stands for")
-    own = name(next(iter(value)))
-    if _accepts(plain, own):
-        raise ValueError(f"{own!r} has a meaning already: give this one a name of its own")
-    refined = entry(value, options)
-    return Named(own, refined.kind, refined.options)
+        return "name"
+    return "named" if isinstance(value, dict) and len(value) == 1 else None
 
 
-def _accepts(check: Check, value: str) -> bool:
+def _is_known(known: Choice, name: str) -> bool:
     try:
-        check(value)
+        known.check(name)
     except ValueError:
         return False
     return True
 
 
-def _precision_options(written: Any) -> Named:
-    """Check the options of a precision; its name is filled in by the caller."""
-    if not isinstance(written, dict) or "method" not in written:
-        raise Expected("expected a mapping with a method (static, dynamic or fp16) and its options")
-    method = choice("method", _METHODS, names.PRECISIONS_GROUP)(written["method"])
-    if method not in _METHODS:  # another package's precision checks its own options
-        return Named("", method, freeze({key: item for key, item in written.items() if key != "method"}))
-    model, kind = _METHODS[method]
-    options = model.model_validate(written).model_dump(exclude_unset=True, exclude={"method"})
-    return Named("", kind, freeze(options))
+def _plain(name: str) -> Named:
+    return Named(name, name)
 
 
-def _provider_options(written: Any) -> Named:
-    options = ProviderOptions.model_validate(written)
-    return Named("", options.provider, freeze(options.options))
+def _entries(written: dict[str, Any]) -> Named:
+    """Check session config entries: text; a key without a dot is an attribute and keeps its type."""
+    for key, value in written.items():
+        if "." in key and isinstance(value, bool):
+            raise ValueError(f"{shorten(key)}: expected text, in quotes, as ONNX Runtime should get it")
+    kept = {
+        key: value if "." not in key and type(value) in (bool, int) else str(value)
+        for key, value in written.items()
+    }
+    return Named("", "config", freeze(kept))
+
+
+_ENTRY = Annotated[bool | int | float | str, Expect("text, in quotes, as ONNX Runtime should get it")]
+_ENTRIES = {
+    "type": "object",
+    "description": "Session config entries as text; a key without a dot is an attribute of SessionOptions.",
+    "patternProperties": {r"\.": {"type": ["string", "number"]}},
+    "additionalProperties": {"type": ["string", "number", "boolean"]},
+}
+
+Dimensions = Annotated[
+    dict[str, Annotated[int, Integer(1, MAX_DIMENSION)]],
+    NotEmpty("a mapping of dimension to size"),
+]
+"""Symbolic dimension -> size."""
+
+Precision = _named(Choice("precision", ("fp32",), PRECISIONS), _plain, MethodOptions)
+
+Provider = _named(
+    Choice("provider", tuple(PROVIDERS)),
+    _plain,
+    Annotated[
+        ProviderOptions,
+        AfterValidator(lambda item: Named("", item.provider, freeze(item.options))),
+    ],
+)
+
+Config = _named(
+    Choice("config", ("default",)),
+    lambda _: NO_CONFIG,
+    Annotated[dict[str, _ENTRY], AfterValidator(_entries), WithJsonSchema(_ENTRIES)],
+)
+
+Shapes = _named(
+    Choice("shapes", ("default",)),
+    lambda _: NO_SHAPES,
+    Annotated[Dimensions, AfterValidator(lambda sizes: Named("", "shapes", freeze(sizes)))],
+)

@@ -1,57 +1,68 @@
-"""What a suite may say: every key, and the check of its value.
+"""What a suite may say: every key, and the type of its value.
 
-docs/suites.md is the same for people; a test holds the two together.
+`json_schema` makes the schema for editors of the same models. docs/suites.md
+is the same for people; a test compares the two.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self, cast
 
-from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo, create_model, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    create_model,
+    model_validator,
+)
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
 
 from harness.core.case import DataRef, Model, Source, freeze
 from harness.core.passes import SWITCHES
 from harness.core.suite import Measure, Sampling
-from harness.plan import source as sources
-from harness.plan.axes import axes
+from harness.plan.axes import Axes
 from harness.plan.gate import GateSchema
-from harness.plan.option import dimensions
-from harness.plan.scalar import Check, Expected, boolean, choice, integer, name, number, ratio, seconds, text
+from harness.plan.option import Dimensions
+from harness.plan.scalar import (
+    Boolean,
+    Choice,
+    Expected,
+    Integer,
+    Name,
+    NotEmpty,
+    Number,
+    Text,
+    ratio,
+    seconds,
+)
+from harness.plan.source import DataEntry, SourceEntry
 from harness.plan.strict import Strict, written
-from harness.plan.when import condition, point
+from harness.plan.when import Point, When
 
 MAX_COUNT = 10**9
 MAX_CORE = 65_535
 MAX_PROCESSES = 1000
 
-Name = Annotated[str, PlainValidator(name)]
-Text = Annotated[str, PlainValidator(text)]
-Boolean = Annotated[bool, PlainValidator(boolean)]
-Number = Annotated[float, PlainValidator(number)]
-Seconds = Annotated[float, PlainValidator(seconds())]
-Calls = Annotated[int, PlainValidator(integer(1, MAX_COUNT))]
-Axes = Annotated[dict[str, tuple[Any, ...]], PlainValidator(axes)]
+Count = Annotated[int, Integer(1, MAX_COUNT)]
+CountOrNone = Annotated[int, Integer(0, MAX_COUNT)]
+Duration = Annotated[float, seconds(1e-6)]
+DurationOrNone = Annotated[float, seconds()]
 
 
-def _or_null(check: Check) -> PlainValidator:
-    return PlainValidator(lambda value: None if value is None else check(value))
-
-
-def _not_empty(value: Any) -> Any:
-    if not isinstance(value, dict) or not value:
-        raise Expected("expected a mapping with at least one entry")
-    return value
-
-
-When = Annotated[dict[str, tuple[str, ...]], PlainValidator(condition), BeforeValidator(_not_empty)]
+def _key(description: str, default: Any = None) -> Any:
+    """Declare a key that may be left out; `default` is for people, what is left out is not passed on."""
+    return Field(default, description=description)
 
 
 class InputSchema(Strict):
     """How random values for one input are drawn."""
 
-    low: Number | None = None
-    high: Number | None = None
-    fill: Number | None = None
+    low: Number | None = _key("Smallest value.")
+    high: Number | None = _key("Largest value, exclusive for integers.")
+    fill: Number | None = _key("The one value of all elements.")
 
     @model_validator(mode="after")
     def _hold_together(self) -> Self:
@@ -65,21 +76,23 @@ class InputSchema(Strict):
 class ModelSchema(Strict):
     """One model."""
 
-    source: Annotated[Source, PlainValidator(sources.source)]
-    data: Annotated[DataRef | None, PlainValidator(sources.data)] = None
-    task: Annotated[str | None, PlainValidator(choice("task", ("classification", "regression")))] = None
-    output: Text | None = None
-    batch_dim: Text | None = None
-    shapes: Annotated[dict[str, int], PlainValidator(dimensions)] = Field(default_factory=dict)
-    inputs: dict[str, InputSchema] = Field(default_factory=dict)
-    axes: Axes = Field(default_factory=dict)
+    source: SourceEntry = Field(description="Where the model comes from.")
+    data: DataEntry | None = _key("A data set, the path of an .npz file, or a mapping with npz.")
+    task: Annotated[str, Choice("task", ("classification", "regression"))] | None = _key(
+        "What the labels are; default: by their type."
+    )
+    output: Text | None = _key("The output that counts; default: the first.")
+    batch_dim: Text | None = _key("The symbolic dimension that the axis batch drives.")
+    shapes: Dimensions = _key("Symbolic dimension to size.", {})
+    inputs: dict[str, InputSchema] = _key("Input to how its random values are drawn.", {})
+    axes: Axes = _key("Axes on which this model takes other values than the suite says.", {})
 
     def model(self, name: str) -> Model:
         """Give the noun that the loops use."""
         return Model(
             name=name,
-            source=self.source,
-            data=self.data,
+            source=cast(Source, self.source),
+            data=cast(DataRef | None, self.data),
             task=self.task,
             output=self.output,
             batch_dim=self.batch_dim,
@@ -88,25 +101,28 @@ class ModelSchema(Strict):
         )
 
 
-Duration = Annotated[float, PlainValidator(seconds(1e-6))]
-CallsOrNull = Annotated[int | None, _or_null(integer(1, MAX_COUNT))]
-SecondsOrNull = Annotated[float | None, _or_null(seconds(1e-6))]
-RatioOrNull = Annotated[float | None, _or_null(ratio(1e-6, 0.99))]
+_SAMPLING = Sampling()
 
 
 class SamplingSchema(Strict):
-    """How long a case is timed; what is left out is as in `Sampling`."""
+    """How long a case is timed."""
 
-    warmup_calls: Annotated[int, PlainValidator(integer(0, MAX_COUNT))] = 0
-    warmup_seconds: Seconds = 0.0
-    calls: CallsOrNull = None
-    seconds: SecondsOrNull = None
-    target_ci: RatioOrNull = None
-    min_calls: Calls = 1
-    max_calls: Calls = 1
-    max_seconds: Duration = 1.0
-    processes: Annotated[int, PlainValidator(integer(1, MAX_PROCESSES))] = 1
-    timeout: Duration = 1.0
+    warmup_calls: CountOrNone = _key("Warm-up calls at least.", _SAMPLING.warmup_calls)
+    warmup_seconds: DurationOrNone = _key("Warm-up time at least.", _SAMPLING.warmup_s)
+    calls: Count | None = _key("End the timed stretch after this many calls.")
+    seconds: Duration | None = _key("End it after this long.", _SAMPLING.seconds)
+    target_ci: Annotated[float, ratio(1e-6, 0.99)] | None = _key(
+        "End it when half the 95% interval of p50 is this narrow, relative to p50."
+    )
+    min_calls: Count = _key(
+        "Time at least this many calls before seconds or target_ci end it.", _SAMPLING.min_calls
+    )
+    max_calls: Count = _key("End it in any case.", _SAMPLING.max_calls)
+    max_seconds: Duration = _key("End it in any case.", _SAMPLING.max_seconds)
+    processes: Annotated[int, Integer(1, MAX_PROCESSES)] = _key(
+        "Fresh worker processes a case.", _SAMPLING.processes
+    )
+    timeout: Duration = _key("A worker that takes longer is killed.", _SAMPLING.timeout_s)
 
     @model_validator(mode="after")
     def _hold_together(self) -> Self:
@@ -132,7 +148,13 @@ class SamplingSchema(Strict):
         return Sampling(**{renamed.get(key, key): value for key, value in written.items()})
 
 
-def _cores(value: Any) -> tuple[int, ...] | None:
+_CORE = {"type": "integer", "minimum": 0, "maximum": MAX_CORE}
+_CORES = {
+    "anyOf": [_CORE, {"type": "array", "items": _CORE, "minItems": 1, "uniqueItems": True}, {"type": "null"}]
+}
+
+
+def _cores(value: Any) -> Any:
     if value is None:
         return None
     cores = value if isinstance(value, list) else [value]
@@ -140,16 +162,21 @@ def _cores(value: Any) -> tuple[int, ...] | None:
         raise Expected("expected a core's number, or a list of them")
     if len(set(cores)) < len(cores):
         raise ValueError("a core is there twice")
-    return tuple(cores)
+    return cores
+
+
+_MEASURE = Measure()
 
 
 class _MeasureSchema(Strict):
-    cores: Annotated[tuple[int, ...] | None, PlainValidator(_cores)] = None
-    inputs: Calls = 1
-    seed: Annotated[int, PlainValidator(integer(0, 2**32 - 1))] = 0
-    accuracy_samples: Calls = 1
-    drift_samples: Calls = 1
-    telemetry: Boolean = False
+    cores: Annotated[tuple[int, ...] | None, BeforeValidator(_cores), WithJsonSchema(_CORES)] = _key(
+        "The cores that workers run on; default: chosen by the threads."
+    )
+    inputs: Count = _key("Distinct inputs in rotation.", _MEASURE.inputs)
+    seed: Annotated[int, Integer(0, 2**32 - 1)] = _key("Seed of random inputs.", _MEASURE.seed)
+    accuracy_samples: Count = _key("Samples of the data evaluated, at most.", _MEASURE.accuracy_samples)
+    drift_samples: Count = _key("Random samples compared where there is no data.", _MEASURE.drift_samples)
+    telemetry: Boolean = _key("Let the runtime start its telemetry.", _MEASURE.telemetry)
 
     def measure(self, strict_provider: bool) -> Measure:
         """Give the noun that the loops use."""
@@ -164,41 +191,99 @@ else:
     MeasureSchema = create_model(
         "MeasureSchema",
         __base__=_MeasureSchema,
-        __doc__="What is measured beside latency, a key a pass; what is left out is as in `Measure`.",
-        **{key: (Boolean, default) for key, default in SWITCHES.items()},
+        __doc__="What is measured beside latency, a key a pass, and on which cores.",
+        **{
+            key: (Boolean, _key(f"Whether the pass for {key} runs.", default))
+            for key, default in SWITCHES.items()
+        },
     )
 
 
 class SkipSchema(Strict):
     """Cells that are not measured, and why."""
 
-    when: When
-    because: Text
+    when: When = Field(description="The cells.")
+    because: Text = Field(description="The reason, kept in the results.")
 
 
 def _extends(value: Any) -> None:
     raise ValueError("only a file can extend another")
 
 
-def _strict_provider(value: Any, info: ValidationInfo) -> bool:
-    strict, measure = boolean(value), info.data.get("measure")
-    if strict and measure is not None and not measure.measure(strict).wants("proof"):
+def _strict_provider(value: bool, info: ValidationInfo) -> bool:
+    measure = info.data.get("measure")
+    if value and measure is not None and not measure.measure(value).wants("proof"):
         raise ValueError("nothing tells where nodes run with measure.proof: false; take one of the two out")
-    return strict
+    return value
 
 
 class SuiteSchema(Strict):
     """A whole suite, put together."""
 
-    extends: Annotated[None, PlainValidator(_extends)] = None  # a key that is known, but used up by now
-    name: Name | None = None
-    description: Text = ""
-    models: Annotated[dict[Name, ModelSchema], BeforeValidator(_not_empty)]
-    axes: Axes = Field(default_factory=dict)
-    skip: tuple[SkipSchema, ...] = ()
-    only: tuple[When, ...] = ()
-    sampling: SamplingSchema = SamplingSchema()
-    measure: MeasureSchema = MeasureSchema()
-    gates: tuple[GateSchema, ...] = ()
-    baseline: Annotated[dict[str, str], PlainValidator(point)] = Field(default_factory=dict)
-    strict_provider: Annotated[bool, PlainValidator(_strict_provider)] = False
+    extends: Annotated[Any, AfterValidator(_extends)] = _key(
+        "A file, or a list of files, whose keys this one builds on."
+    )  # a key that is known, but used up by now
+    name: Name | None = _key("The suite's name; default: the file's name.")
+    description: Text = _key("Text for people.", "")
+    models: Annotated[dict[Name, ModelSchema], NotEmpty()] = Field(description="Name to model.")
+    axes: Axes = _key("Axis to value or list of values; the cases are their product.", {})
+    skip: tuple[SkipSchema, ...] = _key("Cells that are not measured, and why.", ())
+    only: tuple[When, ...] = _key("Keep the cells that meet one of these conditions.", ())
+    sampling: SamplingSchema = _key("How long a case is timed.", SamplingSchema())
+    measure: MeasureSchema = _key("What is measured beside latency, and on which cores.", MeasureSchema())
+    gates: tuple[GateSchema, ...] = _key("What a metric may do.", ())
+    baseline: Point = _key("The case that a model's others are compared with.", {})
+    strict_provider: Annotated[Boolean, AfterValidator(_strict_provider)] = _key(
+        "Whether a case of which a node ran on another provider is failed.", False
+    )
+
+
+class _Json(GenerateJsonSchema):
+    """A schema for people who write: no titles, no empty defaults, unions by what fits."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        made = super().default_schema(schema)
+        if made.get("default") in (None, "") or isinstance(made["default"], dict | list):
+            made.pop("default", None)
+        return made
+
+    def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        made = super().dict_schema(schema)
+        made.pop("patternProperties", None)
+        made["additionalProperties"] = self.generate_inner(
+            schema.get("values_schema", core_schema.any_schema())
+        )
+        keys = self.generate_inner(schema.get("keys_schema", core_schema.any_schema()))
+        return {**made, "propertyNames": keys} if "pattern" in keys else made
+
+    def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:
+        made = super().tagged_union_schema(schema)
+        return {"anyOf": made.pop("oneOf")}
+
+
+def json_schema() -> dict[str, Any]:
+    """Make the JSON schema (draft 2020-12) of a file with a suite, or with a part that suites extend.
+
+    A part has no models, and a file that extends another may leave out what
+    that one says: so keys are required only where nothing is extended.
+    """
+    made = SuiteSchema.model_json_schema(mode="validation", schema_generator=_Json)
+    model = made["$defs"]["ModelSchema"]
+    required = model.pop("required")
+    made.pop("required")
+    for definition in (made, *made["$defs"].values()):
+        definition.pop("title", None)
+    every = {"properties": {"models": {"additionalProperties": {"required": required}}}}
+    made["properties"]["extends"] |= {
+        "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A suite of the ONNX Runtime harness, or a part that suites extend",
+        **made,
+        "if": {"not": {"required": ["extends"]}},
+        "then": every,
+    }

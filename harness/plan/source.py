@@ -2,79 +2,148 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any
 
-from pydantic import PlainValidator
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import Strict as Exact
 
-from harness.core import vocabulary as names
 from harness.core.case import DataRef, Source, freeze
-from harness.plan.scalar import Check, Expected, choice, entry, integer, text
+from harness.core.plugins import CATALOGUE, SOURCES
+from harness.core.vocabulary import ZOO
+from harness.plan.scalar import Choice, Expect, Integer, Text, either
 from harness.plan.strict import Strict
 
 MAX_SAMPLES = 10**7
 
 _MODULE = r"[^\W\d]\w*(\.[^\W\d]\w*)*"
-_TORCH = re.compile(rf"({_MODULE}|[^\0]+\.py):[^\W\d]\w*")
-_DATA = DataRef("", "")
+_TORCH = rf"^({_MODULE}|[^\x00]+\.py):[^\W\d]\w*$"
 
 
-def source(value: Any) -> Source:
-    """Check a source: one kind, and what it needs. Files are absolute by now."""
+class OnnxSource(Strict):
+    """An ONNX file; external data beside it is found."""
+
+    onnx: Text
+
+    def source(self) -> Source:
+        """Give the noun that builds use; the path is absolute by now."""
+        return _source("onnx", path=self.onnx)
+
+
+class ZooSource(Strict):
+    """An architecture of the onnx wheel, with seeded random weights."""
+
+    zoo: Annotated[str, Choice("zoo model", ZOO)]
+
+    def source(self) -> Source:
+        """Give the noun that builds use."""
+        return _source("zoo", name=self.zoo)
+
+
+class TorchSource(Strict):
+    """A function that returns a module and example inputs: module:function or file.py:function."""
+
+    torch: Annotated[
+        str,
+        Exact(),
+        StringConstraints(pattern=_TORCH),
+        Expect("module:function or file.py:function"),
+    ]
+
+    def source(self) -> Source:
+        """Give the noun that builds use."""
+        return _source("torch", target=self.torch)
+
+
+class FakeSource(Strict):
+    """A stand-in with exact answers, for tests of the harness itself."""
+
+    fake: Annotated[dict[str, Any], Expect("a mapping of what the fake engine answers")]
+
+    def source(self) -> Source:
+        """Give the noun that builds use."""
+        return _source("fake", **self.fake)
+
+
+_MODELS: dict[str, type[Strict]] = {
+    "onnx": OnnxSource,
+    "zoo": ZooSource,
+    "torch": TorchSource,
+    "fake": FakeSource,
+}
+"""Sources whose options are checked here; every other one checks its own."""
+
+
+def _source(kind: str, /, **options: Any) -> Source:
+    return Source(kind, freeze(options))
+
+
+def _as_source(model: Any) -> Source:
+    found: Source = model.source()
+    return found
+
+
+def _pick(value: Any) -> str | None:
     if not isinstance(value, dict) or len(value) != 1:
-        raise Expected(f"expected one of {', '.join(names.SOURCES)}, such as {{onnx: model.onnx}}")
-    kind = choice("source", names.SOURCES, names.SOURCES_GROUP)(next(iter(value)))
-    return Source(kind, freeze(entry(value, _OPTIONS.get(kind, _foreign))))
+        return None
+    kind = str(next(iter(value)))
+    return kind if kind in _MODELS else "other"
 
 
-def _onnx(value: Any) -> dict[str, Any]:
-    return {"path": text(value)}
+def _other(value: dict[str, Any]) -> Source:
+    ((kind, options),) = value.items()
+    Choice("source", registry=SOURCES).check(kind)
+    return Source(kind, freeze(options if isinstance(options, dict) else {"value": options}))
 
 
-def _zoo(value: Any) -> dict[str, Any]:
-    return {"name": choice("zoo model", names.ZOO)(value)}
+_OTHER = {
+    "type": "object",
+    "description": "A source of another package, with its options.",
+    "minProperties": 1,
+    "maxProperties": 1,
+    "propertyNames": {"not": {"enum": list(_MODELS)}},
+}
 
-
-def _torch(value: Any) -> dict[str, Any]:
-    if not isinstance(value, str) or not _TORCH.fullmatch(value):
-        raise Expected("expected module:function or file.py:function")
-    return {"target": value}
-
-
-def _fake(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise Expected("expected a mapping of what the fake engine answers")
-    return value
-
-
-def _foreign(value: Any) -> dict[str, Any]:
-    """Take what another package's source is given; it checks that itself."""
-    return value if isinstance(value, dict) else {"value": value}
-
-
-_OPTIONS: dict[str, Check] = {"onnx": _onnx, "zoo": _zoo, "torch": _torch, "fake": _fake}
-
-
-def _npz(value: Any) -> str:
-    if not isinstance(value, str) or not value.endswith(".npz"):
-        raise Expected("expected the path of an .npz file")
-    return value
+SourceEntry = either(
+    _pick,
+    f"one of {', '.join(SOURCES.builtin)}, such as {{onnx: model.onnx}}",
+    **{kind: Annotated[model, AfterValidator(_as_source)] for kind, model in _MODELS.items()},
+    other=Annotated[dict[str, Any], AfterValidator(_other), WithJsonSchema(_OTHER)],
+)
 
 
 class DataSchema(Strict):
     """Data in a file, with the number of samples set apart for calibration."""
 
-    npz: Annotated[str, PlainValidator(_npz)]
-    calibration: Annotated[int, PlainValidator(integer(1, MAX_SAMPLES))] = _DATA.calibration
+    npz: Annotated[str, Exact(), StringConstraints(pattern=r"\.npz$"), Expect("the path of an .npz file")] = (
+        Field(description="A file with one array for each input, and the labels under y.")
+    )
+    calibration: Annotated[int, Integer(1, MAX_SAMPLES)] = Field(
+        DataRef("", "").calibration, description="Samples to calibrate on, never evaluated."
+    )
+
+    def data(self) -> DataRef:
+        """Give the noun that builds use."""
+        return DataRef("npz", self.npz, self.calibration)
 
 
-def data(value: Any) -> DataRef:
-    """Check data: a catalogue name, an .npz file, or a mapping of the latter with options."""
+def _pick_data(value: Any) -> str | None:
     if isinstance(value, dict):
-        written = DataSchema.model_validate(value)
-        return DataRef("npz", written.npz, written.calibration)
-    if isinstance(value, str) and value.endswith(".npz"):
-        return DataRef("npz", value)
-    if not isinstance(value, str):
-        raise Expected("expected the name of a data set, the path of an .npz file, or a mapping with npz")
-    return DataRef("catalogue", choice("data set", names.CATALOGUE, names.CATALOGUE_GROUP)(value))
+        return "options"
+    if isinstance(value, str):
+        return "npz" if value.endswith(".npz") else "name"
+    return None
+
+
+DataEntry = either(
+    _pick_data,
+    "the name of a data set, the path of an .npz file, or a mapping with npz",
+    options=Annotated[DataSchema, AfterValidator(DataSchema.data)],
+    npz=Annotated[
+        str, StringConstraints(pattern=r"\.npz$"), AfterValidator(lambda path: DataRef("npz", path))
+    ],
+    name=Annotated[
+        str,
+        Choice("data set", registry=CATALOGUE),
+        AfterValidator(lambda name: DataRef("catalogue", name)),
+    ],
+)

@@ -20,6 +20,9 @@ from harness.core.registry import closest
 from harness.plan.document import Document, KeyPath, Place, shorten, spell_path
 from harness.plan.scalar import Expected
 
+_EXPECTED = {"tuple_type": "a list", "dict_type": "a mapping", "model_type": "a mapping"}
+"""What pydantic expected, where no type of `harness.plan.scalar` words it."""
+
 
 class Strict(BaseModel):
     """A mapping with known keys; an unknown one is answered with the closest."""
@@ -36,10 +39,10 @@ class Strict(BaseModel):
             raise ValidationError.from_exception_data(cls.__name__, lines) from None
 
 
-def strict_model(name: str, fields: dict[str, Any]) -> type[Strict]:
-    """Make a model of the annotations in `fields`, none of them required."""
+def strict_model(name: str, doc: str, fields: Mapping[str, Any]) -> type[Strict]:
+    """Make a model of the types in `fields`, none of them required."""
     definitions: Any = {key: (annotation, None) for key, annotation in fields.items()}
-    return create_model(name, __base__=Strict, **definitions)
+    return create_model(name, __base__=Strict, __doc__=doc, **definitions)
 
 
 def written(model: Strict) -> dict[str, Any]:
@@ -60,14 +63,17 @@ def _with_closest(line: ErrorDetails, model: type[BaseModel]) -> InitErrorDetail
     kind, context = line["type"], line.get("ctx", {})
     if kind == "extra_forbidden" and len(line["loc"]) == 1:
         key = str(line["loc"][0])
-        context = {"message": f"unknown key {shorten(repr(key))}: {closest(key, model.model_fields)}"}
-        kind = "unknown_key"
-    error = PydanticCustomError("unknown_key", "{message}", context) if kind == "unknown_key" else kind
+        message = f"unknown key {shorten(repr(key))}: {closest(key, model.model_fields)}"
+        kind, context = "unknown_key", {"message": message}
+    elif kind == "expected":
+        context = {"message": line["msg"]}
+    own = kind in ("unknown_key", "expected")
+    error = PydanticCustomError(kind, "{message}", context) if own else kind
     return InitErrorDetails(type=error, loc=line["loc"], input=line["input"], ctx=context)
 
 
 def _known(loc: KeyPath, places: Mapping[KeyPath, Place]) -> KeyPath:
-    """Cut a path down to what was written: a scalar has no index, a missing key no place."""
+    """Cut a path down to what was written: neither an index of a scalar, a union's tag nor a missing key."""
     path: KeyPath = ()
     for part in loc:
         if (*path, part) in places:
@@ -78,14 +84,15 @@ def _known(loc: KeyPath, places: Mapping[KeyPath, Place]) -> KeyPath:
 def _message(line: ErrorDetails, where: Place) -> str:
     kind = line["type"]
     if kind == "unknown_key":
-        return str(line["ctx"]["message"])
+        return line["msg"]
     if kind == "missing":
         return f"missing key {line['loc'][-1]!r}"
+    if kind == "expected":
+        return f"{line['msg']}, got {_got(line['input'], where)}"
     if kind == "value_error":
         error = line["ctx"]["error"]
         return f"{error}, got {_got(line['input'], where)}" if isinstance(error, Expected) else str(error)
-    expected = {"tuple_type": "a list", "dict_type": "a mapping", "model_type": "a mapping"}
-    return f"expected {expected.get(kind, line['msg'])}, got {_got(line['input'], where)}"
+    return f"expected {_EXPECTED.get(kind, line['msg'])}, got {_got(line['input'], where)}"
 
 
 def _got(value: Any, where: Place) -> str:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from glob import escape
 from typing import Any, Literal
 
-from harness.core.case import Model
+from harness.core.case import DEFAULTS, Model, shown
 from harness.core.conditions import fits, spell
 from harness.core.errors import InputError
+from harness.core.plugins import EXPORTERS
 from harness.core.registry import closest
 from harness.core.suite import Suite
-from harness.core.vocabulary import EXPORTERS
-from harness.plan.axes import AXES, label
 from harness.plan.document import KeyPath, one_line, shorten
 from harness.plan.schema import SuiteSchema
 from harness.plan.when import CONDITION_AXES, condition
@@ -97,16 +96,16 @@ def _known(axis: str, values: Values) -> dict[str, Any]:
     """Give every value that `axis` takes in any model, by its text."""
     if axis == "model":
         return {model: model for model in values}
-    shown = [label(axis, value) for taken in values.values() for value in taken[axis]]
-    return {spell(value): value for value in shown}
+    taken = [shown(axis, value) for model in values.values() for value in model[axis]]
+    return {spell(value): value for value in taken}
 
 
 def _values(schema: SuiteSchema, model: Model) -> dict[str, tuple[Any, ...]]:
     """Give the values of every axis for `model`: its own, else the suite's, else the default."""
-    defaults = {axis.name: (axis.default,) for axis in AXES}
+    defaults = {axis: (default,) for axis, default in DEFAULTS.items()}
     values: dict[str, tuple[Any, ...]] = {**defaults, **schema.axes, **schema.models[model.name].axes}
     if model.source.kind == "torch":
-        values["exporter"] = tuple(exporter or EXPORTERS[0] for exporter in values["exporter"])
+        values["exporter"] = tuple(exporter or next(iter(EXPORTERS)) for exporter in values["exporter"])
     return values
 
 

@@ -71,14 +71,14 @@ class OnnxBench:
 
     def _measure(self, document: Mapping[str, Any]) -> Record:
         from harness.plan import plan_document
-        from harness.run.bench import Bench
+        from harness.run.bench import open_bench
         from harness.run.job import environment, settle
 
         plan = settle(plan_document(document, Path.cwd(), "onnx_bench"))
         if len(plan.cases) != 1:
             cases = f"these are {len(plan.cases)}; give every axis one value"
             raise InputError(f"onnx_bench measures one case, {cases}")
-        bench = Bench(plan.suite, self.cache_dir, self.work_dir, environment(plan))
+        bench = open_bench(plan.suite, self.cache_dir, self.work_dir, environment(plan))
         return bench.measure(plan.cases[0])
 
 

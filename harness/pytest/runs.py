@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -76,9 +75,10 @@ class Runs:
 
     def _keep(self, suite: str, text: str) -> None:
         from harness.core.record import Record
+        from harness.store.lines import decode_line
 
         run = self.runs.get(suite) or self._begin(suite)
-        record = Record.from_json(json.loads(text))
+        record = Record.from_json(decode_line(text.encode()))
         if record.case in run.left:
             run.journal.append(replace(record, run=run.journal.run))
             run.left.remove(record.case)

@@ -65,11 +65,11 @@ class SuiteFile(pytest.File):
     @cached_property
     def bench(self) -> Bench:
         """What all cases share while the session lasts. Raises InputError."""
-        from harness.run.bench import Bench
+        from harness.run.bench import open_bench
 
         work = tempfile.TemporaryDirectory(prefix="harness-")
         self.config.add_cleanup(work.cleanup)
-        return Bench(self.plan.suite, cache_dir(self.config), Path(work.name), self.environment)
+        return open_bench(self.plan.suite, cache_dir(self.config), Path(work.name), self.environment)
 
     @cached_property
     def references(self) -> dict[str, dict[str, Record]]:
@@ -103,7 +103,7 @@ class CellItem(pytest.Item):
 
     def runtest(self) -> None:
         """Pass where the case was measured and every gate held; else say why, without a traceback."""
-        from harness.store.journal import encode
+        from harness.store.lines import encode
 
         try:
             record = self.record()

@@ -21,7 +21,7 @@ from harness import build, judge, measure
 from harness.core.artifact import Built, Dataset
 from harness.core.case import FP32, Artifact, Case, DataRef, Load, Session, plain
 from harness.core.errors import CaseError, StoreError, Unsupported
-from harness.core.passes import chosen
+from harness.core.passes import chosen, repeated
 from harness.core.record import Observation, Record, Status
 from harness.core.suite import Sampling, Skip, Suite
 from harness.judge.outputs import Outputs
@@ -37,17 +37,17 @@ Value = TypeVar("Value")
 
 @dataclass
 class Bench:
-    """What the cases of one sweep share. Raises InputError where a model's data or the cores are wrong.
+    """What the cases of one sweep share; made by `open_bench` or `open_arms`.
 
-    With `arms`, cases are compared with each other: `outputs` keeps what each
-    computed, and no FP32 twin is run.
+    With `keep_outputs`, cases are compared with each other: `outputs` has what
+    each computed, and no FP32 twin is run.
     """
 
     suite: Suite
     cache_dir: Path
     work_dir: Path
     machine: dict[str, Any]
-    arms: bool = False
+    keep_outputs: bool = False
     outputs: dict[Case, Outputs] = field(default_factory=dict)
     _built: dict[Artifact, Built | CaseError] = field(default_factory=dict)
     _data: dict[DataRef, Dataset] = field(default_factory=dict)
@@ -55,8 +55,11 @@ class Bench:
     _runtimes: dict[str, Runtime | CaseError] = field(default_factory=dict)
     _workers: int = 0
 
-    def __post_init__(self) -> None:
-        """Read all data and look for the cores first: a mistake there ends the sweep before it begins."""
+    def load(self) -> None:
+        """Read all data and look for the cores: a mistake there ends the sweep before it begins.
+
+        Raises InputError where a model's data or the cores are wrong.
+        """
         measure.choose_cores(0, self.suite.measure.cores)
         for ref in {model.data for model in self.suite.models if model.data is not None}:
             self._data[ref] = build.load_data(ref, self.cache_dir)
@@ -85,9 +88,9 @@ class Bench:
         first, outputs = self._observe(case, built, cores, passes)
         observations = [first]
         while len(observations) < self.suite.sampling.processes and _went_well(observations[-1]):
-            observations.append(self._observe(case, built, cores, ("timing",))[0])
+            observations.append(self._observe(case, built, cores, repeated(passes))[0])
         twin, reference = Outputs(reason=outputs.reason), ""
-        if self.arms:
+        if self.keep_outputs:
             self.outputs[case] = outputs
             twin = Outputs(reason="compared with the other arm instead")
         elif outputs.values is not None:
@@ -109,7 +112,7 @@ class Bench:
                 strict_provider=self.suite.measure.strict_provider,
                 passes=passes,
                 cores=cores.worker,
-                brief=self.arms,
+                brief=self.keep_outputs,
             )
         )
         # What decided the status printed what explains it.
@@ -263,6 +266,24 @@ class Bench:
         """Read the labels of the rows that are evaluated. Raises Failed where they cannot be labels."""
         ref = case.artifact.model.data
         return build.load_labels(ref, self._data[ref], built) if ref else None
+
+
+OpenBench = Callable[[Suite, Path, Path, dict[str, Any]], Bench]
+"""Make a bench of a suite, the cache, a folder to work in and what is known of the machine."""
+
+
+def open_bench(suite: Suite, cache_dir: Path, work_dir: Path, machine: dict[str, Any]) -> Bench:
+    """Make a bench whose data is read. Raises InputError where a model's data or the cores are wrong."""
+    bench = Bench(suite, cache_dir, work_dir, machine)
+    bench.load()
+    return bench
+
+
+def open_arms(suite: Suite, cache_dir: Path, work_dir: Path, machine: dict[str, Any]) -> Bench:
+    """Make a bench of cases that are compared with each other. Raises as `open_bench`."""
+    bench = Bench(suite, cache_dir, work_dir, machine, keep_outputs=True)
+    bench.load()
+    return bench
 
 
 def _once(known: dict[Key, Value | CaseError], key: Key, make: Callable[[], Value]) -> Value:

@@ -22,7 +22,7 @@ from harness.core.listener import Listener
 from harness.core.suite import Plan
 from harness.core.vocabulary import ROLLING
 from harness.measure import runtimes
-from harness.run.bench import Bench
+from harness.run.bench import OpenBench, open_bench
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +42,20 @@ def run(
     *,
     resume: bool = False,
     listener: Listener | None = None,
+    machine: dict[str, Any] | None = None,
+    opening: OpenBench = open_bench,
 ) -> Outcome:
     """Measure every case of `plan` and seal the run; with `resume`, those that an unfinished run lacks.
 
     Ctrl-C ends the loop, not the run: what was measured is kept, unsealed; where
-    nothing was, no folder is left.
+    nothing was, no folder is left. `machine` is the environment, read here unless given.
     Raises InputError where data is wrong or there is nothing to resume,
     StoreError where results cannot be kept.
     """
     plan, listener = settle(plan), listener or Listener()
-    machine = environment(plan)
+    machine = environment(plan) if machine is None else machine
     with tempfile.TemporaryDirectory(prefix="harness-") as work:
-        bench = Bench(plan.suite, cache_dir, Path(work), machine)
+        bench = opening(plan.suite, cache_dir, Path(work), machine)
         with _open(plan, results_dir, machine, resume) as journal:
             known = {record.case for record in journal.records()}
             todo = [case for case in plan.cases if case.key not in known]

@@ -11,6 +11,7 @@ from harness.core.conditions import matches
 from harness.core.record import Record
 from harness.core.report import GateOutcome, Report
 from harness.core.suite import Gate
+from harness.store.integrity import sound
 
 
 def review(
@@ -39,17 +40,18 @@ def references(
 ) -> dict[str, dict[str, Record]]:
     """Read the runs that `gates` hold the run of `header` against, one that has not begun included.
 
-    A run that there is none of, or that is gone, is not in the answer. Raises StoreError.
+    A run that there is none of, or that is gone or damaged, is not in the answer. Raises StoreError.
     """
     wanted = {gate.against for gate in gates if gate.max_increase is not None or gate.max_drop is not None}
     known = store.runs(results_dir, header.suite, header.machine) if wanted else []
     runs = {}
     if "previous" in wanted:
-        sealed = [item.run for item in known if item.sealed and (item.run < header.run or not header.run)]
-        runs["previous"] = sealed[-1] if sealed else None
+        sealed = (item for item in reversed(known) if item.sealed)
+        before = (item for item in sealed if item.run < header.run or not header.run)
+        runs["previous"] = next((item.run for item in before if sound([item])), None)
     if "anchor" in wanted:
         pinned = store.anchor(results_dir, header.suite, header.machine)
-        runs["anchor"] = pinned if pinned in {item.run for item in known} else None
+        runs["anchor"] = next((item.run for item in known if item.run == pinned and sound([item])), None)
     return {
         name: {record.case: record for record in store.records(results_dir, run)}
         for name, run in runs.items()
@@ -64,7 +66,7 @@ def _explained(
     pinned = store.anchor(results_dir, header.suite, header.machine)
     if pinned is None:
         return tuple(outcomes)
-    why = f"the anchor's run {pinned} is gone; pin another with 'harness anchor set RUN'"
+    why = f"the anchor's run {pinned} is gone or damaged; pin another with 'harness anchor set RUN'"
 
     def lacks_it(outcome: GateOutcome) -> bool:
         relative = outcome.gate.endswith(" against anchor")

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
+import json
 import os
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from harness.core.errors import StoreError
 
@@ -47,3 +52,54 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         finally:
             with suppress(FileNotFoundError):
                 part.unlink()
+
+
+_CHECK = re.compile(rb'\{\n "check": "([0-9a-f]{64})",\n')
+
+
+def write_checked(path: Path, data: Mapping[str, Any]) -> None:
+    """Write `data` as JSON whose first key, ``check``, is the sha256 of what follows. Raises StoreError."""
+    text = json.dumps(data, indent=1, ensure_ascii=False, default=str) + "\n"
+    body = text.encode("utf-8", "replace").removeprefix(b"{\n")
+    head = f'{{\n "check": "{hashlib.sha256(body).hexdigest()}",\n'.encode()
+    write_whole(path, lambda part: part.write_bytes(head + body))
+
+
+def read_checked(path: Path) -> dict[str, Any]:
+    """Read what `write_checked` wrote, without the checksum; older files have none.
+
+    Raises OSError, and ValueError where it is no JSON object or has changed since it was written.
+    """
+    content = path.read_bytes()
+    data = json.loads(content)
+    if not isinstance(data, dict):
+        raise ValueError("it is no JSON object")
+    if "check" in data:
+        found = _CHECK.match(content)
+        if found is None or hashlib.sha256(content[found.end() :]).hexdigest() != found[1].decode():
+            raise ValueError("it changed since it was written")
+        del data["check"]
+    return data
+
+
+def hash_file(path: Path) -> str:
+    """Return the sha256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Wait for other processes that lock `folder`, then keep them out; it is made if absent.
+
+    Raises StoreError.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with writing(folder):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

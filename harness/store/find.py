@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 from collections.abc import Sequence
@@ -13,8 +12,9 @@ from typing import NoReturn
 from harness.core.errors import NotFoundError, StoreError
 from harness.core.record import SCHEMA
 from harness.store.convert import check
-from harness.store.files import write_whole
-from harness.store.header import RunInfo, runs
+from harness.store.files import locked, read_checked, write_checked
+from harness.store.header import RunInfo, runs, survey
+from harness.store.integrity import sound
 
 ANCHORS = "anchors.json"
 
@@ -38,9 +38,16 @@ def find_run(
     identifier or the unique beginning of one; a date ``2026-11-22`` (the last
     run begun that day, UTC); a git revision (the newest run at that commit,
     one without uncommitted changes where there is any).
-    `suite` and `machine` narrow the choice. Raises NotFoundError.
+    `suite` and `machine` narrow the choice. Raises NotFoundError, StoreError where what is named
+    cannot be read: an older run never stands in for a damaged one.
     """
     found = runs(results_dir, suite, machine)
+    damaged = survey(results_dir).damaged
+    unreadable = [name for name in damaged if text and name.startswith(text)]
+    newer = [name for name in damaged if not found or name > found[-1].run]
+    if (text == "latest" and newer) or (unreadable and not _by_id(found, text)):
+        name = max(newer) if text == "latest" else unreadable[0]
+        raise StoreError(f"{damaged[name]}{_else(found)}")
     if not found:
         of = f" of suite {suite!r}" if suite else ""
         raise NotFoundError(f"{results_dir}: no runs{of} yet; measure one with 'harness run SUITE'")
@@ -58,20 +65,29 @@ def find_run(
 
 
 def previous(found: Sequence[RunInfo], run: RunInfo) -> RunInfo | None:
-    """Give the newest of `found` that is older than `run`, of the same suite and machine."""
+    """Give the newest of `found` that is older than `run`, of the same suite and machine.
+
+    One whose records are damaged is passed over, with a warning.
+    """
     for item in reversed(found):
         same = (item.header.suite, item.header.machine) == (run.header.suite, run.header.machine)
-        if same and item.run < run.run:
+        if same and item.run < run.run and sound([item]):
             return item
     return None
+
+
+def _else(found: Sequence[RunInfo]) -> str:
+    return f". The newest that can be read is {found[-1].run}" if found else ""
 
 
 def anchors(results_dir: Path) -> list[Anchor]:
     """Read the anchors. Raises StoreError naming the file."""
     path = results_dir / ANCHORS
     try:
-        data = json.loads(path.read_bytes())
+        data = read_checked(path)
         check(data.get("schema"), path)
+        if strange := data.keys() - {"schema", "anchors"}:
+            raise ValueError(f"no key {min(strange)!r} belongs there")
         return [Anchor(**item) for item in data["anchors"]]
     except FileNotFoundError:
         return []
@@ -90,20 +106,23 @@ def anchor(results_dir: Path, suite: str, machine: str) -> str | None:
 def set_anchor(results_dir: Path, run: RunInfo) -> Anchor:
     """Hold later runs of the same suite and machine against `run`. Raises StoreError."""
     pin = Anchor(run.header.suite, run.header.machine, run.run)
-    kept = [item for item in anchors(results_dir) if (item.suite, item.machine) != (pin.suite, pin.machine)]
-    _write_anchors(results_dir, [*kept, pin])
+    with locked(results_dir):
+        kept = [
+            item for item in anchors(results_dir) if (item.suite, item.machine) != (pin.suite, pin.machine)
+        ]
+        _write_anchors(results_dir, [*kept, pin])
     return pin
 
 
 def clear_anchor(results_dir: Path, pin: Anchor) -> None:
     """Hold later runs of the suite and machine of `pin` against nothing. Raises StoreError."""
-    _write_anchors(results_dir, [item for item in anchors(results_dir) if item != pin])
+    with locked(results_dir):
+        _write_anchors(results_dir, [item for item in anchors(results_dir) if item != pin])
 
 
 def _write_anchors(results_dir: Path, pins: Sequence[Anchor]) -> None:
     ordered = sorted(pins, key=lambda item: (item.suite, item.machine))
-    text = json.dumps({"schema": SCHEMA, "anchors": [asdict(item) for item in ordered]}, indent=1) + "\n"
-    write_whole(results_dir / ANCHORS, lambda part: part.write_text(text))
+    write_checked(results_dir / ANCHORS, {"schema": SCHEMA, "anchors": [asdict(item) for item in ordered]})
 
 
 def _anchored(results_dir: Path, found: Sequence[RunInfo]) -> RunInfo:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import logging
+import os
 import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,7 +22,9 @@ from typing import Any
 from harness.core.errors import StoreError
 from harness.core.record import SCHEMA
 from harness.store.convert import convert_header
-from harness.store.files import write_whole
+from harness.store.files import read_checked, write_checked
+
+log = logging.getLogger("harness.store")
 
 HEADER, JOURNAL, SEALED = "run.json", "journal.jsonl", "run.parquet"
 
@@ -46,6 +50,7 @@ class Header:
     finished_at: str = ""  # empty while unfinished
     counts: Mapping[str, int] = field(default_factory=dict)  # status -> records, once sealed
     columns: str = ""  # hash of the sealed file's columns: files of the same are read as one
+    files: Mapping[str, str] = field(default_factory=dict)  # file of the run -> sha256, once sealed
     schema: int = SCHEMA  # the version it is stored in
 
     def unlike(self, other: Header) -> tuple[str, ...]:
@@ -101,21 +106,20 @@ def new_id(now: datetime) -> str:
 
 def write_header(folder: Path, header: Header) -> None:
     """Put `header` into `folder`, whole or not at all. Raises StoreError."""
-    text = json.dumps(asdict(header), indent=1, ensure_ascii=False, default=str) + "\n"
-    write_whole(folder / HEADER, lambda part: part.write_bytes(text.encode("utf-8", "replace")))
+    write_checked(folder / HEADER, asdict(header))
 
 
 def read_header(folder: Path) -> Header:
     """Read a run's header. Raises StoreError naming the file, SchemaError for a newer schema."""
     path = folder / HEADER
     try:
-        stored = json.loads(path.read_bytes())
+        stored = read_checked(path)
         data = convert_header(stored, path)
         lists = {name: tuple(data.get(name, ())) for name in ("command", "gates")}
         return Header(**{**data, **lists, "schema": stored["schema"]})
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise StoreError(
-            f"{path}: not a run's header ({error}); restore it, or move the folder away"
+            f"{path}: not a run's header ({_reason(error)}); restore it, or move the folder away"
         ) from error
 
 
@@ -137,21 +141,93 @@ def run_folder(results_dir: Path, run: str) -> Path:
 
 
 def info(folder: Path) -> RunInfo:
-    """Describe the run in `folder`. Raises StoreError."""
-    sealed = (folder / SEALED).exists()
-    return RunInfo(read_header(folder), folder, sealed, live=not sealed and is_live(folder))
+    """Describe the run in `folder`. Raises StoreError where its files are not those of a run."""
+    # While the journal is there, it counts: a run that was killed while it was sealed is sealed anew.
+    journal, sealed = (folder / JOURNAL).exists(), (folder / SEALED).exists()
+    header = read_header(folder)
+    if not journal and not sealed and not (folder / SEALED).exists():  # sealed between the two looks
+        raise StoreError(
+            f"{folder / SEALED}: the records of run {header.run} are missing; "
+            "restore the file, or move the folder away"
+        )
+    return RunInfo(header, folder, not journal, live=journal and is_live(folder))
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a results folder holds: the runs that can be told, oldest first, and why others cannot."""
+
+    runs: tuple[RunInfo, ...]
+    damaged: Mapping[str, str]  # name of a folder -> one line that names the file
+
+
+def survey(results_dir: Path) -> Survey:
+    """Look at every run. Raises StoreError where the folder itself cannot be read."""
+    found: dict[str, RunInfo] = {}
+    damaged: dict[str, str] = {}
+    for folder in _folders(results_dir / "runs"):
+        try:
+            if not (folder / HEADER).exists():
+                if _holds_records(folder):
+                    damaged[folder.name] = (
+                        f"{folder / HEADER}: missing, so the run there is left out; "
+                        "restore it, or move the folder away"
+                    )
+                continue
+            item = info(folder)
+        except StoreError as error:
+            damaged[folder.name] = str(error)
+            continue
+        except OSError as error:
+            damaged[folder.name] = f"{folder}: the run there cannot be read: {error.strerror or error}"
+            continue
+        twin = found.get(item.run)
+        if twin is None or folder.name == item.run:
+            found[item.run] = item
+        copy = item if twin is not None and folder.name != item.run else twin
+        if copy is not None:
+            damaged[copy.folder.name] = (
+                f"{copy.folder}: a copy of run {item.run}, which counts once; move the copy away"
+            )
+    return Survey(tuple(found[run] for run in sorted(found)), damaged)
+
+
+def _folders(parent: Path) -> list[Path]:
+    """List the folders of runs; none where there is no such folder. Raises StoreError."""
+    try:
+        with os.scandir(parent) as entries:
+            return sorted(parent / entry.name for entry in entries if entry.name[0] != "." and entry.is_dir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise StoreError(f"{parent}: the runs cannot be read: {error.strerror or error}") from error
+
+
+def _holds_records(folder: Path) -> bool:
+    """Tell whether a folder without a header holds records: one that is being begun has none."""
+    return any((folder / name).exists() and (folder / name).stat().st_size > 0 for name in (SEALED, JOURNAL))
 
 
 def runs(results_dir: Path, suite: str | None = None, machine: str | None = None) -> list[RunInfo]:
-    """List the runs, oldest first, of one suite and machine where given. Raises StoreError."""
-    folders = sorted((results_dir / "runs").glob("[!.]*/" + HEADER))
-    found = (info(path.parent) for path in folders)
+    """List the runs, oldest first, of one suite and machine where given.
+
+    A run that cannot be read, and a copy of another, is left out and named in a warning.
+    Raises StoreError where the folder itself cannot be read.
+    """
+    seen = survey(results_dir)
+    for line in seen.damaged.values():
+        log.warning("%s", line)
     return [
         item
-        for item in found
+        for item in seen.runs
         if (suite is None or item.header.suite == suite)
         and (machine is None or item.header.machine == machine)
     ]
+
+
+def _reason(error: Exception) -> str:
+    """Word an error without its file, which stands before it."""
+    return (error.strerror or "unreadable") if isinstance(error, OSError) else str(error)
 
 
 def count(statuses: Sequence[str]) -> dict[str, int]:

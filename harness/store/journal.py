@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import logging
-import math
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from harness.core.errors import StoreError
 from harness.core.record import SCHEMA, Record
 from harness.store.convert import convert_record
-from harness.store.files import sync_folder, writing
+from harness.store.files import hash_file, sync_folder, writing
 from harness.store.header import (
     JOURNAL,
     SEALED,
@@ -31,6 +29,7 @@ from harness.store.header import (
     runs,
     write_header,
 )
+from harness.store.lines import decode_line, encode, whole_lines
 from harness.store.parquet import read_run, write_run
 
 log = logging.getLogger("harness.store")
@@ -83,7 +82,8 @@ class Journal:
         records = self.records()
         columns = write_run(self.folder / SEALED, records)
         counts = count([record.status for record in records])
-        self.header = replace(self.header, finished_at=_now(), counts=counts, columns=columns)
+        files = {SEALED: hash_file(self.folder / SEALED)}
+        self.header = replace(self.header, finished_at=_now(), counts=counts, columns=columns, files=files)
         write_header(self.folder, self.header)
         with writing(self.folder):
             (self.folder / JOURNAL).unlink()
@@ -131,7 +131,7 @@ def open_run(folder: Path) -> Journal | None:
         except (BlockingIOError, FileNotFoundError):
             return None
         header = replace(read_header(folder), schema=SCHEMA)
-        size = len(_whole_lines((folder / JOURNAL).read_bytes()))
+        size = len(whole_lines((folder / JOURNAL).read_bytes()))
         file.truncate(size)
     return Journal(folder, header, file, size)
 
@@ -146,22 +146,6 @@ def resume(results_dir: Path, wanted: Header) -> Journal | None:
     return None
 
 
-def encode(record: Record) -> bytes:
-    """Write a record as one line of strict JSON; numbers that are not finite become null."""
-    # The samples are plain already, and many: to_json would copy each number.
-    return encode_line({**replace(record, samples={}).to_json(), "samples": record.samples})
-
-
-def encode_line(data: Mapping[str, Any]) -> bytes:
-    """Write plain data as `encode` does a record."""
-    try:
-        text = json.dumps(data, allow_nan=False, ensure_ascii=False, default=_plain)
-    except ValueError:
-        text = json.dumps(_finite(data), allow_nan=False, ensure_ascii=False, default=_plain)
-    # What a runtime printed may not be text: a lone surrogate becomes "?".
-    return text.encode("utf-8", "replace") + b"\n"
-
-
 def read_folder(folder: Path) -> list[Record]:
     """Read a run that may be sealed at any moment. Raises StoreError."""
     try:
@@ -174,18 +158,16 @@ def read_journal(folder: Path) -> Iterator[Record]:
     """Read a journal; a torn last line is left out, and said. Raises StoreError, FileNotFoundError."""
     path = folder / JOURNAL
     content = path.read_bytes()
-    whole = _whole_lines(content)
+    whole = whole_lines(content)
     if len(whole) < len(content):
         log.warning("%s: the last line is torn (%d bytes left out)", path, len(content) - len(whole))
     for number, line in enumerate(whole.split(b"\n")[:-1], 1):
         try:
-            yield Record.from_json(convert_record(json.loads(line), path))
+            yield Record.from_json(convert_record(decode_line(line), path))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise StoreError(f"{path}:{number}: not a record ({error}); remove that line") from error
-
-
-def _whole_lines(content: bytes) -> bytes:
-    return content[: content.rfind(b"\n") + 1]
+            raise StoreError(
+                f"{path}:{number}: not a record ({error}); restore it, or remove that line"
+            ) from error
 
 
 def _open_locked(path: Path, mode: str) -> BinaryIO:
@@ -205,27 +187,6 @@ def _open_locked(path: Path, mode: str) -> BinaryIO:
         file.close()
         raise FileNotFoundError(path)
     return file
-
-
-def _plain(value: Any) -> Any:
-    """Turn numpy's scalars and arrays into JSON's."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    raise TypeError(f"a record cannot hold {type(value).__name__}")
-
-
-def _finite(value: Any) -> Any:
-    """Replace what JSON has no word for by None; a metric then says why it has no value."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        clean = {key: _finite(item) for key, item in value.items()}
-        if "reason" in value and value.get("value") is not None and clean["value"] is None:
-            clean["reason"] = value["reason"] or f"not a finite number ({value['value']})"
-        return clean
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return _finite(value.tolist()) if hasattr(value, "tolist") else value
 
 
 def _now() -> str:

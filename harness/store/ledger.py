@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import fcntl
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from harness.core.errors import StoreError
 from harness.store.files import writing
+from harness.store.lines import decode_line, whole_lines
 from harness.store.trace import Trace
 
 
@@ -26,7 +26,7 @@ class Ledger(Trace):
             self.id, self.path = again.stem, again
             with writing(again):
                 self._file = again.open("r+b", buffering=0)
-            self._size = len(_whole(again.read_bytes()))
+            self._size = len(whole_lines(again.read_bytes()))
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -44,7 +44,7 @@ class Ledger(Trace):
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """Read every whole line of a ledger. Raises StoreError."""
     try:
-        return [json.loads(line) for line in _whole(path.read_bytes()).splitlines()]
+        return [decode_line(line) for line in whole_lines(path.read_bytes()).split(b"\n")[:-1]]
     except (OSError, ValueError) as error:
         raise StoreError(f"{path}: cannot be read ({error}); move it away and begin anew") from error
 
@@ -60,8 +60,3 @@ def unfinished(folder: Path, header: Mapping[str, Any], last: str) -> Path | Non
 
 def _begins(line: Mapping[str, Any], header: Mapping[str, Any]) -> bool:
     return all(line.get(name) == value for name, value in header.items())
-
-
-def _whole(content: bytes) -> bytes:
-    """Leave out a line that was torn by a kill or a full disk."""
-    return content[: content.rfind(b"\n") + 1]

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from harness.core.errors import InputError, StoreError
 from harness.store.files import sync_folder, writing
-from harness.store.header import HEADER, SEALED, run_folder, runs
+from harness.store.header import HEADER, SEALED, run_folder, survey
+from harness.store.integrity import damage
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Merged:
     copied: tuple[str, ...]
     present: tuple[str, ...]  # were there already, the same
     unfinished: tuple[str, ...]  # not sealed: left where they are
+    damaged: tuple[str, ...] = ()  # left where they are: a line each that names the file
 
 
 def merge(sources: Sequence[Path], into: Path) -> Merged:
@@ -28,21 +30,25 @@ def merge(sources: Sequence[Path], into: Path) -> Merged:
 
     Sealed runs never change, so merging is copying: again and in any order
     gives the same. Raises StoreError where two runs of the same identifier
-    differ, InputError for a source without runs.
+    differ, InputError for a source without runs. A run that is damaged is not copied.
     """
     copied, present, unfinished = [], [], []
+    damaged: list[str] = []
     for source in sources:
-        found = runs(source)
-        if not found:
+        seen = survey(source)
+        if not seen.runs and not seen.damaged:
             raise InputError(f"{source}: no runs in it; give a results folder, the one that holds 'runs'")
-        for item in found:
+        damaged += seen.damaged.values()
+        for item in seen.runs:
             if not item.sealed:
                 unfinished.append(item.run)
+            elif wrong := damage(item):
+                damaged.append(wrong)
             elif _copy(item.folder, run_folder(into, item.run)):
                 copied.append(item.run)
             else:
                 present.append(item.run)
-    return Merged(tuple(copied), tuple(present), tuple(unfinished))
+    return Merged(tuple(copied), tuple(present), tuple(unfinished), tuple(dict.fromkeys(damaged)))
 
 
 def _copy(source: Path, target: Path) -> bool:

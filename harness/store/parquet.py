@@ -23,6 +23,7 @@ from harness.core.errors import StoreError
 from harness.core.record import SCHEMA, Record
 from harness.store.convert import check, convert_record
 from harness.store.files import write_whole
+from harness.store.header import SEALED
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -97,27 +98,36 @@ def read_run(path: Path) -> list[Record]:
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(path)
-        stored = (file.metadata.metadata or {}).get(SCHEMA_KEY.encode(), b"")
-        check(int(stored) if stored.isdigit() else None, path)
-        rows = file.read(columns=["position", "samples", "record"]).sort_by("position")
-        file.close()
-        return records_of(rows, path)
-    except (OSError, pa.ArrowException) as error:
-        raise StoreError(f"{path}: not a sealed run ({error}); restore it, or move the run away") from error
+        with path.open("rb") as opened:  # a path that is no UTF-8 too
+            file = pq.ParquetFile(opened)
+            stored = (file.metadata.metadata or {}).get(SCHEMA_KEY.encode(), b"")
+            check(int(stored) if stored.isdigit() else None, path)
+            rows = file.read(columns=["run", "position", "samples", "record"]).sort_by("position")
+            file.close()
+        pairs = zip(rows["record"].to_pylist(), rows["samples"].to_pylist(), strict=True)
+        return [restore(text, samples, path) for text, samples in pairs]
+    except (OSError, pa.ArrowException, ValueError, KeyError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise StoreError(f"{path}: not a sealed run ({reason}); restore it, or move the run away") from error
 
 
-def records_of(rows: pa.Table, path: Path) -> list[Record]:
-    """Turn rows with `record` and `samples` back into records; `path` is for errors."""
-    pairs = zip(rows["record"].to_pylist(), rows["samples"].to_pylist(), strict=True)
-    return [restore(text, samples, path) for text, samples in pairs]
+def records_of(rows: pa.Table, runs_dir: Path) -> list[Record]:
+    """Turn rows with `run`, `record` and `samples` back into records. Raises StoreError naming the run."""
+    columns = (rows[name].to_pylist() for name in ("run", "record", "samples"))
+    return [
+        restore(text, samples, runs_dir / str(run) / SEALED)
+        for run, text, samples in zip(*columns, strict=True)
+    ]
 
 
 def restore(text: str, samples: Iterable[tuple[str, Any]], path: Path) -> Record:
-    """Join a record's JSON and its samples, pairs of name and lists. Raises SchemaError."""
-    data = json.loads(text)
-    data["samples"] = {**data["samples"], **dict(samples)}
-    return Record.from_json(convert_record(data, path))
+    """Join a record's JSON and its samples, pairs of name and lists. Raises StoreError naming `path`."""
+    try:
+        data = json.loads(text)
+        data["samples"] = {**data["samples"], **dict(samples)}
+        return Record.from_json(convert_record(data, path))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise StoreError(f"{path}: a record in it is damaged ({error}); restore the file") from error
 
 
 def _row(position: int, record: Record) -> dict[str, Any]:

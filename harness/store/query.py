@@ -7,6 +7,7 @@ join the same view.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -18,6 +19,7 @@ from harness.core.errors import StoreError
 from harness.core.record import SCHEMA, Record
 from harness.store.find import anchors, find_run
 from harness.store.header import SEALED, RunInfo, runs
+from harness.store.integrity import require_sound, sound
 from harness.store.journal import read_folder
 from harness.store.parquet import read_run, records_of, restore, table
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
     import pyarrow as pa
+
+log = logging.getLogger("harness.store")
 
 
 def records(
@@ -43,10 +47,10 @@ def records(
     """
     found = runs(results_dir, suite) if run is None else [find_run(results_dir, run, suite=suite)]
     clause, values = _of_case(case)
-    sql = f"SELECT record, samples FROM records WHERE {clause} ORDER BY run, position"
-    with opened(found) as connection:
+    sql = f"SELECT run, record, samples FROM records WHERE {clause} ORDER BY run, position"
+    with opened(found, strict=run is not None) as connection:
         rows = connection.sql(sql, params=values).to_arrow_table()
-    read = records_of(rows, results_dir)
+    read = records_of(rows, results_dir / "runs")
     return [item for item in read if matches({**item.axes, "status": item.status}, where or {})]
 
 
@@ -65,9 +69,9 @@ def outlines(results_dir: Path, places: Collection[tuple[str, str]]) -> dict[tup
     })  # fmt: skip
     with opened(found) as connection:
         connection.register("places", rows)
-        sql = 'SELECT record FROM records SEMI JOIN places USING (run, "case")'
+        sql = 'SELECT run, record FROM records SEMI JOIN places USING (run, "case")'
         texts = connection.execute(sql).fetchall()
-    read = (restore(text, (), results_dir) for (text,) in texts)
+    read = (restore(text, (), results_dir / "runs" / run / SEALED) for run, text in texts)
     return {(record.run, record.case): record for record in read}
 
 
@@ -150,17 +154,22 @@ def durations(results_dir: Path, suite: str) -> dict[str, float]:
 
 
 @contextmanager
-def opened(found: Sequence[RunInfo]) -> Iterator[duckdb.DuckDBPyConnection]:
+def opened(found: Sequence[RunInfo], *, strict: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a connection whose view `records` holds every record of the runs `found`.
 
-    The columns are those of `harness.store.parquet.table`. Raises StoreError.
+    The columns are those of `harness.store.parquet.table`. A run whose file is
+    damaged is left out, with a warning; `strict`: it raises. Raises StoreError.
     """
     import duckdb
 
     alike: dict[str, list[str]] = {}
     others = []
+    if strict:
+        for item in found:
+            require_sound(item)
+    found = sound(found)
     for item in found:
-        if item.sealed and item.header.schema == SCHEMA:
+        if item.sealed and item.header.schema == SCHEMA and _spellable(item.folder):
             alike.setdefault(item.header.columns, []).append(_literal(item.folder / SEALED))
         else:
             others.append(item)
@@ -173,25 +182,42 @@ def opened(found: Sequence[RunInfo]) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
         connection.execute("SET enable_progress_bar = false")  # it would go to standard output
         if others or not sources:
-            connection.register("others", _rows(others))
+            connection.register("others", _rows(others, strict))
             sources.append("SELECT * FROM others")
         connection.execute(f"CREATE TEMP VIEW records AS {' UNION ALL BY NAME '.join(sources)}")
         yield connection
     except duckdb.Error as error:
-        raise StoreError(f"the stored runs cannot be queried: {str(error).splitlines()[0]}") from error
+        raise StoreError(_culprit(found) or f"the stored runs cannot be queried: {_first(error)}") from error
     finally:
         connection.close()
 
 
-def _rows(found: Sequence[RunInfo]) -> pa.Table:
+def _rows(found: Sequence[RunInfo], strict: bool) -> pa.Table:
     """Read runs that DuckDB cannot read where they lie."""
-    return table(
-        [
-            record
-            for item in found
-            for record in (read_run(item.folder / SEALED) if item.sealed else read_folder(item.folder))
-        ]
-    )
+    records: list[Record] = []
+    for item in found:
+        try:
+            records += read_run(item.folder / SEALED) if item.sealed else read_folder(item.folder)
+        except StoreError as error:
+            if strict:
+                raise
+            log.warning("%s", error)
+    return table(records)
+
+
+def _culprit(found: Sequence[RunInfo]) -> str:
+    """Name the first sealed file that cannot be read: DuckDB's message does not always."""
+    for item in found:
+        try:
+            if item.sealed:
+                read_run(item.folder / SEALED)
+        except StoreError as error:
+            return str(error)
+    return ""
+
+
+def _first(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _of_case(case: str | None) -> tuple[str, list[str]]:
@@ -212,6 +238,15 @@ def _numbers(connection: duckdb.DuckDBPyConnection, metric: str) -> str:
         column = '"' + name.replace('"', '""') + '"' if name.casefold() in known else "NULL::DOUBLE"
         columns.append(f"{column} AS {alias}")
     return ", ".join(columns)
+
+
+def _spellable(path: Path) -> bool:
+    """Tell whether a path is text: DuckDB opens no other."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _literal(path: Path) -> str:

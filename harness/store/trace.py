@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.store.files import sync_folder, writing
 from harness.store.header import new_id
-from harness.store.journal import encode_line
+from harness.store.lines import encode_line
 
 
 class Trace:

@@ -28,7 +28,7 @@ from harness.core.record import Observation, Record
 from harness.judge.outputs import Outputs
 from harness.measure import Block, BlockOrder, Request
 from harness.plan import plan_document
-from harness.run.bench import Bench
+from harness.run.bench import Bench, open_arms
 from harness.store.trace import Trace
 
 P50, P95, PEAK = "latency/p50", "latency/p95", "memory/peak"
@@ -67,7 +67,7 @@ def paired(document: dict[str, Any], base: str = "basic", head: str = "all") -> 
 @pytest.fixture
 def workshop() -> SimpleNamespace:
     """Hold what makes the bench of a job: the real one, where a test does not make up its blocks."""
-    return SimpleNamespace(make_bench=Bench)
+    return SimpleNamespace(open_bench=open_arms)
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def trial(tmp_path: Path, workshop: SimpleNamespace) -> Callable[..., ABResult]:
             tmp_path / "results",
             tmp_path / "cache",
             listener=listener,
-            make_bench=workshop.make_bench,
+            open_bench=workshop.open_bench,
         )
 
     return run
@@ -198,7 +198,7 @@ def made_up(workshop: SimpleNamespace) -> Callable[..., Blocks]:
 
     def make(*percent: float, **more: Any) -> Blocks:
         blocks = Blocks(*percent, **more)
-        workshop.make_bench = lambda *given, **named: MadeUpBench(Bench(*given, **named), blocks)
+        workshop.open_bench = lambda *given: MadeUpBench(open_arms(*given), blocks)
         return blocks
 
     return make

@@ -102,7 +102,7 @@ def replay(job: dict[str, Any], folder: Path) -> ABResult:
         settings,
         folder / "results",
         folder / "cache",
-        make_bench=lambda *_, **__: bench,
+        open_bench=lambda *_: bench,
         read=bench.read,
     )
     assert not bench.left, "fewer blocks than were run"

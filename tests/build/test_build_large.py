@@ -10,9 +10,10 @@ import pytest
 
 from harness.build import files
 from harness.build.check import check
-from harness.build.precisions import PRECISIONS, Precision
+from harness.build.precisions import Precision
 from harness.build.reading import read_onnx
 from harness.build.worker import discard
+from harness.core.plugins import PRECISIONS
 
 from .conftest import images, net
 

@@ -92,7 +92,7 @@ def test_merging_copies_finished_runs_once(
 ) -> None:
     finished, unfinished = measured(), measured(sealed=False)
     code, out, err = harness("merge", results, "--results", "all", "--format", "json")
-    assert code == 0
+    assert code == 3
     assert json.loads(out) == [{"run": finished, "outcome": "copied"}]
     assert err == f"run {unfinished} is not finished and stays where it is\n"
     _, out, _ = harness("merge", results, results, "--results", "all", "--format", "json")

@@ -12,6 +12,7 @@ from harness.core.feeds import (
     sample_count,
     with_overrides,
 )
+from harness.measure.worker.arrays import read_arrays
 
 IMAGE = Input("image", "float32", ("N", 3, 2))
 IDS = Input("ids", "int64", ("N", "seq"), low=0, high=1000)
@@ -232,9 +233,13 @@ def test_batches_are_counted_as_distinct_only_where_they_differ(wanted, rows, ba
     assert distinct_count(wanted, rows, batch) == distinct
 
 
+def read(path, inputs, rows=None):
+    return data_rows(str(path), read_arrays(str(path)), inputs, rows)
+
+
 def test_data_is_read_by_name_with_its_labels(tmp_path):
     path = save(tmp_path / "d.npz", ids=np.arange(12).reshape(4, 3), y=[0, 1, 0, 1])
-    rows, labels = data_rows(path, [IDS, MASK], 3)
+    rows, labels = read(path, [IDS, MASK], 3)
     assert rows.keys() == {"ids"}
     assert rows["ids"].tolist() == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
     assert labels.tolist() == [0, 1, 0]
@@ -242,14 +247,14 @@ def test_data_is_read_by_name_with_its_labels(tmp_path):
 
 def test_a_sole_input_may_be_called_x(tmp_path):
     path = save(tmp_path / "d.npz", x=np.zeros((4, 3, 2), np.float32))
-    rows, labels = data_rows(path, [IMAGE])
+    rows, labels = read(path, [IMAGE])
     assert rows["image"].shape == (4, 3, 2)
     assert labels is None
 
 
 def test_an_input_called_y_is_no_label(tmp_path):
     path = save(tmp_path / "d.npz", y=np.zeros((4, 3), np.float32))
-    rows, labels = data_rows(path, [Input("y", "float32", ("N", 3))])
+    rows, labels = read(path, [Input("y", "float32", ("N", 3))])
     assert rows["y"].shape == (4, 3)
     assert labels is None
 
@@ -266,7 +271,7 @@ def test_an_input_called_y_is_no_label(tmp_path):
 )
 def test_values_are_cast_where_that_keeps_their_meaning(tmp_path, given, dtype):
     path = save(tmp_path / "d.npz", x=np.array([[0], [1]], given))
-    rows, _ = data_rows(path, [Input("x", dtype, ("N", 1))])
+    rows, _ = read(path, [Input("x", dtype, ("N", 1))])
     assert rows["x"].dtype == np.dtype(dtype)
     assert rows["x"].tolist() == [[0], [1]]
 
@@ -283,7 +288,7 @@ def test_values_are_cast_where_that_keeps_their_meaning(tmp_path, given, dtype):
 def test_values_that_do_not_fit_the_model_are_refused(tmp_path, values, dtype):
     path = save(tmp_path / "d.npz", x=values)
     with pytest.raises(InputError, match=f"do not fit the model's {dtype}"):
-        data_rows(path, [Input("x", dtype, ("N",))])
+        read(path, [Input("x", dtype, ("N",))])
 
 
 def test_data_that_is_not_there_or_not_whole_is_refused_with_its_path(tmp_path):
@@ -292,25 +297,25 @@ def test_data_that_is_not_there_or_not_whole_is_refused_with_its_path(tmp_path):
     np.savez(tmp_path / "pickled.npz", x=np.array([{}], object))
     for name in ("text", "empty", "pickled", "missing"):
         with pytest.raises(InputError, match=f"{name}.npz: not a readable .npz"):
-            data_rows(tmp_path / f"{name}.npz", [IMAGE])
+            read(tmp_path / f"{name}.npz", [IMAGE])
 
 
 def test_data_of_the_wrong_form_is_refused(tmp_path):
     path = save(tmp_path / "d.npz", ids=np.zeros((4, 3)), y=[1])
     with pytest.raises(InputError, match="same number of samples, at least one; got ids: 4, y: 1"):
-        data_rows(path, [IDS, MASK])
+        read(path, [IDS, MASK])
     with pytest.raises(InputError, match="no array for the model's input 'image'; arrays: ids"):
-        data_rows(path, [IDS, IMAGE])
+        read(path, [IDS, IMAGE])
     with pytest.raises(InputError, match="'ids' has 2 axes; the model's input has 3"):
-        data_rows(path, [Input("ids", "float32", ("N", 1, 3))])
+        read(path, [Input("ids", "float32", ("N", 1, 3))])
     empty = save(tmp_path / "e.npz", ids=np.zeros((0, 3)))
     with pytest.raises(InputError, match="at least one; got ids: 0"):
-        data_rows(empty, [IDS, MASK])
+        read(empty, [IDS, MASK])
 
 
 def test_data_binds_what_the_suite_leaves_open(tmp_path):
     path = save(tmp_path / "d.npz", ids=np.zeros((4, 6), np.int64))
-    rows, _ = data_rows(path, [IDS, MASK])
+    rows, _ = read(path, [IDS, MASK])
     dims = bind_dimensions([IDS, MASK], 2, {}, data=rows)
     assert dims.shape(MASK) == (2, 6)
     assert sample_count(rows, dims) == 4
@@ -321,7 +326,7 @@ def test_data_binds_what_the_suite_leaves_open(tmp_path):
 def test_data_for_an_input_without_a_batch_axis_is_refused(tmp_path):
     table = Input("table", "float32", (3,))
     path = save(tmp_path / "d.npz", image=np.zeros((4, 3, 2)), table=np.zeros(4))
-    rows, _ = data_rows(path, [IMAGE, table])
+    rows, _ = read(path, [IMAGE, table])
     with pytest.raises(InputError, match=r"'table' has no batch axis.*inputs: {table: {fill: 1}}"):
         bind_dimensions([IMAGE, table], 2, {}, data=rows)
 

@@ -81,12 +81,71 @@ def ended(records: Records) -> dict[str, str]:
     return {case: " ".join(filter(None, (item["status"], item["reason"]))) for case, item in records.items()}
 
 
-def test_a_metric(run: Run, follow: Callable[[str], str], written: Any) -> None:
+def test_a_metric(run: Run, written: Any) -> None:
     records = run("cpu")
     assert ended(records) == {"digits_cnn/intra_threads=1": "ok", "digits_cnn/intra_threads=2": "ok"}
     assert all(0 < record["metrics"]["cpu/per_call"]["value"] < 0.5 for record in records.values())
-    assert "cpu/per_call" in follow("cpu.yaml")
+    table = (written.folder / "cpu.md").read_text()
+    assert "| CPU a call |" in table
     assert "Gates passed: 2" in written.run("harness show --suite cpu")
+    compared = json.loads(written.run("harness compare previous latest --metric 'cpu/*' --format json"))
+    found = [(item["metric"], item["verdict"]) for item in compared["comparisons"]]
+    assert found == [("cpu/per_call", "inconclusive")] * 2  # of one run each, nothing tells the noise
+    followed = json.loads(written.run("harness history --metric 'cpu/*' --format json"))
+    assert [(item["metric"], item["unit"], len(item["points"])) for item in followed] == [
+        ("cpu/per_call", "s", 2)
+    ] * 2
+
+
+def test_a_metric_has_its_unit_and_its_direction_in_gates(run: Run, written: Any) -> None:
+    run("cpu")
+    gates = "'[{metric: cpu/per_call, max_drop: 5%}]'"
+    told = written.run(f"! harness plan cpu.yaml --set gates={gates} 2>&1")
+    assert "of cpu/per_call, lower is better: use max_increase" in told
+    gates = "'[{metric: cpu/per_cal, max: 1}]'"
+    assert "did you mean 'cpu/per_call'" in written.run(f"! harness plan cpu.yaml --set gates={gates} 2>&1")
+
+
+def test_a_metric_is_searched_by(run: Run, written: Any) -> None:
+    run("cpu")
+    written.run("cp suites/models/digits_cnn.onnx other.onnx")
+    told = written.run(
+        "harness bisect suites/models/digits_cnn.onnx other.onnx --metric cpu/per_call --tolerance 1000 "
+        "--format json"
+    )
+    search = json.loads(told)
+    assert search["finding"]["outcome"] == "no difference"
+    step = search["steps"][-1]
+    assert (step["mark"], step["sure"]) == ("good", False)
+    assert step["worse"] == pytest.approx(step["head"] / step["base"] - 1)
+
+
+@pytest.mark.parametrize("rows", [True, False], ids=["with a row", "by its unit and direction alone"])
+def test_a_metric_is_drawn_and_asserted_by(run: Run, written: Any, rows: bool) -> None:
+    run("cpu")
+    forget = "" if rows else "import extras.cpu; del extras.cpu.cpu.rows"
+    told = written.run(
+        f"""
+import json
+{forget}
+from harness.asv.benchmarks import benchmarks
+from harness.core.metrics import spec_of
+from harness.core.record import Record
+from harness.judge import report
+from harness.pytest.stats import Stats
+from harness.show import table
+records = [Record.from_json(item) for item in json.load(open("cpu.json"))]
+metric = records[0].metrics["cpu/per_call"]
+row = spec_of("cpu/per_call", metric)
+assert (row.unit, row.better, row.replicated, row.dashboard) == ("s", "lower", True, True)
+(drawn,) = [item for item in benchmarks(records) if item.metric == "cpu/per_call"]
+assert (drawn.unit, len(drawn.cells)) == ("seconds", 2)
+assert Stats(records[0])["cpu/per_call"] == metric.value
+print(table.render(report("cpu", records)))
+""",
+        "python",
+    )
+    assert ("CPU a call" if rows else "cpu/per_call") in told
 
 
 def test_a_source(run: Run) -> None:
@@ -115,6 +174,21 @@ def test_a_precision(run: Run) -> None:
     assert 10 < noise[0] < noise[1] < 40
     assert fine["artifact"]["precision"] == "int4"
     assert fine["artifact"]["provenance"]["precision"]["versions"]["extras"] == "1.0"
+
+
+@pytest.mark.torch
+def test_an_exporter(run: Run) -> None:
+    records = run("plain")
+    assert ended(records) == {"net/exporter=plain/opset=18/intra_threads=1": "ok"}
+    (record,) = records.values()
+    assert (record["artifact"]["opset"], record["artifact"]["operators"]) == (18, {"Gemm": 1, "Relu": 1})
+
+
+def test_a_data_set(run: Run) -> None:
+    (record,) = run("stripes").values()
+    assert (record["status"], record["reason"]) == ("ok", "")
+    metric = record["metrics"]["accuracy/top1"]
+    assert (metric["n"], metric["value"] is None) == (160, False)
 
 
 def test_an_engine(run: Run) -> None:
@@ -174,6 +248,8 @@ def changed_harness(blocks: Blocks, desk: Makes, name: str, own: list[Any]) -> A
     shutil.copytree(
         ROOT / "harness", copy.folder / "site/harness", ignore=shutil.ignore_patterns("__pycache__")
     )
+    (copy.folder / "site/docs").mkdir()
+    shutil.copy(ROOT / "docs/suites.md", copy.folder / "site/docs")
     for block in own:
         path = copy.folder / "site" / block.file
         path.write_text(patched(path.read_text(), block.text) if block.language == "diff" else block.text)
@@ -211,14 +287,16 @@ print(on.seconds - off.seconds)
 
 def test_an_axis_with_code(blocks: Blocks, desk: Makes) -> None:
     own = [block for block in blocks(PAGE) if block.language == "diff" and block.file != ROW_OF_A_PASS]
-    assert len(own) == 5
+    code = [block.file for block in own if block.file != "docs/suites.md"]
+    assert code == ["harness/core/case.py", "harness/plan/axes.py", "harness/measure/worker/session.py"]
+    assert [sum(line.startswith("+") for line in block.text.splitlines()) for block in own] == [1, 1, 2, 1]
     copy = changed_harness(blocks, desk, "nice", own)
     records = read(copy, "nice.json")
     assert ended(records) == {
         "digits_cnn/intra_threads=1": "ok",
         "digits_cnn/intra_threads=1/nice=10": "ok",
     }
-    assert [record["effective"]["session"]["nice"] for record in records.values()] == [0, 10]
+    assert [record["effective"]["session"]["options"]["nice"] for record in records.values()] == [0, 10]
 
 
 def patched(text: str, diff: str) -> str:
@@ -244,7 +322,7 @@ def test_every_table_is_on_the_page() -> None:
 def modules_of_the_rooms() -> list[pkgutil.ModuleInfo]:
     """Every module that may hold a table."""
     found = pkgutil.walk_packages(harness.__path__, "harness.")
-    rooms = tuple(f"harness.{room}" for room in ("build", "judge", "measure", "show"))
+    rooms = tuple(f"harness.{room}" for room in ("core", "build", "judge", "measure", "show"))
     return [item for item in found if item.name.startswith(rooms) and "Registry(" in source(item)]
 
 

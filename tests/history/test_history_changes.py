@@ -5,7 +5,8 @@ import pytest
 
 from harness.core.decision import Change
 from harness.core.metrics import METRICS
-from harness.history.changes import changed, facts_of, shifts, with_causes
+from harness.history.changes import shifts, with_causes
+from harness.judge.causes import changed, facts_of
 
 
 def nights(n=120, seed=0, sd=0.01, base=1e-3):

@@ -1,6 +1,5 @@
 import numpy as np
 
-from harness.measure.worker import evaluate
 from harness.measure.worker.evaluate import evaluate as run_all
 
 
@@ -52,8 +51,7 @@ def test_outputs_whose_other_axes_vary_by_call_are_kept_a_call_at_a_time(tmp_pat
         assert arrays["1"].tolist() == [0, 1, 0, 0, 0, 1]
 
 
-def test_outputs_too_large_to_keep_end_early_at_the_same_row_for_every_type(tmp_path, monkeypatch):
-    monkeypatch.setattr(evaluate, "MAX_VALUES", 20)
+def test_outputs_too_large_to_keep_end_early_at_the_same_row_for_every_type(tmp_path):
     rows = [
         run_all(
             lambda feed, dtype=dtype: {"y": np.ones((2, 5), dtype)},
@@ -61,6 +59,7 @@ def test_outputs_too_large_to_keep_end_early_at_the_same_row_for_every_type(tmp_
             2,
             18,
             tmp_path / "o.npz",
+            max_values=20,
         )
         for dtype in (np.float32, np.float16)
     ]

@@ -15,7 +15,6 @@ import pytest
 from harness.core.artifact import Input
 from harness.core.case import Session
 from harness.core.suite import Measure, Sampling
-from harness.measure import interleave
 from harness.measure.interleave import MAX_CALLS, BlockOrder, SliceResult, SliceWorker, cut, run_block
 from harness.measure.worker import system
 from harness.measure.worker.slices import Slice
@@ -51,38 +50,37 @@ def test_a_block_holds_the_samples_of_both_arms_slice_by_slice(arm, work):
 
 @pytest.mark.parametrize("leads, turns", [(0, (0, 1, 1, 0)), (1, (1, 0, 0, 1))])
 @pytest.mark.parametrize("starts", [0, 1])
-def test_chance_says_who_starts_and_who_leads(arm, work, monkeypatch, starts, leads, turns):
+def test_chance_says_who_starts_and_who_leads(arm, work, starts, leads, turns):
     spawned = []
-    spawn = interleave.spawn
-    monkeypatch.setattr(
-        interleave, "spawn", lambda request, folder: spawned.append(folder.name) or spawn(request, folder)
-    )
-    block = run_block((arm("base", {}), arm("head", {})), BlockOrder(starts, leads), SPAN_S, work)
+
+    def worker(request, folder):
+        spawned.append(folder.name)
+        return SliceWorker(request, folder)
+
+    pair = arm("base", {}), arm("head", {})
+    block = run_block(pair, BlockOrder(starts, leads), SPAN_S, work, worker=worker)
     assert block.turns == turns
     assert spawned == [f"arm-{starts}", f"arm-{1 - starts}"]
 
 
-def test_one_arm_runs_at_a_time_and_the_other_is_stopped(arm, work, monkeypatch):
+def test_one_arm_runs_at_a_time_and_the_other_is_stopped(arm, work):
     """Every wake is of the arm whose turn it is, and every arm is stopped before the other one is woken."""
     sent = []
-    kill = os.killpg
 
-    def record(pid, number):
-        sent.append((pid, number))
-        kill(pid, number)
+    class Recorded(SliceWorker):
+        def _signal(self, number):
+            sent.append((self._process.pid, number))
+            super()._signal(number)
 
-    monkeypatch.setattr(interleave.os, "killpg", record)
-    block = run_block((arm("base", {}), arm("head", {})), BlockOrder(0, 0), SPAN_S, work)
+    block = run_block((arm("base", {}), arm("head", {})), BlockOrder(0, 0), SPAN_S, work, worker=Recorded)
     base, head = dict.fromkeys(pid for pid, _ in sent)
     stop, go = signal.SIGSTOP, signal.SIGCONT
     turn = {0: [(base, go), (base, stop)], 1: [(head, go), (head, stop)]}
     tried = [*turn[0], *turn[1]]  # how long a call takes
     expected = [(base, stop), (head, stop), *tried, *(step for side in block.turns for step in turn[side])]
-    # at the end each is woken to finish, and its process group killed once it has
+    # at the end each is woken to finish
     assert sent[: len(expected)] == expected
-    assert Counter(sent[len(expected) :]) == Counter(
-        (pid, number) for pid in (base, head) for number in (go, signal.SIGKILL)
-    )
+    assert Counter(sent[len(expected) :]) == Counter([(base, go), (head, go)])
 
 
 def state(pid):
@@ -136,10 +134,10 @@ def test_preemptions_are_counted_slice_by_slice(ask, relu, work):
         ([], [0], {}),  # a single thread is pinned as it is
     ],
 )
-def test_threads_are_spread_where_each_has_a_core(monkeypatch, pool, cores, spread):
+def test_threads_are_spread_where_each_has_a_core(pool, cores, spread):
     pinned = {}
-    monkeypatch.setattr(system.os, "sched_setaffinity", lambda thread, where: pinned.update({thread: where}))
-    assert system.spread_threads(pool, cores) is bool(spread)
+    pin = lambda thread, where: pinned.update({thread: where})  # noqa: E731
+    assert system.spread_threads(pool, cores, pin) is bool(spread)
     assert pinned == spread
 
 
@@ -215,16 +213,16 @@ def test_a_worker_that_dies_while_it_is_stopped_is_lost_at_its_turn(arm, work):
         assert contender.end().error["message"] == "the worker died of SIGKILL during slices"
 
 
-def test_an_interrupt_leaves_no_worker_behind(arm, work, monkeypatch):
+def test_an_interrupt_leaves_no_worker_behind(arm, work):
     pids = []
 
-    def interrupted(contender, asked):
-        pids.append(contender._process.pid)
-        raise KeyboardInterrupt
+    class Interrupted(SliceWorker):
+        def run(self, asked):
+            pids.append(self._process.pid)
+            raise KeyboardInterrupt
 
-    monkeypatch.setattr(SliceWorker, "run", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        run_block((arm("base", {}), arm("head", {})), BlockOrder(0, 0), SPAN_S, work)
+        run_block((arm("base", {}), arm("head", {})), BlockOrder(0, 0), SPAN_S, work, worker=Interrupted)
     assert not Path(f"/proc/{pids[0]}").exists()
     assert not [path for path in Path("/proc").glob("[0-9]*") if owned(path, work)]
 
@@ -289,17 +287,16 @@ def test_time_is_cut_into_rounds_of_short_slices():
     assert turns == (0, 1, 1, 0) * 10
 
 
-def test_a_block_ends_with_the_round_in_which_its_time_is_up(arm, work, monkeypatch):
+def test_a_block_ends_with_the_round_in_which_its_time_is_up(arm, work):
     """Planned are ten rounds, by a clock that stands still but for the calls; this machine takes longer."""
-    run = SliceWorker.run
 
-    def slowly(contender, asked):
-        time.sleep(0.02)
-        return run(contender, asked)
+    class Slow(SliceWorker):
+        def run(self, asked):
+            time.sleep(0.02)
+            return super().run(asked)
 
-    monkeypatch.setattr(SliceWorker, "run", slowly)
     pair = arm("base", {"call_ns": [500_000]}), arm("head", {"call_ns": [500_000]})
-    block = run_block(pair, BlockOrder(0, 1), 0.1, work)
+    block = run_block(pair, BlockOrder(0, 1), 0.1, work, worker=Slow)
     assert len(cut(0.1, 500_000, 1)[1]) == 4 * 10
     assert block.turns in ((1, 0, 0, 1) * 1, (1, 0, 0, 1) * 2)  # 80 ms of sleep each
     assert [len(samples) for samples in block.samples_ns] == [len(block.turns) // 2] * 2

@@ -215,23 +215,24 @@ def test_an_answer_that_nobody_can_read_is_a_failure(fake, work):
     assert seen.exit["code"] == 0
 
 
-def test_an_answer_of_another_form_is_a_failure(fake, work, monkeypatch):
+def test_an_answer_of_another_form_is_a_failure(fake, work):
     work.mkdir()
     command = [sys.executable, "-c", "open('answer.json', 'w').write('{\"passes\": [], \"mood\": 1}')"]
-    monkeypatch.setattr(launch, "_command", lambda path: command)
-    seen = measure.observe(fake({}), work)
+    seen = measure.observe(fake({}), work, lambda path: command)
     assert "unexpected keyword argument 'mood'" in seen.error["message"]
 
 
-def test_no_answer_at_all_is_a_failure(fake, work, monkeypatch):
-    monkeypatch.setattr(launch, "_command", lambda path: [sys.executable, "-c", ""])
-    assert measure.observe(fake({}), work).error["message"] == "the worker left no answer"
+def silent(path):
+    return [sys.executable, "-c", ""]
 
 
-def test_an_answer_of_an_earlier_case_is_not_taken_for_this_one(fake, work, monkeypatch):
+def test_no_answer_at_all_is_a_failure(fake, work):
+    assert measure.observe(fake({}), work, silent).error["message"] == "the worker left no answer"
+
+
+def test_an_answer_of_an_earlier_case_is_not_taken_for_this_one(fake, work):
     assert measure.observe(fake({}), work).error is None
-    monkeypatch.setattr(launch, "_command", lambda path: [sys.executable, "-c", ""])
-    assert measure.observe(fake({}), work).error["message"] == "the worker left no answer"
+    assert measure.observe(fake({}), work, silent).error["message"] == "the worker left no answer"
 
 
 def test_a_worker_that_hangs_is_killed_when_its_time_is_up(fake, work):
@@ -270,12 +271,13 @@ def test_a_crash_leaves_its_stack_in_stderr(fake, work):
     assert "Fatal Python error: Aborted" in seen.exit["stderr"]
 
 
-def test_children_of_a_worker_do_not_outlive_it(fake, work, monkeypatch):
+def test_children_of_a_worker_do_not_outlive_it(fake, work):
     sleeper = f"[sys.executable, '-c', 'import time; print(1, flush=True); time.sleep(99)', {str(work)!r}]"
     start = f"subprocess.Popen({sleeper}, stdout=subprocess.PIPE).stdout.readline()"
     command = [sys.executable, "-c", f"import subprocess, sys; print('born', {start})"]
-    monkeypatch.setattr(launch, "_command", lambda path: command)
-    assert measure.observe(fake({}), work).exit["stdout"] == "born b'1\\n'\n"  # it lived
+    assert (
+        measure.observe(fake({}), work, lambda path: command).exit["stdout"] == "born b'1\\n'\n"
+    )  # it lived
     eventually(lambda: pids_of(work) == [])
 
 
@@ -323,7 +325,7 @@ def test_a_worker_does_not_outlive_its_parent(parent, work, which):
 def test_a_parent_that_is_gone_before_the_worker_starts_is_noticed(fake, work, tmp_path):
     measure.observe(fake({}), work)
     (work / "answer.json").unlink()
-    command = launch._command(work / "request.json")
+    command = launch.worker_command(work / "request.json")
     done = subprocess.run([*command[:-1], "1"], cwd=tmp_path, capture_output=True)
     assert done.returncode == 1
     assert not (work / "answer.json").exists()

@@ -20,9 +20,8 @@ with measuring(map(int, sys.argv[1:])):
 
 
 @pytest.fixture
-def hold(tmp_path, monkeypatch):
+def hold(tmp_path):
     """Start processes that hold cores until they are told to let go."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     started = []
 
     def hold(*cores, wait=True):
@@ -75,10 +74,9 @@ def test_cores_of_a_process_that_dies_are_free(hold):
     assert holds(hold(0, wait=False))
 
 
-def test_locks_that_cannot_be_made_are_an_error_that_says_where(tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+def test_locks_that_cannot_be_made_are_an_error_that_says_where(tmp_path):
     with (
         pytest.raises(InputError, match=r"nowhere/harness-\d+/core-0.lock: No such file.*TMPDIR"),
-        measuring((0,)),
+        measuring((0,), tmp_path / "nowhere"),
     ):
         pass

@@ -6,7 +6,7 @@ from importlib import metadata
 
 import pytest
 
-from harness.measure import cores, describe_machine, git_commit, machine
+from harness.measure import cores, describe_machine, git_commit
 from harness.measure.machine import machine_identity
 
 EPYC = {"model": "AMD EPYC 7B13", "vendor": "AuthenticAMD", "family": "25", "model_number": "1"}
@@ -30,10 +30,9 @@ def test_describing_imports_nothing_that_is_described():
     assert set(done.stdout.split()).isdisjoint({"onnx", "onnxruntime", "torch"})
 
 
-def test_an_identity_is_readable_and_pinned(monkeypatch):
+def test_an_identity_is_readable_and_pinned():
     # a change of this value begins a new trend on every machine there is
-    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
-    assert machine_identity(EPYC, 8, []) == "amd-epyc-7b13-8c-x86_64-42469916"
+    assert machine_identity({**EPYC, "architecture": "x86_64"}, 8, []) == "amd-epyc-7b13-8c-x86_64-42469916"
 
 
 @pytest.mark.parametrize(
@@ -69,7 +68,7 @@ flags\t\t: fpu smep avx2 avx512_vnni amx_tile hypervisor sse4_2
 
 
 @pytest.fixture
-def files(tmp_path, monkeypatch):
+def files(tmp_path):
     """Files that stand for /proc and /sys."""
 
     def files(**texts):
@@ -77,16 +76,14 @@ def files(tmp_path, monkeypatch):
             path = tmp_path / name.replace("__", "/")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        for module in (machine, cores):
-            monkeypatch.setattr(module, "PROC", tmp_path / "proc")
-            monkeypatch.setattr(module, "SYS", tmp_path / "sys")
+        return cores.Kernel(tmp_path / "proc", tmp_path / "sys")
 
     return files
 
 
 def test_what_linux_says_of_a_cpu_is_read(files):
     cpu = "sys__devices__system__cpu__"
-    files(
+    kernel = files(
         **{
             "proc__cpuinfo": CPUINFO,
             f"{cpu}cpu0__cpufreq__scaling_governor": "performance\n",
@@ -95,7 +92,7 @@ def test_what_linux_says_of_a_cpu_is_read(files):
             f"{cpu}smt__active": "1\n",
         }
     )
-    seen = describe_machine()["cpu"]
+    seen = describe_machine(kernel)["cpu"]
     assert (seen["vendor"], seen["family"], seen["model_number"]) == ("GenuineIntel", "6", "143")
     assert seen["flags"] == ["amx_tile", "avx2", "avx512_vnni", "sse4_2"]
     assert (seen["governor"], seen["turbo"], seen["smt"], seen["max_mhz"]) == (
@@ -108,12 +105,12 @@ def test_what_linux_says_of_a_cpu_is_read(files):
 
 @pytest.mark.parametrize(("text", "smt"), [("1\n", True), ("0\n", False), ("", None)])
 def test_whether_cores_are_shared_is_not_made_up(files, text, smt):
-    files(proc__cpuinfo=CPUINFO, sys__devices__system__cpu__smt__active=text)
-    assert describe_machine()["cpu"]["smt"] is smt
+    kernel = files(proc__cpuinfo=CPUINFO, sys__devices__system__cpu__smt__active=text)
+    assert describe_machine(kernel)["cpu"]["smt"] is smt
 
 
 def test_limits_of_the_cgroup_and_gpus_are_read(files):
-    files(
+    kernel = files(
         **{
             "proc__self__cgroup": "0::/job\n",
             "proc__meminfo": "MemTotal:  1000 kB\n",
@@ -122,7 +119,7 @@ def test_limits_of_the_cgroup_and_gpus_are_read(files):
             "proc__driver__nvidia__gpus__0__information": "Model: \t\t NVIDIA H200\nIRQ: 1\n",
         }
     )
-    seen = describe_machine()
+    seen = describe_machine(kernel)
     assert (seen["memory_total_bytes"], seen["memory_limit_bytes"]) == (1_024_000, 512_000)
     assert seen["cpu_quota"] == 1.5
     assert seen["gpus"] == ["NVIDIA H200"]
@@ -130,16 +127,16 @@ def test_limits_of_the_cgroup_and_gpus_are_read(files):
 
 
 def test_what_the_system_does_not_tell_is_none(files):
-    files(proc__self__cgroup="0::/job\n")
-    seen = describe_machine()
+    kernel = files(proc__self__cgroup="0::/job\n")
+    seen = describe_machine(kernel)
     assert (seen["memory_total_bytes"], seen["memory_limit_bytes"], seen["cpu_quota"]) == (None, None, None)
     assert (seen["cpu"]["governor"], seen["cpu"]["turbo"], seen["cpu"]["max_mhz"]) == (None, None, None)
 
 
 def test_the_huge_number_of_cgroup_v1_is_no_limit(files):
     texts = {"sys__fs__cgroup__memory__memory.limit_in_bytes": "9223372036854771712\n"}
-    files(proc__self__cgroup="4:memory:/\n", proc__meminfo="MemTotal: 1000 kB\n", **texts)
-    assert describe_machine()["memory_limit_bytes"] is None
+    kernel = files(proc__self__cgroup="4:memory:/\n", proc__meminfo="MemTotal: 1000 kB\n", **texts)
+    assert describe_machine(kernel)["memory_limit_bytes"] is None
 
 
 def git(folder, *arguments):

@@ -18,6 +18,8 @@ from harness.core.feeds import bind_dimensions, random_rows
 from harness.core.suite import Measure
 from harness.measure.cores import Cores
 from harness.measure.worker import ort_options, system
+from harness.measure.worker.ort import OrtEngine
+from harness.measure.worker.run import Run
 
 from .conftest import IMAGE, X, save, value
 
@@ -302,24 +304,31 @@ def test_the_system_is_read_before_and_after(ask, relu, work):
     assert list(seen["stage_ns"]) == ["session", "memory", "timing", "outputs", "proof"]
 
 
-def test_a_peak_that_cannot_be_reset_is_unavailable_and_never_zero(ask, relu, work, monkeypatch, tmp_path):
+def test_a_peak_that_cannot_be_reset_is_unavailable_and_never_zero(ask, relu, work, tmp_path):
     (tmp_path / "self").mkdir()
     for name in ("status", "task"):
         (tmp_path / "self" / name).symlink_to(f"/proc/self/{name}")
     (tmp_path / "self/clear_refs").mkdir()
-    monkeypatch.setattr(system, "PROC", tmp_path)
-    seen = measure.observe_here(ask(relu), work)
+
+    class Refused(OrtEngine):
+        def reset_peak(self):
+            return system.reset_peak(tmp_path)
+
+    work.mkdir()
+    request = ask(relu)
+    run = Run(request, Refused(request), work, [])
+    run.run()
+    memory = run.answer["memory"]
     why = {"unavailable": "the kernel's peak cannot be reset (/proc/self/clear_refs: Is a directory)"}
-    assert (seen.memory["peak"], seen.memory["session_peak"]) == (why, why)
-    assert seen.memory["after_session"]["bytes"] > 0
+    assert (memory["peak"], memory["session_peak"]) == (why, why)
+    assert memory["after_session"]["bytes"] > 0
 
 
-def test_memory_that_the_system_does_not_tell_is_unavailable(monkeypatch, tmp_path):
-    monkeypatch.setattr(system, "PROC", tmp_path)
-    assert system.resident() == {"unavailable": "/proc/self/status: No such file or directory"}
+def test_memory_that_the_system_does_not_tell_is_unavailable(tmp_path):
+    assert system.resident(tmp_path) == {"unavailable": "/proc/self/status: No such file or directory"}
     (tmp_path / "self").mkdir()
     (tmp_path / "self/status").write_text("Name:\tx\n")
-    assert system.peak() == {"unavailable": "/proc/self/status has no VmHWM"}
+    assert system.peak(tmp_path) == {"unavailable": "/proc/self/status has no VmHWM"}
 
 
 IMPORTED = """

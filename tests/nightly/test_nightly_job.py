@@ -156,7 +156,7 @@ def test_a_gate_whose_anchor_is_gone_has_no_data_and_says_so(night: Callable[...
     (gate,) = json.loads((folder / "comparison.json").read_text())["gates"]
     assert (gate["outcome"], gate["reason"]) == (
         "no data",
-        f"the anchor's run {pinned} is gone; pin another with 'harness anchor set RUN'",
+        f"the anchor's run {pinned} is gone or damaged; pin another with 'harness anchor set RUN'",
     )
 
 

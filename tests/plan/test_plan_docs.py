@@ -12,6 +12,7 @@ import yaml
 import harness
 from harness.core import vocabulary as names
 from harness.core.case import AXES
+from harness.core.plugins import CATALOGUE, EXPORTERS, PRECISIONS, SOURCES
 from harness.plan import plan_document
 from harness.plan.gate import GateSchema
 from harness.plan.option import DynamicOptions, HalfOptions, ProviderOptions, StaticOptions
@@ -44,7 +45,7 @@ def test_every_key_is_described(model: type) -> None:
 def test_every_axis_and_every_name_is_described() -> None:
     assert not [axis for axis in AXES if f"| `{axis}` |" not in TEXT]
     known = (
-        *names.SOURCES, *names.ZOO, *names.CATALOGUE, *names.PRECISIONS, *names.EXPORTERS, *names.FORMATS,
+        *SOURCES, *names.ZOO, *CATALOGUE, "fp32", *PRECISIONS, *EXPORTERS, *names.FORMATS,
         *names.PROVIDERS, *names.GRAPH_OPT.values(), *names.EXECUTION_MODES, *names.IO,
     )  # fmt: skip
     assert not [name for name in known if f"`{name}`" not in TEXT and f"`{{{name}: " not in TEXT]

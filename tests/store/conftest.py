@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,9 @@ def stored(results: Path, record: MakeRecord) -> MakeRun:
     def make(run: str, *records: Record, sealed: bool = True, **header: Any) -> str:
         fields = {"suite": "nightly", "machine": "box", "plan_hash": "p", **header}
         journal = store.new_run(results, store.Header(**fields))
-        for item in records or (record(),):
-            journal.append(item)
         rename(journal, run)
+        for item in records or (record(),):
+            journal.append(replace(item, run=run))
         if sealed:
             journal.seal()
         else:
@@ -64,7 +65,6 @@ def stored(results: Path, record: MakeRecord) -> MakeRun:
 
 def rename(journal: store.Journal, run: str) -> None:
     """Give a run another identifier and the start that goes with it, before it is sealed."""
-    from dataclasses import replace
     from datetime import datetime
 
     from harness.store.header import write_header
@@ -73,5 +73,3 @@ def rename(journal: store.Journal, run: str) -> None:
     journal.header = replace(journal.header, run=run, started_at=began)
     journal.folder = journal.folder.rename(journal.folder.with_name(run))
     write_header(journal.folder, journal.header)
-    path = journal.folder / "journal.jsonl"
-    path.write_bytes(path.read_bytes().replace(b"set by nobody", run.encode()))

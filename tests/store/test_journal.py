@@ -129,18 +129,42 @@ def test_resuming_cuts_a_torn_line_off_and_goes_on_behind_the_whole_ones(
     assert [item.case for item in store.records(results)] == ["m/batch=1", "m/batch=2"]
 
 
-def test_a_broken_line_before_the_last_is_an_error_that_names_it(results: Path, record: MakeRecord) -> None:
+def test_a_broken_line_before_the_last_is_an_error_that_names_it(
+    results: Path, record: MakeRecord, caplog: pytest.LogCaptureFixture
+) -> None:
+    with store.new_run(results, HEADER) as journal:
+        journal.append(record(1))
+        journal.append(record(2))
+    path, run = journal.folder / "journal.jsonl", journal.run
+    path.write_bytes(b"{}\n" + path.read_bytes())
+    with pytest.raises(StoreError, match=r"journal\.jsonl: no schema version in it"):
+        store.records(results, run)
+    for line in (b"nonsense\n", b"[]\n", b'{"schema": 1}\n'):
+        path.write_bytes(line + path.read_bytes())
+        with pytest.raises(
+            StoreError, match=r"journal\.jsonl:1: not a record .*; restore it, or remove that"
+        ):
+            store.records(results, run)
+    with store.new_run(results, HEADER) as other:
+        other.append(record(3))
+    assert [item.case for item in store.records(results)] == ["m/batch=3"]
+    assert [f"{path}:1: not a record" in item.getMessage() for item in caplog.records] == [True]
+
+
+def test_a_line_that_changed_since_it_was_written_is_an_error(results: Path, record: MakeRecord) -> None:
     with store.new_run(results, HEADER) as journal:
         journal.append(record(1))
         journal.append(record(2))
     path = journal.folder / "journal.jsonl"
-    path.write_bytes(b"{}\n" + path.read_bytes())
-    with pytest.raises(StoreError, match=r"journal\.jsonl: no schema version in it"):
-        store.records(results)
-    for line in (b"nonsense\n", b"[]\n", b'{"schema": 1}\n'):
-        path.write_bytes(line + path.read_bytes())
-        with pytest.raises(StoreError, match=r"journal\.jsonl:1: not a record .*; remove that line"):
-            store.records(results)
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"1000001", b"1000003", 1))
+    with pytest.raises(
+        StoreError, match=r"journal\.jsonl:1: not a record \(it changed since it was written\)"
+    ):
+        store.records(results, journal.run)
+    without = b"".join(line[: line.rindex(b',"check"')] + b"}\n" for line in whole.splitlines())
+    path.write_bytes(without)
+    assert [item.case for item in store.records(results, journal.run)] == ["m/batch=1", "m/batch=2"]
 
 
 def test_only_the_newest_unfinished_run_of_the_same_plan_is_resumed(

@@ -1,7 +1,8 @@
 """Turn an FP32 model into one of another precision.
 
-A new precision is one file with one `Precision` and one line in `PRECISIONS`;
-other packages add theirs through the entry-point group ``harness.precisions``.
+A new precision is one file with one `Precision` and one line in
+`harness.core.plugins.PRECISIONS`; other packages add theirs through the
+entry-point group ``harness.precisions``.
 """
 
 from __future__ import annotations
@@ -13,19 +14,7 @@ from typing import Any
 
 from harness.core.errors import Failed
 from harness.core.feeds import Rows
-from harness.core.registry import Registry, closest
-from harness.core.vocabulary import PRECISIONS_GROUP
-
-PRECISIONS = Registry(
-    "precision",
-    {
-        "fp16": "harness.build.precisions.fp16:FP16",
-        "int8_dynamic": "harness.build.precisions.int8_dynamic:INT8_DYNAMIC",
-        "int8_static": "harness.build.precisions.int8_static:INT8_STATIC",
-    },
-    PRECISIONS_GROUP,
-)
-"""FP32 is not among them: it is what every conversion starts from."""
+from harness.core.registry import closest
 
 Convert = Callable[[Path, Path, Mapping[str, Any], Sequence[Rows]], Mapping[str, Any]]
 """(FP32 model, file to write, options, calibration feeds) -> provenance."""

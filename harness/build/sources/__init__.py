@@ -1,7 +1,8 @@
 """Where a model comes from.
 
-A new source is one class with two functions and one line in `SOURCES`; other
-packages add theirs through the entry-point group ``harness.sources``.
+A new source is one class with two functions and one line in
+`harness.core.plugins.SOURCES`; other packages add theirs through the
+entry-point group ``harness.sources``.
 """
 
 from __future__ import annotations
@@ -12,29 +13,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness.build.reading import Reading
-from harness.core.registry import Registry
-from harness.core.vocabulary import EXPORTERS_GROUP, SOURCES_GROUP
-
-SOURCES = Registry(
-    "source",
-    {
-        "onnx": "harness.build.sources.onnx_file:OnnxFile",
-        "zoo": "harness.build.sources.zoo:Zoo",
-        "torch": "harness.build.sources.torch_module:TorchModule",
-        "fake": "harness.build.sources.fake:Fake",
-    },
-    SOURCES_GROUP,
-)
-
-EXPORTERS = Registry(
-    "exporter",
-    {
-        "dynamo": "harness.build.sources.torch_export:dynamo",
-        "torchscript": "harness.build.sources.torch_export:torchscript",
-    },
-    EXPORTERS_GROUP,
-)
-"""Ways to export a torch module: ``(Example, opset or None, path) -> None``; the first is the default."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,9 @@ from harness.build.capture_log import capture_log
 from harness.build.check import check, one_line
 from harness.build.opset import reason
 from harness.build.reading import opset_of
-from harness.build.sources import EXPORTERS, Asked, Written
+from harness.build.sources import Asked, Written
 from harness.core.errors import Failed, Unsupported
+from harness.core.plugins import EXPORTERS
 from harness.core.registry import closest
 
 KEYS = ("module", "inputs", "input_names", "output_names", "dynamic_shapes")

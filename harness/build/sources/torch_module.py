@@ -12,9 +12,10 @@ from typing import Any
 
 from harness.build.cache import combine, hash_file
 from harness.build.reads import record_reads
-from harness.build.sources import EXPORTERS, Asked, Written
+from harness.build.sources import Asked, Written
 from harness.build.versions import versions
 from harness.core.errors import Failed, Unsupported
+from harness.core.plugins import EXPORTERS
 from harness.core.registry import closest
 
 PACKAGES = ("torch", "onnxscript", "onnx_ir", "onnx", "numpy")

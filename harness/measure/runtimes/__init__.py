@@ -5,13 +5,15 @@ worker's path; so any version runs beside any other from one parent.
 
 ============== =========================================================
 `installer`    pip in a process of its own, and what its errors mean
+`asked`        which runtime a text asks for, where it may be installed at all
 `folder`       one runtime on disk: its name, its manifest, is it intact
 `catalogue`    ensure, list and remove
 `rolling`      which version ``latest`` and ``nightly`` mean now
 ============== =========================================================
 """
 
-from harness.core.requirement import DISTRIBUTIONS, Requirement, parse
+from harness.core.requirement import DISTRIBUTIONS, Requirement
+from harness.measure.runtimes.asked import parse
 from harness.measure.runtimes.catalogue import ensure, list_runtimes, remove
 from harness.measure.runtimes.folder import Runtime
 from harness.measure.runtimes.installer import released

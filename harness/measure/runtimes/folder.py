@@ -55,7 +55,7 @@ def folder_name(requirement: Requirement) -> str:
 
     Raises OSError where the wheel cannot be read.
     """
-    wheel = hash_file(requirement.wheel) if requirement.wheel else None
+    wheel = hash_file(Path(requirement.wheel)) if requirement.wheel else None
     recipe = [requirement.distribution, requirement.version, wheel, own_numpy(requirement), this_python()]
     key = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:12]
     return f"{requirement.distribution}-{requirement.version}-{key}"

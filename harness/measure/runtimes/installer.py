@@ -45,8 +45,9 @@ def pip_install(requirement: Requirement, draft: Path) -> str | None:
     what = [str(requirement)]
     if requirement.wheel:
         # a copy, named without a folder: pip reads ';' and '[' in a path as syntax of its own
-        shutil.copyfile(requirement.wheel, work / requirement.wheel.name)
-        what = [f"./{requirement.wheel.name}"]
+        name = Path(requirement.wheel).name
+        shutil.copyfile(requirement.wheel, work / name)
+        what = [f"./{name}"]
     if numpy := own_numpy(requirement):
         what.append(f"numpy=={numpy}")
     options = ["--quiet", "--no-deps", "--only-binary=:all:", "--no-user"]

@@ -17,7 +17,14 @@ twin stop at the same row."""
 Evaluate = Callable[[Rows], Mapping[str, np.ndarray | str]]
 
 
-def evaluate(run: Evaluate, batches: Sequence[Rows], batch: int, rows: int, path: Path) -> dict[str, Any]:
+def evaluate(
+    run: Evaluate,
+    batches: Sequence[Rows],
+    batch: int,
+    rows: int,
+    path: Path,
+    max_values: int = MAX_VALUES,
+) -> dict[str, Any]:
     """Run `batches`, which hold `rows` samples, and save the outputs to `path`.
 
     An output whose axis 0 is the batch, and whose shape is the same in every
@@ -31,7 +38,7 @@ def evaluate(run: Evaluate, batches: Sequence[Rows], batch: int, rows: int, path
     for feed in batches:
         results.append(run(feed))
         kept += sum(value.size for value in results[-1].values() if not isinstance(value, str))
-        if kept >= MAX_VALUES:
+        if kept >= max_values:
             break
     rows = min(rows, len(results) * batch)
     saved: dict[str, np.ndarray] = {}

@@ -14,6 +14,7 @@ from harness.core.feeds import Dimensions, Rows, bind_dimensions, data_rows, ran
 from harness.core.passes import BY_NAME
 from harness.measure.worker import system
 from harness.measure.worker.answer import Answer
+from harness.measure.worker.arrays import read_arrays
 from harness.measure.worker.engine import Call, Engine, one_line
 from harness.measure.worker.request import Request
 from harness.measure.worker.session import open_session
@@ -82,7 +83,9 @@ class Run:
     def rows(self, count: int) -> tuple[Rows, Dimensions]:
         """Return at most `count` samples of each input: of the data, and drawn where it has none."""
         request, asked = self.request, self.request.load
-        data = data_rows(request.data, request.inputs, count)[0] if request.data else None
+        data = None
+        if request.data:
+            data, _ = data_rows(request.data, read_arrays(request.data), request.inputs, count)
         dims = bind_dimensions(request.inputs, asked["batch"], asked["shapes"], asked["batch_dim"], data)
         n = count if data is None else sample_count(data, dims)
         absent = [item for item in request.inputs if data is None or item.name not in data]

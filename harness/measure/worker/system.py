@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,28 +15,28 @@ PROC = Path("/proc")
 _NAMED = ("ORT_", "OMP_", "KMP_", "MKL_", "OPENBLAS_", "MALLOC_", "GLIBC_", "LD_", "CUDA_", "NVIDIA_", "TF32")
 
 
-def resident() -> dict[str, Any]:
+def resident(proc: Path = PROC) -> dict[str, Any]:
     """Read the resident size."""
-    return _status_bytes("VmRSS")
+    return _status_bytes("VmRSS", proc)
 
 
-def peak() -> dict[str, Any]:
+def peak(proc: Path = PROC) -> dict[str, Any]:
     """Read the kernel's peak of the resident size."""
-    return _status_bytes("VmHWM")
+    return _status_bytes("VmHWM", proc)
 
 
-def reset_peak() -> str:
+def reset_peak(proc: Path = PROC) -> str:
     """Set the kernel's peak to the present resident size; return why it could not, or nothing."""
     try:
-        (PROC / "self/clear_refs").write_text("5")
+        (proc / "self/clear_refs").write_text("5")
     except OSError as error:
         return f"the kernel's peak cannot be reset (/proc/self/clear_refs: {error.strerror})"
     return ""
 
 
-def _status_bytes(field: str) -> dict[str, Any]:
+def _status_bytes(field: str, proc: Path) -> dict[str, Any]:
     try:
-        lines = (PROC / "self/status").read_text().splitlines()
+        lines = (proc / "self/status").read_text().splitlines()
     except OSError as error:
         return {"unavailable": f"/proc/self/status: {error.strerror}"}
     for line in lines:
@@ -81,7 +81,11 @@ def threads() -> set[int]:
     return {int(task.name) for task in (PROC / "self/task").iterdir()}
 
 
-def spread_threads(pool: Collection[int], cores: Collection[int]) -> bool:
+def spread_threads(
+    pool: Collection[int],
+    cores: Collection[int],
+    pin: Callable[[int, list[int]], None] = os.sched_setaffinity,
+) -> bool:
     """Pin this thread and those of `pool` to a core each, where there are just as many; tell whether so.
 
     Left to the scheduler, two threads that spin may share a core for seconds,
@@ -90,7 +94,7 @@ def spread_threads(pool: Collection[int], cores: Collection[int]) -> bool:
     if not pool or len(pool) + 1 != len(cores):
         return False
     for thread, core in zip((0, *sorted(pool)), sorted(cores), strict=True):
-        os.sched_setaffinity(thread, [core])
+        pin(thread, [core])
     return True
 
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.core.errors import InputError
-from harness.core.requirement import DISTRIBUTIONS, Requirement, parse
+from harness.core.requirement import DISTRIBUTIONS, Requirement
+from harness.measure.runtimes import parse
 
 
 @pytest.mark.parametrize(
@@ -110,14 +111,14 @@ def test_whatever_passes_is_a_plain_name_and_version(text: str, before: str) -> 
 
 def test_a_wheel_is_known_by_its_name(make_wheel) -> None:
     wheel = make_wheel("onnxruntime-gpu", "1.22.1+local.7")
-    assert parse(str(wheel)) == Requirement("onnxruntime-gpu", "1.22.1+local.7", wheel)
+    assert parse(str(wheel)) == Requirement("onnxruntime-gpu", "1.22.1+local.7", str(wheel))
     assert str(parse(str(wheel))) == str(wheel)
 
 
 def test_a_relative_wheel_becomes_absolute(make_wheel, monkeypatch: pytest.MonkeyPatch) -> None:
     wheel = make_wheel()
     monkeypatch.chdir(wheel.parent)
-    assert parse(wheel.name).wheel == wheel
+    assert parse(wheel.name).wheel == str(wheel)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,42 @@
+"""What differs between two records of a case beside their numbers, and so may explain a difference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+from harness.core.record import Record
+
+REBUILT = ("runtime's wheel", "runtime's build")
+"""Facts by which a rebuilt runtime is told from another one of the same version."""
+
+
+def changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Name the facts that differ: ``runtime: 1.31.0 -> 1.32.0``; one that either does not know is none."""
+    differ = [
+        key
+        for key, value in now.items()
+        if value is not None and then.get(key) is not None and then[key] != value
+    ]
+    if "runtime" in differ:  # another version is another wheel and another build
+        differ = [key for key in differ if key not in REBUILT]
+    return [f"{key}: {then[key]} -> {now[key]}" for key in differ]
+
+
+def facts_of(record: Record) -> dict[str, Any]:
+    """Return what of a record may explain a shift: runtime, model file, system."""
+    runtime = record.effective.get("runtime") or {}
+    installed = record.effective.get("installed") or {}
+    build = str(runtime.get("build") or "")
+    environment = record.environment
+    return {
+        "runtime": runtime.get("version"),
+        "runtime's wheel": str(installed.get("sha256") or "")[:12] or None,
+        "runtime's build": sha256(build.encode()).hexdigest()[:12] if build else None,
+        "model": str(record.artifact.get("sha256", ""))[:12] or None,
+        "opset": record.artifact.get("opset"),
+        "kernel": environment.get("kernel"),
+        "python": environment.get("python"),
+        "governor": (environment.get("cpu") or {}).get("governor"),
+    }
