@@ -1,67 +1,56 @@
-"""An A/B job as text: the rows worst first, then what a reader must know before believing them."""
+"""An A/B job as a document: the rows worst first, then what a reader must know before believing them."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from harness.ab.model import ABResult, describe_lost
-from harness.compare.view import COLUMNS, line
-from harness.core.errors import NotFoundError
-from harness.core.registry import closest
 from harness.core.units import format_percent, format_span
-from harness.show.page import Column, Line, Page, draw, draw_markdown
-from harness.show.rows import render_rows
+from harness.show.comparisons import COLUMNS_WITH_BLOCKS, line
+from harness.show.page import Page
 from harness.show.sections import Entry, Section, gate_sections
 
-VIEWS = ("table", "markdown", "csv", "json")
-_BEFORE = len(COLUMNS) - 2  # blocks stand before the verdict and its reason
 
+@dataclass(frozen=True, slots=True)
+class ABDocument:
+    """An A/B, for every view."""
 
-def render(result: ABResult, view: str, *, width: int | None = None, color: bool = False) -> str:
-    """Write `result` as "table", "markdown", "csv" or "json".
+    result: ABResult
 
-    JSON is an array: an object a case and metric, then the one of the job
-    (``"job": true``). CSV holds the rows alone. Raises NotFoundError for an
-    unknown view.
-    """
-    stored = [row.to_json() for row in result.comparisons]
-    match view:
-        case "table":
-            return draw(_page(result), width=width, color=color)
-        case "markdown":
-            return draw_markdown(_page(result))
-        case "csv":
-            return render_rows(stored, "csv")
-        case "json":
-            return json.dumps([*stored, result.to_json()], indent=1, allow_nan=False)
-    raise NotFoundError(f"unknown format {view!r}: {closest(view, VIEWS)}")
+    @property
+    def kind(self) -> str:
+        """What it is."""
+        return "A/B"
 
+    def page(self) -> Page:
+        """Lay it out."""
+        result = self.result
+        return Page(
+            title=f"{_arm('BASE', result.base)} -> {_arm('HEAD', result.head)}",
+            head=(_summary(result), _settings(result)),
+            columns=COLUMNS_WITH_BLOCKS,
+            lines=tuple(line(row, blocks=True) for row in result.comparisons),
+            sections=tuple(_sections(result)),
+        )
 
-def _page(result: ABResult) -> Page:
-    return Page(
-        title=f"{_arm('BASE', result.base)} -> {_arm('HEAD', result.head)}",
-        said=(_summary(result), _settings(result)),
-        columns=(*COLUMNS[:_BEFORE], Column("blocks", drop=5), *COLUMNS[_BEFORE:]),
-        lines=tuple(_lines(result)),
-        sections=tuple(_sections(result)),
-    )
+    def rows(self) -> list[dict[str, Any]]:
+        """Give a row a case and metric."""
+        return [row.to_json() for row in self.result.comparisons]
+
+    def data(self) -> list[dict[str, Any]]:
+        """Return an object a case and metric, then the one of the job (``"job": true``)."""
+        return [*self.rows(), self.result.to_json()]
 
 
 def _arm(name: str, axes: Mapping[str, str]) -> str:
-    said = ", ".join(f"{axis}={value}" for axis, value in axes.items())
-    return f"{name} ({said})" if said else f"{name} (as it stands)"
-
-
-def _lines(result: ABResult) -> Iterator[Line]:
-    for row in result.comparisons:
-        made = line(row)
-        cells = (*made.cells[:_BEFORE], str(row.decision.blocks or "–"), *made.cells[_BEFORE:])
-        yield Line(cells, made.mood)
+    settings = ", ".join(f"{axis}={value}" for axis, value in axes.items())
+    return f"{name} ({settings or 'no other setting'})"
 
 
 def _summary(result: ABResult) -> str:
-    """Say what the job comes to."""
+    """Count the verdicts."""
     if not result.trusted:
         return "Do not trust these verdicts: the base arm differs from itself"
     verdicts = [str(row.decision.verdict) for row in result.comparisons]

@@ -200,7 +200,7 @@ def lines(records: Iterable[Record], *, found: bool) -> dict[tuple[str, str], li
         asked.setdefault((record.machine, str(record.axes["runtime"])), []).append(record)
     parted: dict[tuple[str, str], list[Record]] = {}
     for (machine, runtime), group in asked.items():
-        version = next(filter(None, map(runtime_version, group)), "") if found else ""
+        version = next((str(record.runtime) for record in group if record.runtime), "") if found else ""
         parted.setdefault((spell(machine), spell(version.replace(" ", "==") or runtime)), []).extend(group)
     return parted
 
@@ -208,10 +208,3 @@ def lines(records: Iterable[Record], *, found: bool) -> dict[tuple[str, str], li
 def spell(name: str) -> str:
     """Spell the name of a machine or a runtime so that it can be a path."""
     return re.sub(r"[^\w.+=-]|^\.", "_", name) or "unknown"
-
-
-def runtime_version(record: Record) -> str:
-    """Name the runtime that ran a record: ``onnxruntime 1.32.0``, or nothing where none did."""
-    runtime = record.effective.get("runtime") or {}
-    version = runtime.get("version")
-    return f"{runtime.get('distribution') or 'onnxruntime'} {version}" if version else ""

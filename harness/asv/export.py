@@ -247,7 +247,7 @@ def _export(
     machine, runtime = line
     # Every key of params is a dimension of the dashboard for good: no kernel, no memory size.
     params = {"machine": machine, "runtime": runtime}
-    found = sorted(filter(None, {view.runtime_version(record) for record in records}))
+    found = sorted({str(record.runtime) for record in records if record.runtime})
     results = Results(params, {"found": ", ".join(found)}, night.commit, night.time_s * 1000, "", runtime, {})
     results.load_data(str(target))
     known = {name: documents[name] for name in results.get_all_result_keys() if name in documents}

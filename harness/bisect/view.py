@@ -1,22 +1,18 @@
-"""A bisection as text: what was found, then every step in the order of the versions."""
+"""A bisection as a document: what was found, then every step in the order of the versions."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from harness.bisect.model import Search, SearchOutcome, Step, StepVerdict
-from harness.core.errors import NotFoundError
 from harness.core.metrics import Loss, spec_of
-from harness.core.registry import closest
-from harness.core.units import format_percent, format_span, format_value
-from harness.show.page import Column, Line, Page, draw, draw_markdown
-from harness.show.rows import render_rows
+from harness.core.units import format_percent, format_span
+from harness.show.cells import Cell, Column, interval, number
+from harness.show.page import Line, Page
 from harness.show.sections import Entry, Section
 
-VIEWS = ("table", "markdown", "csv", "json")
-NONE = "–"
 MOODS = {
     StepVerdict.GOOD: "good",
     StepVerdict.BAD: "bad",
@@ -36,25 +32,32 @@ COLUMNS = (
 )
 
 
-def render(search: Search, view: str, *, width: int | None = None, color: bool = False) -> str:
-    """Write `search` as "table", "markdown", "csv" (its steps) or "json" (one object).
+@dataclass(frozen=True, slots=True)
+class BisectionDocument:
+    """A bisection, for every view."""
 
-    Raises NotFoundError for an unknown view.
-    """
-    match view:
-        case "table":
-            return draw(_page(search), width=width, color=color)
-        case "markdown":
-            return draw_markdown(_page(search))
-        case "csv":
-            return render_rows([_flat(step) for step in search.steps], "csv")
-        case "json":
-            return json.dumps(search.to_json(), indent=1, allow_nan=False)
-    raise NotFoundError(f"unknown format {view!r}: {closest(view, VIEWS)}")
+    search: Search
+
+    @property
+    def kind(self) -> str:
+        """What it is."""
+        return "bisection"
+
+    def page(self) -> Page:
+        """Lay it out: the steps in the order of the versions."""
+        return _page(self.search)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Give a row a step."""
+        return [_flat(step) for step in self.search.steps]
+
+    def data(self) -> dict[str, Any]:
+        """Return one object, steps and finding in it."""
+        return self.search.to_json()
 
 
 def describe(step: Step, metric: str) -> str:
-    """Say in one line what a step showed."""
+    """Write in one line what a step showed."""
     against = f" against {step.against}" if step.against else ""
     worse = "" if step.worse is None else f" {format_worse(step.worse, metric)}"
     verdict = f"{step.mark}{'' if step.sure else ' by its estimate'}"
@@ -83,24 +86,24 @@ def _page(search: Search) -> Page:
     order = {version: at for at, version in enumerate(question.versions)}
     numbered = sorted(enumerate(search.steps, 1), key=lambda item: (order[item[1].version], item[0]))
     metric = question.metric
-    columns, lines = _told([_line(number, step, metric) for number, step in numbered])
+    columns, lines = _filled([_line(number, step, metric) for number, step in numbered])
     return Page(
         title=f"{question.case}: {metric}, {question.versions[0]} to {question.versions[-1]}",
-        said=tuple(_said(search)),
+        head=tuple(_head(search)),
         columns=columns,
         lines=lines,
         sections=tuple(_sections(search)),
     )
 
 
-def _told(lines: Sequence[Line]) -> tuple[tuple[Column, ...], tuple[Line, ...]]:
+def _filled(lines: Sequence[Line]) -> tuple[tuple[Column, ...], tuple[Line, ...]]:
     """Leave out the columns that are empty in every line."""
-    kept = [at for at in range(len(COLUMNS)) if any(line.cells[at] not in ("", NONE) for line in lines)]
+    kept = [at for at in range(len(COLUMNS)) if any(line.cells[at] not in ("", None) for line in lines)]
     rows = tuple(Line(tuple(line.cells[at] for at in kept), line.mood) for line in lines)
     return tuple(COLUMNS[at] for at in kept), rows
 
 
-def _said(search: Search) -> Iterator[str]:
+def _head(search: Search) -> Iterator[str]:
     finding, metric = search.finding, search.question.metric
     if finding is None:
         yield "interrupted: the same command with --resume goes on"
@@ -123,19 +126,17 @@ def _said(search: Search) -> Iterator[str]:
         yield "do not trust this: in one step or more the good version differed from itself"
 
 
-def _line(number: int, step: Step, metric: str) -> Line:
+def _line(order: int, step: Step, metric: str) -> Line:
     unit = spec_of(metric).unit
-    decision, interval = step.decision, NONE
-    if decision and decision.low is not None and decision.high is not None:
-        low, high = decision.low - 1, decision.high - 1
-        interval = f"[{format_percent(low, signed=True)}, {format_percent(high, signed=True)}]"
-    cells = (
-        str(number),
+    decision = step.decision
+    cells: tuple[Cell, ...] = (
+        str(order),
         step.version,
-        step.against or NONE,
-        *(NONE if value is None else format_value(value, unit) for value in (step.base, step.head)),
-        NONE if step.worse is None else format_worse(step.worse, metric),
-        interval,
+        step.against or None,
+        number(step.base, unit),
+        number(step.head, unit),
+        None if step.worse is None else format_worse(step.worse, metric),
+        interval(decision.low, decision.high) if decision else None,
         str(step.mark) if step.sure else f"{step.mark}?",
         "" if step.mark is StepVerdict.SKIPPED else _why(step, metric),
     )

@@ -55,13 +55,24 @@ def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
 
 
 def locate(path: Path, location: str) -> Path:
-    """Return where external data lies. Raises Failed where it is missing or outside the model's folder."""
-    found = (path.parent / location).resolve()
-    if not found.is_relative_to(path.parent.resolve()):
+    """Return where external data lies. Raises Failed where it is missing or outside the model's folder.
+
+    Where model and data are both links into one other folder, as in a cache of the
+    Hugging Face hub, that folder counts as the model's too.
+    """
+    beside = path.parent / location
+    found = beside.resolve()
+    homes = {path.parent.resolve(), path.resolve().parent} if _is_below(location) else {path.parent.resolve()}
+    if not any(found.is_relative_to(home) for home in homes):
         raise Failed(f"{path}: its external data {location!r} lies outside the model's folder")
     if not found.is_file():
         raise Failed(f"{path}: its external data {location!r} is missing")
     return found
+
+
+def _is_below(location: str) -> bool:
+    """Tell whether a relative path stays in its folder, links apart."""
+    return not Path(location).is_absolute() and ".." not in Path(location).parts
 
 
 def copy(path: Path, target: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.build import files
 from harness.build.check import one_line
 from harness.build.reading import opset_of
 from harness.core.errors import Unsupported
@@ -33,6 +35,19 @@ def convert(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
         ) from error
     converted.ir_version = helper.find_min_ir_version_for(converted.opset_import, ignore_unknown=True)
     return converted
+
+
+def raise_opset(path: Path, target: Path, least: int) -> Path:
+    """Return a model of opset `least` or newer: the one at `path`, or `target`, converted.
+
+    Raises Unsupported with the converter's reason.
+    """
+    import onnx
+
+    if opset_of(files.parse(path)) >= least:
+        return path
+    files.save(convert(onnx.load(path, format="protobuf"), least), target)
+    return target
 
 
 def reason(error: Exception | str) -> str:

@@ -127,7 +127,9 @@ def _read_input(value: onnx.ValueInfoProto) -> Input:
         raise Unsupported(
             f"input {value.name!r} is a {str(kind).removesuffix('_type')}; only tensors are fed"
         )
-    tensor = value.type.tensor_type  # with a shape: the checker insists
+    tensor = value.type.tensor_type
+    if not tensor.HasField("shape"):
+        raise Unsupported(f"input {value.name!r} has no shape in the file; export it with one")
     shape = tuple(_read_dimension(dimension) for dimension in tensor.shape.dim)
     return Input(value.name, type_name(tensor.elem_type), shape)
 

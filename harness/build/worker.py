@@ -15,7 +15,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from harness.build import files, ort_format
+from harness.build import files, ort_format, repair, unconverted
 from harness.build.calibration import calibrate
 from harness.build.check import check, one_line
 from harness.build.precisions import Precision
@@ -23,7 +23,7 @@ from harness.build.process import ANSWER, REQUEST
 from harness.build.reading import Reading, read_onnx
 from harness.build.sources import Asked, Written
 from harness.core.artifact import Built, Input
-from harness.core.errors import HarnessError, Unsupported
+from harness.core.errors import Failed, HarnessError, Unsupported
 from harness.core.plugins import PRECISIONS, SOURCES
 
 Content = dict[str, Any]
@@ -60,7 +60,8 @@ def take_source(request: Mapping[str, Any], target: Path) -> Content:
     reading, notes = written.reading, written.notes
     if reading is None:
         maker = asked.exporter or request["source"]
-        reading = settle(target / written.file, asked.opset, f"{maker} gave")
+        reading, complaints = settle(target / written.file, asked.opset, f"{maker} gave")
+        notes = (*notes, *complaints)
         if reading.precision != "fp32":
             notes = (*notes, f"the source is {reading.precision} as it is")
     return {
@@ -75,20 +76,34 @@ def convert(request: Mapping[str, Any], target: Path) -> Content:
     precision: Precision = PRECISIONS.resolve(kind)
     feeds, calibration = calibrate(base, request["feeds"]) if precision.calibrated else ([], None)
     path = target / files.MODEL
-    done = precision.convert(Path(base.path), path, request["options"], feeds)
+    mended, repairs = repair.mend(Path(base.path), target / "mended.onnx")
+    try:
+        done = precision.convert(mended, path, request["options"], feeds)
+    except HarnessError:
+        raise
+    except Exception as error:  # a converter raises what it likes
+        raise Failed(failure(kind, Path(base.path), error)) from error
+    _, sorted_ = repair.mend(path, path, (repair.SORT,))
     discard(target, path)
-    reading = settle(path, request["opset"], f"{kind} needs")
+    reading, complaints = settle(path, request["opset"], f"{kind} needs")
     if reading.precision != precision.reads_back:
         raise Unsupported(
-            f"asked for {kind}; the file holds {reading.precision}: no operator of it could be converted"
+            f"asked for {kind}; the file holds {reading.precision}: no operator of it could be converted: "
+            f"{unconverted.why(files.parse(Path(base.path)))}"
         )
     provenance = {
         **base.provenance,
         "base": {"sha256": base.sha256, "opset": base.opset},
-        "precision": {"kind": kind, "options": request["options"], "versions": request["versions"], **done},
+        "precision": {
+            "kind": kind,
+            "options": request["options"],
+            "versions": request["versions"],
+            "repairs": [*repairs, *sorted_],
+            **done,
+        },
         **({"calibration": calibration} if calibration else {}),
     }
-    notes = base.notes
+    notes = (*base.notes, *(f"before {kind}: {text}" for text in repairs), *complaints)
     if reading.opset != base.opset:
         notes = (*notes, f"{kind} raised the opset from {base.opset} to {reading.opset}")
     reading = replace(reading, inputs=tuple(carry_hint(item, base) for item in reading.inputs))
@@ -114,13 +129,26 @@ def reformat(request: Mapping[str, Any], target: Path) -> Content:
 STEPS = {"source": take_source, "precision": convert, "format": reformat}
 
 
-def settle(path: Path, opset: int | None, who: str) -> Reading:
-    """Check a file and read it back. Raises Unsupported where it has another opset than asked for."""
-    check(path)
+def settle(path: Path, opset: int | None, who: str) -> tuple[Reading, tuple[str, ...]]:
+    """Check a file and read it back; with it, what onnx.checker complains about.
+
+    Raises Failed where ONNX Runtime does not load it, Unsupported where it has
+    another opset than asked for.
+    """
+    complaint = check(path)
     reading = read_onnx(path)
     if opset not in (None, reading.opset):
         raise Unsupported(f"asked for opset {opset}; {who} {reading.opset}")
-    return reading
+    return reading, (f"onnx.checker complains, ONNX Runtime does not: {complaint}",) if complaint else ()
+
+
+def failure(kind: str, source: Path, error: Exception) -> str:
+    """Say which converter failed on whose file, in its own words, and what to try."""
+    model = files.parse(source)
+    writer = " ".join(filter(None, (model.producer_name, model.producer_version))) or "an unnamed tool"
+    what = f"{type(error).__name__}: {one_line(error, 600)}"
+    remedy = "try nodes_to_exclude or op_types, or convert it with the tool that wrote it"
+    return f"the converter to {kind} failed on a model written by {writer}: {what}; {remedy}"
 
 
 def carry_hint(item: Input, base: Built) -> Input:

@@ -14,7 +14,14 @@ from click.core import ParameterSource
 
 from harness.ab.arms import pair_cases
 from harness.ab.model import ABResult, ABSettings
-from harness.cli.options import cache_option, format_option, paper, parse_effect, results_option
+from harness.cli.options import (
+    DOCUMENT_FORMATS,
+    cache_option,
+    format_option,
+    parse_effect,
+    print_document,
+    results_option,
+)
 from harness.cli.sweep import CHOICES, document_of
 from harness.core.case import AXES
 from harness.core.conditions import spell
@@ -109,7 +116,7 @@ Exit codes: 0 nothing is worse; 1 a regression, or a gate failed; 2 the input wa
 )
 @results_option
 @cache_option
-@format_option()
+@format_option(*DOCUMENT_FORMATS)
 def ab(
     models: tuple[Path, ...],
     base: tuple[str, ...],
@@ -125,7 +132,7 @@ def ab(
     budget is spent.
     """
     from harness.ab.job import run_ab
-    from harness.ab.view import render
+    from harness.ab.view import ABDocument
     from harness.run.job import settle
     from harness.show.progress import Lines
 
@@ -150,7 +157,7 @@ def ab(
         head=_named(models[-1], models, points["--head"]),
         listener=Lines(),
     )
-    click.echo(render(trial, view, **paper()))
+    print_document(ABDocument(trial), view)
     click.echo(f"raw samples: {trial.file}", err=True)
     return exit_code(trial)
 

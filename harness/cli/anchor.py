@@ -1,4 +1,4 @@
-"""`harness anchor`: the run that later ones are held against."""
+"""`harness anchor`: the run that later ones are compared with."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Examples:
 """
 )
 def anchor() -> None:
-    """Pin the run that later runs of its suite and machine are held against."""
+    """Pin the run that later runs of its suite and machine are compared with."""
 
 
 @anchor.command("set")
@@ -28,20 +28,20 @@ def anchor() -> None:
 @click.option("--suite", help="Only runs of this suite.")
 @results_option
 def set_(run: str, suite: str | None, results_dir: Path) -> int:
-    """Hold later runs against RUN: an id or its beginning, latest, previous, a date or a git revision."""
+    """Compare later runs with RUN: an id or its beginning, latest, previous, a date or a git revision."""
     click.echo(pin_run(results_dir, run, suite))
     return 0
 
 
 def pin_run(results_dir: Path, run: str, suite: str | None) -> str:
-    """Make RUN the anchor of its suite and machine, and say so. Raises InputError."""
+    """Make RUN the anchor of its suite and machine, and return a line about it. Raises InputError."""
     from harness import store
 
     found = store.find_run(results_dir, run, suite=suite)
     if not found.sealed:
         raise InputError(f"run {found.run} is not finished; pin one that is, or finish it with --resume")
     pin = store.set_anchor(results_dir, found)
-    return f"suite {pin.suite!r} on machine {pin.machine!r} is held against run {pin.run}"
+    return f"suite {pin.suite!r} on machine {pin.machine!r} is compared with run {pin.run}"
 
 
 @anchor.command()

@@ -9,6 +9,7 @@ import click
 
 from harness.cli.options import Command, results_option
 from harness.core.errors import MissingExtraError
+from harness.core.units import count
 from harness.show.escape import visible
 
 
@@ -50,7 +51,7 @@ def export(runs: tuple[str, ...], suites: tuple[str, ...], config: Path, results
     done = load_asv().export(results_dir, config, runs, suites)
     for run, why in done.left_out.items():
         click.echo(f"run {run} is left out: {visible(why)}", err=True)
-    click.echo(f"exported {_count(len(done.runs), 'run')} to {_count(len(done.files), 'file')} of asv's")
+    click.echo(f"exported {count(len(done.runs), 'run')} to {count(len(done.files), 'file')} of asv's")
     return 0
 
 
@@ -74,7 +75,3 @@ def load_asv() -> ModuleType:
             raise
         raise MissingExtraError("asv is not installed; say pip install 'onnx-harness[asv]'") from None
     return harness.asv.export
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.bisect.model import Search, SearchOutcome, Step
-from harness.cli.options import Command, cache_option, format_option, paper, parse_effect, results_option
+from harness.cli.options import (
+    DOCUMENT_FORMATS,
+    Command,
+    cache_option,
+    format_option,
+    parse_effect,
+    print_document,
+    results_option,
+)
 from harness.cli.sweep import CHOICES, document_of
 from harness.core.errors import InputError
 from harness.core.listener import Listener
@@ -95,7 +103,7 @@ wrong; 3 nothing could be decided, or the control of an A/B fired; 130 interrupt
 @click.option("--resume", is_flag=True, help="Take up the newest unfinished search of this kind.")
 @results_option
 @cache_option
-@format_option()
+@format_option(*DOCUMENT_FORMATS)
 def bisect(
     models: tuple[Path, ...], results_dir: Path, cache_dir: Path, view: str, resume: bool, **choices: Any
 ) -> int:
@@ -106,7 +114,7 @@ def bisect(
     """
     from harness.ab.model import ABSettings
     from harness.bisect.job import bisect as search_for
-    from harness.bisect.view import render
+    from harness.bisect.view import BisectionDocument
 
     metric = choices["metric"]
     search = search_for(
@@ -122,7 +130,7 @@ def bisect(
         resume=resume,
         listener=Lines(metric),
     )
-    click.echo(render(search, view, **paper()))
+    print_document(BisectionDocument(search), view)
     click.echo(f"steps: {search.file}", err=True)
     return exit_code(search)
 

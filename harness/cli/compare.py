@@ -6,7 +6,14 @@ from pathlib import Path
 
 import click
 
-from harness.cli.options import cache_option, format_option, paper, parse_effect, results_option
+from harness.cli.options import (
+    DOCUMENT_FORMATS,
+    cache_option,
+    format_option,
+    parse_effect,
+    print_document,
+    results_option,
+)
 from harness.core.decision import RunComparison
 
 
@@ -54,7 +61,7 @@ Examples:
     help="Seconds for the A/Bs of --confirm, all together.",
 )
 @click.option("--all", "everything", is_flag=True, help="List what did not change as well.")
-@format_option()
+@format_option(*DOCUMENT_FORMATS)
 @results_option
 @cache_option
 def compare(
@@ -71,13 +78,13 @@ def compare(
     results_dir: Path,
     cache_dir: Path,
 ) -> int:
-    """Hold the run HEAD against the run BASE, worst first.
+    """Compare the stored run HEAD with the stored run BASE, the worst change first.
 
     A run is an id or its beginning, latest, previous, anchor, a date or a git revision.
     """
     from harness.compare.job import compare as compare_runs
     from harness.compare.job import confirm_suspects, find_pair
-    from harness.compare.view import render
+    from harness.compare.view import ComparisonDocument
     from harness.core.conditions import parse_conditions
 
     pair = find_pair(results_dir, base, head, suite)
@@ -90,7 +97,7 @@ def compare(
         contrast = confirm_suspects(
             contrast, results_dir, cache_dir, min_effect=min_effect, budget_s=budget_s, listener=Lines()
         )
-    click.echo(render(contrast, view, everything=everything, **paper()))
+    print_document(ComparisonDocument(contrast, everything), view)
     if not confirm and any(item.suspect for item in contrast.compared.comparisons):
         click.echo("next:    the same command with --confirm runs an A/B of what looks worse", err=True)
     return exit_code(contrast)

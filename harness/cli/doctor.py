@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.options import cache_option, format_option, paper, results_option
+from harness.cli.options import DOCUMENT_FORMATS, cache_option, format_option, print_document, results_option
 
 
 @click.command(
@@ -20,7 +20,7 @@ Examples:
 Exit codes: 0 fit for measuring; 1 something is to be fixed before numbers can be trusted.
 """
 )
-@click.option("--quick", is_flag=True, help="Only look: measure nothing.")
+@click.option("--quick", is_flag=True, help="Read the system only; measure nothing.")
 @click.option(
     "--budget",
     "budget_s",
@@ -32,20 +32,20 @@ Exit codes: 0 fit for measuring; 1 something is to be fixed before numbers can b
 @click.option("--seed", type=click.IntRange(min=0), help="Draws the order of the arms.  [default: drawn]")
 @results_option
 @cache_option
-@format_option()
+@format_option(*DOCUMENT_FORMATS)
 def doctor(
     quick: bool, budget_s: float, seed: int | None, results_dir: Path, cache_dir: Path, view: str
 ) -> int:
-    """Say what disturbs measurements here, what to do, and how small a change can be seen.
+    """Check what disturbs measurements here, what to do, and how small a change can be detected.
 
     Reads the system, then runs an A/A and an A/B against a model that does 2% more work.
     """
     from harness.ab.model import ABSettings
     from harness.doctor.job import examine
-    from harness.doctor.view import render
+    from harness.doctor.view import DiagnosisDocument
     from harness.show.progress import Lines
 
     terms = ABSettings(budget_s=budget_s, seed=secrets.randbelow(2**32) if seed is None else seed)
     checkup = examine(results_dir, cache_dir, quick=quick, terms=terms, listener=Lines())
-    click.echo(render(checkup, view, **paper()))
+    print_document(DiagnosisDocument(checkup), view)
     return 0 if checkup.healthy else 1

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.options import format_option, paper, results_option
+from harness.cli.options import DOCUMENT_FORMATS, format_option, print_document, results_option
 
 
 @click.command(
@@ -32,7 +32,7 @@ Examples:
 @click.option("--machine", help="Only runs on this machine, by its identity.")
 @click.option("--last", type=click.IntRange(min=1), help="Look at the newest LAST runs of each case only.")
 @click.option("--changed", is_flag=True, help="Show only the series in which something changed.")
-@format_option()
+@format_option(*DOCUMENT_FORMATS)
 @results_option
 def history(
     metrics: tuple[str, ...],
@@ -44,15 +44,13 @@ def history(
     view: str,
     results_dir: Path,
 ) -> int:
-    """Follow metrics over the stored runs, and name the runs at which their level changed."""
+    """Show metrics over the stored runs, and the runs at which their level changed."""
     from harness.history.job import history as follow
-    from harness.history.view import render
+    from harness.history.view import HistoryDocument
 
     trends = follow(results_dir, metrics, case=case, suite=suite, machine=machine, last=last)
     shown = [trend for trend in trends if trend.shifts or not changed]
-    text = render(shown, view, **paper())
-    if text:
-        click.echo(text)
+    print_document(HistoryDocument(shown), view)
     if not shown:
         click.echo(f"nothing changed in {len(trends)} series", err=True)
     return 0

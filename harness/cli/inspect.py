@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.options import format_option, paper
+from harness.cli.options import DOCUMENT_FORMATS, format_option, print_document
 
 
 @click.command(
@@ -17,7 +17,7 @@ Examples:
 """
 )
 @click.argument("model", type=click.Path(path_type=Path))
-@format_option()
+@format_option(*DOCUMENT_FORMATS)
 def inspect(model: Path, view: str) -> int:
     """Show what the file MODEL is, what in it costs time or breaks, and the command that measures it.
 
@@ -26,11 +26,11 @@ def inspect(model: Path, view: str) -> int:
     from importlib.metadata import PackageNotFoundError, version
 
     from harness.inspect.job import inspect as look
-    from harness.inspect.view import render
+    from harness.inspect.view import InspectionDocument
 
     try:
         runtime = version("onnxruntime")
     except PackageNotFoundError:
         runtime = None
-    click.echo(render(look(model, runtime), view, **paper()))
+    print_document(InspectionDocument(look(model, runtime)), view)
     return 0

@@ -1,4 +1,4 @@
-"""`harness nightly`: measure a suite, and say what got worse."""
+"""`harness nightly`: measure a suite, and report what got worse."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ from typing import Any
 import click
 
 from harness.cli.asv import config_option
-from harness.cli.options import cache_option, paper, plan_options, results_option, shard_of, shard_option
+from harness.cli.options import (
+    RECORD_FORMATS,
+    cache_option,
+    format_option,
+    paper,
+    plan_options,
+    results_option,
+    shard_of,
+    shard_option,
+)
 from harness.core.errors import StoreError
 from harness.nightly.model import AGAINST, NightlyReport
 
@@ -40,7 +49,7 @@ Examples:
     "--against",
     multiple=True,
     type=click.Choice(AGAINST),
-    help="What to hold the run against; may be repeated.  [default: both]",
+    help="Which run to compare with; may be repeated.  [default: both]",
 )
 @click.option(
     "--anchor",
@@ -72,6 +81,7 @@ Examples:
 @config_option
 @results_option
 @cache_option
+@format_option(*RECORD_FORMATS)
 def nightly(
     suite: Path,
     overrides: tuple[str, ...],
@@ -80,11 +90,12 @@ def nightly(
     shard: str | None,
     anchor: str | None,
     annotate: str | None,
+    view: str,
     results_dir: Path,
     cache_dir: Path,
     **wishes: Any,
 ) -> int:
-    """Measure SUITE, hold it against the night before and the anchor, publish, and say what got worse.
+    """Measure SUITE, compare it with the previous run and the anchor, publish, report what got worse.
 
     Started again after an interruption, it goes on where it was. Everything goes into one folder;
     the summary is appended to $GITHUB_STEP_SUMMARY where that is set.
@@ -92,8 +103,9 @@ def nightly(
     from harness.cli.anchor import pin_run
     from harness.nightly.job import NightlyOptions
     from harness.nightly.job import nightly as run_night
-    from harness.nightly.view import render, summary
+    from harness.nightly.view import NightlyDocument
     from harness.plan import estimate, plan
+    from harness.show import render
     from harness.show.progress import Progress
     from harness.store import durations
 
@@ -119,9 +131,10 @@ def nightly(
         click.echo(f"interrupted: {done.left} of {len(made.cases)} cases are left", err=True)
         click.echo("next:    the same command goes on", err=True)
         return 130
-    page = render(done.night, **paper())
-    click.echo(_annotated(page, done.night) if annotate else page)
-    _append(os.environ.get("GITHUB_STEP_SUMMARY"), summary(done.night))
+    document = NightlyDocument(done.night)
+    text = render(document, view, **paper())
+    click.echo(_annotated(text, done.night) if annotate else text)
+    _append(os.environ.get("GITHUB_STEP_SUMMARY"), render(document, "markdown"))
     click.echo(f"results: {done.folder}", err=True)
     return exit_code(done.night)
 

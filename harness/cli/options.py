@@ -7,20 +7,26 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import click
 
 from harness.core.errors import InputError
 from harness.core.report import Report
 from harness.core.suite import Plan
-from harness.show import VIEWS
+from harness.show import OF_RUNS, VIEWS
+
+if TYPE_CHECKING:
+    from harness.show.document import Document
 
 FORMATS = ("table", "json", "markdown", "csv")
 """The views that every list has."""
 
+DOCUMENT_FORMATS = tuple(view for view in VIEWS if view not in OF_RUNS)
+"""The views of every document, those of other packages too."""
+
 RECORD_FORMATS = tuple(VIEWS)
-"""The views of records, those of other packages too."""
+"""The views of a run, those of other packages too."""
 
 Command = Callable[..., Any]
 
@@ -129,10 +135,16 @@ def shard_of(plan: Plan, text: str | None) -> Plan:
     return shard(plan, *parse_shard(text)) if text else plan
 
 
-def print_report(report: Report, view: str) -> None:
-    """Print `report` on standard output."""
+def print_document(document: Document, view: str) -> None:
+    """Print `document` on standard output."""
     from harness.show import render
 
-    text = render(report, view, **paper())
-    if text:
+    if text := render(document, view, **paper()):
         click.echo(text)
+
+
+def print_report(report: Report, view: str) -> None:
+    """Print the report of a run on standard output."""
+    from harness.show.overview import RunDocument
+
+    print_document(RunDocument(report), view)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
-from harness.cli.options import format_option, plan_options, results_option
+from harness.cli.options import DOCUMENT_FORMATS, format_option, plan_options, print_document, results_option
 
 
 @click.command(
@@ -20,15 +19,15 @@ Examples:
 )
 @plan_options
 @results_option
-@format_option("table", "json", "csv")
+@format_option(*DOCUMENT_FORMATS)
 def plan(suite: Path, overrides: tuple[str, ...], only: tuple[str, ...], results_dir: Path, view: str) -> int:
     """Show the cases of SUITE, what would be built, what is skipped and how long it takes."""
     from harness import store
     from harness.plan import estimate
     from harness.plan import plan as make_plan
-    from harness.show.plan import render_plan
+    from harness.show.plan import PlanDocument
 
     made = make_plan(suite, overrides=overrides, only=only)
     known = store.durations(results_dir, made.suite.name) if (results_dir / "runs").is_dir() else {}
-    click.echo(render_plan(made, estimate(made, known), view, tty=sys.stdout.isatty()))
+    print_document(PlanDocument(made, estimate(made, known)), view)
     return 0

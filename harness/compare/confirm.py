@@ -120,11 +120,10 @@ def _head_case(cases: Mapping[str, Case], head: Record) -> Case:
 
 def _is_replaced(record: Record) -> bool:
     """Tell whether the runtime that was installed here when `record` was made is another version now."""
-    runtime = record.effective.get("runtime") or {}
-    if runtime.get("distribution") not in runtimes.DISTRIBUTIONS:
+    if record.runtime.distribution not in runtimes.DISTRIBUTIONS:
         return False
     try:
-        return metadata.version(runtime["distribution"]) != runtime.get("version")
+        return metadata.version(record.runtime.distribution) != record.runtime.version
     except metadata.PackageNotFoundError:
         return True
 
@@ -139,7 +138,7 @@ def _session(session: Session, base: Record, head: Record, cache_dir: Path) -> S
         found = runtimes.ensure(runtimes.parse(ours), cache_dir)
     except (InputError, CaseError) as error:
         raise _Left(f"the runtime of run {base.run} cannot be had: {error}") from None
-    measured = (base.effective.get("installed") or {}).get("sha256")
+    measured = base.runtime.sha256
     if measured and found.sha256 not in (None, measured):
         raise _Left(_gone("runtime", base))
     return replace(session, runtime=ours)
@@ -147,9 +146,8 @@ def _session(session: Session, base: Record, head: Record, cache_dir: Path) -> S
 
 def _runtime(record: Record) -> str:
     """Give the requirement that installs what `record` ran under."""
-    installed = record.effective.get("installed") or {}
-    runtime = record.effective.get("runtime") or {}
-    return installed.get("requirement") or f"{runtime.get('distribution')}=={runtime.get('version')}"
+    runtime = record.runtime
+    return runtime.requirement or f"{runtime.distribution}=={runtime.version}"
 
 
 def _same_runtime(one: Record, other: Record) -> bool:
@@ -161,11 +159,9 @@ def _same_runtime(one: Record, other: Record) -> bool:
     )
 
 
-def _identity(record: Record) -> tuple[Any, ...]:
-    installed = record.effective.get("installed") or {}
-    runtime = record.effective.get("runtime") or {}
-    names = ("distribution", "version", "build")
-    return *(runtime.get(name) for name in names), installed.get("sha256")
+def _identity(record: Record) -> tuple[str, ...]:
+    runtime = record.runtime
+    return runtime.distribution, runtime.version, runtime.build, runtime.sha256
 
 
 def _of_others(tried: Sequence[tuple[Record, Record]], trial: ABResult) -> dict[str, str]:
@@ -175,7 +171,7 @@ def _of_others(tried: Sequence[tuple[Record, Record]], trial: ABResult) -> dict[
     ran = [Record.from_json(line["record"]) for line in read_lines(Path(trial.file)) if "record" in line]
     found = {}
     for (base, head), seen_base, seen_head in zip(tried, ran[::2], ran[1::2], strict=False):
-        if seen_head.artifact.get("sha256") not in (None, head.artifact.get("sha256")):
+        if seen_head.model_sha256 not in (None, head.model_sha256):
             found[head.case] = _gone("model file", head)
         for stored, seen in ((head, seen_head), (base, seen_base)):
             if not _same_runtime(stored, seen):
@@ -189,11 +185,11 @@ def _gone(what: str, record: Record) -> str:
 
 def _artifact(artifact: Artifact, base: Record, head: Record) -> Artifact:
     """Stand BASE's model file, as it lies in the cache, for what would be built now."""
-    if base.artifact.get("sha256") == head.artifact.get("sha256"):
+    if base.model_sha256 == head.model_sha256:
         return artifact
     path = Path(str(base.artifact.get("path", "")))
     try:
-        same = path.is_file() and read_entry(path.parent).sha256 == base.artifact.get("sha256")
+        same = path.is_file() and read_entry(path.parent).sha256 == base.model_sha256
     except (OSError, ValueError, KeyError, TypeError):
         same = False
     if not same:

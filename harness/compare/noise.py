@@ -67,5 +67,5 @@ def _alike(record: Record, head: Record) -> bool:
 
 
 def _processes(record: Record) -> int | None:
-    count: int | None = (record.asked.get("sampling") or {}).get("processes")
+    count: int | None = record.sampling.get("processes")
     return count

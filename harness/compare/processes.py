@@ -88,12 +88,13 @@ def between(
         error, degrees = noise * math.sqrt(2), _MANY
         basis = f" where runs vary by up to {format_percent(noise)}"
     if not error:
+        single = "single runs" if row.evidence is Evidence.RUN else "single processes"
         return Decision(
             verdict=Change.INCONCLUSIVE,
             ratio=math.exp(change),
             blocks=fewest,
             min_effect=min_effect,
-            reason=f"{format_percent(math.expm1(change), signed=True)} between single processes, "
+            reason=f"{format_percent(math.expm1(change), signed=True)} between {single}, "
             "and nothing is known of the noise between them",
         )
     decision = _decide(change, error, degrees, row.better, min_effect, alpha)

@@ -1,84 +1,61 @@
-"""Two stored runs held against each other, worst first."""
+"""Two stored runs compared, as a document: the worst first."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from harness.core.decision import Change, Decision, MetricComparison, RunComparison, RunSide
-from harness.core.errors import NotFoundError
-from harness.core.registry import closest
-from harness.core.units import format_percent, format_value
-from harness.show.page import Column, Line, Page, draw, draw_markdown
-from harness.show.rows import render_rows
+from harness.core.units import count, format_percent
+from harness.show.comparisons import COLUMNS, line
+from harness.show.page import Page
 from harness.show.sections import Entry, Section, gate_sections
 
-NONE = "–"
-MOODS = {
-    Change.REGRESSION: "bad",
-    Change.INCONCLUSIVE: "warning",
-    Change.IMPROVEMENT: "good",
-    Change.EQUIVALENT: "",
-}
-COLUMNS = (
-    Column("case", number=False),
-    Column("metric", number=False),
-    Column("base", drop=1),
-    Column("head", drop=1),
-    Column("change"),
-    Column("95% interval", drop=3),
-    Column("seen from", drop=4),
-    Column("verdict", number=False),
-    Column("why", number=False, drop=2),
-)
 
+@dataclass(frozen=True, slots=True)
+class ComparisonDocument:
+    """A comparison of two runs, for every view.
 
-def render(
-    contrast: RunComparison,
-    view: str,
-    *,
-    everything: bool = False,
-    width: int | None = None,
-    color: bool = False,
-) -> str:
-    """Write a contrast as "table", "markdown", "csv" or "json".
-
-    The table and Markdown show what changed and what looks worse, and count
-    the rest, unless `everything` is asked for; the others are whole. Raises
-    NotFoundError for an unknown view.
+    Its page shows what changed and what looks worse, and counts the rest,
+    unless `everything` is asked for; its rows and data are whole.
     """
-    match view:
-        case "table":
-            return draw(_page(contrast, everything), width=width, color=color)
-        case "markdown":
-            return draw_markdown(_page(contrast, everything))
-        case "csv":
-            return render_rows([*_rows(contrast)], "csv")
-        case "json":
-            return json.dumps(_document(contrast), indent=1, allow_nan=False)
-    raise NotFoundError(f"unknown format {view!r}: {closest(view, ('table', 'markdown', 'csv', 'json'))}")
 
+    comparison: RunComparison
+    everything: bool = False
 
-def _page(contrast: RunComparison, everything: bool) -> Page:
-    compared = contrast.compared
-    shown, hidden = list[MetricComparison](), list[MetricComparison]()
-    for item in compared.comparisons:
-        settled = (item.case, item.metric) in contrast.settled
-        (shown if everything or settled or tells(item) else hidden).append(item)
-    return Page(
-        title=f"{contrast.head.suite}: {contrast.base.run} -> {contrast.head.run}",
-        said=(
-            _said("BASE", contrast.base),
-            _said("HEAD", contrast.head),
-            _summary(contrast),
-            *contrast.notes,
-        ),
-        columns=COLUMNS,
-        lines=tuple(map(line, shown)),
-        sections=tuple(_sections(contrast, hidden)),
-    )
+    @property
+    def kind(self) -> str:
+        """What it is."""
+        return "comparison"
+
+    def page(self) -> Page:
+        """Lay it out."""
+        contrast = self.comparison
+        shown, hidden = list[MetricComparison](), list[MetricComparison]()
+        for item in contrast.compared.comparisons:
+            settled = (item.case, item.metric) in contrast.settled
+            (shown if self.everything or settled or tells(item) else hidden).append(item)
+        return Page(
+            title=f"{contrast.head.suite}: {contrast.base.run} -> {contrast.head.run}",
+            head=(
+                _side("BASE", contrast.base),
+                _side("HEAD", contrast.head),
+                _summary(contrast),
+                *contrast.notes,
+            ),
+            columns=COLUMNS,
+            lines=tuple(map(line, shown)),
+            sections=tuple(_sections(contrast, hidden)),
+        )
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Give a row a comparison, and one a case whose timings were not compared."""
+        return [*_rows(self.comparison)]
+
+    def data(self) -> dict[str, Any]:
+        """Return one object."""
+        return _data(self.comparison)
 
 
 def tells(item: MetricComparison) -> bool:
@@ -86,45 +63,7 @@ def tells(item: MetricComparison) -> bool:
     return item.suspect or item.decision.verdict is Change.IMPROVEMENT
 
 
-def line(item: MetricComparison) -> Line:
-    """Write one comparison as a row of COLUMNS."""
-    decision, unit = item.decision, item.unit
-    values = (NONE if value is None else format_value(value, unit) for value in (item.base, item.head))
-    interval = NONE
-    if decision.low is not None and decision.high is not None:
-        interval = f"[{_percent(decision.low)}, {_percent(decision.high)}]"
-    cells = (
-        item.case,
-        item.metric,
-        *values,
-        _change(item),
-        interval,
-        NONE if decision.mde is None else format_percent(decision.mde),
-        str(decision.verdict),
-        _why(decision),
-    )
-    return Line(cells, MOODS[decision.verdict])
-
-
-def _change(item: MetricComparison) -> str:
-    """Write how far HEAD is from BASE: shares in points, all else as a percentage."""
-    share = item.unit == "ratio"
-    if share and item.base is not None and item.head is not None:
-        return f"{(item.head - item.base) * 100:+.2f} points"
-    return NONE if item.decision.ratio is None else _percent(item.decision.ratio)
-
-
-def _why(decision: Decision) -> str:
-    """Give the reason without the change, which has a column of its own."""
-    change = "" if decision.ratio is None else _percent(decision.ratio)
-    return decision.reason.removeprefix("exact: ").removeprefix(change).lstrip(" ,:")
-
-
-def _percent(ratio: float) -> str:
-    return format_percent(ratio - 1, signed=True)
-
-
-def _said(name: str, side: RunSide) -> str:
+def _side(name: str, side: RunSide) -> str:
     parts = [side.started_at[:16].replace("T", " ")]
     if side.commit:
         parts.append(f"commit {side.commit[:10]}{', with uncommitted changes' if side.dirty else ''}")
@@ -137,8 +76,8 @@ def _summary(contrast: RunComparison) -> str:
     items = contrast.compared.comparisons
     counts = {verdict: sum(item.decision.verdict is verdict for item in items) for verdict in Change}
     cases = len({item.case for item in items})
-    told = ", ".join(_count(number, verdict) for verdict, number in counts.items() if number)
-    return f"{_cases(cases)}, {len(items)} comparisons: {told or 'none'}"
+    counted = ", ".join(_count(number, verdict) for verdict, number in counts.items() if number)
+    return f"{count(cases, 'case')}, {len(items)} comparisons: {counted or 'none'}"
 
 
 def _count(number: int, verdict: Change) -> str:
@@ -168,7 +107,7 @@ def _causes(contrast: RunComparison) -> Iterator[Entry]:
     """Say what else changed, and where that is not all cases, in which."""
     most = max(map(len, contrast.causes.values()))
     for change, cases in contrast.causes.items():
-        yield Entry(f"{change} ({_cases(len(cases))})", cases if len(cases) < most else ())
+        yield Entry(f"{change} ({count(len(cases), 'case')})", cases if len(cases) < most else ())
 
 
 def _joined(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
@@ -201,10 +140,6 @@ def _reach(decisions: list[Decision]) -> str:
     return f" (changes are seen from {low})" if low == high else f" (changes are seen from {low} to {high})"
 
 
-def _cases(number: int) -> str:
-    return "1 case" if number == 1 else f"{number} cases"
-
-
 def _rows(contrast: RunComparison) -> Iterator[dict[str, Any]]:
     """Give a flat row a comparison, and one a case that was refused."""
     yield from (item.to_json() for item in contrast.compared.comparisons)
@@ -214,7 +149,7 @@ def _rows(contrast: RunComparison) -> Iterator[dict[str, Any]]:
         yield {**empty, "case": case, "metric": "timings", "verdict": "refused", "reason": reason}
 
 
-def _document(contrast: RunComparison) -> dict[str, Any]:
+def _data(contrast: RunComparison) -> dict[str, Any]:
     compared = contrast.compared
     return {
         "base": asdict(contrast.base),

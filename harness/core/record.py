@@ -92,6 +92,25 @@ class Metric:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class RuntimeUsed:
+    """The runtime that ran a case, as it was read back; a text is empty where it is not known."""
+
+    distribution: str = ""
+    version: str = ""
+    build: str = ""
+    requirement: str = ""  # what installs it, where it has a folder of its own
+    sha256: str = ""  # of its wheel
+
+    def __bool__(self) -> bool:
+        """Whether one ran."""
+        return bool(self.version)
+
+    def __str__(self) -> str:
+        """Name it: ``onnxruntime 1.32.0``; empty where none ran."""
+        return f"{self.distribution or 'onnxruntime'} {self.version}" if self else ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """One case of one run: what was asked, what was in effect, what came out."""
@@ -116,6 +135,61 @@ class Record:
     stderr: str = ""  # the same
     schema: int = SCHEMA
 
+    @property
+    def runtime(self) -> RuntimeUsed:
+        """The runtime in effect."""
+        found, installed = _part(self.effective, "runtime"), _part(self.effective, "installed")
+        texts = [found.get(name) for name in ("distribution", "version", "build")]
+        texts += [installed.get(name) for name in ("requirement", "sha256")]
+        return RuntimeUsed(*(str(text or "") for text in texts))
+
+    @property
+    def session(self) -> Mapping[str, Any]:
+        """The session as it was read back: options, providers, cores, shapes; empty where there was none."""
+        return _part(self.effective, "session")
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """The session's options in effect: graph_opt, execution_mode, threads, config."""
+        return _part(self.session, "options")
+
+    @property
+    def cores(self) -> tuple[int, ...]:
+        """The cores that the worker was pinned to; empty where it is not known."""
+        return tuple(self.session.get("cores") or ())
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """The data that outputs were judged on: name and sha256; empty for drawn inputs."""
+        return _part(self.effective, "data")
+
+    @property
+    def feeds(self) -> str | None:
+        """What kind of inputs the calls were fed with; None where it is not known."""
+        kind: str | None = _part(self.effective, "feeds").get("kind")
+        return kind
+
+    @property
+    def sampling(self) -> Mapping[str, Any]:
+        """How it was to be sampled."""
+        return _part(self.asked, "sampling")
+
+    @property
+    def load(self) -> Mapping[str, Any]:
+        """How it was to be driven: batch, shapes, io."""
+        return _part(self.asked, "load")
+
+    @property
+    def model_sha256(self) -> str | None:
+        """The hash of the model file; None where none was built."""
+        sha256: str | None = self.artifact.get("sha256")
+        return sha256
+
+    @property
+    def cpu(self) -> Mapping[str, Any]:
+        """The processor and its settings: name, governor, turbo."""
+        return _part(self.environment, "cpu")
+
     def to_json(self) -> dict[str, Any]:
         """Plain data: exactly the stored schema."""
         return asdict(self)
@@ -131,3 +205,9 @@ class Record:
                 "metrics": {name: Metric(**metric) for name, metric in data["metrics"].items()},
             }
         )
+
+
+def _part(whole: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return a part of stored data; an empty one where there is none."""
+    part = whole.get(name)
+    return part if isinstance(part, Mapping) else {}

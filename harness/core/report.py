@@ -60,3 +60,4 @@ class Report:
     axes: tuple[str, ...]  # the axes that vary between the records
     gates: tuple[GateOutcome, ...] = ()
     advice: tuple[Advice, ...] = ()
+    description: str = ""  # of the suite, for people

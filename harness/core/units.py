@@ -98,6 +98,12 @@ def parse_ratio(text: str | float) -> float:
     return _parse(text, {"": 1.0, "%": 0.01}, "a ratio", "'3%' or '0.03'")
 
 
+def count(number: int, noun: str) -> str:
+    """Count things: ``1 case``, ``3 cases``, ``2 processes``."""
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"
+
+
 def format_signal(number: int) -> str:
     """Name a signal: ``SIGKILL``; one that has no name is called by its number."""
     try:

@@ -38,6 +38,17 @@ THREADS = {"openvino": "num_of_threads"}
 GRAPH_OPT = {0: "disable", 1: "basic", 2: "extended", 99: "all"}
 """ONNX Runtime's number -> name."""
 
+ORT_LEVELS = {
+    "disable": "ORT_DISABLE_ALL",
+    "basic": "ORT_ENABLE_BASIC",
+    "extended": "ORT_ENABLE_EXTENDED",
+    "all": "ORT_ENABLE_ALL",
+}
+"""Name -> attribute of ONNX Runtime's GraphOptimizationLevel."""
+
+ORT_MODES = {"sequential": "ORT_SEQUENTIAL", "parallel": "ORT_PARALLEL"}
+"""Name -> attribute of ONNX Runtime's ExecutionMode."""
+
 EXECUTION_MODES = ("sequential", "parallel")
 IO = ("iobinding", "run")
 

@@ -1,55 +1,54 @@
-"""What `harness doctor` found, as text: the worst first, what to do, and what can be seen here."""
+"""What `harness doctor` found, as a document: the worst first, what to do, and what can be detected here."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
-from harness.core.errors import NotFoundError
-from harness.core.registry import closest
 from harness.core.units import format_percent, format_seconds, format_span
 from harness.doctor.model import DetectableChange, Diagnosis, Level
-from harness.show.page import Column, Line, Page, draw, draw_markdown
-from harness.show.rows import render_rows
+from harness.show.cells import Column
+from harness.show.page import Line, Page
 from harness.show.sections import Entry, Section
 
-VIEWS = ("table", "markdown", "csv", "json")
 MOODS = {Level.BAD: "bad", Level.WARNING: "warning", Level.UNKNOWN: "", Level.FINE: "good"}
 
 
-def render(checkup: Diagnosis, view: str, *, width: int | None = None, color: bool = False) -> str:
-    """Write `checkup` as "table", "markdown", "csv" (its remarks) or "json" (one object).
+@dataclass(frozen=True, slots=True)
+class DiagnosisDocument:
+    """A diagnosis of this machine, for every view."""
 
-    Raises NotFoundError for an unknown view.
-    """
-    match view:
-        case "table":
-            return draw(_page(checkup), width=width, color=color)
-        case "markdown":
-            return draw_markdown(_page(checkup))
-        case "csv":
-            rows = [
-                {"subject": item.subject, "level": str(item.level), "said": item.said, "todo": item.todo}
-                for item in checkup.remarks
-            ]
-            return render_rows(rows, "csv")
-        case "json":
-            return json.dumps(checkup.to_json(), indent=1, allow_nan=False)
-    raise NotFoundError(f"unknown format {view!r}: {closest(view, VIEWS)}")
+    diagnosis: Diagnosis
 
+    @property
+    def kind(self) -> str:
+        """What it is."""
+        return "diagnosis"
 
-def _page(checkup: Diagnosis) -> Page:
-    machine = checkup.readings.machine
-    lines = (
-        Line((remark.subject, str(remark.level), remark.said), MOODS[remark.level])
-        for remark in checkup.remarks
-    )
-    return Page(
-        title=f"{machine['machine']}: {_summary(checkup)}",
-        columns=(Column("what", number=False), Column("is", number=False), Column("because", number=False)),
-        lines=tuple(lines),
-        sections=tuple(_sections(checkup)),
-    )
+    def page(self) -> Page:
+        """Lay it out."""
+        found = self.diagnosis
+        lines = (
+            Line((each.subject, str(each.level), each.said), MOODS[each.level]) for each in found.remarks
+        )
+        return Page(
+            title=f"{found.readings.machine['machine']}: {_summary(found)}",
+            columns=tuple(Column(title, number=False) for title in ("what", "is", "because")),
+            lines=tuple(lines),
+            sections=tuple(_sections(found)),
+        )
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Give a row a finding."""
+        return [
+            {"subject": each.subject, "level": str(each.level), "said": each.said, "todo": each.todo}
+            for each in self.diagnosis.remarks
+        ]
+
+    def data(self) -> dict[str, Any]:
+        """Return one object."""
+        return self.diagnosis.to_json()
 
 
 def _summary(checkup: Diagnosis) -> str:
@@ -69,11 +68,11 @@ def _sections(checkup: Diagnosis) -> Iterator[Section]:
     if test is None:
         yield Section("Nothing was measured (--quick)", ())
     elif test.reach:
-        title = "The smallest change that an A/B of p50 alone can see here, one case, one thread"
+        title = "The smallest change that an A/B of p50 alone can detect here, one case, one thread"
         yield Section(title, tuple(map(_reach, test.reach)))
         spread = f"the ratio of two fresh processes varies by {format_percent(test.spread)} (SD)"
-        block = f"a block takes {format_seconds(test.block_s)}"
-        yield Section("Learned from", (Entry(f"{spread}; {block}; {format_span(test.seconds)} in all"),))
+        block = f"a block takes {format_seconds(test.block_s)}, the whole test {format_span(test.seconds)}"
+        yield Section("How this was found", (Entry(f"{spread}; {block}"),))
 
 
 def _reach(reach: DetectableChange) -> Entry:

@@ -1,21 +1,18 @@
-"""Series of runs: a line each with its course, and the points at which the level changed."""
+"""Series of runs as a document: a line each with its course, and the points at which the level changed."""
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby, pairwise
 from typing import Any
 
 from harness.core.decision import Change, Shift, Trend
-from harness.core.errors import NotFoundError
-from harness.core.registry import closest
-from harness.core.units import format_percent, format_value
-from harness.show.page import Column, Line, Page, draw, draw_markdown
-from harness.show.rows import render_rows
+from harness.core.units import format_value
+from harness.show.cells import Column, Delta, Number
+from harness.show.page import Line, Page
 from harness.show.sections import Entry, Section
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -33,21 +30,29 @@ COLUMNS = (
 )
 
 
-def render(trends: Sequence[Trend], view: str, *, width: int | None = None, color: bool = False) -> str:
-    """Write series as "table", "markdown", "csv" (a line a point) or "json" (an array, a series each).
+@dataclass(frozen=True, slots=True)
+class HistoryDocument:
+    """Series of runs, for every view."""
 
-    Raises NotFoundError for an unknown view.
-    """
-    match view:
-        case "table":
-            return "\n\n".join(draw(page, width=width, color=color) for page in _pages(trends))
-        case "markdown":
-            return "\n\n".join(map(draw_markdown, _pages(trends)))
-        case "csv":
-            return render_rows([*_rows(trends)], "csv")
-        case "json":
-            return "[" + ",\n ".join(json.dumps(_document(trend), allow_nan=False) for trend in trends) + "]"
-    raise NotFoundError(f"unknown format {view!r}: {closest(view, ('table', 'markdown', 'csv', 'json'))}")
+    trends: Sequence[Trend]
+
+    @property
+    def kind(self) -> str:
+        """What it is."""
+        return "history"
+
+    def page(self) -> Page:
+        """Lay it out: a page for each metric, suite and machine."""
+        first, *others = [*_pages(self.trends)] or [Page("")]
+        return replace(first, more=tuple(others))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Give a row a point."""
+        return [*_rows(self.trends)]
+
+    def data(self) -> list[dict[str, Any]]:
+        """Return an object a series."""
+        return [_data(trend) for trend in self.trends]
 
 
 def sparkline(values: Sequence[float]) -> str:
@@ -86,10 +91,10 @@ def _pages(trends: Sequence[Trend]) -> Iterator[Page]:
 def _line(trend: Trend) -> Line:
     values = [point.value for point in trend.points]
     last = trend.shifts[-1] if trend.shifts else None
-    change = (
-        f"{_size(last, trend)} since {_day(trend, last)}" if last else "none" if not trend.reason else "–"
-    )
-    cells = (trend.case, str(len(values)), sparkline(values), format_value(values[-1], trend.unit), change)
+    change = "none" if not trend.reason else None
+    if last:
+        change = f"{Delta(last.change, trend.unit)} since {_day(trend, last)}"
+    cells = (trend.case, str(len(values)), sparkline(values), Number(values[-1], trend.unit), change)
     return Line(cells, MOODS[last.verdict] if last else "")
 
 
@@ -98,22 +103,12 @@ def _changes(trends: Sequence[Trend]) -> Iterator[Entry]:
     for run, trend, shift in sorted(found, key=lambda item: item[0], reverse=True):
         levels = f"{format_value(shift.before, trend.unit)} -> {format_value(shift.after, trend.unit)}"
         verdict = "change" if shift.verdict is Change.INCONCLUSIVE else str(shift.verdict)
-        text = f"{verdict} {_size(shift, trend)} since {_day(trend, shift)}: {levels}"
+        text = f"{verdict} {Delta(shift.change, trend.unit)} since {_day(trend, shift)}: {levels}"
         yield Entry(f"{text}, {trend.case} (run {run})", shift.causes)
 
 
 def _day(trend: Trend, shift: Shift) -> str:
     return trend.points[shift.index].started_at[:10]
-
-
-def _size(shift: Shift, trend: Trend) -> str:
-    """Write how far a level moved: shares in points, durations, sizes and rates as a percentage."""
-    match trend.unit:
-        case "ratio":
-            return f"{shift.change * 100:+.2f} points"
-        case "dB" | "1":
-            return f"{shift.change:+.3g}{' dB' if trend.unit == 'dB' else ''}"
-    return format_percent(shift.change, signed=True)
 
 
 def _rows(trends: Sequence[Trend]) -> Iterator[dict[str, Any]]:
@@ -130,7 +125,7 @@ def _rows(trends: Sequence[Trend]) -> Iterator[dict[str, Any]]:
             }
 
 
-def _document(trend: Trend) -> dict[str, Any]:
+def _data(trend: Trend) -> dict[str, Any]:
     data = asdict(trend)
     for shift in data["shifts"]:
         shift["run"] = trend.points[shift["index"]].run

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from harness.core.errors import NotFoundError
-from harness.core.registry import closest
 from harness.core.roles import UNNAMED
 from harness.core.units import format_bytes
 from harness.inspect.model import Dimension, Inspection, Severity, Value
-from harness.show.page import Column, Line, Page, draw, draw_markdown
-from harness.show.rows import render_rows
+from harness.show.cells import Column
+from harness.show.page import Line, Page
 from harness.show.sections import Entry, Section
 
 MOODS = {Severity.BREAKS: "bad", Severity.SLOW: "warning", Severity.UNSURE: "warning"}
@@ -20,48 +19,45 @@ FEW = 12
 """Operators that the screen names; JSON has all."""
 
 
-VIEWS = ("table", "markdown", "csv", "json")
+@dataclass(frozen=True, slots=True)
+class InspectionDocument:
+    """What a model file is, for every view."""
 
+    inspection: Inspection
 
-def render(inspection: Inspection, view: str, *, width: int | None = None, color: bool = False) -> str:
-    """Write `inspection` as "table", "markdown", "csv" (its lint) or "json". Raises NotFoundError."""
-    match view:
-        case "table":
-            return draw(page(inspection), width=width, color=color)
-        case "markdown":
-            return draw_markdown(page(inspection))
-        case "csv":
-            return render_rows(rows(inspection), "csv")
-        case "json":
-            return json.dumps(inspection.to_json(), indent=1, allow_nan=False)
-    raise NotFoundError(f"unknown format {view!r}: {closest(view, VIEWS)}")
+    @property
+    def kind(self) -> str:
+        """What it is."""
+        return "inspection"
 
+    def page(self) -> Page:
+        """Lay it out: inputs and outputs as the table, the rest below."""
+        facts = self.inspection.facts
+        values = [("input", value) for value in facts.inputs] + [("output", value) for value in facts.outputs]
+        return Page(
+            title=f"{facts.path}: {format_bytes(_size(self.inspection))}, {len(facts.nodes)} nodes",
+            head=tuple(_head(self.inspection)),
+            columns=tuple(Column(title, number=False) for title in ("", "name", "type", "shape")),
+            lines=tuple(Line((side, value.name, _kind(value), _shape(value))) for side, value in values),
+            sections=tuple(_sections(self.inspection)),
+        )
 
-def page(inspection: Inspection) -> Page:
-    """Lay `inspection` out: inputs and outputs as the table, the rest below."""
-    facts = inspection.facts
-    values = [("input", value) for value in facts.inputs] + [("output", value) for value in facts.outputs]
-    return Page(
-        title=f"{facts.path}: {format_bytes(_size(inspection))}, {len(facts.nodes)} nodes",
-        said=tuple(_head(inspection)),
-        columns=tuple(Column(title, number=False) for title in ("", "name", "type", "shape")),
-        lines=tuple(Line((side, value.name, _kind(value), _shape(value))) for side, value in values),
-        sections=tuple(_sections(inspection)),
-    )
+    def rows(self) -> list[dict[str, Any]]:
+        """Give a row a finding of lint."""
+        return [
+            {
+                "rule": item.rule,
+                "severity": str(item.severity),
+                "found": item.found,
+                "why": item.why,
+                "todo": item.todo,
+            }
+            for item in self.inspection.lint
+        ]
 
-
-def rows(inspection: Inspection) -> list[dict[str, object]]:
-    """Return one flat row for each finding of lint."""
-    return [
-        {
-            "rule": item.rule,
-            "severity": str(item.severity),
-            "found": item.found,
-            "why": item.why,
-            "todo": item.todo,
-        }
-        for item in inspection.lint
-    ]
+    def data(self) -> dict[str, Any]:
+        """Return one object."""
+        return self.inspection.to_json()
 
 
 def _size(inspection: Inspection) -> int:

@@ -126,12 +126,12 @@ def unlike_inputs(base: Record, head: Record) -> str:
 
     Random values are drawn by name, size of a sample, and range: where these differ, so do the values.
     """
-    data = [record.effective.get("data") or {} for record in (base, head)]
+    data = [record.data for record in (base, head)]
     if any(data):
         names = [item.get("name", "random inputs") for item in data]
         same = data[0].get("sha256") == data[1].get("sha256")
         return "" if same else f"the inputs are {names[0]} in base, {names[1]} in head"
-    batches = [record.asked.get("load", {}).get("batch") for record in (base, head)]
+    batches = [record.load.get("batch") for record in (base, head)]
     first = 0 if batches[0] == batches[1] else 1  # of unlike batches, the axis that differs for that alone
     ours, theirs = _drawn_by(base, first), _drawn_by(head, first)
     if ours.keys() - theirs.keys() and theirs.keys() - ours.keys():
@@ -146,7 +146,7 @@ def unlike_inputs(base: Record, head: Record) -> str:
 
 def _drawn_by(record: Record, first: int) -> dict[str, tuple[Any, ...]]:
     """Give what the random values of each input depend on beside its name: its size from axis `first` on."""
-    fed = (record.effective.get("session") or {}).get("input_shapes") or {}
+    fed = record.session.get("input_shapes") or {}
     return {
         item["name"]: (
             list(fed.get(item["name"], ()))[first:],

@@ -26,17 +26,14 @@ def changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 def facts_of(record: Record) -> dict[str, Any]:
     """Return what of a record may explain a shift: runtime, model file, system."""
-    runtime = record.effective.get("runtime") or {}
-    installed = record.effective.get("installed") or {}
-    build = str(runtime.get("build") or "")
-    environment = record.environment
+    runtime, environment = record.runtime, record.environment
     return {
-        "runtime": runtime.get("version"),
-        "runtime's wheel": str(installed.get("sha256") or "")[:12] or None,
-        "runtime's build": sha256(build.encode()).hexdigest()[:12] if build else None,
-        "model": str(record.artifact.get("sha256", ""))[:12] or None,
+        "runtime": runtime.version or None,
+        "runtime's wheel": runtime.sha256[:12] or None,
+        "runtime's build": sha256(runtime.build.encode()).hexdigest()[:12] if runtime.build else None,
+        "model": (record.model_sha256 or "")[:12] or None,
         "opset": record.artifact.get("opset"),
         "kernel": environment.get("kernel"),
         "python": environment.get("python"),
-        "governor": (environment.get("cpu") or {}).get("governor"),
+        "governor": record.cpu.get("governor"),
     }

@@ -23,16 +23,14 @@ def blocking_differences(base: Record, head: Record) -> tuple[str, ...]:
 
 
 def _conditions(record: Record) -> dict[str, Any]:
-    cpu, session = record.environment.get("cpu") or {}, record.effective.get("session") or {}
-    cores = session.get("cores")
     return {
         "machine": record.machine,
-        "sampling": sampling_kind(record.asked.get("sampling") or {}),
-        "cores": len(cores) if cores else None,
-        "feeds": (record.effective.get("feeds") or {}).get("kind"),
-        "telemetry": session.get("telemetry"),
-        "governor": cpu.get("governor"),
-        "turbo": cpu.get("turbo"),
+        "sampling": sampling_kind(record.sampling),
+        "cores": len(record.cores) or None,
+        "feeds": record.feeds,
+        "telemetry": record.session.get("telemetry"),
+        "governor": record.cpu.get("governor"),
+        "turbo": record.cpu.get("turbo"),
     }
 
 

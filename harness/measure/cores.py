@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.core.errors import InputError
+from harness.core.units import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +73,7 @@ def _crowded(threads: int, worker: tuple[int, ...], usable: int) -> str:
     if threads <= cores:
         return ""
     quota = "" if usable >= len(worker) else " (by the CPU quota)"
-    return f"{_count(threads, 'thread')} on {_count(cores, 'core')}{quota}"
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+    return f"{count(threads, 'thread')} on {count(cores, 'core')}{quota}"
 
 
 def usable_cores(available: Iterable[int], kernel: Kernel = LINUX) -> int:

@@ -25,7 +25,7 @@ from harness.core.suite import Plan
 from harness.history.job import history
 from harness.nightly.model import AGAINST, Confidence, NightlyFinding, NightlyReport
 from harness.nightly.since import since
-from harness.nightly.view import document, summary
+from harness.nightly.view import NightlyDocument
 from harness.run.job import Outcome, environment, header, run, settle
 from harness.run.review import review
 from harness.store.files import write_whole, writing
@@ -92,19 +92,20 @@ def nightly(
     folder = wishes.out or results_dir / "nightly" / outcome.run
     report = review(results_dir, info)
     _begin(folder)
-    _write(folder, {"records.json": show.render(report, "json")})
+    _write(folder, {"records.json": show.render_run(report, "json")})
     night = _held(_night(info, report), results_dir, info, wishes.against)
     night = _confirmed(night, results_dir, cache_dir, wishes.confirm_s, listener)
     night = replace(night, findings=_dated(night, results_dir))
     dashboard, published = _publish(results_dir, wishes.asv_config, outcome.run)
     night = replace(night, dashboard=dashboard, published=published)
+    page = NightlyDocument(night)
     _write(
         folder,
         {
-            "report.md": show.render(report, "markdown"),
-            "junit.xml": show.render(night.judged, "junit"),
-            "comparison.json": document(night),
-            SUMMARY: summary(night),
+            "report.md": show.render_run(report, "markdown"),
+            "junit.xml": show.render(page, "junit"),
+            "comparison.json": show.render(page, "json"),
+            SUMMARY: show.render(page, "markdown"),
         },
     )
     with writing(unreported):

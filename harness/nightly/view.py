@@ -1,18 +1,19 @@
-"""A night on one page: what got worse, since when, by how much, how surely; what could not be measured."""
+"""A nightly report as a document: what got worse, since when, by how much, how surely; what is unmeasured."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from harness.core.decision import Change, Decision, MetricComparison, RunComparison
 from harness.core.metrics import HEADLINE, METRICS
 from harness.core.record import BAD
-from harness.core.units import format_percent
+from harness.core.report import Report
+from harness.core.units import count, format_percent
 from harness.nightly.model import Confidence, NightlyFinding, NightlyReport, numbers
-from harness.show.page import Column, Line, Page, draw, draw_markdown
+from harness.show.cells import Cell, Column, interval, percent
+from harness.show.page import Line, Page
 from harness.show.sections import Entry, Section, sections
 from harness.show.sections import summary as count_cases
 
@@ -34,39 +35,53 @@ COLUMNS = (
 )
 
 
-def render(night: NightlyReport, *, width: int | None = None, color: bool = False) -> str:
-    """Draw the night for people at a terminal."""
-    return draw(_page(night), width=width, color=color)
+@dataclass(frozen=True, slots=True)
+class NightlyDocument:
+    """A nightly report, for every view; its page is bounded in length."""
 
+    night: NightlyReport
 
-def summary(night: NightlyReport) -> str:
-    """Write the night as GitHub-flavored Markdown, bounded in length."""
-    return draw_markdown(_page(night))
+    @property
+    def kind(self) -> str:
+        """What it is."""
+        return "nightly report"
 
+    @property
+    def report(self) -> Report:
+        """The run, with what got worse as gates that failed: for views that show runs."""
+        return self.night.judged
 
-def document(night: NightlyReport) -> str:
-    """Write all comparisons and findings as one JSON object."""
-    data = {
-        "run": night.run,
-        "suite": night.suite,
-        "machine": night.machine,
-        "findings": [_finding(finding) for finding in night.findings],
-        "against": {name: _contrast(contrast) for name, contrast in night.contrasts.items()},
-        "not_compared": dict(night.not_compared),
-        "gates": [asdict(gate) for gate in night.report.gates],
-        "notes": list(night.notes),
-        "dashboard": night.dashboard,
-    }
-    return json.dumps(data, indent=1, allow_nan=False)
+    def page(self) -> Page:
+        """Lay it out."""
+        return _page(self.night)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Give a row a finding."""
+        return [{**row, "causes": "; ".join(row["causes"])} for row in map(_finding, self.night.findings)]
+
+    def data(self) -> dict[str, Any]:
+        """Return all comparisons and findings as one object."""
+        night = self.night
+        return {
+            "run": night.run,
+            "suite": night.suite,
+            "machine": night.machine,
+            "findings": [_finding(finding) for finding in night.findings],
+            "against": {name: _contrast(contrast) for name, contrast in night.contrasts.items()},
+            "not_compared": dict(night.not_compared),
+            "gates": [asdict(gate) for gate in night.report.gates],
+            "notes": list(night.notes),
+            "dashboard": night.dashboard,
+        }
 
 
 def headline(night: NightlyReport) -> str:
-    """Say in a few words how the night went."""
+    """Count what got worse."""
     gates = sum(gate.outcome == "failed" for gate in night.report.gates)
     parts = [
-        _count(len(group(night.alarms)), "regression"),
-        _count(gates, "failed gate"),
-        _count(sum(record.status in BAD for record in night.report.records), "failed case"),
+        count(len(group(night.alarms)), "regression"),
+        count(gates, "failed gate"),
+        count(sum(record.status in BAD for record in night.report.records), "failed case"),
     ]
     return ", ".join(part for part in parts if not part.startswith("0 ")) or "nothing got worse"
 
@@ -77,13 +92,13 @@ def change(decision: Decision) -> str:
 
 
 def surely(item: MetricComparison, standing: Confidence) -> str:
-    """Say what a finding rests on."""
+    """Write what a finding rests on."""
     decision = item.decision
     unit = "block" if standing is Confidence.CONFIRMED else "process"
     parts = [
         f"{standing} by an A/B" if standing is Confidence.CONFIRMED else str(standing),
         f"p = {decision.p:.2g}" if decision.p is not None else "",
-        _count(decision.blocks, unit) if decision.blocks and decision.p is not None else "",
+        count(decision.blocks, unit) if decision.blocks and decision.p is not None else "",
         decision.reason if decision.p is None else "",
     ]
     return ", ".join(filter(None, parts))
@@ -116,7 +131,7 @@ def _page(night: NightlyReport) -> Page:
     more = [f"{len(alarms) - MOST} more regressions: comparison.json has all"] if len(alarms) > MOST else []
     return Page(
         title=f"{night.suite}: {headline(night)}",
-        said=(
+        head=(
             f"run {night.run} of {night.started_at}, {_runtimes(night)}, machine {night.machine}"
             + (f", commit {night.commit[:10]}" if night.commit else ""),
             count_cases(night.report),
@@ -132,13 +147,7 @@ def _page(night: NightlyReport) -> Page:
 
 
 def _runtimes(night: NightlyReport) -> str:
-    found = sorted(
-        {
-            f"{runtime.get('distribution')} {runtime.get('version')}"
-            for record in night.report.records
-            if (runtime := record.effective.get("runtime"))
-        }
-    )
+    found = sorted({str(record.runtime) for record in night.report.records if record.runtime})
     return ", ".join(found) or "no runtime"
 
 
@@ -155,21 +164,16 @@ def _against(contrast: RunComparison) -> str:
     return f"run {base.run} of {base.started_at}: {found}{reach}"
 
 
-def _cells(finding: NightlyFinding, others: str) -> tuple[str, ...]:
+def _cells(finding: NightlyFinding, others: str) -> tuple[Cell, ...]:
     item, decision = finding.comparison, finding.comparison.decision
-    interval = ""
-    if decision.low is not None and decision.high is not None:
-        interval = " to ".join(
-            format_percent(value - 1, signed=True) for value in (decision.low, decision.high)
-        )
     since = f"{finding.since} ({finding.since_at[:10]})" if finding.since else ""
     return (
         item.case,
         f"{item.metric} ({others})" if others else item.metric,
         finding.against,
         numbers(item),
-        change(decision),
-        interval,
+        None if decision.ratio is None else percent(decision.ratio - 1, signed=True),
+        interval(decision.low, decision.high),
         surely(item, finding.standing),
         since,
     )
@@ -268,8 +272,3 @@ def _contrast(contrast: RunComparison) -> dict[str, Any]:
         "only_base": list(compared.only_base),
         "only_head": list(compared.only_head),
     }
-
-
-def _count(number: int, noun: str) -> str:
-    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
-    return f"{number} {noun if number == 1 else plural}"

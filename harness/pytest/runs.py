@@ -59,14 +59,14 @@ class Runs:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show the numbers, and where they are kept."""
-        from harness.show import render
+        from harness.show import render_run
 
         width = self.config.get_terminal_writer().fullwidth if terminalreporter.isatty else None
         if self.runs:
             terminalreporter.section("benchmarks")
         for run in self.runs.values():
             report = _numbers(self._report(run))
-            table = render(report, "table", width=width, color=terminalreporter.hasmarkup)
+            table = render_run(report, "table", width=width, color=terminalreporter.hasmarkup)
             terminalreporter.write_line(f"{table}\n\nresults: {self._shown(run.journal.folder)}")
             if run.left:
                 terminalreporter.write_line(self._unfinished(run))
@@ -113,10 +113,10 @@ class Runs:
 
     def _write(self, path: Path) -> None:
         from harness.judge import report
-        from harness.show import render
+        from harness.show import render_run
 
         records = [record for run in self.runs.values() for record in self._report(run).records]
-        path.write_text(render(report("", records), "pytest-benchmark"))
+        path.write_text(render_run(report("", records), "pytest-benchmark"))
 
 
 def _numbers(report: Report) -> Report:

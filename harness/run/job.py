@@ -129,6 +129,7 @@ def header(plan: Plan, machine: dict[str, Any]) -> store.Header:
     return store.Header(
         suite=plan.suite.name,
         suite_path=plan.suite.path,
+        description=plan.suite.description,
         suite_text=plan.suite.text,
         baseline=dict(plan.suite.baseline),
         gates=tuple(asdict(gate) for gate in plan.suite.gates),

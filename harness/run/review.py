@@ -32,7 +32,7 @@ def review(
     if "anchor" not in found and any(gate.against == "anchor" for gate in gates):
         outcomes = _explained(outcomes, results_dir, header)
     whole = judge.report(f"{header.suite}, run {info.run}", records, baseline=header.baseline)
-    return judge.narrow(whole, shown, outcomes)
+    return replace(judge.narrow(whole, shown, outcomes), description=header.description)
 
 
 def references(

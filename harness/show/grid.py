@@ -1,4 +1,4 @@
-"""What the table and the Markdown view have in common: which cells, as text, not yet escaped."""
+"""The table of a run: which columns it has, and their cells."""
 
 from __future__ import annotations
 
@@ -9,20 +9,12 @@ from harness.core.conditions import spell
 from harness.core.metrics import HEADLINE, METRICS, MetricSpec, specs_for
 from harness.core.record import Record
 from harness.core.report import Report, Row
-from harness.core.units import format_value
+from harness.show.cells import Cell, Column, Number
 
-NONE = "–"
 LONGEST_FLAG = 24
 
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column: its title, the cell of a row, and when a narrow terminal loses it (0: never)."""
-
-    title: str
-    cell: Callable[[Row], str]
-    number: bool = True
-    drop: int = 0  # the highest goes first
+Draw = Callable[[Row], Cell]
+"""Give the cell of a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,27 +26,40 @@ class Note:
     cases: tuple[str, ...]
 
 
-def columns(report: Report) -> list[Column]:
+def columns(report: Report) -> list[tuple[Column, Draw]]:
     """Give the columns that have something to say: the axes that vary, then the numbers that are there."""
-    made = [Column(axis, _axis(axis), number=False) for axis in report.axes]
-    headline = METRICS[HEADLINE]
-    made.append(Column(headline.heading, _metric(headline)))
-    if any(row.speedup is not None for row in report.rows):
-        made.append(Column("speedup", _speedup))
     shown = [row for row in report.rows if row.rank]
+    headline = METRICS[HEADLINE]
+    made: list[tuple[Column, Draw]] = [(Column(axis, number=False), _axis(axis)) for axis in report.axes]
+    made.append((Column(headline.heading), _metric(headline)))
+    if any(row.speedup is not None for row in report.rows):
+        made.append((Column("speedup"), _speedup))
+    fixed = len(made)
     for name, metric in specs_for(row.record for row in shown).items():
         if metric.column and name != HEADLINE:
-            made.append(Column(metric.heading, _metric(metric), drop=metric.drop))
+            made.append((Column(metric.heading, drop=metric.drop), _metric(metric)))
         if metric.delta_title:
-            made.append(Column(metric.delta_title, _delta(metric), drop=metric.delta_drop))
+            made.append((Column(metric.delta_title, drop=metric.delta_drop), _delta(metric)))
     flags = {text: note.flag for note in notes(report) for text in note.texts}
-    made.append(Column("notes", lambda row: _flags(row, flags), number=False))
-    fixed = {*report.axes, headline.heading, "speedup"}
+    made.append((Column("notes", number=False), lambda row: _flags(row, flags)))
     return [
-        column
-        for column in made
-        if column.title in fixed or any(column.cell(row) not in (NONE, "") for row in shown)
+        (column, cell)
+        for at, (column, cell) in enumerate(made)
+        if at < fixed or any(cell(row) not in (None, "") for row in shown)
     ]
+
+
+def without_values(report: Report) -> list[str]:
+    """Name the metrics that would have a column if a measured row had a value, and why none has."""
+    shown = [row.record for row in report.rows if row.rank]
+    reasons: dict[str, list[str]] = {}
+    for name, spec in specs_for(shown).items():
+        found = [record.metrics[name] for record in shown if name in record.metrics]
+        if spec.column and found and all(metric.value is None for metric in found):
+            why = dict.fromkeys(metric.reason for metric in found if metric.reason)
+            more = f" and {len(why) - 1} more reasons" if len(why) > 1 else ""
+            reasons.setdefault(f"{next(iter(why), 'no reason given')}{more}", []).append(spec.heading)
+    return [f"{', '.join(headings)}: {reason}" for reason, headings in reasons.items()]
 
 
 def groups(report: Report) -> dict[str, list[Row]]:
@@ -64,11 +69,6 @@ def groups(report: Report) -> dict[str, list[Row]]:
         if row.rank:
             found.setdefault(model(row.record), []).append(row)
     return found
-
-
-def format_delta(value: float, unit: str) -> str:
-    """Write a difference with its sign."""
-    return f"{'+' if value >= 0 else ''}{format_value(value, unit)}"
 
 
 def model(record: Record) -> str:
@@ -98,17 +98,16 @@ def _head(text: str) -> str:
     return head if len(head) <= LONGEST_FLAG else text
 
 
-def _axis(axis: str) -> Callable[[Row], str]:
+def _axis(axis: str) -> Draw:
     return lambda row: spell(row.record.axes.get(axis))
 
 
-def _metric(spec: MetricSpec) -> Callable[[Row], str]:
-    def cell(row: Row) -> str:
+def _metric(spec: MetricSpec) -> Draw:
+    def cell(row: Row) -> Cell:
         metric = row.record.metrics.get(spec.name)
         if metric is None or metric.value is None:
-            return NONE
-        text = (format_delta if spec.delta else format_value)(metric.value, metric.unit)
-        return text.removesuffix(f" {spec.heading}")  # a unit that the title says already
+            return None
+        return Number(metric.value, metric.unit, spec.delta, beside=spec.heading)
 
     return cell
 
@@ -117,15 +116,15 @@ def _flags(row: Row, flags: Mapping[str, str]) -> str:
     return "; ".join(dict.fromkeys(flags[text] for text in row.record.notes))
 
 
-def _speedup(row: Row) -> str:
+def _speedup(row: Row) -> Cell:
     if row.baseline:
         return "baseline"
-    return NONE if row.speedup is None else f"{row.speedup:.2f}×"
+    return None if row.speedup is None else f"{row.speedup:.2f}×"
 
 
-def _delta(spec: MetricSpec) -> Callable[[Row], str]:
-    def cell(row: Row) -> str:
+def _delta(spec: MetricSpec) -> Draw:
+    def cell(row: Row) -> Cell:
         delta = row.deltas.get(spec.name)
-        return NONE if delta is None or row.baseline else format_delta(delta, spec.unit)
+        return None if delta is None or row.baseline else Number(delta, spec.unit, signed=True)
 
     return cell

@@ -1,13 +1,15 @@
-"""Records as JSON: exactly what is stored."""
+"""A document as JSON: plain data, and of a run exactly what is stored."""
 
 from __future__ import annotations
 
 import json
 
-from harness.core.report import Report
+from harness.show.document import Document
 
 
-def render(report: Report) -> str:
-    """Write an array of records in the stored schema, one a line; strict JSON, ASCII only."""
-    lines = (json.dumps(record.to_json(), allow_nan=False) for record in report.records)
-    return "[" + ",\n ".join(lines) + "]"
+def render(document: Document) -> str:
+    """Write strict JSON, ASCII only: an array with one item a line, or one object."""
+    data = document.data()
+    if not isinstance(data, list):
+        return json.dumps(data, indent=1, allow_nan=False)
+    return "[" + ",\n ".join(json.dumps(item, allow_nan=False) for item in data) + "]"

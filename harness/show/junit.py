@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from harness.core.record import Record, Status
-from harness.core.report import GateOutcome, Report
+from harness.core.report import GateOutcome
 from harness.core.units import format_value
+from harness.show.document import Document, report_of
 from harness.show.escape import visible
 from harness.show.grid import model
 
@@ -20,12 +21,13 @@ from harness.show.grid import model
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def render(report: Report) -> str:
+def render(document: Document) -> str:
     """Write a test suite: failed cases are failures, crashes and timeouts errors, the rest skipped or passed.
 
     A gate that did not hold is a failure with its numbers; one without data
-    is skipped, never passed.
+    is skipped, never passed. Raises NotFoundError for a document that is no run.
     """
+    report = report_of(document)
     root = Element("testsuites")
     suite = SubElement(root, "testsuite", name=_text(report.title))
     first = report.records[0] if report.records else None

@@ -1,7 +1,6 @@
-"""A page: a title, one table, and what is said below it.
+"""A page: a title, one table, and sections below it; drawn for a terminal or as Markdown.
 
-A page is plain text in cells, not yet escaped; drawn for a terminal or as
-Markdown.
+Texts of a page are plain, not yet escaped.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.show.cells import NONE, Cell, Column
 from harness.show.escape import markdown, markdown_item, visible
 from harness.show.sections import Section
 
@@ -24,20 +24,16 @@ ANY_WIDTH = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """A column's title, its side, and when a narrow terminal loses it (0: never; the highest goes first)."""
-
-    title: str
-    number: bool = True
-    drop: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Line:
-    """One row: a text for each column; `mood` picks its color: "bad", "warning", "good", "dim" or ""."""
+    """One row: a cell for each column; `mood` picks its color: "bad", "warning", "good", "dim" or ""."""
 
-    cells: tuple[str, ...]
+    cells: tuple[Cell, ...]
     mood: str = ""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The cells as people read them."""
+        return tuple(NONE if cell is None else str(cell) for cell in self.cells)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +41,31 @@ class Page:
     """Everything on a page.
 
     Of a `grouped` one, the lines that share their first cell stand together:
-    on a terminal it is said once, and a blank line parts the groups.
+    on a terminal it is written once, and a blank line parts the groups. A
+    terminal shows `most` lines of the table at most, and how many more there are.
     """
 
     title: str
-    said: tuple[str, ...] = ()  # lines below the title
+    head: tuple[str, ...] = ()  # lines below the title
     columns: tuple[Column, ...] = ()
     lines: tuple[Line, ...] = ()
+    absent: tuple[str, ...] = ()  # columns that have no value in any line, each with the reason
     sections: tuple[Section, ...] = ()
     grouped: bool = False
+    most: int | None = None
+    more: tuple[Page, ...] = ()  # pages that follow
 
 
 def draw(page: Page, *, width: int | None = None, color: bool = False) -> str:
     """Draw a page for people at a terminal.
 
     Where `width` (columns of the terminal) is too narrow for the table, its
-    least telling columns are left out, and said. None: nothing is left out.
+    least telling columns are left out and named. None: nothing is left out.
     """
+    return "\n\n".join(filter(None, (_draw(one, width, color) for one in (page, *page.more))))
+
+
+def _draw(page: Page, width: int | None, color: bool) -> str:
     from rich.console import Console
 
     console = Console(
@@ -80,16 +84,22 @@ def draw(page: Page, *, width: int | None = None, color: bool = False) -> str:
 def _parts(page: Page, width: int | None) -> Iterator[Table | Text]:
     from rich.text import Text
 
-    yield Text(visible(page.title), style="bold")
-    yield from (Text(visible(line)) for line in page.said)
+    if page.title:
+        yield Text(visible(page.title), style="bold")
+    yield from (Text(visible(line)) for line in page.head)
     if page.lines:
+        shown = page.lines if width is None or page.most is None else page.lines[: page.most]
         kept, lost = _fit(page, width)
         yield Text()
-        yield _table(page, kept)
+        yield _table(page, kept, shown)
+        if len(shown) < len(page.lines):
+            yield Text(f"... and {len(page.lines) - len(shown)} more: --format csv has all")
         if lost:
             yield Text(
                 f"(too narrow for: {', '.join(page.columns[index].title for index in lost)})", style="dim"
             )
+    if page.absent:
+        yield Text(visible(f"(no values: {'; '.join(page.absent)})"), style="dim")
     for section in page.sections:
         yield Text()
         yield Text(visible(section.title), style=f"bold {STYLES[section.mood]}".strip())
@@ -105,7 +115,7 @@ def _fit(page: Page, width: int | None) -> tuple[list[int], list[int]]:
     kept, lost = list(range(len(page.columns))), list[int]()
     needs = [
         GAP
-        + max(cell_len(visible(text)) for text in (column.title, *(line.cells[index] for line in page.lines)))
+        + max(cell_len(visible(text)) for text in (column.title, *(line.texts[index] for line in page.lines)))
         for index, column in enumerate(page.columns)
     ]
     for index in sorted(kept, key=lambda index: -page.columns[index].drop):
@@ -115,7 +125,7 @@ def _fit(page: Page, width: int | None) -> tuple[list[int], list[int]]:
     return kept, lost
 
 
-def _table(page: Page, kept: Sequence[int]) -> Table:
+def _table(page: Page, kept: Sequence[int], lines: Sequence[Line]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
@@ -125,8 +135,9 @@ def _table(page: Page, kept: Sequence[int]) -> Table:
         side = "right" if column.number else "left"
         table.add_column(Text(visible(column.title)), justify=side, no_wrap=True)  # type: ignore[arg-type]
     above = None
-    for line in page.lines:
-        cells = [Text(visible(line.cells[index])) for index in kept]
+    for line in lines:
+        texts = line.texts
+        cells = [Text(visible(texts[index])) for index in kept]
         if page.grouped and above is not None:
             if line.cells[0] == above.cells[0]:
                 cells[0] = Text()
@@ -139,19 +150,23 @@ def _table(page: Page, kept: Sequence[int]) -> Table:
 
 def draw_markdown(page: Page) -> str:
     """Write a page as GitHub-flavored Markdown."""
-    return "\n".join(_markdown(page))
+    return "\n\n".join(filter(None, ("\n".join(_markdown(one)) for one in (page, *page.more))))
 
 
 def _markdown(page: Page) -> Iterator[str]:
-    yield f"## {markdown(page.title)}"
-    for line in page.said:
+    if page.title:
+        yield f"## {markdown(page.title)}"
+    for line in page.head:
         yield ""
         yield markdown_item(line)
     if page.lines:
         yield ""
         yield _row([markdown(column.title) for column in page.columns])
         yield _row(["--:" if column.number else ":--" for column in page.columns])
-        yield from (_row([markdown(cell) for cell in line.cells]) for line in page.lines)
+        yield from (_row([markdown(cell) for cell in line.texts]) for line in page.lines)
+    if page.absent:
+        yield ""
+        yield markdown_item(f"No values: {'; '.join(page.absent)}")
     for section in page.sections:
         yield ""
         yield f"### {markdown(section.title)}"

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from harness.core.case import AXES, Case
-from harness.core.errors import NotFoundError
+from harness.core.case import Case
 from harness.core.record import Status
-from harness.core.registry import closest
 from harness.core.suite import Plan
 from harness.core.units import format_span
-from harness.show.escape import formula, visible
+from harness.show.cells import Column
+from harness.show.page import Line, Page
+from harness.show.sections import Entry, Section
+from harness.show.words import count, one_line
 
 MOST = 30
 """Cases that are named on a terminal; all of them elsewhere."""
@@ -40,51 +39,58 @@ class Estimate(Protocol):
         """The time all of it takes."""
 
 
-def render_plan(plan: Plan, estimate: Estimate, view: str, *, tty: bool = False) -> str:
-    """Write a plan as "table", "json" (an array: case, axes, status, reason) or "csv" (the same)."""
-    match view:
-        case "table":
-            return "\n".join(_table(plan, estimate, tty))
-        case "json":
-            return "[" + ",\n ".join(json.dumps(cell) for cell in _cells(plan)) + "]"
-        case "csv":
-            return _csv(plan)
-    raise NotFoundError(f"unknown format {view!r}: {closest(view, ('table', 'json', 'csv'))}")
+@dataclass(frozen=True, slots=True)
+class PlanDocument:
+    """A plan, for every view."""
+
+    plan: Plan
+    estimate: Estimate
+
+    @property
+    def kind(self) -> str:
+        """What it is."""
+        return "plan"
+
+    def page(self) -> Page:
+        """Lay it out: what it comes to, then the cases and what is skipped."""
+        suite, known = self.plan.suite, self.estimate
+        models = f"{count(len(suite.models), 'model')}: {', '.join(model.name for model in suite.models)}"
+        build = f"{count(known.artifacts_to_build, 'model file')} to build, less those in the cache"
+        skipped = sum(known.skips.values())
+        return Page(
+            title=f"{suite.name}: {count(known.cases, 'case')}, about {format_span(known.seconds)}",
+            head=tuple(
+                filter(
+                    None,
+                    (one_line(suite.description), f"suite {suite.path}", models, build),
+                )
+            ),
+            columns=(Column("case", number=False),),
+            lines=tuple(Line((case.key,)) for case in self.plan.cases),
+            sections=tuple(_skipped(known.skips, skipped)),
+            most=MOST,
+        )
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Give a row a case, planned or skipped: its key, every axis, status, reason."""
+        return [
+            {"case": cell["case"], **cell["axes"], "status": cell["status"], "reason": cell["reason"]}
+            for cell in self.data()
+        ]
+
+    def data(self) -> list[dict[str, Any]]:
+        """Return an object a case: case, axes, status, reason."""
+        return [
+            *(_cell(case, "planned", "") for case in self.plan.cases),
+            *(_cell(skip.case, str(Status.SKIPPED), skip.because) for skip in self.plan.skips),
+        ]
 
 
-def _table(plan: Plan, estimate: Estimate, tty: bool) -> Iterator[str]:
-    keys = [case.key for case in plan.cases]
-    shown = keys[:MOST] if tty and len(keys) > MOST + 1 else keys
-    yield from map(visible, shown)
-    if len(keys) > len(shown):
-        yield f"... and {len(keys) - len(shown)} more: --format csv names them all"
-    if keys:
-        yield ""
-    suite, models = plan.suite, len(plan.suite.models)
-    yield f"suite      {visible(suite.name)} ({visible(suite.path)})"
-    yield f"models     {models}: {', '.join(visible(model.name) for model in suite.models)}"
-    yield f"cases      {estimate.cases}"
-    yield f"artifacts  {estimate.artifacts_to_build}, those already built come from the cache"
-    yield f"skipped    {sum(estimate.skips.values())}"
-    for reason, count in estimate.skips.items():
-        yield f"  {count} × {visible(reason)}"
-    yield f"estimate   {format_span(estimate.seconds)}"
-
-
-def _cells(plan: Plan) -> Iterator[dict[str, Any]]:
-    yield from (_cell(case, "planned", "") for case in plan.cases)
-    yield from (_cell(skip.case, str(Status.SKIPPED), skip.because) for skip in plan.skips)
+def _skipped(skips: Mapping[str, int], number: int) -> Iterator[Section]:
+    if number:
+        entries = tuple(Entry(f"{reason} ({count(cases, 'case')})") for reason, cases in skips.items())
+        yield Section(f"Skipped: {count(number, 'case')}", entries, "warning")
 
 
 def _cell(case: Case, status: str, reason: str) -> dict[str, Any]:
-    return {"case": case.key, "axes": case.axes, "status": status, "reason": reason}
-
-
-def _csv(plan: Plan) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(["case", "model", *AXES, "status", "reason"])
-    for cell in _cells(plan):
-        values = (("" if value is None else formula(str(value))) for value in cell["axes"].values())
-        writer.writerow([formula(cell["case"]), *values, cell["status"], formula(cell["reason"])])
-    return text.getvalue().removesuffix("\r\n")
+    return {"case": case.key, "axes": dict(case.axes), "status": status, "reason": reason}

@@ -9,29 +9,30 @@ from typing import Any
 
 from harness.core.errors import MissingExtraError
 from harness.core.record import Record, Status
-from harness.core.report import Report
+from harness.show.document import Document, report_of
 from harness.show.escape import visible
 from harness.show.grid import model
 
 OPTIONS = {"disable_gc": False, "timer": "monotonic", "warmup": True}
 
 
-def render(report: Report) -> str:
+def render(document: Document) -> str:
     """Write the measured cases; latencies of all processes together, in seconds a call.
 
     The statistics are pytest-benchmark's own. Raises MissingExtraError
-    without it.
+    without it, NotFoundError for a document that is no run.
     """
-    measured = [record for record in report.records if record.status is Status.OK and _calls(record)]
+    records = report_of(document).records
+    measured = [record for record in records if record.status is Status.OK and _calls(record)]
     first = measured[0] if measured else None
-    document = {
+    saved = {
         "machine_info": _machine(first) if first else {},
         "commit_info": {"id": "unversioned", "dirty": False, "project": "onnx-harness"},
         "benchmarks": [_benchmark(record) for record in measured],
         "datetime": first.started_at if first else "",
         "version": _version(),
     }
-    return json.dumps(document, indent=1, allow_nan=False)
+    return json.dumps(saved, indent=1, allow_nan=False)
 
 
 def _benchmark(record: Record) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from harness.core.errors import NotFoundError
 from harness.core.metrics import HEADLINE
 from harness.core.record import Record
-from harness.core.vocabulary import DEVICES, PROVIDERS, THREADS
+from harness.core.vocabulary import DEVICES, ORT_LEVELS, ORT_MODES, PROVIDERS, THREADS
 
 _SCRIPT = '''\
 #!/usr/bin/env python3
@@ -120,39 +120,29 @@ if len(samples) >= 130:
     print(f"p95 {{samples[int(len(samples) * 0.95)] / 1e6:.4f}} ms")
 '''
 
-_LEVELS = {
-    "disable": "ORT_DISABLE_ALL",
-    "basic": "ORT_ENABLE_BASIC",
-    "extended": "ORT_ENABLE_EXTENDED",
-    "all": "ORT_ENABLE_ALL",
-    "sequential": "ORT_SEQUENTIAL",
-    "parallel": "ORT_PARALLEL",
-}
-
 
 def render_repro(record: Record) -> str:
     """Write the script for `record`. Raises NotFoundError where the case never reached a session."""
-    session = record.effective.get("session", {})
-    options, shapes = session.get("options"), session.get("input_shapes")
+    options, shapes = record.options, record.session.get("input_shapes")
     if not options or not shapes or not record.artifact:
         why = record.reason or "it was not measured"
         raise NotFoundError(f"{record.case}: nothing to repeat ({record.status}: {why})")
-    asked, sampling, measure = record.asked["session"], record.asked["sampling"], record.asked["measure"]
+    asked, sampling, measure = record.asked["session"], record.sampling, record.asked["measure"]
     latency = record.samples.get("latency_ns") or [[]]
     p50 = record.metrics.get(HEADLINE)
     known = "no p50" if p50 is None or p50.value is None else f"{p50.value * 1e3:.4f} ms"
-    runtime = record.effective.get("runtime", {}).get("version", "?")
+    runtime = record.runtime.version or "?"
     return _SCRIPT.format(
         case=_literal(record.case),
         measured=_literal(f"{known}, onnxruntime {runtime}, {record.started_at}"),
         path=_literal(record.artifact["path"]),
-        cores=_literal(list(session.get("cores", []))),
+        cores=_literal(list(record.cores)),
         provider=_literal(_provider(asked["provider"], options["intra_threads"])),
-        levels=_literal((_LEVELS[options["graph_opt"]], _LEVELS[options["execution_mode"]])),
+        levels=_literal((ORT_LEVELS[options["graph_opt"]], ORT_MODES[options["execution_mode"]])),
         threads=_literal((options["intra_threads"], options["inter_threads"])),
         config=_literal(dict(asked["config"]["options"])),
         inputs=_literal([_input(item, shapes) for item in record.artifact["inputs"]]),
-        io=_literal(record.asked["load"]["io"]),
+        io=_literal(record.load["io"]),
         sampling=_literal(
             (
                 measure["inputs"],

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from harness.core.record import BAD, Record, Status
 from harness.core.report import Advice, GateOutcome, Report
-from harness.core.units import format_value
-from harness.show.grid import Note, format_delta, notes
+from harness.core.units import count, format_value
+from harness.show.cells import format_delta
+from harness.show.grid import Note, notes
 
 MOST_DETAILS = 3
 """Wordings of one note, and cases of one gate without data, that are spelled out."""
@@ -35,12 +36,12 @@ def sections(report: Report) -> Iterator[Section]:
     """Give the sections that are not empty, the worst first."""
     bad = [record for record in report.records if record.status in BAD]
     if bad:
-        yield Section(f"Failed: {_cases(len(bad))}", _by_reason(bad), "bad")
+        yield Section(f"Failed: {count(len(bad), 'case')}", _by_reason(bad), "bad")
     yield from gate_sections(report.gates)
     for status, title in ((Status.UNSUPPORTED, "Unsupported"), (Status.SKIPPED, "Skipped")):
         found = [record for record in report.records if record.status is status]
         if found:
-            yield Section(f"{title}: {_cases(len(found))}", _by_reason(found), "warning")
+            yield Section(f"{title}: {count(len(found), 'case')}", _by_reason(found), "warning")
     if told := notes(report):
         yield Section("Notes", tuple(map(_note, told)))
     if report.advice:
@@ -68,13 +69,14 @@ def summary(report: Report) -> str:
     parts = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
     if not parts:
         return "no cases"
-    return "; ".join(filter(None, (f"{_cases(len(report.records))}: {parts}", _ran_by(report.records))))
+    return "; ".join(
+        filter(None, (f"{count(len(report.records), 'case')}: {parts}", _ran_by(report.records)))
+    )
 
 
 def _ran_by(records: Sequence[Record]) -> str:
     """Name the runtimes and machines, as they were found in effect."""
-    runtimes = [record.effective.get("runtime", {}) for record in records]
-    names = {f"{found['distribution']} {found['version']}" for found in runtimes if found}
+    names = {str(record.runtime) for record in records if record.runtime}
     machines = {record.machine for record in records if record.machine}
     return " on ".join(", ".join(sorted(found)) for found in (names, machines) if found)
 
@@ -88,7 +90,7 @@ def _by_reason(records: Sequence[Record]) -> tuple[Entry, ...]:
     for (status, reason), cases in found.items():
         text = f"{status}: {reason}" if status in BAD else reason or "no reason given"
         if status is Status.SKIPPED:
-            entries.append(Entry(f"{text} ({_cases(len(cases))})"))
+            entries.append(Entry(f"{text} ({count(len(cases), 'case')})"))
         else:
             entries.append(Entry(text, tuple(cases)))
     return tuple(entries)
@@ -107,13 +109,13 @@ def _without_data(gates: Sequence[GateOutcome]) -> tuple[Entry, ...]:
         found.setdefault(f"{gate.gate}: {reason}", []).append(gate.case)
     few = MOST_DETAILS
     return tuple(
-        Entry(text, tuple(cases)) if len(cases) <= few else Entry(f"{text} ({_cases(len(cases))})")
+        Entry(text, tuple(cases)) if len(cases) <= few else Entry(f"{text} ({count(len(cases), 'case')})")
         for text, cases in found.items()
     )
 
 
 def _note(note: Note) -> Entry:
-    of = f" ({_cases(len(note.cases))})"
+    of = f" ({count(len(note.cases), 'case')})"
     if len(note.texts) == 1:
         (text,) = note.texts
         return Entry(text + of if text.startswith(note.flag) else f"{note.flag}: {text}{of}")
@@ -132,7 +134,3 @@ def _advice(advice: Advice, record: Record | None) -> Entry:
         if metric is not None and metric.value is not None:
             parts.append(f"{title} {format_delta(metric.value, metric.unit)}")
     return Entry(f"{advice.model}, for {advice.aim}: {', '.join(parts)}", (advice.case,))
-
-
-def _cases(number: int) -> str:
-    return "1 case" if number == 1 else f"{number} cases"

@@ -1,12 +1,11 @@
-"""The report for people at a terminal; piped, the same text of any width, without color."""
+"""A document for people at a terminal; piped, the same text of any width, without color."""
 
 from __future__ import annotations
 
-from harness.core.report import Report
-from harness.show.overview import lay_out
+from harness.show.document import Document
 from harness.show.page import draw
 
 
-def render(report: Report, *, width: int | None = None, color: bool = False) -> str:
-    """Draw a report. Where `width` is too narrow, the least telling columns are left out, and said."""
-    return draw(lay_out(report), width=width, color=color)
+def render(document: Document, *, width: int | None = None, color: bool = False) -> str:
+    """Draw a document. Where `width` is too narrow, the least telling columns are left out and named."""
+    return draw(document.page(), width=width, color=color)

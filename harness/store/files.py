@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from harness.core.errors import StoreError
 
@@ -103,3 +103,13 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def append_whole(file: BinaryIO, size: int, line: bytes) -> None:
+    """Write `line` behind the first `size` bytes, which are whole, and on disk before returning."""
+    file.truncate(size)
+    file.seek(size)
+    rest = memoryview(line)
+    while rest:
+        rest = rest[file.write(rest) :]
+    os.fsync(file.fileno())

@@ -35,6 +35,7 @@ class Header:
 
     suite: str
     suite_path: str = ""
+    description: str = ""  # of the suite, for people
     suite_text: str = ""  # the YAML after `extends` and overrides
     baseline: Mapping[str, Any] = field(default_factory=dict)  # the case that deltas are shown against
     gates: tuple[Mapping[str, Any], ...] = ()  # as `harness.core.suite.Gate` has them

@@ -17,7 +17,7 @@ from typing import BinaryIO
 from harness.core.errors import StoreError
 from harness.core.record import SCHEMA, Record
 from harness.store.convert import convert_record
-from harness.store.files import hash_file, sync_folder, writing
+from harness.store.files import append_whole, hash_file, sync_folder, writing
 from harness.store.header import (
     JOURNAL,
     SEALED,
@@ -65,12 +65,7 @@ class Journal:
         """Put `record` on disk before returning. Raises StoreError; earlier records stay whole."""
         line = encode(record)
         with writing(self.folder / JOURNAL):
-            self._file.truncate(self._size)
-            self._file.seek(self._size)
-            rest = memoryview(line)
-            while rest:
-                rest = rest[self._file.write(rest) :]
-            os.fsync(self._file.fileno())
+            append_whole(self._file, self._size, line)
         self._size += len(line)
 
     def records(self) -> list[Record]:

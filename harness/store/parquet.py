@@ -143,8 +143,8 @@ def _row(position: int, record: Record) -> dict[str, Any]:
         "reason": record.reason,
         "started_at": record.started_at,
         "duration_s": record.duration_s,
-        "artifact_sha256": record.artifact.get("sha256"),
-        "runtime_version": _runtime_version(record.effective),
+        "artifact_sha256": record.model_sha256,
+        "runtime_version": record.runtime.version or None,
         "axes": [(name, None if value is None else str(value)) for name, value in record.axes.items()],
         "samples": list(samples.items()),
         "record": json.dumps(data, allow_nan=False, ensure_ascii=False),
@@ -172,8 +172,3 @@ def _fits(value: Any) -> bool:
         and (not part or (min(part) >= -(2**63) and max(part) < 2**63))
         for part in value
     )
-
-
-def _runtime_version(effective: Mapping[str, Any]) -> str | None:
-    runtime = effective.get("runtime")
-    return runtime.get("version") if isinstance(runtime, Mapping) else None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from harness.store.files import sync_folder, writing
+from harness.store.files import append_whole, sync_folder, writing
 from harness.store.header import new_id
 from harness.store.lines import encode_line
 
@@ -39,10 +38,5 @@ class Trace:
         """Put `fact` on disk before returning. Raises StoreError; earlier lines stay whole."""
         line = encode_line(fact)
         with writing(self.path):
-            self._file.truncate(self._size)
-            self._file.seek(self._size)
-            rest = memoryview(line)
-            while rest:
-                rest = rest[self._file.write(rest) :]
-            os.fsync(self._file.fileno())
+            append_whole(self._file, self._size, line)
         self._size += len(line)

@@ -1,15 +1,22 @@
 import csv
 import io
 import json
+from typing import Any
 
 import pytest
 
+from harness import show
 from harness.ab.model import ABResult, ABSettings, Control, Lost, Pairing
-from harness.ab.view import render
+from harness.ab.view import ABDocument
 from harness.core.decision import Change, Decision, MetricComparison
 from harness.core.errors import NotFoundError
 from harness.core.record import Status
 from harness.core.report import GateOutcome
+
+
+def render(result: Any, view: str, **style: Any) -> str:
+    return show.render(ABDocument(result), view, **style)
+
 
 SLOWER = MetricComparison(
     "m/batch=8",
@@ -125,5 +132,5 @@ def test_a_name_cannot_move_the_cursor():
 
 
 def test_an_unknown_view_names_the_known_ones():
-    with pytest.raises(NotFoundError, match="known: csv, json, markdown, table"):
+    with pytest.raises(NotFoundError, match="known: csv, json, junit, markdown, pytest-benchmark, table"):
         render(trial(), "html")

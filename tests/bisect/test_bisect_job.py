@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness import show
 from harness.ab.model import ABSettings
 from harness.bisect import job as loop
 from harness.bisect.job import Candidates, _key, bisect, over_models, over_runtimes
 from harness.bisect.model import Question, Search, SearchOutcome, Step, StepVerdict
-from harness.bisect.view import render
+from harness.bisect.view import BisectionDocument
 from harness.core.case import Case, Source, freeze
 from harness.core.errors import InputError, NotFoundError, StoreError
 from harness.core.listener import Listener
@@ -27,6 +28,11 @@ from harness.measure import Block, BlockOrder
 from harness.plan import plan_document
 from harness.run.bench import Bench
 from harness.store.ledger import Ledger, read_lines
+
+
+def render(result: Any, view: str, **style: Any) -> str:
+    return show.render(BisectionDocument(result), view, **style)
+
 
 VERSIONS = tuple(f"v{number}" for number in range(1, 9))
 TIMED = ABSettings(budget_s=60.0, seed=1)

@@ -10,10 +10,16 @@ from typing import Any
 
 import pytest
 
+from harness import show
 from harness.bisect.model import Question, Search, SearchOutcome, SearchResult, Step, StepVerdict
-from harness.bisect.view import describe, format_worse, render
+from harness.bisect.view import BisectionDocument, describe, format_worse
 from harness.core.decision import Change, Decision
 from harness.core.errors import NotFoundError
+
+
+def render(result: Any, view: str, **style: Any) -> str:
+    return show.render(BisectionDocument(result), view, **style)
+
 
 SLOWER = Decision(verdict=Change.REGRESSION, ratio=1.25, low=1.2, high=1.3, p=0.004, blocks=8, reason="shown")
 STEPS = (

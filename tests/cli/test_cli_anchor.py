@@ -41,7 +41,7 @@ def measured(results: Path) -> Callable[..., str]:
 def test_an_anchor_is_set_shown_and_cleared(measured: Callable[..., str], harness: Call) -> None:
     run = measured()
     code, out, err = harness("anchor", "set", run[:-3])
-    assert (code, out, err) == (0, f"suite 'nightly' on machine 'box' is held against run {run}\n", "")
+    assert (code, out, err) == (0, f"suite 'nightly' on machine 'box' is compared with run {run}\n", "")
     (row,) = json.loads(harness("anchor", "show", "--format", "json")[1])
     assert (row["suite"], row["machine"], row["run"], row["state"]) == ("nightly", "box", run, "there")
     code, out, err = harness("anchor", "clear")

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from harness.compare.view import render
+from harness import show
+from harness.compare.view import ComparisonDocument
 from harness.core.decision import (
     Change,
     Decision,
@@ -21,6 +22,11 @@ from harness.core.decision import (
 )
 from harness.core.errors import NotFoundError
 from harness.core.report import GateOutcome
+
+
+def render(result: RunComparison, view: str, *, everything: bool = False, **style: Any) -> str:
+    return show.render(ComparisonDocument(result, everything), view, **style)
+
 
 HOSTILE = "<b>|\n\x1b[31m=cmd&`_a_`\u202e"
 GATE = "latency/p50 max_increase 3% against base"

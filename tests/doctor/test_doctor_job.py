@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from harness import show
 from harness.ab.model import ABSettings
 from harness.cli import COMMANDS
 from harness.core.case import Case
@@ -21,10 +22,15 @@ from harness.doctor import job as loop
 from harness.doctor.chain import write_chain
 from harness.doctor.job import LAYERS, MORE_LAYERS, examine, self_test
 from harness.doctor.model import Diagnosis, Level, SelfTest
-from harness.doctor.view import render
+from harness.doctor.view import DiagnosisDocument
 from harness.judge.outputs import Outputs
 from harness.measure import Block
 from harness.run.bench import Bench
+
+
+def render(result: Any, view: str, **style: Any) -> str:
+    return show.render(DiagnosisDocument(result), view, **style)
+
 
 TERMS = ABSettings(budget_s=10.0, seed=1)
 

@@ -4,11 +4,18 @@ import csv
 import io
 import json
 import re
+from typing import Any
 
 import pytest
 
+from harness import show
 from harness.core.decision import Change, Point, Shift, Trend
-from harness.history.view import BARS, render, sparkline
+from harness.history.view import BARS, HistoryDocument, sparkline
+
+
+def render(result: Any, view: str, **style: Any) -> str:
+    return show.render(HistoryDocument(result), view, **style)
+
 
 HOSTILE = "<b>|\n\x1b[31m=cmd\u202e"
 

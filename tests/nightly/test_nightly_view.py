@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from harness import show
 from harness.core.decision import (
     Change,
     Decision,
@@ -19,7 +20,16 @@ from harness.core.record import Record, Status
 from harness.core.report import GateOutcome, Report
 from harness.nightly import annotate
 from harness.nightly.model import Confidence, NightlyFinding, NightlyReport
-from harness.nightly.view import document, headline, render, summary
+from harness.nightly.view import NightlyDocument, headline
+
+
+def render(result: NightlyReport, view: str = "table") -> str:
+    return show.render(NightlyDocument(result), view)
+
+
+def summary(result: NightlyReport) -> str:
+    return render(result, "markdown")
+
 
 SLOWER = Decision(
     verdict=Change.REGRESSION,
@@ -75,7 +85,7 @@ def test_the_page_says_what_by_how_much_how_surely_and_since_when() -> None:
     text = summary(night(finding()))
     assert text.startswith("## s: 1 regression\n")
     assert (
-        "| m | latency/p50 | previous | 1 ms -&gt; 1.25 ms | +25.00% | +20.00% to +30.00% "
+        "| m | latency/p50 | previous | 1 ms -&gt; 1.25 ms | +25.00% | \\[+20.00%, +30.00%\\] "
         "| confirmed by an A/B, p = 0.00049, 12 blocks | r2 (2026-11-22) |"
     ) in text
     assert (
@@ -156,7 +166,7 @@ def test_names_stay_text(name: str) -> None:
 
 
 def test_the_document_has_the_numbers() -> None:
-    data = json.loads(document(night(finding())))
+    data = json.loads(render(night(finding()), "json"))
     (found,) = data["findings"]
     assert (found["base"], found["head"], found["ratio"], found["p"]) == (0.001, 0.00125, 1.25, 0.00049)
     assert (found["standing"], found["since"], found["causes"]) == (

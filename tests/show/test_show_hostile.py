@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from harness import show
-from harness.compare import view as compare
+from harness.compare.view import ComparisonDocument
 from harness.core.case import Artifact, Case, Load, Model, Session, Source
 from harness.core.decision import (
     Change,
@@ -30,8 +30,8 @@ from harness.core.decision import (
 from harness.core.record import Record
 from harness.core.report import GateOutcome, Report
 from harness.core.suite import Plan, Skip, Suite
-from harness.history import view as history
-from harness.show.plan import render_plan
+from harness.history.view import HistoryDocument
+from harness.show.plan import PlanDocument
 from harness.show.progress import describe
 from harness.show.repro import render_repro
 
@@ -75,11 +75,11 @@ def strings(data: object) -> list[str]:
 
 @pytest.mark.parametrize("view", show.VIEWS.builtin)
 def test_every_view_of_a_report(hostile: Report, view: str) -> None:
-    check(show.render(hostile, view), view, hostile.title)
+    check(show.render_run(hostile, view), view, hostile.title)
 
 
 @pytest.mark.parametrize("view", LISTS)
-def test_two_runs_held_against_each_other(hostile: Report, view: str) -> None:
+def test_two_runs_compared(hostile: Report, view: str) -> None:
     name = f"={hostile.title}"
     side = RunSide(name, name, name, name, name)
     decision = Decision(verdict=Change.REGRESSION, ratio=1.2, reason=name)
@@ -94,7 +94,7 @@ def test_two_runs_held_against_each_other(hostile: Report, view: str) -> None:
         causes={name: (name,)},
         notes=(name,),
     )
-    check(compare.render(contrast, view, everything=True), view, name)
+    check(show.render(ComparisonDocument(contrast, everything=True), view), view, name)
 
 
 @pytest.mark.parametrize("view", LISTS)
@@ -106,7 +106,7 @@ def test_a_history(hostile: Report, view: str) -> None:
         Trend(name, name, name, name, name, points, (shift,)),
         Trend("", "", "", "", "", points, (), name),
     ]
-    check(history.render(trends, view), view, name)
+    check(show.render(HistoryDocument(trends), view), view, name)
 
 
 @dataclass(frozen=True)
@@ -119,13 +119,13 @@ class Known:
     seconds: float = 1.0
 
 
-@pytest.mark.parametrize("view", ["table", "json", "csv"])
+@pytest.mark.parametrize("view", LISTS)
 def test_a_plan(hostile: Report, view: str) -> None:
     name = f"={hostile.title}"
     model = Model(name, Source("fake", ()))
     case = Case(Artifact(model), Session(), Load())
     plan = Plan(Suite(name, name, (model,)), (case,), (Skip(case, name),))
-    check(render_plan(plan, Known({name: 1}), view), view, name)  # type: ignore[arg-type]
+    check(show.render(PlanDocument(plan, Known({name: 1})), view), view, name)  # type: ignore[arg-type]
 
 
 def test_the_line_of_a_case_that_is_done(hostile: Report) -> None:

@@ -13,21 +13,21 @@ SCHEMA = xmlschema.XMLSchema(Path(__file__).parents[1] / "data" / "junit.xsd")
 
 
 def cases(report: Report) -> dict[str, Element]:
-    root = fromstring(show.render(report, "junit"))
+    root = fromstring(show.render_run(report, "junit"))
     return {case.attrib["name"]: case for case in root.iter("testcase")}
 
 
 @pytest.mark.parametrize("which", ["report", "hostile"])
 def test_the_document_is_valid(which: str, request: pytest.FixtureRequest) -> None:
-    SCHEMA.validate(show.render(request.getfixturevalue(which), "junit"))
+    SCHEMA.validate(show.render_run(request.getfixturevalue(which), "junit"))
 
 
 def test_a_report_of_nothing_is_valid_too() -> None:
-    SCHEMA.validate(show.render(Report("empty", (), (), ()), "junit"))
+    SCHEMA.validate(show.render_run(Report("empty", (), (), ()), "junit"))
 
 
 def test_the_counts_are_those_of_the_cases_and_gates(report: Report) -> None:
-    root = fromstring(show.render(report, "junit"))
+    root = fromstring(show.render_run(report, "junit"))
     counts = {"tests": "13", "failures": "2", "errors": "2", "time": "15.000"}
     assert root.attrib == counts
     suite = root[0]
@@ -97,5 +97,5 @@ def test_what_the_runtime_printed_is_kept_with_its_lines_and_without_its_control
 
 def test_characters_that_xml_cannot_hold_are_replaced(report: Report) -> None:
     odd = Report("a\x00b\ufffec\udce9", (), (), ())
-    suite = fromstring(show.render(odd, "junit"))[0]
+    suite = fromstring(show.render_run(odd, "junit"))[0]
     assert suite.attrib["name"] == "a\\x00b\ufffdc\\udce9"

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from harness import show
 from harness.core.case import AXES, Artifact, Case, Load, Model, Named, Session, Source
 from harness.core.errors import NotFoundError
 from harness.core.suite import Plan, Skip, Suite
-from harness.show.plan import render_plan
+from harness.show.plan import PlanDocument
 
 
 @dataclass(frozen=True)
@@ -30,40 +31,47 @@ SKIPPED = Case(Artifact(MODEL, precision=Named("int8", "int8_static")), Session(
 PLAN = Plan(Suite("quick", "suites/quick.yaml", (MODEL,)), CASES, (Skip(SKIPPED, "slow"),))
 
 
+def render(plan: Plan, estimate: Known, view: str, width: int | None = None) -> str:
+    return show.render(PlanDocument(plan, estimate), view, width=width)
+
+
 def test_the_table_names_the_cases_and_what_they_come_to() -> None:
+    plan = replace(PLAN, suite=replace(PLAN.suite, description="A first look\n  at this machine."))
     assert (
-        render_plan(PLAN, Known(), "table")
-        == r"""digits\x1b
+        render(plan, Known(), "table")
+        == r"""quick: 2 cases, about 1 min 35 s
+A first look at this machine.
+suite suites/quick.yaml
+1 model: digits\x1b
+3 model files to build, less those in the cache
+
+case
+digits\x1b
 digits\x1b/batch=8
 
-suite      quick (suites/quick.yaml)
-models     1: digits\x1b
-cases      2
-artifacts  3, those already built come from the cache
-skipped    1
-  1 × slow
-estimate   1 min 35 s"""
+Skipped: 1 case
+  slow (1 case)"""
     )
 
 
 def test_a_terminal_is_not_flooded_and_a_pipe_gets_all() -> None:
     cases = tuple(Case(Artifact(MODEL), Session(), Load(batch)) for batch in range(1, 101))
     plan = replace(PLAN, cases=cases)
-    assert len(render_plan(plan, Known(cases=100), "table").splitlines()) == 108
-    lines = render_plan(plan, Known(cases=100), "table", tty=True).splitlines()
-    assert lines[30] == "... and 70 more: --format csv names them all"
-    assert len(lines) == 39
+    assert len(render(plan, Known(cases=100), "table").splitlines()) == 109
+    lines = render(plan, Known(cases=100), "table", width=80).splitlines()
+    assert lines[36] == "... and 70 more: --format csv has all"
+    assert len(lines) == 40
 
 
 def test_json_and_csv_hold_every_cell_planned_or_skipped() -> None:
-    data = json.loads(render_plan(PLAN, Known(), "json"))
+    data = json.loads(render(PLAN, Known(), "json"))
     assert [(item["case"], item["status"], item["reason"]) for item in data] == [
         ("digits\x1b", "planned", ""),
         ("digits\x1b/batch=8", "planned", ""),
         ("digits\x1b/precision=int8", "skipped", "slow"),
     ]
     assert data[1]["axes"]["batch"] == 8
-    rows = list(csv.DictReader(io.StringIO(render_plan(PLAN, Known(), "csv"), newline="")))
+    rows = list(csv.DictReader(io.StringIO(render(PLAN, Known(), "csv"), newline="")))
     assert list(rows[0]) == ["case", "model", *AXES, "status", "reason"]
     assert [(row["case"], row["batch"], row["opset"], row["status"]) for row in rows] == [
         (r"digits\x1b", "1", "", "planned"),
@@ -74,11 +82,11 @@ def test_json_and_csv_hold_every_cell_planned_or_skipped() -> None:
 
 def test_a_plan_of_nothing_but_skips_is_shown_in_full() -> None:
     plan = replace(PLAN, cases=())
-    rows = list(csv.DictReader(io.StringIO(render_plan(plan, Known(cases=0), "csv"), newline="")))
+    rows = list(csv.DictReader(io.StringIO(render(plan, Known(cases=0), "csv"), newline="")))
     assert [(row["case"], row["batch"]) for row in rows] == [(r"digits\x1b/precision=int8", "1")]
-    assert render_plan(plan, Known(cases=0, skips=Counter(slow=1)), "table").startswith("suite ")
+    assert render(plan, Known(cases=0, skips=Counter(slow=1)), "table").startswith("quick: 0 cases")
 
 
 def test_an_unknown_format_is_an_error() -> None:
     with pytest.raises(NotFoundError, match=r"unknown format 'jsn': did you mean 'json'\?"):
-        render_plan(PLAN, Known(), "jsn")
+        render(PLAN, Known(), "jsn")

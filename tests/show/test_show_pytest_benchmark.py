@@ -24,7 +24,7 @@ def saved(tmp_path: Path, report: Report) -> Path:
     folder = tmp_path / ".benchmarks" / "Linux-box"
     folder.mkdir(parents=True)
     for number in (1, 2):
-        (folder / f"000{number}_quick.json").write_text(show.render(report, "pytest-benchmark"))
+        (folder / f"000{number}_quick.json").write_text(show.render_run(report, "pytest-benchmark"))
     return tmp_path
 
 
@@ -49,7 +49,7 @@ def test_the_tool_compares_them(saved: Path) -> None:
 
 
 def test_the_calls_of_all_processes_count_in_seconds(report: Report) -> None:
-    data = json.loads(show.render(report, "pytest-benchmark"))
+    data = json.loads(show.render_run(report, "pytest-benchmark"))
     first = data["benchmarks"][0]
     assert first["name"] == "digits"
     assert first["group"] == "digits"
@@ -61,14 +61,14 @@ def test_the_calls_of_all_processes_count_in_seconds(report: Report) -> None:
 
 
 def test_cases_without_calls_are_left_out(report: Report) -> None:
-    data = json.loads(show.render(report, "pytest-benchmark"))
+    data = json.loads(show.render_run(report, "pytest-benchmark"))
     assert [item["name"] for item in data["benchmarks"]] == ["digits", "digits/precision=int8_static"]
-    assert json.loads(show.render(Report("empty", (), (), ()), "pytest-benchmark"))["benchmarks"] == []
+    assert json.loads(show.render_run(Report("empty", (), (), ()), "pytest-benchmark"))["benchmarks"] == []
 
 
 def test_hostile_names_stay_text(tmp_path: Path, hostile: Report) -> None:
     file = tmp_path / "0001_x.json"
-    file.write_text(show.render(hostile, "pytest-benchmark"))
+    file.write_text(show.render_run(hostile, "pytest-benchmark"))
     text = tool(tmp_path, "compare", str(file))
     assert "\x1b" not in text
     assert r"\x1b[31m=cmd" in text
@@ -79,4 +79,4 @@ def test_without_the_tool_the_message_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pytest_benchmark.stats", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'onnx-harness\[pytest\]'"):
-        show.render(report, "pytest-benchmark")
+        show.render_run(report, "pytest-benchmark")

@@ -21,6 +21,7 @@ digits      int8_static  1       800 µs     1.50×       1250      50.8 MB   -4
             fp32         1       1.2 ms  baseline      833.2      51.2 MB         –  99.10%   +0.00%
 
 squeezenet  fp32         1      11.2 ms  baseline          –            –         –       –        –  random weights
+(no values: p95: 4 samples; p95 needs 130)
 
 Failed: 3 cases
   crashed: the worker died of SIGSEGV (signal 11)
@@ -68,6 +69,8 @@ MARKDOWN = """\
 | digits | fp32 | 1 | 1.2 ms | baseline | 833.2 | 51.2 MB | – | 99.10% | +0.00% |  |
 | squeezenet | fp32 | 1 | 11.2 ms | baseline | – | – | – | – | – | random weights |
 
+No values: p95: 4 samples; p95 needs 130
+
 ### Failed: 3 cases
 
 - crashed: the worker died of SIGSEGV (signal 11)
@@ -80,39 +83,39 @@ MARKDOWN = """\
 
 
 def test_the_table_shows_every_number_and_every_reason(report: Report) -> None:
-    assert show.render(report, "table") == TABLE
+    assert show.render_run(report, "table") == TABLE
 
 
 def test_markdown_shows_the_same_cells(report: Report) -> None:
-    assert show.render(report, "markdown").startswith(MARKDOWN)
+    assert show.render_run(report, "markdown").startswith(MARKDOWN)
 
 
 def test_a_narrow_terminal_loses_whole_columns_and_says_which(report: Report) -> None:
-    lines = show.render(report, "table", width=100).splitlines()
+    lines = show.render_run(report, "table", width=100).splitlines()
     assert lines[3] == (
         "model       precision    batch      p50   speedup  peak memory   top-1  Δ top-1  notes"
     )
     assert "(too narrow for: samples/s, Δ memory)" in lines
-    assert "(too narrow for: samples/s)" in show.render(report, "table", width=121)
-    wide = show.render(report, "table", width=122)
+    assert "(too narrow for: samples/s)" in show.render_run(report, "table", width=121)
+    wide = show.render_run(report, "table", width=122)
     assert wide == TABLE
 
 
 def test_color_is_used_only_where_asked_for(report: Report) -> None:
-    assert "\x1b" not in show.render(report, "table")
-    colored = show.render(report, "table", color=True)
+    assert "\x1b" not in show.render_run(report, "table")
+    colored = show.render_run(report, "table", color=True)
     assert "\x1b[1;31mFailed: 3 cases\x1b[0m" in colored
     assert re.sub(r"\x1b\[[0-9;]*m", "", colored).split() == TABLE.split()
 
 
 def test_a_report_of_nothing_says_so() -> None:
-    assert show.render(Report("empty", (), (), ()), "table") == "empty\nno cases"
-    assert show.render(Report("empty", (), (), ()), "markdown") == "## empty\n\nno cases"
+    assert show.render_run(Report("empty", (), (), ()), "table") == "empty\nno cases"
+    assert show.render_run(Report("empty", (), (), ()), "markdown") == "## empty\n\nno cases"
 
 
 def test_a_report_in_which_nothing_was_measured_still_says_why(report: Report) -> None:
     broken = tuple(row for row in report.rows if not row.rank)
-    text = show.render(
+    text = show.render_run(
         replace(report, records=tuple(row.record for row in broken), rows=broken, gates=(), advice=()),
         "table",
     )
@@ -131,7 +134,7 @@ def test_notes_of_one_kind_stand_together(make_record: Callable[..., Record]) ->
         make_record("m", batch=number, notes=notes, metrics=p50) for number, notes in enumerate(told, 1)
     ]
     rows = tuple(Row(record, rank, False, None) for rank, record in enumerate(records, 1))
-    text = show.render(Report("t", tuple(records), rows, ("batch",)), "table")
+    text = show.render_run(Report("t", tuple(records), rows, ("batch",)), "table")
     assert text.splitlines()[3:] == [
         "model  batch   p50  notes",
         "m      1      1 ms  not steady",
@@ -149,18 +152,18 @@ def test_notes_of_one_kind_stand_together(make_record: Callable[..., Record]) ->
 
 def test_an_unknown_format_names_the_nearest(report: Report) -> None:
     with pytest.raises(NotFoundError, match=r"unknown format 'markdwon': did you mean 'markdown'\?"):
-        show.render(report, "markdwon")
+        show.render_run(report, "markdwon")
 
 
 def test_hostile_names_stay_one_line_of_a_table(hostile: Report) -> None:
-    lines = show.render(hostile, "table").splitlines()
+    lines = show.render_run(hostile, "table").splitlines()
     name = r"""<script>alert("x")</script>|\n\x1b[31m=cmd&`_a_`\u202e"""
     assert lines[0] == name
     assert lines[4].split("  ") == [name, name, "1.2 ms", "baseline", "note 1"]
 
 
 def test_hostile_names_open_no_tag_and_no_cell_in_markdown(hostile: Report) -> None:
-    text = show.render(hostile, "markdown")
+    text = show.render_run(hostile, "markdown")
     assert "<" not in text
     (row,) = [line for line in text.splitlines() if line.startswith("| &lt;")]
     assert len(re.findall(r"(?<!\\)\|", row)) == 6

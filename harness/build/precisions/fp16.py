@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.build import files
+from harness.build.check import one_line
 from harness.build.precisions import Precision
 from harness.build.precisions.targets import check_nodes, check_operators
 from harness.core.feeds import Rows
@@ -22,10 +23,8 @@ def convert(base: Path, target: Path, options: Mapping[str, Any], feeds: Sequenc
     from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
     from onnxruntime.transformers.onnx_model import OnnxModel
 
-    inferred = target.with_name("inferred.onnx")
-    onnx.shape_inference.infer_shapes_path(base, inferred)
+    inferred, shapes = _infer(base, target.with_name("inferred.onnx"))
     model = onnx.load(inferred, load_external_data=False)
-    inferred.unlink()
     load_external_data_for_model(model, str(base.parent))
     check_nodes(model, options["nodes_to_exclude"])
     check_operators(model, "op_types_to_exclude", options["op_types_to_exclude"], DEFAULT_OP_BLOCK_LIST)
@@ -38,7 +37,18 @@ def convert(base: Path, target: Path, options: Mapping[str, Any], feeds: Sequenc
     )
     OnnxModel(model).topological_sort()  # the converter appends its casts at the end
     files.save(model, target)
-    return {"by": "onnxruntime.transformers.float16"}
+    return {"by": "onnxruntime.transformers.float16", "shapes": shapes}
+
+
+def _infer(base: Path, inferred: Path) -> tuple[Path, bool | str]:
+    """Infer shapes; where that fails, go on without, and say so."""
+    import onnx
+
+    try:
+        onnx.shape_inference.infer_shapes_path(base, inferred)
+    except Exception as error:  # C++ raises what it likes
+        return base, f"left out: {one_line(error)}"
+    return inferred, True
 
 
 FP16 = Precision(

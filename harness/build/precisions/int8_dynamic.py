@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.build.files import tidy
 from harness.build.precisions import Precision
-from harness.build.precisions.quantization import OPTIONS, PACKAGES, WEIGHT_TYPES, preprocess, shared
+from harness.build.precisions.quantization import OPTIONS, PACKAGES, WEIGHT_TYPES, quantize, shared
 from harness.core.feeds import Rows
 
 
@@ -16,8 +16,8 @@ def convert(base: Path, target: Path, options: Mapping[str, Any], feeds: Sequenc
     """Quantize with ``onnxruntime.quantization.quantize_dynamic``."""
     from onnxruntime.quantization import quantize_dynamic
 
-    prepared, done = preprocess(base, target.parent)
-    quantize_dynamic(model_output=target, **shared(base, prepared, options))
+    arguments = shared(base, options)
+    done = quantize(base, target.parent, lambda prepared: quantize_dynamic(prepared, target, **arguments))
     tidy(target)
     return {"by": "onnxruntime.quantization.quantize_dynamic", "preprocessing": done}
 

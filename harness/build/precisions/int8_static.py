@@ -8,17 +8,21 @@ from typing import Any
 
 from harness.build.check import one_line
 from harness.build.files import tidy
+from harness.build.opset import raise_opset
 from harness.build.precisions import Precision
 from harness.build.precisions.quantization import (
     OPTIONS,
     PACKAGES,
     WEIGHT_TYPES,
-    preprocess,
     quant_type,
+    quantize,
     shared,
 )
 from harness.core.errors import Unsupported
 from harness.core.feeds import Rows
+
+AXIS_OPSET = 13
+"""The first opset in which a scale may have an axis."""
 
 HELD = 16
 """Batches whose activations are held in memory at once."""
@@ -47,19 +51,26 @@ def convert(base: Path, target: Path, options: Mapping[str, Any], feeds: Sequenc
         check_static_quant_arguments(*pair)
     except ValueError as error:
         raise Unsupported(one_line(error)) from error
-    prepared, done = preprocess(base, target.parent)
-    quantize_static(
-        model_output=target,
-        calibration_data_reader=_reader(feeds),
-        quant_format=pair[0],
-        activation_type=pair[1],
-        calibrate_method=methods[options["calibration"]],
-        extra_options={
-            "CalibPercentile": options["percentile"],
-            "CalibStridedMinMax": _stride(len(feeds)),
-        },
-        **shared(base, prepared, options),
-    )
+    if options["per_channel"] and options["format"] == "qdq":
+        base = raise_opset(base, target.with_name("raised.onnx"), AXIS_OPSET)
+    arguments = shared(base, options)
+
+    def run(prepared: Path) -> None:
+        quantize_static(
+            prepared,
+            target,
+            calibration_data_reader=_reader(feeds),
+            quant_format=pair[0],
+            activation_type=pair[1],
+            calibrate_method=methods[options["calibration"]],
+            extra_options={
+                "CalibPercentile": options["percentile"],
+                "CalibStridedMinMax": _stride(len(feeds)),
+            },
+            **arguments,
+        )
+
+    done = quantize(base, target.parent, run)
     tidy(target)
     return {"by": "onnxruntime.quantization.quantize_static", "preprocessing": done}
 

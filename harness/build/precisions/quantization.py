@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,7 @@ def is_large(base: Path) -> bool:
     return sum(path.stat().st_size for path in base.parent.iterdir()) > files.LARGE_BYTES
 
 
-def shared(base: Path, prepared: Path, options: Mapping[str, Any]) -> dict[str, Any]:
+def shared(base: Path, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments that both quantizers take. Raises Failed for a node that is not there."""
     from onnxruntime.quantization.registry import IntegerOpsRegistry, QDQRegistry, QLinearOpsRegistry
 
@@ -54,7 +55,6 @@ def shared(base: Path, prepared: Path, options: Mapping[str, Any]) -> dict[str, 
     known = {*IntegerOpsRegistry, *QDQRegistry, *QLinearOpsRegistry}
     check_operators(model, "op_types", options["op_types"], known)
     return {
-        "model_input": prepared,
         "per_channel": options["per_channel"],
         "reduce_range": options["reduce_range"],
         "weight_type": quant_type(options["weight_type"]),
@@ -64,29 +64,53 @@ def shared(base: Path, prepared: Path, options: Mapping[str, Any]) -> dict[str, 
     }
 
 
-def preprocess(base: Path, folder: Path) -> tuple[Path, dict[str, Any]]:
-    """Run ONNX Runtime's shape inference and optimization, as it asks for before quantization.
+Quantize = Callable[[Path], None]
+"""Quantizes the prepared model at a path."""
 
-    Returns the prepared model and what was done. Symbolic shape inference is
-    left out where sympy is absent or where it fails on the model; so said.
+
+def quantize(base: Path, folder: Path, run: Quantize) -> dict[str, Any]:
+    """Prepare the model at `base` as ONNX Runtime asks for before quantization, and `run` on it.
+
+    Where a way to prepare it, or the quantizer behind it, fails, the next one is
+    tried. Returns what was done, and why less than all was. Raises what the last
+    way raised.
     """
+    load_tools()
+    left_out: dict[str, str] = {}
+    for number, (name, prepare) in enumerate(PREPARATIONS):
+        try:
+            with capture_log("onnxruntime.quantization.shape_inference") as warnings:
+                prepared = prepare(base, folder / f"prepared-{number}.onnx")
+                run(prepared)
+        except Exception as error:  # bare exceptions where a shape stays unknown, and whatever the tools do
+            if number == len(PREPARATIONS) - 1:
+                raise
+            left_out[name] = one_line(error)
+        else:
+            if warnings:  # it goes on where its optimization fails
+                left_out["optimization"] = warnings[-1]
+            return {"preparation": name, "left_out": left_out}
+    raise AssertionError("no way to prepare a model")
+
+
+def _prepare(base: Path, prepared: Path, **options: bool) -> Path:
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    load_tools()
-    prepared = folder / "prepared.onnx"
-    done: dict[str, Any] = {"by": "onnxruntime.quantization.quant_pre_process", "symbolic_shapes": True}
     large = is_large(base)
-    arguments: dict[str, Any] = {"save_as_external_data": large, "all_tensors_to_one_file": large}
-    with capture_log("onnxruntime.quantization.shape_inference") as heard:
-        if find_spec("sympy") is None:
-            done["symbolic_shapes"] = "left out: sympy is not installed"
-        else:
-            try:
-                quant_pre_process(base, prepared, **arguments)
-            except Exception as error:  # it raises bare Exception where a shape stays unknown
-                done["symbolic_shapes"] = f"left out: {one_line(error)}"
-        if done["symbolic_shapes"] is not True:
-            quant_pre_process(base, prepared, skip_symbolic_shape=True, **arguments)
-    if heard:  # it goes on where its optimization fails
-        done["optimization"] = f"left out: {heard[-1]}"
-    return prepared, done
+    quant_pre_process(base, prepared, save_as_external_data=large, all_tensors_to_one_file=large, **options)
+    return prepared
+
+
+def _with_symbolic_shapes(base: Path, prepared: Path) -> Path:
+    if find_spec("sympy") is None:
+        raise ModuleNotFoundError("sympy is not installed")
+    return _prepare(base, prepared)
+
+
+PREPARATIONS: tuple[tuple[str, Callable[[Path, Path], Path]], ...] = (
+    ("symbolic shapes, optimization", _with_symbolic_shapes),
+    ("optimization", partial(_prepare, skip_symbolic_shape=True)),
+    ("symbolic shapes", partial(_prepare, skip_optimization=True)),
+    ("none", lambda base, prepared: base),
+)
+"""Ways to prepare a model, the best first."""

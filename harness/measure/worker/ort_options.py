@@ -9,18 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.core.errors import Unsupported
+from harness.core.vocabulary import ORT_LEVELS, ORT_MODES
 
 if TYPE_CHECKING:
     from harness.measure.worker.request import Request
 
-GRAPH_OPT = {
-    "disable": "ORT_DISABLE_ALL",
-    "basic": "ORT_ENABLE_BASIC",
-    "extended": "ORT_ENABLE_EXTENDED",
-    "all": "ORT_ENABLE_ALL",
-}
 TELEMETRY_SINCE = (1, 29)
-EXECUTION_MODE = {"sequential": "ORT_SEQUENTIAL", "parallel": "ORT_PARALLEL"}
 
 
 def make(runtime: Any, request: Request) -> Any:
@@ -32,8 +26,8 @@ def make(runtime: Any, request: Request) -> Any:
     """
     asked = request.session
     options = runtime.SessionOptions()
-    options.graph_optimization_level = getattr(runtime.GraphOptimizationLevel, GRAPH_OPT[asked["graph_opt"]])
-    options.execution_mode = getattr(runtime.ExecutionMode, EXECUTION_MODE[asked["execution_mode"]])
+    options.graph_optimization_level = getattr(runtime.GraphOptimizationLevel, ORT_LEVELS[asked["graph_opt"]])
+    options.execution_mode = getattr(runtime.ExecutionMode, ORT_MODES[asked["execution_mode"]])
     options.intra_op_num_threads = asked["intra_threads"] or request.cores.threads
     if asked["execution_mode"] == "parallel":
         options.inter_op_num_threads = asked["inter_threads"] or request.cores.across
@@ -76,8 +70,8 @@ def _mentions(library: Path, key: str) -> bool:
 def read_back(options: Any, request: Request) -> dict[str, Any]:
     """Return what the session says its options are, in the words of a suite."""
     return {
-        "graph_opt": _named(GRAPH_OPT, options.graph_optimization_level.name),
-        "execution_mode": _named(EXECUTION_MODE, options.execution_mode.name),
+        "graph_opt": _named(ORT_LEVELS, options.graph_optimization_level.name),
+        "execution_mode": _named(ORT_MODES, options.execution_mode.name),
         "intra_threads": options.intra_op_num_threads,
         "inter_threads": options.inter_op_num_threads,
         "config": {key: _entry(options, key, value) for key, value in request.session["config"].items()},

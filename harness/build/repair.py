@@ -1,0 +1,128 @@
+"""Mend what keeps converters from converting a model, and say what was mended.
+
+ONNX Runtime runs many files that its own quantizer and FP16 converter stumble over.
+A model as a user gave it is measured as it is; only what is converted is mended first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.build import files
+
+if TYPE_CHECKING:
+    import onnx
+
+Nodes = Iterable["onnx.NodeProto"]
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """One step: when it is needed, and the pass of onnx_ir that does it."""
+
+    done: str  # what a record says of it
+    needed: Callable[[onnx.ModelProto], bool]
+    make: Callable[[], Any]
+
+
+def weights_are_inputs(model: onnx.ModelProto) -> bool:
+    """Tell whether a weight is listed among the inputs too, so that it could be fed."""
+    constants = {tensor.name for tensor in model.graph.initializer}
+    return any(item.name in constants for item in model.graph.input)
+
+
+def weights_are_nodes(model: onnx.ModelProto) -> bool:
+    """Tell whether a weight is written as a Constant node."""
+    return any(
+        node.op_type == "Constant" and any(item.HasField("t") and item.t.dims for item in node.attribute)
+        for node in model.graph.node
+    )
+
+
+def is_unsorted(model: onnx.ModelProto) -> bool:
+    """Tell whether a node stands before one whose output it reads, in the graph or in a subgraph."""
+    return not _is_sorted(model.graph, frozenset())
+
+
+def _is_sorted(graph: onnx.GraphProto, outside: frozenset[str]) -> bool:
+    made = {name for node in graph.node for name in node.output if name}
+    known = set(outside) | {item.name for item in graph.input} | {item.name for item in graph.initializer}
+    for node in graph.node:
+        inner = [each for item in node.attribute for each in _graphs(item)]
+        read = {*node.input, *(name for each in inner for name in _free(each))}
+        if any(name in made and name not in known for name in read):
+            return False
+        if not all(_is_sorted(each, frozenset(known)) for each in inner):
+            return False
+        known |= set(node.output)
+    return True
+
+
+def _free(graph: onnx.GraphProto) -> set[str]:
+    """Return the names that a subgraph reads from the graph around it."""
+    own = {item.name for item in graph.input} | {item.name for item in graph.initializer}
+    own |= {name for node in graph.node for name in node.output}
+    read = {name for node in graph.node for name in node.input}
+    read |= {item.name for item in graph.output}
+    for node in graph.node:
+        for item in node.attribute:
+            read |= {name for each in _graphs(item) for name in _free(each)}
+    return read - own
+
+
+def _graphs(item: onnx.AttributeProto) -> Sequence[onnx.GraphProto]:
+    return [*([item.g] if item.HasField("g") else []), *item.graphs]
+
+
+def _take_out_of_inputs() -> Any:
+    from onnx_ir.passes.common import RemoveInitializersFromInputsPass
+
+    return RemoveInitializersFromInputsPass()
+
+
+def _lift_constants() -> Any:
+    from onnx_ir.passes.common import LiftConstantsToInitializersPass
+
+    return LiftConstantsToInitializersPass(lift_all_constants=False)
+
+
+def _sort() -> Any:
+    from onnx_ir.passes.common import TopologicalSortPass
+
+    return TopologicalSortPass()
+
+
+SORT = Repair("nodes were sorted", is_unsorted, _sort)
+
+WEIGHTS_IR = 4
+"""The first IR version in which a weight need not be an input."""
+
+REPAIRS = (
+    Repair("weights were taken out of the inputs", weights_are_inputs, _take_out_of_inputs),
+    Repair("Constant nodes became initializers", weights_are_nodes, _lift_constants),
+    SORT,
+)
+"""Before a conversion, in this order."""
+
+
+def mend(path: Path, target: Path, repairs: Sequence[Repair] = REPAIRS) -> tuple[Path, tuple[str, ...]]:
+    """Apply the repairs that the model at `path` needs; return the file to go on with, and what was done.
+
+    Where none is needed it is `path` itself; else `target`, written anew.
+    """
+    model = files.parse(path)
+    needed = [repair for repair in repairs if repair.needed(model)]
+    if not needed:
+        return path, ()
+    import onnx_ir
+
+    graph = onnx_ir.load(path)
+    for repair in needed:
+        graph = repair.make()(graph).model
+    graph.ir_version = max(graph.ir_version or 0, WEIGHTS_IR)
+    large = sum(item.stat().st_size for item in path.parent.iterdir() if item.is_file()) > files.LARGE_BYTES
+    onnx_ir.save(graph, target, external_data=f"{target.name}.data" if large else None)
+    return target, tuple(repair.done for repair in needed)

@@ -1,0 +1,166 @@
+"""What ONNX Runtime runs is measured, and what converters stumble over is mended, with a note."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from harness.build import build, repair
+from harness.core.errors import Failed, Unsupported
+
+from .conftest import artifact
+
+Node = helper.make_node
+
+
+def value(name: str, shape: list[Any] | None) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+
+
+def weight(name: str, *shape: int) -> onnx.TensorProto:
+    return numpy_helper.from_array(np.random.default_rng(0).standard_normal(shape).astype(np.float32), name)
+
+
+def write(path: Path, nodes: list[Any], weights: list[Any] | None = None, **more: Any) -> Path:
+    inputs = [value("x", ["n", 8]), *more.get("inputs", [])]
+    graph = helper.make_graph(nodes, "g", inputs, more.get("outputs", [value("y", None)]), weights or [])
+    opsets = [helper.make_opsetid("", more.get("opset", 17)), *more.get("domains", [])]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=more.get("ir", 8), producer_name="pen")
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def stale(path: Path) -> Path:
+    return write(path, [Node("Relu", ["x"], ["y"])], outputs=[value("y", ["n", 9])])
+
+
+def unsorted(path: Path) -> Path:
+    nodes = [Node("Relu", ["h"], ["y"]), Node("MatMul", ["x", "w"], ["h"])]
+    return write(path, nodes, [weight("w", 8, 8)])
+
+
+def nested(path: Path) -> Path:
+    """A branch reads ``h`` of the graph around it, which is made behind the If."""
+    branches = {
+        name: helper.make_graph([Node("Neg", ["h"], [f"{name}_y"])], name, [], [value(f"{name}_y", None)])
+        for name in ("then_branch", "else_branch")
+    }
+    nodes = [Node("If", ["c"], ["y"], **branches), Node("MatMul", ["x", "w"], ["h"])]
+    condition = numpy_helper.from_array(np.asarray(True), "c")
+    return write(path, nodes, [weight("w", 8, 8), condition])
+
+
+def fed_weights(path: Path) -> Path:
+    inputs = [value("w", [8, 8])]
+    return write(path, [Node("MatMul", ["x", "w"], ["y"])], [weight("w", 8, 8)], inputs=inputs, opset=9, ir=3)
+
+
+def constant_nodes(path: Path) -> Path:
+    nodes = [Node("Constant", [], ["w"], value=weight("", 8, 8)), Node("MatMul", ["x", "w"], ["y"])]
+    return write(path, nodes)
+
+
+@pytest.mark.parametrize("make", [stale, unsorted, nested])
+def test_what_onnx_runtime_loads_is_taken_and_the_checkers_complaint_is_a_note(
+    make: Any, tmp_path: Path
+) -> None:
+    built = build(artifact(make(tmp_path / "m.onnx")), tmp_path / "cache")
+    (note,) = built.notes
+    assert note.startswith("onnx.checker complains, ONNX Runtime does not: ")
+
+
+@pytest.mark.parametrize(
+    ("make", "found"),
+    [
+        (stale, []),
+        (unsorted, ["nodes were sorted"]),
+        (nested, ["nodes were sorted"]),
+        (fed_weights, ["weights were taken out of the inputs"]),
+        (constant_nodes, ["Constant nodes became initializers"]),
+    ],
+)
+def test_a_model_is_mended_where_it_needs_it(make: Any, found: list[str], tmp_path: Path) -> None:
+    source = make(tmp_path / "m.onnx")
+    path, done = repair.mend(source, tmp_path / "mended.onnx")
+    assert list(done) == found
+    assert (path == source) is (not found)
+    assert repair.mend(path, tmp_path / "again.onnx") == (path, ())
+
+
+@pytest.mark.parametrize("make", [unsorted, nested, fed_weights, constant_nodes])
+@pytest.mark.parametrize("precision", ["fp16", "int8_dynamic", "int8_static"])
+def test_a_mended_model_is_converted_and_checks_clean(make: Any, precision: str, tmp_path: Path) -> None:
+    built = build(artifact(make(tmp_path / "m.onnx"), precision=precision), tmp_path / "cache")
+    assert built.precision == precision[:4]
+    assert any(note.startswith(f"before {precision}: ") for note in built.notes)
+    assert not repair.is_unsorted(onnx.load(built.path))
+
+
+def test_per_channel_scales_raise_the_opset_and_say_so(tmp_path: Path) -> None:
+    path = write(tmp_path / "m.onnx", [Node("MatMul", ["x", "w"], ["y"])], [weight("w", 8, 8)], opset=12)
+    asked = artifact(path, precision=("int8_static", {"per_channel": True}))
+    built = build(asked, tmp_path / "cache")
+    assert built.opset == 13
+    assert "int8_static raised the opset from 12 to 13" in built.notes
+
+
+@pytest.mark.parametrize(
+    ("nodes", "weights", "why"),
+    [
+        ([Node("Relu", ["x"], ["y"])], [], "it has none of Conv, MatMul, Gemm"),
+        (
+            [Node("Neg", ["x"], ["h"]), Node("Transpose", ["x"], ["t"]), Node("MatMul", ["h", "t"], ["y"])],
+            [],
+            "1 behind Transpose",
+        ),
+        (
+            [
+                Node("Sqrt", ["x"], ["h"]),
+                Node("Add", ["x", "x"], ["t"]),
+                Node("Transpose", ["t"], ["u"]),
+                Node("Exp", ["u"], ["v"]),
+                Node("MatMul", ["h", "v"], ["y"]),
+            ],
+            [],
+            "1 computed",
+        ),
+    ],
+)
+def test_a_model_of_which_nothing_is_converted_says_why(
+    nodes: list[Any], weights: list[Any], why: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "m.onnx", nodes, weights)
+    with pytest.raises(Unsupported, match=why):
+        build(artifact(path, precision="int8_dynamic"), tmp_path / "cache")
+
+
+def test_a_converter_that_fails_names_who_wrote_the_model(tmp_path: Path) -> None:
+    domains = [helper.make_opsetid("mine", 1)]
+    nodes = [Node("Inverse", ["x"], ["h"], domain="mine"), Node("MatMul", ["h", "w"], ["y"])]
+    path = write(tmp_path / "m.onnx", nodes, [weight("w", 8, 8)], domains=domains)
+    with pytest.raises(Failed, match=r"on a model written by pen: .*Inverse.*; try nodes_to_exclude"):
+        build(artifact(path, precision="int8_static"), tmp_path / "cache")
+
+
+def test_model_and_data_that_link_into_one_folder_belong_together(tmp_path: Path) -> None:
+    blobs, snapshot = tmp_path / "blobs", tmp_path / "snapshots" / "1"
+    blobs.mkdir()
+    snapshot.mkdir(parents=True)
+    source = write(tmp_path / "m.onnx", [Node("MatMul", ["x", "w"], ["y"])], [weight("w", 8, 8)])
+    onnx.save(
+        onnx.load(source), blobs / "aa", save_as_external_data=True, location="m.data", size_threshold=0
+    )
+    (blobs / "m.data").rename(blobs / "bb")
+    (snapshot / "m.onnx").symlink_to("../../blobs/aa")
+    (snapshot / "m.data").symlink_to("../../blobs/bb")
+    assert build(artifact(snapshot / "m.onnx"), tmp_path / "cache").precision == "fp32"
+    (blobs / "bb").rename(tmp_path / "elsewhere")
+    (snapshot / "m.data").unlink()
+    (snapshot / "m.data").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Failed, match="outside the model's folder"):
+        build(artifact(snapshot / "m.onnx"), tmp_path / "cache2")
