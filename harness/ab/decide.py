@@ -11,7 +11,7 @@ import numpy as np
 from harness.ab import screening, verdict
 from harness.ab.model import ABSettings, CaseBlocks, Control, Lost, Reading
 from harness.ab.schedule import Schedule, SeveralCases, count_tests
-from harness.core.decision import Change, Decision, MetricComparison, worst_first
+from harness.core.decision import Change, Decision, MetricComparison, Source, worst_first
 from harness.core.metrics import HEADLINE as P50
 from harness.core.metrics import METRICS, Evidence, spec_of
 from harness.core.record import BAD, Record, Status
@@ -133,7 +133,7 @@ def decide_blocks(seen: Sequence[CaseBlocks], settings: ABSettings) -> list[Metr
             decision = _decision(item, metric, confirmed.get((item.case, metric)), settings)
             if decision is not None:
                 reason = "; ".join(filter(None, (decision.reason, item.late)))
-                rows.append(_row(item, metric, replace(decision, reason=reason)))
+                rows.append(_row(item, metric, replace(decision, reason=reason, source=Source.AB)))
     return rows
 
 
@@ -232,7 +232,13 @@ def compare_records(
     if Status.OK not in (base.status, head.status):
         reason = f"{base.status} in base: {base.reason}; {head.status} in head: {head.reason}"
         return [
-            MetricComparison(case, "status", None, None, Decision(verdict=Change.INCONCLUSIVE, reason=reason))
+            MetricComparison(
+                case,
+                "status",
+                None,
+                None,
+                Decision(verdict=Change.INCONCLUSIVE, reason=reason, source=Source.EXACT),
+            )
         ]
     pair = replace(base, case=case), replace(head, case=case)
     alpha = settings.alpha / max(1, labelled)
@@ -258,9 +264,10 @@ def compare_answers(
     `unlike`, which says why, only NaN and Inf where BASE has none count.
     """
     if unlike:
-        decision = only_nonfinite(base, head, wanted, unlike)
+        decision = replace(only_nonfinite(base, head, wanted, unlike), source=Source.EXACT)
         return [MetricComparison(case, "accuracy/agreement", None, None, decision)]
     decision, metrics = outputs_change(base, head, wanted, task=task, same_load=same_load)
+    decision = replace(decision, source=Source.EXACT)
     wanted_metrics = ("accuracy/agreement", "accuracy/sqnr_db", "accuracy/max_abs_error")
     values = {name: metrics[name].value for name in wanted_metrics if name in metrics}
     rows = [
@@ -275,7 +282,8 @@ def judge_lost(case: str, lost: Lost) -> MetricComparison:
     """Judge an arm that was lost among the blocks: losing HEAD is a regression."""
     worse = lost.arm == "head" and lost.status in BAD
     found = Change.REGRESSION if worse else Change.INCONCLUSIVE
-    decision = Decision(verdict=found, reason=f"{lost.arm} {lost.status}: {lost.reason}")
+    reason = f"{lost.arm} {lost.status}: {lost.reason}"
+    decision = Decision(verdict=found, reason=reason, source=Source.EXACT)
     return MetricComparison(case, "status", None, None, decision, math.inf if worse else 0.0)
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 import random
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -34,6 +33,7 @@ from harness.ab.model import (
     describe_lost,
 )
 from harness.ab.schedule import SCREEN_ALL, SCREEN_FEW, OnlyCase, SeveralCases, count_tests, schedule_of
+from harness.build.scratch import scratch
 from harness.core.case import Case
 from harness.core.decision import MetricComparison
 from harness.core.listener import Listener
@@ -80,10 +80,10 @@ def run_ab(
     begun = clock()
     machine = measure.describe_machine()
     arms = {"base": dict(base or {}), "head": dict(head or {})}
-    with tempfile.TemporaryDirectory(prefix="harness-") as work, Trace(results_dir / "ab") as trace:
+    with scratch() as work, Trace(results_dir / "ab") as trace:
         names = [pair.name for pair in pairing.pairs]
         trace.append({"job": trace.id, **arms, **asdict(settings), "cases": names, "environment": machine})
-        bench = open_bench(_time_few_calls(suite), cache_dir, Path(work), machine)
+        bench = open_bench(_time_few_calls(suite), cache_dir, work, machine)
         job = _Job(bench, suite.sampling, settings, trace, listener or Listener(), read)
         interrupted = False
         try:

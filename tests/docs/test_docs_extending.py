@@ -221,9 +221,40 @@ def test_an_engine_stays_with_its_artifact_through_a_conversion(written: Any) ->
 
 def test_a_view(run: Run, follow: Callable[[str], str], written: Any) -> None:
     run("cpu")
-    follow("--format prometheus")
-    text = (written.folder / "harness.prom").read_text()
-    assert re.search(r'^harness_latency_p50\{case="\w+[^"]*",suite="\w+"\} \d[\d.e-]*$', text, re.M)
+    follow("--format html")
+    text = (written.folder / "run.html").read_text()
+    assert re.search(r"<th>CPU a call</th>", text)
+    assert re.search(r"<tr><td>digits_cnn</td><td>\d</td><td>[\d.]+ [mµ]?s</td>", text)
+    assert "<h1>latency/p50, suite cpu, machine " in (written.folder / "history.html").read_text()
+
+
+TWICE = "models: {m: {source: {fake: {}}}}\nname: twice\n"
+
+SHOWS = {
+    "run": ("harness run twice.yaml", "<h1>twice, run 2"),
+    "plan": ("harness plan twice.yaml", "<h1>twice: 1 case, about"),
+    "A/B": (
+        "harness ab twice.yaml --head batch=2 --budget 0.1",
+        "<h1>BASE (no other setting) -&gt; HEAD (batch=2)",
+    ),
+    "comparison": ("harness compare --suite twice", "<h1>twice: 2"),
+    "bisection": ("harness bisect a.onnx b.onnx --metric model/size", "<h1>a: model/size, "),
+    "history": ("harness history --suite twice", "<h1>latency/p50, suite twice, machine "),
+    "nightly report": ("harness nightly twice.yaml --confirm 0", "<h1>twice: nothing got worse</h1>"),
+    "diagnosis": ("harness doctor --quick", "<td>cores</td>"),
+}
+"""Kind of document -> a command that prints one, and what it begins with; its exit code is its own affair."""
+
+
+def test_a_view_shows_every_document(written: Any) -> None:
+    written.put("twice.yaml", TWICE)
+    written.run(
+        "cp suites/models/digits_cnn.onnx a.onnx; cp a.onnx b.onnx; harness run twice.yaml > /dev/null"
+    )
+    for kind, (command, words) in SHOWS.items():
+        text = written.run(f"{command} --format html 2> err.txt || test $? -le 3")
+        assert words in text, (kind, text, (written.folder / "err.txt").read_text())
+        assert text.count("<table>") == text.count("</table>") >= 1
 
 
 def test_an_axis_without_code(run: Run) -> None:
