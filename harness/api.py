@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from harness.judge.facts import Facts
     from harness.judge.metrics import metric, missing
     from harness.measure.worker.engine import Call, Engine
+    from harness.show.document import Document
+    from harness.show.page import Page
 
 _HOMES = {
     "harness.build.data": ("Arrays", "Catalogued", "permute"),
@@ -43,6 +45,8 @@ _HOMES = {
     "harness.judge.facts": ("Facts",),
     "harness.judge.metrics": ("metric", "missing"),
     "harness.measure.worker.engine": ("Call", "Engine"),
+    "harness.show.document": ("Document",),
+    "harness.show.page": ("Page",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -51,6 +55,7 @@ __all__ = [
     "Asked",
     "Call",
     "Catalogued",
+    "Document",
     "Engine",
     "Example",
     "Facts",
@@ -60,6 +65,7 @@ __all__ = [
     "MetricSpec",
     "OnnxFile",
     "Origin",
+    "Page",
     "Precision",
     "Reading",
     "Record",

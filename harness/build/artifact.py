@@ -39,14 +39,16 @@ class Stored:
     damage: str
 
 
-def build(artifact: Artifact, cache_dir: Path, timeout_s: float = process.TIMEOUT_S) -> Built:
+def build(
+    artifact: Artifact, cache_dir: Path, timeout_s: float = process.TIMEOUT_S, run: process.Run = process.run
+) -> Built:
     """Return `artifact`, built or from the cache; each step after the source may take `timeout_s`.
 
     Raises Unsupported where it cannot be had as asked for, Failed where
     something broke, InputError where the cache cannot be written.
     """
     try:
-        built = _follow(_Line(cache_dir, timeout_s), artifact)
+        built = _follow(_Line(cache_dir, timeout_s, run), artifact)
     except OSError as error:
         raise Failed(f"{error.filename or cache_dir}: {error.strerror or error}") from error
     return replace(built, inputs=with_overrides(built.inputs, thaw(artifact.model.inputs)))
@@ -114,6 +116,7 @@ class _Line:
 
     cache_dir: Path
     timeout_s: float
+    run: process.Run
 
     def take_source(self, artifact: Artifact) -> Built:
         """Write the FP32 model at the opset asked for."""
@@ -143,7 +146,7 @@ class _Line:
             where |= {"built": base.to_json()}
 
         def make(folder: Path) -> Mapping[str, Any]:
-            return process.run({**recipe, **where, "target": str(folder)}, self.timeout_s)
+            return self.run({**recipe, **where, "target": str(folder)}, self.timeout_s)
 
         return _built(cache.fetch(self.cache_dir, KIND, {**recipe, "code": own_code()}, make))
 

@@ -7,12 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import harness
+from harness.build.scratch import scratch
 from harness.core.errors import Failed, Unsupported
 from harness.core.units import format_signal, format_span
 
@@ -28,15 +28,20 @@ main(pathlib.Path(sys.argv[2]))
 """Finds this package wherever it lies, and shadows nothing by it."""
 
 
-def run(request: Mapping[str, Any], timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
+Run = Callable[[Mapping[str, Any], float], Mapping[str, Any]]
+"""Run a step: a request and a limit in s; return what `run` does."""
+
+
+def run(
+    request: Mapping[str, Any], timeout_s: float = TIMEOUT_S, python: str = sys.executable
+) -> dict[str, Any]:
     """Return the content of the artifact that the worker left in ``request["target"]``.
 
     Raises Unsupported or Failed with the worker's reason, or with how it died.
     """
-    with tempfile.TemporaryDirectory(prefix="harness-build-") as name:
-        folder = Path(name)
+    with scratch() as folder:
         (folder / REQUEST).write_text(json.dumps(request))
-        command = [sys.executable, "-P", "-c", START, str(Path(harness.__file__).parent.parent), name]
+        command = [python, "-P", "-c", START, str(Path(harness.__file__).parent.parent), str(folder)]
         try:
             done = subprocess.run(
                 command,

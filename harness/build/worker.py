@@ -18,6 +18,7 @@ from typing import Any
 from harness.build import files, ort_format, repair, unconverted
 from harness.build.calibration import calibrate
 from harness.build.check import check, one_line
+from harness.build.data import split_file
 from harness.build.precisions import Precision
 from harness.build.process import ANSWER, REQUEST
 from harness.build.reading import Reading, read_onnx
@@ -66,6 +67,7 @@ def take_source(request: Mapping[str, Any], target: Path) -> Content:
             notes = (*notes, f"the source is {reading.precision} as it is")
     return {
         **content(written.file, reading, provenance, notes, written.engine),
+        "random_weights": written.random_weights,
         "reads": dict(written.reads),
     }
 
@@ -107,7 +109,8 @@ def convert(request: Mapping[str, Any], target: Path) -> Content:
     if reading.opset != base.opset:
         notes = (*notes, f"{kind} raised the opset from {base.opset} to {reading.opset}")
     reading = replace(reading, inputs=tuple(carry_hint(item, base) for item in reading.inputs))
-    return content(files.MODEL, reading, provenance, notes, base.engine)
+    made = content(files.MODEL, reading, provenance, notes, base.engine)
+    return {**made, "random_weights": base.random_weights}
 
 
 def reformat(request: Mapping[str, Any], target: Path) -> Content:
@@ -123,10 +126,16 @@ def reformat(request: Mapping[str, Any], target: Path) -> Content:
             f"ONNX Runtime converts what this machine's CPU has no kernel for"
         )
     provenance = {**base.provenance, "format": {"versions": request["versions"], **done}}
-    return content(ort_format.MODEL, reading, provenance, (*base.notes, ort_format.NOTE), base.engine)
+    made = content(ort_format.MODEL, reading, provenance, (*base.notes, ort_format.NOTE), base.engine)
+    return {**made, "random_weights": base.random_weights}
 
 
-STEPS = {"source": take_source, "precision": convert, "format": reformat}
+def split(request: Mapping[str, Any], target: Path) -> Content:
+    """Split a file of data into what is calibrated and what is evaluated on."""
+    return dict(split_file(Path(request["path"]), request["calibration"], target))
+
+
+STEPS = {"source": take_source, "precision": convert, "format": reformat, "split": split}
 
 
 def settle(path: Path, opset: int | None, who: str) -> tuple[Reading, tuple[str, ...]]:

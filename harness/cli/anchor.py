@@ -23,7 +23,14 @@ def anchor() -> None:
     """Pin the run that later runs of its suite and machine are compared with."""
 
 
-@anchor.command("set")
+@anchor.command(
+    "set",
+    epilog="""\b
+Examples:
+  harness anchor set latest
+  harness anchor set 20261123T140732Z-3f2a1c --suite nightly
+""",
+)
 @click.argument("run")
 @click.option("--suite", help="Only runs of this suite.")
 @results_option
@@ -44,7 +51,13 @@ def pin_run(results_dir: Path, run: str, suite: str | None) -> str:
     return f"suite {pin.suite!r} on machine {pin.machine!r} is compared with run {pin.run}"
 
 
-@anchor.command()
+@anchor.command(
+    epilog="""\b
+Examples:
+  harness anchor show
+  harness anchor show --format json
+"""
+)
 @format_option()
 @results_option
 def show(view: str, results_dir: Path) -> int:
@@ -71,7 +84,13 @@ def show(view: str, results_dir: Path) -> int:
     return 0
 
 
-@anchor.command()
+@anchor.command(
+    epilog="""\b
+Examples:
+  harness anchor clear
+  harness anchor clear --suite nightly
+"""
+)
 @click.option("--suite", help="Only the anchor of this suite.")
 @click.option("--machine", help="Only the anchor on this machine.")
 @results_option

@@ -37,7 +37,13 @@ def asv() -> None:
     """Hand results to asv, and build its dashboard."""
 
 
-@asv.command()
+@asv.command(
+    epilog="""\b
+Examples:
+  harness asv export
+  harness asv export latest --suite nightly
+"""
+)
 @click.argument("runs", nargs=-1, metavar="[RUN]...")
 @click.option("--suite", "suites", multiple=True, help="Only runs of this suite; may be repeated.")
 @config_option
@@ -55,7 +61,13 @@ def export(runs: tuple[str, ...], suites: tuple[str, ...], config: Path, results
     return 0
 
 
-@asv.command()
+@asv.command(
+    epilog="""\b
+Examples:
+  harness asv publish
+  harness asv publish --last 200
+"""
+)
 @click.option("--last", type=click.IntRange(min=1), help="Only the newest LAST commits of the x-axis.")
 @config_option
 @results_option

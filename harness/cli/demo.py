@@ -18,7 +18,13 @@ def demo() -> None:
     """See what the harness shows, before anything is measured."""
 
 
-@demo.command()
+@demo.command(
+    epilog="""\b
+Examples:
+  harness demo history
+  harness demo history --nights 365 --results results/year
+"""
+)
 @click.option(
     "--results",
     "results_dir",

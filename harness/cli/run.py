@@ -20,7 +20,6 @@ from harness.cli.options import (
     shard_of,
     shard_option,
 )
-from harness.core.record import BAD
 from harness.core.report import Report
 from harness.core.suite import Plan
 
@@ -89,20 +88,24 @@ def measure_and_print(
     if resume and not outcome.measured:
         click.echo("resumed: every case had been measured already", err=True)
     name = program()
-    click.echo(f"next:    {name} show --format markdown; {name} repro CASE; {name} run --help", err=True)
+    where = "" if results_dir == Path("results") else f" --results {shlex.quote(str(results_dir))}"
+    click.echo(
+        f"next:    {name} show --format markdown{where}; {name} repro CASE{where}; {name} run --help",
+        err=True,
+    )
     return exit_code(report)
 
 
-def program() -> str:
+def program(called: str = "") -> str:
     """Give the words that call this program again: `harness`, or its path where PATH does not find it."""
-    called, found = sys.argv[0], shutil.which("harness")
+    called, found = called or sys.argv[0], shutil.which("harness")
     if Path(called).name != "harness" or (found and os.path.realpath(found) == os.path.realpath(called)):
         return "harness"
     return shlex.quote(called)
 
 
 def exit_code(report: Report) -> int:
-    """Give 1 where a gate failed, else 3 where a case failed, crashed or timed out, else 0."""
-    if any(outcome.outcome == "failed" for outcome in report.gates):
+    """Give 1 where a gate failed, else 3 where a case failed, a gate has no data or nothing was measured."""
+    if any(outcome.failed for outcome in report.gates):
         return 1
-    return 3 if any(record.status in BAD for record in report.records) else 0
+    return 0 if report.complete else 3

@@ -31,7 +31,14 @@ def runtimes() -> None:
     """
 
 
-@runtimes.command("list")
+@runtimes.command(
+    "list",
+    epilog="""\b
+Examples:
+  harness runtimes list
+  harness runtimes list --format json
+""",
+)
 @cache_option
 @format_option()
 def list_(cache_dir: Path, view: str) -> int:
@@ -45,7 +52,12 @@ def list_(cache_dir: Path, view: str) -> int:
     return 0
 
 
-@runtimes.command()
+@runtimes.command(
+    epilog="""\b
+Examples:
+  harness runtimes add onnxruntime==1.22.1 onnxruntime-openvino==1.24.1
+"""
+)
 @click.argument("requirements", nargs=-1, required=True, metavar="REQUIREMENT...")
 @cache_option
 @format_option()
@@ -61,7 +73,12 @@ def add(requirements: tuple[str, ...], cache_dir: Path, view: str) -> int:
     return 0
 
 
-@runtimes.command()
+@runtimes.command(
+    epilog="""\b
+Examples:
+  harness runtimes remove onnxruntime==1.22.1
+"""
+)
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @cache_option
 def remove(names: tuple[str, ...], cache_dir: Path) -> int:

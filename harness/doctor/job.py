@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import Any
 
 from harness.ab.job import run_ab
 from harness.ab.model import ABResult, ABSettings, Pair, Pairing
-from harness.core.case import Artifact, Case, Load, Model, Session, Source, freeze
+from harness.build.scratch import scratch
+from harness.core.case import Case
 from harness.core.decision import Change, Decision
 from harness.core.listener import Listener
 from harness.core.metrics import HEADLINE
@@ -20,6 +20,7 @@ from harness.doctor import decide as health
 from harness.doctor.chain import write_chain
 from harness.doctor.model import Diagnosis, SelfTest, SystemProbe
 from harness.doctor.probe import read_machine
+from harness.plan import plan_model
 from harness.run.bench import OpenBench, open_arms
 from harness.store.ledger import read_lines
 
@@ -56,10 +57,10 @@ def self_test(
     open_bench: OpenBench = open_arms,
 ) -> SelfTest:
     """Hold a chain of layers against one that is 2% longer, and against itself. Raises as `examine`."""
-    with tempfile.TemporaryDirectory(prefix="harness-") as folder:
+    with scratch() as folder:
         cases = []
         for layers in (LAYERS, MORE_LAYERS):
-            path = Path(folder) / f"chain_{layers}.onnx"
+            path = folder / f"chain_{layers}.onnx"
             write_chain(path, layers)
             cases.append(_case(path))
         models = tuple(case.artifact.model for case in cases)
@@ -76,8 +77,8 @@ def self_test(
 
 
 def _case(path: Path) -> Case:
-    model = Model(path.stem, Source("onnx", freeze({"path": str(path)})))
-    return Case(Artifact(model), Session(intra_threads=1), Load(batch=BATCH))
+    (case,) = plan_model(path, {"intra_threads": 1, "batch": BATCH}).cases
+    return case
 
 
 def _conclude(trial: ABResult, lines: list[dict[str, Any]]) -> SelfTest:

@@ -24,12 +24,14 @@ _STEAL = 7  # its place in a line of /proc/stat; idle and iowait are 3 and 4
 _IDLE = (3, 4)
 
 
-def read_machine(span_s: float = SPAN_S, sleep: Callable[[float], None] = time.sleep) -> SystemProbe:
+def read_machine(
+    span_s: float = SPAN_S, sleep: Callable[[float], None] = time.sleep, proc: Path = PROC
+) -> SystemProbe:
     """Look at the system twice, `span_s` apart; sleep in between."""
     cores = choose_cores(1)
-    before = _look(cores)
+    before = _look(cores, proc)
     sleep(span_s)
-    after = _look(cores)
+    after = _look(cores, proc)
     span_s = max(after.at_s - before.at_s, 1e-9)
     ticks = {
         core: _delta(before.ticks[core], after.ticks[core]) for core in after.ticks if core in before.ticks
@@ -63,40 +65,42 @@ class _Look:
     spent: Mapping[int, tuple[str, int, int]]  # pid -> name, ticks, core
 
 
-def _look(cores: Cores) -> _Look:
+def _look(cores: Cores, proc: Path) -> _Look:
     return _Look(
         at_s=time.monotonic(),
-        ticks=_ticks(),
+        ticks=_ticks(proc),
         throttled=system.counters(cores.worker)["throttled_periods"],
-        spent=_spent(),
+        spent=_spent(proc),
     )
 
 
-def try_pinning(cores: Iterable[int]) -> tuple[int, ...] | None:
+def try_pinning(
+    cores: Iterable[int], pin: Callable[[int, Iterable[int]], None] = os.sched_setaffinity
+) -> tuple[int, ...] | None:
     """Pin this thread to `cores` for a moment; return where it might then run, None where it was refused."""
     before = os.sched_getaffinity(0)
     try:
-        os.sched_setaffinity(0, cores)
+        pin(0, cores)
         return tuple(sorted(os.sched_getaffinity(0)))
     except OSError:
         return None
     finally:
-        os.sched_setaffinity(0, before)
+        pin(0, before)
 
 
-def _ticks() -> dict[int, tuple[int, ...]]:
+def _ticks(proc: Path) -> dict[int, tuple[int, ...]]:
     found = {}
-    for line in _text(PROC / "stat").splitlines():
+    for line in _text(proc / "stat").splitlines():
         name, *counts = line.split()
         if name.startswith("cpu") and name != "cpu":
             found[int(name[3:])] = tuple(map(int, counts[: _STEAL + 1]))
     return found
 
 
-def _spent() -> dict[int, tuple[str, int, int]]:
+def _spent(proc: Path) -> dict[int, tuple[str, int, int]]:
     """Read the CPU ticks of every other process up to now."""
     found = {}
-    for folder in PROC.iterdir():
+    for folder in proc.iterdir():
         if not folder.name.isdigit() or int(folder.name) == os.getpid():
             continue
         # the name stands in parentheses and may hold anything, parentheses too

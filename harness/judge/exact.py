@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
-from harness.core.decision import Change, Decision, MetricComparison
+from harness.core.decision import Change, Decision, MetricComparison, Source
 from harness.core.metrics import Evidence, MetricSpec, specs_for
-from harness.core.record import BAD, Record, Status
+from harness.core.record import Record, Status
 from harness.core.units import format_percent, format_value
 from harness.judge.answers import correct_bits, paired_error, paired_right
+from harness.judge.comparability import unlike_data
 from harness.judge.records import value_of
 
 EXACT = frozenset({Evidence.COUNT, Evidence.ANSWERS, Evidence.OUTPUTS})
 """What takes no test of speed."""
+
+EVALUATED = frozenset({Evidence.ANSWERS, Evidence.OUTPUTS})
+"""What depends on the inputs that were evaluated."""
 
 MAX_LOSS = 0.005
 """The least loss of accuracy of interest, where nobody says: half a point."""
@@ -24,11 +29,13 @@ MAX_LOSS = 0.005
 def status_change(base: Record, head: Record) -> MetricComparison:
     """Judge a case that ended well in one record only: losing one to a failure is the worst regression."""
     if base.status is Status.OK:
-        verdict = Change.REGRESSION if head.status in BAD else Change.INCONCLUSIVE
+        lost = head.status is not Status.SKIPPED  # that one the suite itself leaves out
+        verdict = Change.REGRESSION if lost else Change.INCONCLUSIVE
         reason = f"ok in base, {head.status} in head: {head.reason}"
-        decision = Decision(verdict=verdict, reason=reason)
+        decision = Decision(verdict=verdict, reason=reason, source=Source.EXACT)
         return MetricComparison(base.case, "status", None, None, decision, worse=math.inf)
-    decision = Decision(verdict=Change.IMPROVEMENT, reason=f"{base.status} in base, ok in head")
+    reason = f"{base.status} in base, ok in head"
+    decision = Decision(verdict=Change.IMPROVEMENT, reason=reason, source=Source.EXACT)
     return MetricComparison(base.case, "status", None, None, decision)
 
 
@@ -45,9 +52,15 @@ def exact(
         Evidence.ANSWERS: lambda row: _answers(base, head, row, alpha, max_loss),
         Evidence.OUTPUTS: lambda row: _outputs(base, head, row, max_loss),
     }
+    if unlike := unlike_data(base, head):
+        decide |= dict.fromkeys(EVALUATED, lambda row: _incomparable(base, head, row, unlike))
     rows = [row for row in specs_for((base, head)).values() if row.evidence in EXACT]
     decisions = [(row, decide[row.evidence](row)) for row in rows]
-    return [comparison(base, head, row, decision) for row, decision in decisions if decision is not None]
+    return [
+        comparison(base, head, row, replace(decision, source=Source.EXACT))
+        for row, decision in decisions
+        if decision is not None
+    ]
 
 
 def comparison(base: Record, head: Record, row: MetricSpec, decision: Decision) -> MetricComparison:
@@ -68,11 +81,11 @@ def _count(base: Record, head: Record, row: MetricSpec, min_effect: float) -> De
         return None
     worse = Change.REGRESSION if (after > before) == (row.better == "lower") else Change.IMPROVEMENT
     if before <= 0 or after <= 0:
-        reason = f"exact: {format_value(before, row.unit)} in base, {format_value(after, row.unit)} in head"
+        reason = f"{format_value(before, row.unit)} in base, {format_value(after, row.unit)} in head"
         return Decision(verdict=Change.EQUIVALENT if after == before else worse, reason=reason)
     ratio = after / before
     verdict = worse if abs(math.log(ratio)) > math.log1p(min_effect) else Change.EQUIVALENT
-    reason = f"exact: {format_percent(ratio - 1, signed=True)}"
+    reason = format_percent(ratio - 1, signed=True)
     return Decision(verdict=verdict, ratio=ratio, min_effect=min_effect, reason=reason)
 
 
@@ -90,6 +103,14 @@ def _answers(base: Record, head: Record, row: MetricSpec, alpha: float, max_loss
     return paired_error(before, after, alpha=alpha, max_loss=max_loss)
 
 
+def _incomparable(base: Record, head: Record, row: MetricSpec, unlike: str) -> Decision | None:
+    """Claim nothing of values that were computed on unlike inputs."""
+    if value_of(base, row.name) is None or value_of(head, row.name) is None:
+        return None
+    reason = f"not comparable: evaluated on {unlike}"
+    return Decision(verdict=Change.INCONCLUSIVE, reason=reason)
+
+
 def _outputs(base: Record, head: Record, row: MetricSpec, max_loss: float) -> Decision | None:
     """Decide how far the outputs are from the FP32 reference's: same inputs, so no test is needed."""
     before, after = value_of(base, row.name), value_of(head, row.name)
@@ -98,7 +119,7 @@ def _outputs(base: Record, head: Record, row: MetricSpec, max_loss: float) -> De
     verdict = Change.REGRESSION if _lost(row, before, after, max_loss) else Change.EQUIVALENT
     verdict = Change.IMPROVEMENT if _lost(row, after, before, max_loss) else verdict
     texts = [format_value(value, row.unit) for value in (before, after)]
-    return Decision(verdict=verdict, reason=f"exact: {texts[0]} in base, {texts[1]} in head")
+    return Decision(verdict=verdict, reason=f"{texts[0]} in base, {texts[1]} in head")
 
 
 def _lost(row: MetricSpec, before: float, after: float, max_loss: float) -> bool:

@@ -1,12 +1,11 @@
 """What pytest loads: options, which files are suites, the fixture.
 
 Loaded into every pytest session where the harness is installed, most of which
-never measure anything: imports nothing but pytest until it is asked to.
+never measure anything: imports pytest and paths alone until it is asked to.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Generator
 from importlib.util import find_spec
@@ -15,12 +14,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.pytest.paths import RECORD, absolute, cache_dir, results_dir
+
 if TYPE_CHECKING:
     from harness.pytest.bench import OnnxBench
     from harness.pytest.suite import SuiteFile
-
-RECORD = pytest.StashKey[str]()
-"""An item's record, as JSON."""
 
 SUITES = pytest.StashKey[set[Path]]()
 """The files of --harness-suite."""
@@ -61,9 +59,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Have the suites of --harness-suite collected, and keep what this session measures."""
-    suites = [_path(config, suite) for suite in config.getoption("--harness-suite")]
+    suites = [absolute(config, suite) for suite in config.getoption("--harness-suite")]
     config.stash[SUITES] = set(suites)
-    config.stash[NAMED] = {_path(config, argument.partition("::")[0]) for argument in config.args}
+    config.stash[NAMED] = {absolute(config, argument.partition("::")[0]) for argument in config.args}
     config.addinivalue_line(
         "markers", "harness(axis=value, ...): a case of a suite, which -m selects by its axes"
     )
@@ -113,36 +111,17 @@ def onnx_bench(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFac
     return OnnxBench(cache_dir(pytestconfig), tmp_path_factory.mktemp("onnx_bench"))
 
 
-def cache_dir(config: pytest.Config) -> Path:
-    """Give the folder that keeps built models."""
-    if own := config.getoption("--harness-cache"):
-        return _path(config, own)
-    from harness.build import default_cache_dir
-
-    return default_cache_dir()
-
-
-def results_dir(config: pytest.Config) -> Path:
-    """Give the folder that keeps the measured runs."""
-    return _path(config, config.getoption("--harness-results"))
-
-
 def _benchmark_json(config: pytest.Config) -> Path | None:
     """Give the file to write; find out before measuring that it cannot be. Raises UsageError."""
     text = config.getoption("--harness-benchmark-json")
     if text is None:
         return None
-    path, flag = _path(config, text), f"--harness-benchmark-json={text}"
+    path, flag = absolute(config, text), f"--harness-benchmark-json={text}"
     if path.is_dir() or not path.parent.is_dir():
         raise pytest.UsageError(f"{flag}: name a file in an existing folder")
     if find_spec("pytest_benchmark") is None:
         raise pytest.UsageError(f"{flag} needs pytest-benchmark: pip install 'onnx-harness[pytest]'")
     return path
-
-
-def _path(config: pytest.Config, text: str) -> Path:
-    """Make a path of the command line absolute as pytest does: no link followed."""
-    return Path(os.path.abspath(config.invocation_params.dir / text))  # noqa: PTH100
 
 
 def _is_suite(path: Path) -> bool:

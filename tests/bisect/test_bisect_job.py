@@ -184,8 +184,9 @@ def test_the_first_version_with_other_outputs_is_found_exactly(world, search) ->
 def test_outputs_that_were_wrong_for_some_versions_only_are_a_window(world, search) -> None:
     world(error={"v4": 0.25, "v5": 0.25})
     made = search("accuracy/max_abs_error")
+    assert made.finding is not None
     assert made.finding.outcome is SearchOutcome.FIXED
-    assert found(made) == ("v3", "v4")
+    assert (made.finding.last_good, made.finding.first_bad) == ("v3", "v4")
     assert made.finding.windows == (Window("v3", "v4", "v5", "v6"),)
     page = render(made, "table", width=200)
     assert "no regression between the ends, but versions in between are worse" in page

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,14 +16,14 @@ from .conftest import artifact
 
 
 @pytest.fixture
-def behaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+def behaves(tmp_path: Path) -> Callable[[str], process.Run]:
     """Let a shell script stand for the interpreter of the build's process."""
 
-    def put(script: str) -> None:
+    def put(script: str) -> process.Run:
         path = tmp_path / "python"
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(0o755)
-        monkeypatch.setattr(sys, "executable", str(path))
+        return partial(process.run, python=str(path))
 
     return put
 
@@ -41,11 +42,11 @@ def behaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
     ],
 )
 def test_a_process_that_dies_is_told_in_one_line(
-    behaves: Callable[[str], None], tmp_path: Path, script: str, said: str
+    behaves: Callable[[str], process.Run], tmp_path: Path, script: str, said: str
 ) -> None:
-    behaves(script)
+    limit_s = 0.3 if "sleep" in script else 20.0
     with pytest.raises(Failed) as caught:
-        build(artifact({}, "fake"), tmp_path / "cache", timeout_s=0.3 if "sleep" in script else 20)
+        build(artifact({}, "fake"), tmp_path / "cache", limit_s, behaves(script))
     assert str(caught.value) == said
     assert not list((tmp_path / "cache" / "artifacts").iterdir())
 
@@ -63,13 +64,12 @@ def test_the_worker_is_found_whatever_the_working_folder(
     assert build(artifact({"call_ns": [1]}, "fake"), tmp_path / "cache").engine == "fake"
 
 
-def test_a_full_disk_is_a_failed_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(request: object, timeout_s: float) -> object:
+def test_a_full_disk_is_a_failed_record(tmp_path: Path) -> None:
+    def full(request: object, timeout_s: float) -> Any:
         raise OSError(28, "No space left on device", "/cache/model.onnx")
 
-    monkeypatch.setattr(process, "run", full)
     with pytest.raises(Failed, match=r"/cache/model\.onnx: No space left on device"):
-        build(artifact({}, "fake"), tmp_path / "cache")
+        build(artifact({}, "fake"), tmp_path / "cache", run=full)
 
 
 def test_a_fake_model_is_whatever_it_is_said_to_be(tmp_path: Path) -> None:

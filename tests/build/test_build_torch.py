@@ -165,7 +165,7 @@ def test_a_module_without_names_for_its_inputs_is_called_by_their_order(tiny: Pa
 def test_a_function_that_is_not_there_is_named(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from harness.build.sources.torch_export import _example
 
-    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.syspath_prepend(tiny.parent)  # puts the path back afterwards
     with pytest.raises(Failed, match=r"tiny\.py has no function 'nothing'"):
         _example(f"{tiny}:nothing")
 
@@ -194,7 +194,7 @@ def test_an_unknown_exporter_fails_with_the_known_ones(tiny: Path, tmp_path: Pat
 def test_without_torch_the_case_says_what_to_install(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch_module, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "torch", None)  # as where it is not installed
     with pytest.raises(Unsupported) as caught:
         build(artifact(target(tiny, "pair"), "torch"), tmp_path / "cache")
     assert str(caught.value) == "needs the torch extra: pip install 'onnx-harness[torch]'"

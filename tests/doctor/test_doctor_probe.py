@@ -27,10 +27,9 @@ def write_proc(
         (folder / str(pid) / "stat").write_text(f"{pid} ({name}) {' '.join(rest)}")
 
 
-def test_two_looks_give_shares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_looks_give_shares(tmp_path: Path) -> None:
     (core,) = choose_cores(1).worker
     proc = tmp_path / "proc"
-    monkeypatch.setattr(readings, "PROC", proc)
     #                        user nice system idle iowait irq softirq steal
     write_proc(
         proc,
@@ -46,7 +45,7 @@ def test_two_looks_give_shares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             {11: ("a) b", 50 + 5 * TICKS, core), os.getpid(): ("me", 900, 0), 12: ("idle", 9, 0)},
         )
 
-    found = readings.read_machine(0.5, sleep)
+    found = readings.read_machine(0.5, sleep, proc)
     assert found.cores == (core,)
     assert found.busy == {core: pytest.approx(0.25)}
     assert found.steal_ratio == pytest.approx(0.05)
@@ -55,12 +54,8 @@ def test_two_looks_give_shares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert process.share == pytest.approx(5 / found.span_s)
 
 
-def test_a_system_without_these_files_leaves_them_open(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "proc").mkdir()
-    monkeypatch.setattr(readings, "PROC", tmp_path / "proc")
-    found = readings.read_machine(0.0, lambda span_s: None)
+def test_a_system_without_these_files_leaves_them_open(tmp_path: Path) -> None:
+    found = readings.read_machine(0.0, lambda span_s: None, tmp_path)
     assert (found.busy, found.steal_ratio, found.processes) == ({}, None, ())
 
 
@@ -74,7 +69,7 @@ def test_this_machine_can_be_read_and_is_left_as_it_was() -> None:
     assert found.machine["machine"]
 
 
-def test_a_kernel_that_refuses_to_pin_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kernel_that_refuses_to_pin_is_told() -> None:
     refused = []
 
     def refuse(pid: int, cores: object) -> None:
@@ -82,6 +77,5 @@ def test_a_kernel_that_refuses_to_pin_is_told(monkeypatch: pytest.MonkeyPatch) -
         if len(refused) == 1:
             raise PermissionError("no")
 
-    monkeypatch.setattr(os, "sched_setaffinity", refuse)
-    assert readings.try_pinning((0,)) is None
+    assert readings.try_pinning((0,), refuse) is None
     assert len(refused) == 2  # put back all the same

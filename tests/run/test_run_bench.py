@@ -14,10 +14,11 @@ import pytest
 import yaml
 from onnx import TensorProto, helper
 
-from harness import measure
-from harness.core.case import Case
+from harness.core.errors import StoreError
 from harness.measure.cores import usable_cores
-from harness.run.bench import Bench
+from harness.plan import plan
+from harness.run.bench import open_bench
+from harness.run.job import environment
 
 Suite = Callable[..., Path]
 Call = Callable[..., tuple[int, str, str]]
@@ -55,16 +56,16 @@ def real(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.mark.parametrize(("code", "remedy"), [(ENOSPC, "; free some space there"), (EMFILE, "")])
-def test_why_no_worker_can_be_started_is_told(
-    suite: Suite, harness: Call, monkeypatch: pytest.MonkeyPatch, code: int, remedy: str
-) -> None:
-    def refused(cores: object) -> object:
+def test_why_no_worker_can_be_started_is_told(suite: Suite, tmp_path: Path, code: int, remedy: str) -> None:
+    def refused(cores: object) -> Any:
         raise OSError(code, "as the system says")
 
-    monkeypatch.setattr(measure, "measuring", refused)
-    ended, _, err = harness("run", suite())
-    assert ended == 3
-    assert f"a worker cannot be started or read: as the system says{remedy}; what was measured is kept" in err
+    made = plan(suite())
+    bench = open_bench(made.suite, tmp_path / "cache", tmp_path / "work", environment(made))
+    bench.hold = refused
+    told = f"a worker cannot be started or read: as the system says{remedy}; what was measured is kept"
+    with pytest.raises(StoreError, match=told):
+        bench.measure(made.cases[0])
 
 
 def test_what_the_deciding_process_printed_is_kept(suite: Suite, records: Records) -> None:
@@ -105,19 +106,14 @@ def test_parallel_mode_takes_all_cores_where_no_count_is_asked_for(real: Any, re
     assert (options["intra_threads"], options["inter_threads"], len(cores)) == (1, at_hand, at_hand)
 
 
-def test_twins_of_another_artifact_are_not_kept(
-    suite: Suite, records: Records, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_twins_of_another_artifact_are_not_kept(suite: Suite, tmp_path: Path) -> None:
     """Their outputs may be large, and the parent's memory is that of the machine that measures."""
-    twin, kept = Bench._twin, []
-
-    def counted(bench: Bench, case: Case) -> object:
-        found = twin(bench, case)
+    kept = []
+    made = plan(suite(axes={"opset": [13, 17], "batch": [1, 2]}))
+    bench = open_bench(made.suite, tmp_path / "cache", tmp_path / "work", environment(made))
+    for case in made.cases:
+        bench.measure(case)
         kept.append(len(bench._twins))
-        return found
-
-    monkeypatch.setattr(Bench, "_twin", counted)
-    records("run", suite(axes={"opset": [13, 17], "batch": [1, 2]}))
     assert kept == [1, 2, 1, 2]
 
 

@@ -17,10 +17,11 @@ import pytest
 
 from harness import store
 from harness.cli.run import program
+from harness.core.errors import InputError
 from harness.plan import plan, plan_document
-from harness.run.bench import Bench
-from harness.run.job import _plan_hash, environment
+from harness.run.job import _plan_hash, environment, run
 from harness.store.header import write_header
+from harness.store.lines import decode_line
 
 Suite = Callable[..., Path]
 Call = Callable[..., tuple[int, str, str]]
@@ -109,7 +110,7 @@ def test_what_was_measured_before_a_crash_is_kept(suite: Suite, records: Records
 
 @pytest.mark.parametrize(
     ("fail", "code"),
-    [({}, 0), ({"at": "timing", "how": "raise"}, 3), ({"at": "session", "how": "unsupported"}, 0)],
+    [({}, 0), ({"at": "timing", "how": "raise"}, 3), ({"at": "session", "how": "unsupported"}, 3)],
 )
 def test_the_exit_code_says_whether_cases_failed(
     suite: Suite, harness: Call, fail: dict[str, Any], code: int
@@ -189,7 +190,7 @@ def test_a_run_that_is_stopped_is_resumed_and_measures_nothing_twice(
     if how != signal.SIGKILL:
         assert running.returncode == 130
         assert "--resume" in said
-    kept = [json.loads(line) for line in journal(tmp_path)]
+    kept = [decode_line(line.encode()) for line in journal(tmp_path)]
     assert [record["axes"]["batch"] for record in kept] == [1, 2]
     resumed = records("run", path, "--resume", "--set", "sampling.timeout=5")
     assert [(record["axes"]["batch"], record["status"]) for record in resumed] == [
@@ -209,31 +210,16 @@ def test_resuming_where_there_is_nothing_to_resume_says_so(suite: Suite, harness
 
 
 def test_a_run_that_is_interrupted_in_its_first_case_leaves_nothing_and_says_so(
-    suite: Suite, harness: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    suite: Suite, harness: Call, tmp_path: Path
 ) -> None:
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Bench, "measure", interrupted)
-    code, out, err = harness("run", suite())
+    code, out, err = harness("run", suite(interrupts(tmp_path)))
     assert (code, out, err) == (130, "", "interrupted before anything was measured\n")
     assert list((tmp_path / "results" / "runs").iterdir()) == []
 
 
-def interrupted_at_3(suite: Suite, harness: Call, monkeypatch: pytest.MonkeyPatch, **keys: Any) -> Path:
-    """A run of four cases of which two were measured."""
-    path, measure, calls = suite(axes={"batch": [1, 2, 3, 4]}, **keys), Bench.measure, []
-
-    def measured(bench: Bench, *case: Any) -> Any:
-        calls.append(case)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return measure(bench, *case)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Bench, "measure", measured)
-        assert harness("run", path)[0] == 130
-    return path
+def interrupts(folder: Path) -> dict[str, Any]:
+    """What a fake model says that stops its run once, as Ctrl-C does."""
+    return {"fail": {"at": "timing", "how": "interrupt", "once": str(folder / "interrupted")}}
 
 
 @pytest.mark.parametrize(
@@ -246,17 +232,16 @@ def interrupted_at_3(suite: Suite, harness: Call, monkeypatch: pytest.MonkeyPatc
     ],
 )
 def test_a_run_does_not_go_on_as_something_else(
-    suite: Suite, harness: Call, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], said: str
+    suite: Suite, tmp_path: Path, change: dict[str, Any], said: str
 ) -> None:
-    here = {**environment(plan(suite())), "git": {"commit": "1" * 40, "dirty": False}}
-    monkeypatch.setattr("harness.run.job.environment", lambda _: here)
-    path = interrupted_at_3(suite, harness, monkeypatch)
-    monkeypatch.setattr("harness.run.job.environment", lambda _: {**here, **change})
-    code, out, err = harness("run", path, "--resume")
-    assert (code, out) == (2, "")
-    assert f"was measured with {said}; begin a run without it" in err
-    monkeypatch.setattr("harness.run.job.environment", lambda _: here)
-    assert harness("run", path, "--resume")[0] == 0
+    model = {"cases": [{"when": {"batch": 3}, **interrupts(tmp_path)}]}
+    made = plan(suite(model, axes={"batch": [1, 2, 3, 4]}))
+    here = {**environment(made), "git": {"commit": "1" * 40, "dirty": False}}
+    folders = tmp_path / "results", tmp_path / "cache"
+    assert run(made, *folders, machine=here).left == 2
+    with pytest.raises(InputError, match=f"was measured with {said}; begin a run without it"):
+        run(made, *folders, machine={**here, **change}, resume=True)
+    assert run(made, *folders, machine=here, resume=True).left == 0
 
 
 def test_a_plan_is_another_one_where_models_or_data_are(tmp_path: Path) -> None:
@@ -341,8 +326,7 @@ def test_a_program_that_is_on_the_path_is_called_by_its_name(
     (tmp_path / "bin" / "harness").touch(0o755)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    monkeypatch.setattr(sys, "argv", [called, "run"])
-    assert program() == words
+    assert program(called) == words
 
 
 def test_two_runs_at_once_do_not_harm_each_other(suite: Suite, records: Records, tmp_path: Path) -> None:

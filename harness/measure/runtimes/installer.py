@@ -29,12 +29,14 @@ _SMALL_BYTES = 10**9  # a runtime with its download takes less
 Installer = Callable[[Requirement, Path], str | None]
 """Fills the folder ``site`` of a draft and returns the wheel's sha256. Raises Unsupported or Failed."""
 
-_PIP = ("-P", "-m", "pip", "--no-input", "--disable-pip-version-check", "--retries=2")
+PIP = ("-P", "-m", "pip", "--no-input", "--disable-pip-version-check", "--retries=2")
 _NO_VERSION = re.compile(r"satisfies the requirement (\S+)==(\S+) \(from versions: (.*)\)")
 _UNREACHED = re.compile(r"connection broken by '(\w+)\((?:.*?host='([^']+)')?")  # older pips name no host
 
 
-def pip_install(requirement: Requirement, draft: Path) -> str | None:
+def pip_install(
+    requirement: Requirement, draft: Path, pip: Sequence[str] = PIP, timeout_s: float = TIMEOUT_S
+) -> str | None:
     """Install `requirement` without dependencies into ``draft/site``; return its wheel's sha256.
 
     Raises Unsupported where there is no wheel of it for this Python, Failed for
@@ -55,13 +57,15 @@ def pip_install(requirement: Requirement, draft: Path) -> str | None:
         ["install", *options, f"--target={draft / SITE}", "--report=report.json", *what],
         str(requirement),
         work,
+        pip,
+        timeout_s,
     )
     report = json.loads((work / "report.json").read_text())
     shutil.rmtree(work)
     return _wheel_sha256(report, requirement)
 
 
-def released(distribution: str, *, pre: bool = False) -> tuple[str, ...]:
+def released(distribution: str, *, pre: bool = False, pip: Sequence[str] = PIP) -> tuple[str, ...]:
     """List the versions of `distribution` that this Python can install, oldest first.
 
     Pre-releases are among them with `pre` only. Raises NotFoundError for an unknown distribution,
@@ -70,7 +74,7 @@ def released(distribution: str, *, pre: bool = False) -> tuple[str, ...]:
     if distribution not in DISTRIBUTIONS:
         raise NotFoundError(f"unknown distribution {distribution!r}: {closest(distribution, DISTRIBUTIONS)}")
     options = ["--only-binary=:all:", *(["--pre"] if pre else [])]
-    said = _pip(["index", "versions", *options, distribution], distribution, None)
+    said = _pip(["index", "versions", *options, distribution], distribution, None, pip)
     found = re.search(r"^Available versions: (.*)$", said, re.MULTILINE)
     return tuple(reversed(found[1].split(", "))) if found else ()
 
@@ -84,12 +88,18 @@ def _wheel_sha256(report: dict[str, Any], requirement: Requirement) -> str | Non
     return None
 
 
-def _pip(arguments: Sequence[str], subject: str, work: Path | None) -> str:
+def _pip(
+    arguments: Sequence[str],
+    subject: str,
+    work: Path | None,
+    pip: Sequence[str],
+    timeout_s: float = TIMEOUT_S,
+) -> str:
     """Run pip in `work` and return its standard output. Raises CaseError, `subject` named."""
     # what pip leaves behind when it is killed must lie where it is swept away
     place = {"TMPDIR": str(work)} if work else {}
     process = subprocess.Popen(
-        [sys.executable, *_PIP, *arguments],
+        [sys.executable, *pip, *arguments],
         cwd=work,
         env={**os.environ, **place, "LC_ALL": "C.UTF-8"},
         stdin=subprocess.DEVNULL,
@@ -100,13 +110,13 @@ def _pip(arguments: Sequence[str], subject: str, work: Path | None) -> str:
         start_new_session=True,  # Ctrl-C is for this process, which then ends pip and cleans up
     )
     try:
-        out, err = process.communicate(timeout=TIMEOUT_S)
+        out, err = process.communicate(timeout=timeout_s)
     except BaseException as error:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         if isinstance(error, subprocess.TimeoutExpired):
-            raise Failed(f"{subject}: the installer took longer than {TIMEOUT_S:.0f} s") from None
+            raise Failed(f"{subject}: the installer took longer than {timeout_s:.0f} s") from None
         raise
     if process.returncode != 0:
         raise explain(subject, err, shutil.disk_usage(work or Path.cwd()).free)

@@ -20,7 +20,8 @@ A phase of memory that is absent is unavailable. `fail.at` is a stage ("import",
 "proof"): there it fails, or after `fail.after_calls` of its calls. `fail.how`
 is one of: "raise" and "unsupported" (with `message`), "signal" (with
 `signal`), "exit" (with `code`), "hang", "garbage" (an answer that nobody can
-read), "stdout" (prints `message` and goes on).
+read), "stdout" (prints `message` and goes on), "interrupt" (Ctrl-C for the
+parent, and on without it where the file `once` is there already).
 """
 
 from __future__ import annotations
@@ -85,11 +86,21 @@ class FakeEngine(Engine):
                 os._exit(fail.get("code", 3))
             case "hang":
                 threading.Event().wait()
+            case "interrupt":
+                self._interrupt(fail)
             case "garbage":
                 Path(FILE).write_text("{not an answer")
                 os._exit(0)
             case "stdout":
                 print(fail.get("message", "noise"), flush=True)
+
+    def _interrupt(self, fail: dict[str, Any]) -> None:
+        """Send the parent Ctrl-C, the first time that `once` is not there."""
+        once = Path(fail["once"])
+        if not once.exists():
+            once.touch()
+            os.kill(os.getppid(), signal.SIGINT)
+            threading.Event().wait()
 
     def load(self) -> dict[str, Any]:
         """Answer as if a runtime had been imported."""

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -97,36 +98,38 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(
-        room, "_PIP", tuple("--retries=1" if "retries" in item else item for item in room._PIP)
-    )
 
 
 @pytest.mark.usefixtures("offline")
 def test_an_index_that_cannot_be_reached_is_a_failure_and_no_missing_version(tmp_path: Path) -> None:
     reason = r": the package index( at 127\.0\.0\.1)? cannot be reached \(NewConnectionError\)$"
+    pip = tuple("--retries=1" if "retries" in item else item for item in room.PIP)
     with pytest.raises(Failed, match=r"^onnxruntime==1\.22\.1" + reason):
-        ensure(parse("onnxruntime==1.22.1"), tmp_path)
+        ensure(parse("onnxruntime==1.22.1"), tmp_path, partial(room.pip_install, pip=pip))
     with pytest.raises(Failed, match="^onnxruntime" + reason):
-        released("onnxruntime")
+        released("onnxruntime", pip=pip)
     assert list((tmp_path / "tmp").iterdir()) == list_runtimes(tmp_path) == []
 
 
-def test_only_known_distributions_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("subprocess.Popen", lambda *_, **__: pytest.fail("a process was started"))
+def test_only_known_distributions_are_asked_for(tmp_path: Path) -> None:
+    pip = FakePip(tmp_path, "")
     with pytest.raises(NotFoundError, match="unknown distribution '--pre'"):
-        released("--pre")
+        released("--pre", pip=pip.command)
+    assert not pip.log.exists()
+    released("onnxruntime", pip=pip.command)
+    assert pip.log.exists()
 
 
 class FakePip:
     """Stands for pip: a script that writes down its arguments and does as told."""
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, then: str) -> None:
+    def __init__(self, folder: Path, then: str) -> None:
         self.log = folder / "arguments"
         script = folder / "fake_pip.py"
         keep = f"pathlib.Path({str(self.log)!r}).write_text('\\n'.join(sys.argv[1:]))"
         script.write_text(f"import os, pathlib, sys, time\n{keep}\n{then}")
-        monkeypatch.setattr(room, "_PIP", (str(script),))
+        self.command = (str(script),)
+        self.install = partial(room.pip_install, pip=self.command)
 
     @property
     def arguments(self) -> list[str]:
@@ -143,35 +146,31 @@ class FakePip:
     ],
 )
 def test_pip_gets_a_list_of_fixed_options_and_the_checked_text(
-    text: str, what: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    text: str, what: list[str], tmp_path: Path
 ) -> None:
-    pip = FakePip(tmp_path, monkeypatch, "sys.exit('ERROR: enough')")
+    pip = FakePip(tmp_path, "sys.exit('ERROR: enough')")
     with pytest.raises(Failed, match=f"^{text}: the installer: enough$"):
-        ensure(parse(text), tmp_path)
+        ensure(parse(text), tmp_path, pip.install)
     command, *options = pip.arguments
     assert command == "install"
     assert options[: -len(what)][:4] == ["--quiet", "--no-deps", "--only-binary=:all:", "--no-user"]
     assert [item for item in options if not item.startswith("--")] == what
 
 
-def test_a_wheel_reaches_pip_by_its_bare_name(
-    make_wheel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pip = FakePip(tmp_path, monkeypatch, "sys.exit(1)")
+def test_a_wheel_reaches_pip_by_its_bare_name(make_wheel, tmp_path: Path) -> None:
+    pip = FakePip(tmp_path, "sys.exit(1)")
     with pytest.raises(Failed):
-        ensure(parse(str(make_wheel(version="1.18.0"))), tmp_path)
+        ensure(parse(str(make_wheel(version="1.18.0"))), tmp_path, pip.install)
     assert pip.arguments[-2:] == ["./onnxruntime-1.18.0-py3-none-any.whl", "numpy==1.26.4"]
 
 
-def test_an_installer_that_takes_too_long_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    FakePip(
+def test_an_installer_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+    pip = FakePip(
         tmp_path,
-        monkeypatch,
         f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid())); time.sleep(60)",
     )
-    monkeypatch.setattr(room, "TIMEOUT_S", 5.0)
     with pytest.raises(Failed, match=r"^onnxruntime==1\.22\.1: the installer took longer than 5 s$"):
-        ensure(parse("onnxruntime==1.22.1"), tmp_path)
+        ensure(parse("onnxruntime==1.22.1"), tmp_path, partial(pip.install, timeout_s=5.0))
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
     assert list((tmp_path / "tmp").iterdir()) == []
@@ -183,10 +182,11 @@ def test_ctrl_c_ends_the_installer_and_leaves_nothing(tmp_path: Path) -> None:
     fake.write_text(f"import os, pathlib, time\n{tell}\ntime.sleep(60)\n")
     script = f"""
 from pathlib import Path
+from functools import partial
 from harness.measure.runtimes import ensure, installer, parse
-installer._PIP = ({str(fake)!r},)
+install = partial(installer.pip_install, pip=({str(fake)!r},))
 try:
-    ensure(parse("onnxruntime==1.22.1"), Path({str(tmp_path)!r}))
+    ensure(parse("onnxruntime==1.22.1"), Path({str(tmp_path)!r}), install)
 except KeyboardInterrupt:
     print("interrupted")
 """

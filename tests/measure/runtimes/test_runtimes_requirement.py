@@ -75,10 +75,7 @@ def test_one_version_of_a_known_distribution_is_a_requirement(
         "onnxruntime_gpu==1.22.1",
     ],
 )
-def test_options_urls_and_shell_text_are_refused_before_anything_runs(
-    text: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("subprocess.Popen", lambda *_, **__: pytest.fail("a process was started"))
+def test_options_urls_and_shell_text_are_refused_before_anything_runs(text: str) -> None:
     with pytest.raises(InputError) as refused:
         parse(text)
     assert len(str(refused.value).splitlines()) == 1
