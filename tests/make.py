@@ -10,6 +10,7 @@ from harness.core.artifact import Built
 from harness.core.case import CPU, FP32, Artifact, Case, Load, Model, Named, Session, Source
 from harness.core.record import Metric, Observation, Record, Status
 from harness.judge import Facts
+from harness.judge.verdict import Verdict
 
 SAMPLES_NS = [1000 + i * 37 % 200 for i in range(200)]
 """Every one of 1000 to 1199 once, in an order without a trend."""
@@ -43,8 +44,8 @@ def make_observation(**parts: Any) -> Observation:
 
 
 def make_facts(*observations: Observation, case: Case | None = None, **parts: Any) -> Facts:
-    notes = parts.pop("notes", ())
-    built = Built("net.onnx", "00", 4096, 17, "fp32", {}, (), ("y",), notes=notes, engine="fake")
+    made = {name: parts.pop(name) for name in ("notes", "random_weights") if name in parts}
+    built = Built("net.onnx", "00", 4096, 17, "fp32", {}, (), ("y",), engine="fake", **made)
     arrays = {
         name: tuple(np.asarray(array) for array in parts.pop(name))
         for name in ("outputs", "twin_outputs")
@@ -68,3 +69,8 @@ def make_record(
     }
     key = "/".join([model, *(f"{axis}={value}" for axis, value in axes.items())])
     return Record(run="r", suite="s", case=key, axes=full, status=Status(status), metrics=made, machine="m1")
+
+
+def texts(verdict: Verdict) -> tuple[str, ...]:
+    """Its notes, as people read them."""
+    return tuple(note.text for note in verdict.notes)

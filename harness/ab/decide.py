@@ -12,7 +12,7 @@ from harness.ab import screening
 from harness.ab import tests as ab
 from harness.ab.blocks import MEMORY, P50, P95, QUANTILES
 from harness.ab.model import ABSettings, CaseBlocks, Control, Reading
-from harness.core.decision import Change, Decision, MetricComparison, worst_first
+from harness.core.decision import Change, Decision, MetricComparison, Source, worst_first
 from harness.core.metrics import Evidence, spec_of
 from harness.core.record import BAD, Record, Status
 from harness.core.units import format_percent
@@ -173,7 +173,7 @@ def decide_blocks(seen: Sequence[CaseBlocks], terms: ABSettings) -> list[MetricC
             decision = _decision(item, metric, confirmed.get((item.case, metric)), terms)
             if decision is not None:
                 reason = "; ".join(filter(None, (decision.reason, item.late)))
-                rows.append(_row(item, metric, replace(decision, reason=reason)))
+                rows.append(_row(item, metric, replace(decision, reason=reason, source=Source.AB)))
     return rows
 
 
@@ -272,7 +272,13 @@ def compare_records(
     if Status.OK not in (base.status, head.status):
         reason = f"{base.status} in base: {base.reason}; {head.status} in head: {head.reason}"
         return [
-            MetricComparison(case, "status", None, None, Decision(verdict=Change.INCONCLUSIVE, reason=reason))
+            MetricComparison(
+                case,
+                "status",
+                None,
+                None,
+                Decision(verdict=Change.INCONCLUSIVE, reason=reason, source=Source.EXACT),
+            )
         ]
     pair = replace(base, case=case), replace(head, case=case)
     alpha = terms.alpha / max(1, labelled)
@@ -298,9 +304,10 @@ def compare_answers(
     `unlike`, which says why, only NaN and Inf where BASE has none count.
     """
     if unlike:
-        decision = only_nonfinite(base, head, wanted, unlike)
+        decision = replace(only_nonfinite(base, head, wanted, unlike), source=Source.EXACT)
         return [MetricComparison(case, "accuracy/agreement", None, None, decision)]
     decision, metrics = outputs_change(base, head, wanted, task=task, same_load=same_load)
+    decision = replace(decision, source=Source.EXACT)
     told = ("accuracy/agreement", "accuracy/sqnr_db", "accuracy/max_abs_error")
     values = {name: metrics[name].value for name in told if name in metrics}
     rows = [
@@ -315,7 +322,7 @@ def lost_arm(case: str, arm: str, status: str, reason: str) -> MetricComparison:
     """Judge an arm that was lost among the blocks: losing HEAD is a regression."""
     worse = arm == "head" and status in BAD
     verdict = Change.REGRESSION if worse else Change.INCONCLUSIVE
-    decision = Decision(verdict=verdict, reason=f"{arm} {status}: {reason}")
+    decision = Decision(verdict=verdict, reason=f"{arm} {status}: {reason}", source=Source.EXACT)
     return MetricComparison(case, "status", None, None, decision, math.inf if worse else 0.0)
 
 

@@ -109,7 +109,7 @@ class ABResult:
     def worse(self) -> bool:
         """Whether a regression was shown, or a gate failed."""
         found = any(item.decision.verdict is Change.REGRESSION for item in self.comparisons)
-        return found or any(gate.outcome == "failed" for gate in self.gates)
+        return found or any(gate.failed for gate in self.gates)
 
     def to_json(self) -> dict[str, Any]:
         """Return one flat object for the job; the comparisons are objects of their own."""

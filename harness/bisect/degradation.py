@@ -29,7 +29,7 @@ import numpy as np
 from harness.bisect.model import Step, StepVerdict
 from harness.core.decision import Change, Decision, MetricComparison
 from harness.core.metrics import BY_OUTPUTS, METRICS, Evidence, Loss, spec_of
-from harness.core.record import Record, Status
+from harness.core.record import Absence, Record, Status
 from harness.judge.agreement import BASE, unlike_inputs
 from harness.judge.metrics.drift import IDENTICAL, compare_outputs
 from harness.judge.outputs import OtherShape, Outputs, Pair, Unfit, chosen, matched
@@ -199,7 +199,7 @@ def _read(metric: str, base: Record, head: Record, limit: float) -> Step:
 
 def _drift(metric: str, pair: Pair, limit: float) -> Step:
     found = compare_outputs(pair, kind=BASE)[metric]
-    if found.value is None and found.reason != IDENTICAL:
+    if found.value is None and found.absence is not Absence.IDENTICAL:
         return _step(StepVerdict.UNDECIDED, found.reason)
     worse = _distance(metric, found.value)
     mark = StepVerdict.BAD if worse > limit else StepVerdict.GOOD

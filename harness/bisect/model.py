@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from harness.core.decision import Change, Decision
+from harness.core.decision import Change, Decision, Source
 
 
 class StepVerdict(StrEnum):
@@ -81,7 +81,8 @@ class Step:
         """Inverse of `to_json`."""
         decision = data["decision"]
         if decision is not None:
-            decision = Decision(**{**decision, "verdict": Change(decision["verdict"])})
+            source = Source(decision.get("source", Source.AB))  # steps from before have A/Bs alone
+            decision = Decision(**{**decision, "verdict": Change(decision["verdict"]), "source": source})
         return Step(**{**data, "mark": StepVerdict(data["mark"]), "decision": decision})
 
 

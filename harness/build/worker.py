@@ -66,6 +66,7 @@ def take_source(request: Mapping[str, Any], target: Path) -> Content:
             notes = (*notes, f"the source is {reading.precision} as it is")
     return {
         **content(written.file, reading, provenance, notes, written.engine),
+        "random_weights": written.random_weights,
         "reads": dict(written.reads),
     }
 
@@ -107,7 +108,8 @@ def convert(request: Mapping[str, Any], target: Path) -> Content:
     if reading.opset != base.opset:
         notes = (*notes, f"{kind} raised the opset from {base.opset} to {reading.opset}")
     reading = replace(reading, inputs=tuple(carry_hint(item, base) for item in reading.inputs))
-    return content(files.MODEL, reading, provenance, notes, base.engine)
+    made = content(files.MODEL, reading, provenance, notes, base.engine)
+    return {**made, "random_weights": base.random_weights}
 
 
 def reformat(request: Mapping[str, Any], target: Path) -> Content:
@@ -123,7 +125,8 @@ def reformat(request: Mapping[str, Any], target: Path) -> Content:
             f"ONNX Runtime converts what this machine's CPU has no kernel for"
         )
     provenance = {**base.provenance, "format": {"versions": request["versions"], **done}}
-    return content(ort_format.MODEL, reading, provenance, (*base.notes, ort_format.NOTE), base.engine)
+    made = content(ort_format.MODEL, reading, provenance, (*base.notes, ort_format.NOTE), base.engine)
+    return {**made, "random_weights": base.random_weights}
 
 
 STEPS = {"source": take_source, "precision": convert, "format": reformat}

@@ -22,9 +22,10 @@ from harness.cli.options import (
     print_document,
     results_option,
 )
-from harness.cli.sweep import CHOICES, document_of
+from harness.cli.sweep import plan_of_file
 from harness.core.case import AXES
 from harness.core.conditions import spell
+from harness.core.decision import Source
 from harness.core.errors import InputError
 from harness.core.registry import closest
 from harness.core.suite import Plan, Suite
@@ -170,7 +171,8 @@ def exit_code(trial: ABResult) -> int:
         return 3
     if trial.worse:
         return 1
-    return 0 if trial.failed.keys() <= trial.unsupported else 3
+    measured = any(row.decision.source is Source.AB for row in trial.comparisons)
+    return 0 if measured and trial.failed.keys() <= trial.unsupported else 3
 
 
 def _point(flag: str, texts: Sequence[str]) -> Point:
@@ -204,7 +206,7 @@ def _varied(models: Sequence[Path], points: Mapping[str, Point]) -> set[str]:
 
 def _planner(models: Sequence[Path], flag: str, choices: Mapping[str, Any]) -> Planner:
     """Say how plans of one arm's suite or model file are made. Raises InputError."""
-    from harness.plan import plan, plan_document
+    from harness.plan import plan
 
     suites = [path for path in models if path.suffix in SUITES]
     if len(models) > 2 or (suites and len(models) > 1):
@@ -216,10 +218,8 @@ def _planner(models: Sequence[Path], flag: str, choices: Mapping[str, Any]) -> P
             raise InputError(f"--{option} is for model files; of a suite, say it there or with --set")
         return lambda more, narrow: plan(suites[0], [*overrides, *more], [*only, *narrow])
     path = models[0] if flag == "--base" else models[-1]
-    asked = {**dict.fromkeys(CHOICES), "seconds": None, "processes": None, "strict_provider": False}
-    document = document_of(path, {**asked, **{name: choices[name] for name in OF_FILES}})
-    return lambda more, narrow: plan_document(
-        document, Path.cwd(), path.stem, [*overrides, *more], [*only, *narrow]
+    return lambda more, narrow: plan_of_file(
+        path, choices, overrides=[*overrides, *more], only=[*only, *narrow]
     )
 
 

@@ -19,7 +19,7 @@ from harness.cli.options import (
     print_document,
     results_option,
 )
-from harness.cli.sweep import CHOICES, document_of
+from harness.cli.sweep import CHOICES, plan_of_file
 from harness.core.errors import InputError
 from harness.core.listener import Listener
 from harness.show.escape import visible
@@ -189,7 +189,7 @@ def _lineup(models: tuple[Path, ...], choices: Mapping[str, Any]) -> Candidates:
 
 def _plan(path: Path, choices: Mapping[str, Any]) -> Plan:
     """Make the plan of a suite or of a model file. Raises InputError."""
-    from harness.plan import plan, plan_document
+    from harness.plan import plan
 
     of_files = (*AXES, "data", "shapes", "output")
     if path.suffix in SUITES:
@@ -198,6 +198,4 @@ def _plan(path: Path, choices: Mapping[str, Any]) -> Plan:
                 f"--{given[0].replace('_', '-')} is for model files; of a suite, use --only or --set"
             )
         return plan(path, choices["overrides"], choices["only"])
-    asked = {**dict.fromkeys(CHOICES), "seconds": None, "processes": None, "strict_provider": False}
-    document = document_of(path, {**asked, **{name: choices[name] for name in of_files}})
-    return plan_document(document, Path.cwd(), path.stem, choices["overrides"], choices["only"])
+    return plan_of_file(path, choices, only=choices["only"])

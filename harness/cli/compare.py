@@ -107,7 +107,7 @@ def exit_code(contrast: RunComparison) -> int:
     """Give the exit code.
 
     130 where interrupted, 1 for a regression or a failed gate, 2 where no timing could be compared, 3 for
-    failed cases.
+    failed cases, gates without data and runs of which nothing was compared.
     """
     if contrast.interrupted:
         return 130
@@ -116,4 +116,4 @@ def exit_code(contrast: RunComparison) -> int:
     if contrast.incomparable:
         click.echo("error: no timing was compared: every case was measured unlike in the two runs", err=True)
         return 2
-    return 3 if contrast.bad else 0
+    return 0 if contrast.complete else 3

@@ -20,7 +20,6 @@ from harness.cli.options import (
     shard_of,
     shard_option,
 )
-from harness.core.record import BAD
 from harness.core.report import Report
 from harness.core.suite import Plan
 
@@ -102,7 +101,7 @@ def program(called: str = "") -> str:
 
 
 def exit_code(report: Report) -> int:
-    """Give 1 where a gate failed, else 3 where a case failed, crashed or timed out, else 0."""
-    if any(outcome.outcome == "failed" for outcome in report.gates):
+    """Give 1 where a gate failed, else 3 where a case failed, a gate has no data or nothing was measured."""
+    if any(outcome.failed for outcome in report.gates):
         return 1
-    return 3 if any(record.status in BAD for record in report.records) else 0
+    return 0 if report.complete else 3

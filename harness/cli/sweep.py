@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli.options import RECORD_FORMATS, Command, cache_option, format_option, results_option
 from harness.core.errors import InputError
+
+if TYPE_CHECKING:
+    from harness.core.suite import Plan
 
 CHOICES = {
     "opset": "Operator set versions, e.g. 17,21.",
@@ -74,32 +78,38 @@ def sweep(
 ) -> int:
     """Measure the file MODEL over the axes given, through the same runner as a suite."""
     from harness.cli.run import measure_and_print
-    from harness.plan import plan_document
 
-    plan = plan_document(document_of(model, choices), Path.cwd(), model.stem, overrides=choices["overrides"])
+    sampling = {key: choices[key] for key in ("seconds", "processes")}
+    plan = plan_of_file(model, choices, sampling=sampling, strict_provider=choices["strict_provider"])
     if save_suite:
         _save(plan.suite.text, save_suite)
     return measure_and_print(plan, results_dir, cache_dir, view, resume=resume)
 
 
-def document_of(model: Path, choices: dict[str, Any]) -> dict[str, Any]:
-    """Write the suite that the command line stands for, but for --set."""
-    entry: dict[str, Any] = {"source": {"onnx": str(model)}}
-    if choices["data"]:
-        entry["data"] = choices["data"]
-    if choices["shapes"]:
-        entry["shapes"] = dict(_shape(text) for text in choices["shapes"])
-    if choices["output"]:
-        entry["output"] = choices["output"]
-    document: dict[str, Any] = {"models": {model.stem: entry}}
-    axes = {axis: _values(choices[axis]) for axis in CHOICES if choices[axis]}
-    sampling = {key: choices[key] for key in ("seconds", "processes") if choices[key] is not None}
-    for key, value in (("axes", axes), ("sampling", sampling)):
-        if value:
-            document[key] = value
-    if choices["strict_provider"]:
-        document["strict_provider"] = True
-    return document
+def plan_of_file(
+    model: Path,
+    choices: Mapping[str, Any],
+    *,
+    overrides: Sequence[str] | None = None,
+    only: Sequence[str] = (),
+    **how: Any,
+) -> Plan:
+    """Plan a model file by options of the command line, as text: axes, --data, --shape, --output, --set.
+
+    What `choices` does not have was not asked for. Raises InputError.
+    """
+    from harness.plan import plan_model
+
+    return plan_model(
+        model,
+        {axis: _values(choices[axis]) for axis in CHOICES if choices.get(axis)},
+        data=choices.get("data") or None,
+        shapes=dict(_shape(text) for text in choices.get("shapes", ())) or None,
+        output=choices.get("output") or None,
+        overrides=choices["overrides"] if overrides is None else overrides,
+        only=only,
+        **how,
+    )
 
 
 def _shape(text: str) -> tuple[str, int]:

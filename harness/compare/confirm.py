@@ -19,8 +19,9 @@ from typing import Any
 from harness.ab.job import run_ab
 from harness.ab.model import ABResult, ABSettings, Pair, Pairing
 from harness.build.cache import read as read_entry
+from harness.compare.settle import Untried
 from harness.core.case import Artifact, Case, Session, Source, freeze
-from harness.core.decision import Decision
+from harness.core.decision import Decision, Unconfirmed
 from harness.core.errors import CaseError, InputError
 from harness.core.listener import Listener
 from harness.core.record import Record
@@ -29,15 +30,13 @@ from harness.core.vocabulary import ROLLING
 from harness.measure import runtimes
 from harness.store.ledger import read_lines
 
-NOTHING_DIFFERS = "the same runtime and model file in both runs: an A/B has nothing to vary"
-
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
     """What an A/B said of suspects, and why it said nothing of others."""
 
     decisions: Mapping[tuple[str, str], Decision]  # (case, metric)
-    left: Mapping[str, str]  # case -> why it was not tried
+    left: Mapping[str, Untried]  # by case: why it was not tried
     trial: ABResult | None = None  # None: there was nothing to try
 
 
@@ -60,17 +59,18 @@ def confirm(
     cases = {case.key: case for case in plan.cases}
     found: list[Pair] = []
     tried: list[tuple[Record, Record]] = []
-    left: dict[str, str] = {}
+    left: dict[str, Untried] = {}
     most = int(budget_s / terms.budget_s) - 1  # the control costs as much as a case
     for base, head in pairs:
         try:
             if len(found) >= most:
-                raise _Left(f"the {budget_s:g} s for A/Bs do not pay for this case too")
+                text = f"the {budget_s:g} s for A/Bs do not pay for this case too"
+                raise _Left(Unconfirmed.BUDGET, text)
             case = _head_case(cases, head)
             found.append(Pair(head.case, _base_case(case, base, head, cache_dir), case))
             tried.append((base, head))
         except _Left as why:
-            left[head.case] = str(why)
+            left[head.case] = Untried(why.why, str(why))
     if not found:
         return Confirmation({}, left)
     suite = replace(plan.suite, gates=())
@@ -79,14 +79,22 @@ def confirm(
     trial = run_ab(
         pairing, suite, terms, results_dir, cache_dir, base=base_run, head=head_run, listener=listener
     )
-    left |= {pair.name: trial.failed[pair.name] for pair in found if pair.name in trial.failed}
+    left |= {
+        pair.name: Untried(Unconfirmed.ARM_LOST, str(trial.failed[pair.name]))
+        for pair in found
+        if pair.name in trial.failed
+    }
     left |= _of_others(tried, trial)
     said = {(item.case, item.metric): item.decision for item in trial.comparisons if item.case not in left}
     return Confirmation(said, left, trial)
 
 
 class _Left(Exception):
-    """A suspect that cannot be tried; says why."""
+    """A suspect that cannot be tried."""
+
+    def __init__(self, why: Unconfirmed, text: str) -> None:
+        super().__init__(text)
+        self.why = why
 
 
 def _base_case(case: Case, base: Record, head: Record, cache_dir: Path) -> Case:
@@ -97,14 +105,15 @@ def _base_case(case: Case, base: Record, head: Record, cache_dir: Path) -> Case:
         session=_session(case.session, base, head, cache_dir),
     )
     if made == case:
-        raise _Left(NOTHING_DIFFERS)
+        text = "the same runtime and model file in both runs: an A/B has nothing to vary"
+        raise _Left(Unconfirmed.NOTHING_DIFFERS, text)
     return made
 
 
 def _head_case(cases: Mapping[str, Case], head: Record) -> Case:
     """Find the case that HEAD measured; a runtime that moves is the version that it was. Raises _Left."""
     if head.case not in cases:
-        raise _Left("the suite does not have this case any more")
+        raise _Left(Unconfirmed.GONE, "the suite does not have this case any more")
     case = cases[head.case]
     name = case.session.runtime
     if name not in ROLLING and not (name == "current" and _is_replaced(head)):
@@ -127,14 +136,15 @@ def _session(session: Session, base: Record, head: Record, cache_dir: Path) -> S
         return session
     ours = _runtime(base)
     if ours == _runtime(head):
-        raise _Left(_gone("runtime", base))  # rebuilt: its name stands for HEAD's now
+        raise _Left(Unconfirmed.GONE, _gone("runtime", base))  # rebuilt: its name stands for HEAD's now
     try:
         found = runtimes.ensure(runtimes.parse(ours), cache_dir)
     except (InputError, CaseError) as error:
-        raise _Left(f"the runtime of run {base.run} cannot be had: {error}") from None
+        text = f"the runtime of run {base.run} cannot be had: {error}"
+        raise _Left(Unconfirmed.GONE, text) from None
     measured = base.runtime.sha256
     if measured and found.sha256 not in (None, measured):
-        raise _Left(_gone("runtime", base))
+        raise _Left(Unconfirmed.GONE, _gone("runtime", base))
     return replace(session, runtime=ours)
 
 
@@ -158,7 +168,7 @@ def _identity(record: Record) -> tuple[str, ...]:
     return runtime.distribution, runtime.version, runtime.build, runtime.sha256
 
 
-def _of_others(tried: Sequence[tuple[Record, Record]], trial: ABResult) -> dict[str, str]:
+def _of_others(tried: Sequence[tuple[Record, Record]], trial: ABResult) -> dict[str, Untried]:
     """Name the cases of which the A/B ran something else than what was measured, and say what."""
     if not trial.comparisons:
         return {}
@@ -166,10 +176,10 @@ def _of_others(tried: Sequence[tuple[Record, Record]], trial: ABResult) -> dict[
     found = {}
     for (base, head), seen_base, seen_head in zip(tried, ran[::2], ran[1::2], strict=False):
         if seen_head.model_sha256 not in (None, head.model_sha256):
-            found[head.case] = _gone("model file", head)
+            found[head.case] = Untried(Unconfirmed.GONE, _gone("model file", head))
         for stored, seen in ((head, seen_head), (base, seen_base)):
             if not _same_runtime(stored, seen):
-                found[head.case] = _gone("runtime", stored)
+                found[head.case] = Untried(Unconfirmed.GONE, _gone("runtime", stored))
     return found
 
 
@@ -187,7 +197,7 @@ def _artifact(artifact: Artifact, base: Record, head: Record) -> Artifact:
     except (OSError, ValueError, KeyError, TypeError):
         same = False
     if not same:
-        raise _Left(f"the model file of run {base.run} is no longer in the cache")
+        raise _Left(Unconfirmed.GONE, f"the model file of run {base.run} is no longer in the cache")
     model = replace(artifact.model, source=_source(path, base.artifact))
     return Artifact(model)
 

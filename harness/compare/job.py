@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,14 +14,16 @@ from harness.compare.decide import compare as compare_records
 from harness.compare.noise import RUNS, noise_between
 from harness.compare.settle import CALLS, carried, is_open, settle
 from harness.core.conditions import fits, matches
-from harness.core.decision import RunComparison, RunSide, worst_first
+from harness.core.decision import Cause, MetricComparison, RunComparison, RunSide, worst_first
 from harness.core.errors import InputError, NotFoundError
 from harness.core.listener import Listener
 from harness.core.metrics import Evidence, specs_for
 from harness.core.record import BAD, Record, Status
 from harness.core.registry import closest
+from harness.core.report import NoData
 from harness.core.suite import Gate, Plan
 from harness.judge.causes import changed, facts_of
+from harness.judge.gates import beside_comparisons, with_evidence
 
 if TYPE_CHECKING:
     from harness.compare.confirm import Confirmation
@@ -67,11 +69,13 @@ def compare(
     where: Mapping[str, Sequence[str]] | None = None,
     metrics: Sequence[str] = (),
     min_effect: float = 0.01,
+    gated: str | None = None,
 ) -> RunComparison:
     """Decide every metric of every case that two runs share.
 
     `where` is a condition on axes as in `harness.core.conditions`, `metrics` are names
-    or globs: nothing else is tested. Raises NotFoundError where they leave
+    or globs: nothing else is tested. With `gated`, the gates against that
+    reference alone are evaluated, else all. Raises NotFoundError where there is
     nothing to compare, StoreError.
     """
     whole = [store.records(results_dir, info.run) for info in (base, head)]
@@ -88,12 +92,14 @@ def compare(
         metrics=metrics or ("*",),
         noise=_noise(results_dir, head, [record for record in theirs if record.case in shared]),
     )
-    gates = [replace(Gate(**gate), against="base") for gate in head.header.gates]
+    asked = [Gate(**gate) for gate in head.header.gates]
+    gates = [replace(gate, against="base") for gate in asked if gated in (None, gate.against)]
+    outcomes = judge.evaluate_gates(gates, theirs, {"base": {record.case: record for record in ours}})
     return RunComparison(
         base=_side(base, len(whole[0])),
         head=_side(head, len(whole[1])),
         compared=compared,
-        gates=judge.evaluate_gates(gates, theirs, {"base": {record.case: record for record in ours}}),
+        gates=beside_comparisons(outcomes, {"base": compared.comparisons}),
         bad={record.case: f"{record.status}: {record.reason}" for record in theirs if record.status in BAD},
         causes=_causes(ours, theirs),
     )
@@ -110,13 +116,16 @@ def confirm_suspects(
 ) -> RunComparison:
     """Run an A/B of every case whose timings or memory look worse, and let it decide.
 
+    So it does for gates that ask for one and that the stored numbers fail.
     `budget_s` is for all of them, the worst first. Raises InputError where
     HEAD's suite cannot be planned any more, StoreError. Ctrl-C ends the A/B,
     not what is known by then: the contrast is marked interrupted.
     """
     from harness.compare.confirm import confirm  # a plain comparison measures nothing
 
-    suspects = [item for item in contrast.compared.comparisons if is_open(item)]
+    gates = [Gate(**gate) for gate in store.find_run(results_dir, contrast.head.run).header.gates]
+    gated = {(gate.case, gate.metric) for gate in contrast.gates if gate.no_data is NoData.UNCONFIRMED}
+    suspects = [item for item in contrast.compared.comparisons if _is_tried(item, gated)]
     if not suspects:
         return replace(contrast, notes=("A/B: nothing looks worse, so none was run",))
     sides = [
@@ -124,7 +133,8 @@ def confirm_suspects(
         for side in (contrast.base, contrast.head)
     ]
     pairs = [(sides[0][case], sides[1][case]) for case in dict.fromkeys(item.case for item in suspects)]
-    terms = ABSettings(min_effect=min_effect, seed=secrets.randbelow(2**32))
+    limits = [gate.max_increase for gate in gates if gate.confirm and gate.max_increase is not None]
+    terms = ABSettings(min_effect=min([min_effect, *limits]), seed=secrets.randbelow(2**32))
     plan = _plan(store.find_run(results_dir, contrast.head.run))
     try:
         said = confirm(plan, pairs, results_dir, cache_dir, terms=terms, budget_s=budget_s, listener=listener)
@@ -132,11 +142,22 @@ def confirm_suspects(
         return replace(contrast, notes=("interrupted before the A/B began",), interrupted=True)
     base, head = zip(*pairs, strict=True)
     calls = compare_records(base, head, metrics=CALLS).comparisons
-    return _settled(contrast, said, carried(calls))
+    settled = _settled(contrast, said, carried(calls), gated)
+    based = [replace(gate, against="base") for gate in gates]
+    return replace(settled, gates=with_evidence(settled.gates, based, {"base": settled.compared.comparisons}))
 
 
-def _settled(contrast: RunComparison, said: Confirmation, moved: Mapping[str, float]) -> RunComparison:
-    """Let what an A/B said decide about the suspects, where it is to be trusted."""
+def _is_tried(item: MetricComparison, gated: Collection[tuple[str, str]]) -> bool:
+    return is_open(item) or (item.case, item.metric) in gated
+
+
+def _settled(
+    contrast: RunComparison,
+    said: Confirmation,
+    moved: Mapping[str, float],
+    gated: Collection[tuple[str, str]],
+) -> RunComparison:
+    """Let an A/B decide about the suspects and the gates that ask for it, where it is to be trusted."""
     trial, looked = said.trial, contrast.compared.comparisons
     if trial is None:
         notes = ["A/B: none could be run"]
@@ -148,12 +169,12 @@ def _settled(contrast: RunComparison, said: Confirmation, moved: Mapping[str, fl
             notes[-1] = f"A/B not trusted, nothing is settled: {trial.control.reason}"
             return replace(contrast, notes=tuple(notes))
     comparisons = [
-        settle(item, said.decisions, said.left, moved) if is_open(item) else item for item in looked
+        settle(item, said.decisions, said.left, moved) if _is_tried(item, gated) else item for item in looked
     ]
     return replace(
         contrast,
         compared=replace(contrast.compared, comparisons=worst_first(comparisons)),
-        settled=tuple((item.case, item.metric) for item in looked if is_open(item)),
+        settled=tuple((item.case, item.metric) for item in looked if _is_tried(item, gated)),
         notes=tuple(notes),
     )
 
@@ -190,10 +211,10 @@ def _noise(results_dir: Path, head: store.RunInfo, records: Sequence[Record]) ->
     }
 
 
-def _causes(base: Sequence[Record], head: Sequence[Record]) -> dict[str, tuple[str, ...]]:
+def _causes(base: Sequence[Record], head: Sequence[Record]) -> dict[Cause, tuple[str, ...]]:
     """Say what may explain a difference, each with the cases that it is true of."""
     earlier = {record.case: record for record in base}
-    found: dict[str, tuple[str, ...]] = {}
+    found: dict[Cause, tuple[str, ...]] = {}
     for record in head:
         if record.case in earlier:
             for change in changed(facts_of(earlier[record.case]), facts_of(record)):

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from harness.core.decision import Change, Decision, MetricComparison
+from harness.core.decision import Change, Decision, MetricComparison, Source, Unconfirmed
 from harness.core.metrics import METRICS, spec_of
 
 CALLS = tuple(name for name, row in METRICS.items() if row.alpha_share and row.follows_calls)
 """What an A/B measures of the calls: what follows them is no alarm where that refutes it."""
 
 Decisions = Mapping[tuple[str, str], Decision]
-"""What an A/B said, by case and metric."""
+"""What an A/B showed, by case and metric."""
+
+
+@dataclass(frozen=True, slots=True)
+class Untried:
+    """Why no A/B decided a case."""
+
+    why: Unconfirmed
+    text: str  # for people
 
 
 def is_open(item: MetricComparison) -> bool:
@@ -30,7 +38,7 @@ def carried(items: Iterable[MetricComparison]) -> dict[str, float]:
 
 
 def settle(
-    item: MetricComparison, said: Decisions, left: Mapping[str, str], moved: Mapping[str, float]
+    item: MetricComparison, said: Decisions, left: Mapping[str, Untried], moved: Mapping[str, float]
 ) -> MetricComparison:
     """Give `item` the decision of an A/B where there is one; `left` names the cases that have none, and why.
 
@@ -41,12 +49,12 @@ def settle(
     """
     decision = said.get((item.case, item.metric))
     if item.case in left:
-        return _noted(item, f"no A/B: {left[item.case]}")
+        return _noted(item, f"no A/B: {left[item.case].text}", left[item.case].why)
     if decision is None:
         return _follow(item, said, moved.get(item.case, 0.0))
     if decision.verdict is Change.INCONCLUSIVE:
-        return _noted(item, f"an A/B did not settle it: {decision.reason}")
-    return replace(item, decision=replace(decision, reason=f"A/B: {decision.reason}"))
+        return _noted(item, f"an A/B did not settle it: {decision.reason}", Unconfirmed.UNDECIDED)
+    return replace(item, decision=replace(decision, source=Source.AB), unconfirmed=None)
 
 
 def _follow(item: MetricComparison, said: Decisions, moved: float) -> MetricComparison:
@@ -57,12 +65,15 @@ def _follow(item: MetricComparison, said: Decisions, moved: float) -> MetricComp
     }
     refuted = bool(calls) and set(calls.values()) <= {Change.EQUIVALENT, Change.IMPROVEMENT}
     if not (refuted and spec_of(item.metric).follows_calls and moved >= item.worse / 2):
-        return _noted(item, "an A/B does not measure it")
+        return _noted(item, "an A/B does not measure it", Unconfirmed.NOT_MEASURED)
     told = " and ".join(f"{metric} {verdict}" for metric, verdict in calls.items())
-    return _noted(item, f"an A/B does not measure it, and shows {told}", Change.INCONCLUSIVE)
+    note = f"an A/B does not measure it, and shows {told}"
+    return _noted(item, note, Unconfirmed.NOT_MEASURED, Change.INCONCLUSIVE)
 
 
-def _noted(item: MetricComparison, note: str, verdict: Change | None = None) -> MetricComparison:
+def _noted(
+    item: MetricComparison, note: str, why: Unconfirmed, verdict: Change | None = None
+) -> MetricComparison:
     decision = item.decision
-    reason = f"{decision.reason}; {note}"
-    return replace(item, decision=replace(decision, verdict=verdict or decision.verdict, reason=reason))
+    noted = replace(decision, verdict=verdict or decision.verdict, reason=f"{decision.reason}; {note}")
+    return replace(item, decision=noted, unconfirmed=why)

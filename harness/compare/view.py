@@ -11,6 +11,7 @@ from harness.core.units import count, format_percent
 from harness.show.comparisons import COLUMNS, line
 from harness.show.page import Page
 from harness.show.sections import Entry, Section, gate_sections
+from harness.show.wording import cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def _causes(contrast: RunComparison) -> Iterator[Entry]:
     """Say what else changed, and where that is not all cases, in which."""
     most = max(map(len, contrast.causes.values()))
     for change, cases in contrast.causes.items():
-        yield Entry(f"{change} ({count(len(cases), 'case')})", cases if len(cases) < most else ())
+        yield Entry(f"{cause(change)} ({count(len(cases), 'case')})", cases if len(cases) < most else ())
 
 
 def _joined(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
@@ -160,7 +161,7 @@ def _data(contrast: RunComparison) -> dict[str, Any]:
         "only_head": list(compared.only_head),
         "bad": dict(contrast.bad),
         "gates": [asdict(gate) for gate in contrast.gates],
-        "causes": {change: list(cases) for change, cases in contrast.causes.items()},
+        "causes": [{**asdict(found), "cases": list(cases)} for found, cases in contrast.causes.items()],
         "settled": [{"case": case, "metric": metric} for case, metric in contrast.settled],
         "notes": list(contrast.notes),
         "interrupted": contrast.interrupted,

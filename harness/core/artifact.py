@@ -40,8 +40,9 @@ class Built:
     provenance: Mapping[str, Any] = field(
         default_factory=dict
     )  # source hash, exporter, versions, calibration
-    notes: tuple[str, ...] = ()  # what every reader must know: "random weights"
+    notes: tuple[str, ...] = ()  # what every reader must know of how it was made
     engine: str = "ort"  # which engine runs it: "ort" | "fake"
+    random_weights: bool = False  # its answers mean nothing
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, as stored in a record and in the cache."""

@@ -9,10 +9,31 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.core.metrics import spec_of
-from harness.core.report import GateOutcome
+
+if TYPE_CHECKING:
+    from harness.core.report import GateOutcome
+
+
+class Source(StrEnum):
+    """What a decision rests on."""
+
+    STORED = "stored runs"  # numbers of two stored runs
+    AB = "A/B"  # blocks of both arms in turn
+    EXACT = "exact"  # facts that do not vary: sizes, outputs on the same inputs, how a case ended
+
+
+class Unconfirmed(StrEnum):
+    """Why an A/B that was asked for did not decide a comparison."""
+
+    NOTHING_DIFFERS = "nothing differs"  # the same runtime and model file: there is nothing to vary
+    BUDGET = "budget"  # the time for A/Bs does not pay for this case
+    GONE = "gone"  # the case, model file or runtime of a stored run cannot be had any more
+    ARM_LOST = "arm lost"  # an arm did not run
+    UNDECIDED = "undecided"  # it was run, and showed nothing
+    NOT_MEASURED = "not measured"  # it does not measure this metric
 
 
 class Change(StrEnum):
@@ -42,7 +63,18 @@ class Decision:
     blocks: int = 0  # of an A/B; else processes of the smaller arm, or samples of an accuracy
     min_effect: float | None = None
     mde: float | None = None
-    reason: str = ""
+    reason: str = ""  # for people: nothing is decided by it
+    source: Source = Source.STORED
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A fact beside the metrics that differs between two records."""
+
+    field: str  # "runtime", "model", "kernel" …
+    before: str
+    after: str
+    away: int = 0  # runs later (negative: before) than what it may explain
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +88,7 @@ class MetricComparison:
     decision: Decision
     worse: float = 0.0  # how much worse HEAD looks, as a logarithm of the ratio; better is negative
     unit: str = ""  # of both values; empty: the one of the metric's row
+    unconfirmed: Unconfirmed | None = None  # why no A/B decided it, where one was asked for
 
     def __post_init__(self) -> None:
         if not self.unit:
@@ -83,6 +116,7 @@ class MetricComparison:
             },
             "verdict": str(self.decision.verdict),
             "reason": self.decision.reason,
+            "unconfirmed": self.unconfirmed,
         }
 
 
@@ -130,7 +164,7 @@ class RunComparison:
     compared: MetricComparisons
     gates: tuple[GateOutcome, ...] = ()  # those of HEAD's suite, held against BASE
     bad: Mapping[str, str] = field(default_factory=dict)  # case of HEAD that ended badly -> how
-    causes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # what else differs -> cases
+    causes: Mapping[Cause, tuple[str, ...]] = field(default_factory=dict)  # what else differs -> cases
     settled: tuple[tuple[str, str], ...] = ()  # (case, metric) that an A/B looked at again
     notes: tuple[str, ...] = ()  # what is to be known of that A/B
     interrupted: bool = False  # that A/B was
@@ -139,7 +173,14 @@ class RunComparison:
     def regressed(self) -> bool:
         """Whether a regression was shown, or a gate failed."""
         found = any(item.decision.verdict is Change.REGRESSION for item in self.compared.comparisons)
-        return found or any(gate.outcome == "failed" for gate in self.gates)
+        return found or any(gate.failed for gate in self.gates)
+
+    @property
+    def complete(self) -> bool:
+        """Whether something was compared, no case of HEAD failed, and every gate has its data."""
+        from harness.core.report import unevaluated  # which knows verdicts itself
+
+        return bool(self.compared.comparisons) and not self.bad and not unevaluated(self.gates)
 
     @property
     def incomparable(self) -> bool:
@@ -173,7 +214,7 @@ class Shift:
     change: float  # relative; absolute for ratios, decibels and counts
     strength: float  # the change in standard errors learned from the series itself
     verdict: Change  # regression or improvement; inconclusive where neither way is better
-    causes: tuple[str, ...] = ()  # what else changed at that point: "runtime: 1.23.0 -> 1.24.1"
+    causes: tuple[Cause, ...] = ()  # what else changed at or near that point
 
 
 @dataclass(frozen=True, slots=True)

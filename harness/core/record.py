@@ -30,6 +30,37 @@ class Status(StrEnum):
     TIMEOUT = "timeout"
 
 
+class NoteKind(StrEnum):
+    """What a note of a record is about."""
+
+    OTHER = "other"  # of a record that was stored without kinds, or of another package
+    RANDOM_WEIGHTS = "random weights"
+    ARTIFACT = "artifact"  # how the model file was made
+    PLACEMENT = "placement"  # where nodes ran
+    NO_PROOF = "no proof"
+    THREADS = "threads"
+    CORES = "cores"
+    UNSTEADY = "not steady"
+    STEADINESS_UNKNOWN = "steadiness unknown"
+    NONFINITE = "NaN or Inf"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that a reader of the numbers must know."""
+
+    kind: NoteKind
+    text: str  # for people: nothing is decided by it
+
+
+class Absence(StrEnum):
+    """Why a metric has no value, where that decides something."""
+
+    OTHER = ""
+    IDENTICAL = "identical"  # an SQNR without any noise: better than every number
+    TOO_FEW_CALLS = "too few calls"
+
+
 BAD = frozenset({Status.FAILED, Status.CRASHED, Status.TIMEOUT})
 """What makes a sweep exit with 3."""
 
@@ -89,7 +120,9 @@ class Metric:
     interval: str = ""
     n: int = 0  # samples behind the value
     kind: str = ""
-    reason: str = ""
+    reason: str = ""  # for people: nothing is decided by it
+    absence: Absence = Absence.OTHER  # why there is no value
+    needed: int = 0  # calls of a process that a value takes, where there were too few
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +167,12 @@ class Record:
     stdout: str = ""  # tail of what the runtime printed, in the process that decided the status
     stderr: str = ""  # the same
     schema: int = SCHEMA
+    note_kinds: tuple[NoteKind, ...] = ()  # of `notes`, one each; empty in records from before
+
+    def typed_notes(self) -> tuple[Note, ...]:
+        """Return the notes with their kinds."""
+        kinds = self.note_kinds or (NoteKind.OTHER,) * len(self.notes)
+        return tuple(Note(kind, text) for kind, text in zip(kinds, self.notes, strict=True))
 
     @property
     def runtime(self) -> RuntimeUsed:
@@ -202,9 +241,14 @@ class Record:
                 **data,
                 "status": Status(data["status"]),
                 "notes": tuple(data["notes"]),
-                "metrics": {name: Metric(**metric) for name, metric in data["metrics"].items()},
+                "note_kinds": tuple(map(NoteKind, data.get("note_kinds", ()))),
+                "metrics": {name: _metric(metric) for name, metric in data["metrics"].items()},
             }
         )
+
+
+def _metric(data: Mapping[str, Any]) -> Metric:
+    return Metric(**{**data, "absence": Absence(data.get("absence", ""))})
 
 
 def _part(whole: Mapping[str, Any], name: str) -> Mapping[str, Any]:

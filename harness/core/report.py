@@ -6,10 +6,12 @@ other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
-from harness.core.record import Record
+from harness.core.decision import Change
+from harness.core.record import BAD, Record, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +25,83 @@ class Row:
     deltas: Mapping[str, float] = field(default_factory=dict)  # metric -> value - baseline's
 
 
+class Outcome(StrEnum):
+    """How a gate ended for one case."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NO_DATA = "no data"  # never the same as passed
+
+
+class Reference(StrEnum):
+    """What the limit of a relative gate is taken from."""
+
+    PREVIOUS = "previous"  # the finished run before of the same suite and machine
+    ANCHOR = "anchor"
+    BASE = "base"  # the other run of a comparison, the other arm of an A/B
+
+
+class NoData(StrEnum):
+    """Why a gate could not be evaluated."""
+
+    NO_CASE = "no case"  # its condition matches no case
+    UNSUPPORTED = "unsupported"  # the case cannot run here
+    CASE_FAILED = "case failed"
+    NO_VALUE = "no value"  # the case does not have the metric
+    TOO_FEW_CALLS = "too few calls"
+    FIRST_RUN = "first run"  # there is nothing yet that it could be compared with
+    NO_REFERENCE = "no reference"  # there should be something by now, and is not
+    UNLIKE = "unlike"  # the reference was measured under other conditions
+    NOT_COMPARED = "not compared"  # an A/B does not measure the metric
+    UNCONFIRMED = "unconfirmed"  # it asks for an A/B, and none decided it
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What would give a gate its data: a key of the suite with a value, or a command with its argument."""
+
+    name: str
+    value: str
+
+
 @dataclass(frozen=True, slots=True)
 class GateOutcome:
-    """What one gate said of one case. `no data` is never `passed`."""
+    """How one gate ended for one case."""
 
     gate: str  # the gate as text: "latency/p50 max_increase 3% against anchor"
     case: str
     metric: str
-    outcome: str  # "passed" | "failed" | "no data"
+    outcome: Outcome
     value: float | None
     limit: float | None
-    reason: str  # the numbers in words, or why there is no data
+    reason: str  # for people: the numbers in words, or why there is no data
+    against: Reference | None = None  # None: a fixed limit
+    no_data: NoData | None = None  # why there is no data
+    setting: Setting | None = None  # what would help, where that is known
+    confirm: bool = False  # the gate asks for an A/B
+    compared: Change | None = None  # the verdict of the comparison of the same numbers, where there is one
+
+    @property
+    def failed(self) -> bool:
+        """Whether the limit is not kept."""
+        return self.outcome is Outcome.FAILED
+
+
+def unevaluated(gates: Sequence[GateOutcome]) -> tuple[GateOutcome, ...]:
+    """Return the outcomes that leave a gate open: without data, though there should be some.
+
+    A first run has nothing to be compared with, and an A/B measures some metrics
+    only. A case that cannot run here leaves its gate open only where the gate has
+    no other case.
+    """
+    alive = {gate.gate for gate in gates if gate.no_data not in (NoData.UNSUPPORTED, NoData.NO_CASE)}
+    return tuple(
+        gate
+        for gate in gates
+        if gate.outcome is Outcome.NO_DATA
+        and gate.no_data not in (NoData.FIRST_RUN, NoData.NOT_COMPARED)
+        and not (gate.no_data is NoData.UNSUPPORTED and gate.gate in alive)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +129,14 @@ class Report:
     gates: tuple[GateOutcome, ...] = ()
     advice: tuple[Advice, ...] = ()
     description: str = ""  # of the suite, for people
+
+    @property
+    def measured(self) -> bool:
+        """Whether a case was measured."""
+        return any(record.status is Status.OK for record in self.records)
+
+    @property
+    def complete(self) -> bool:
+        """Whether a case was measured, none failed, and every gate has its data."""
+        failed = any(record.status in BAD for record in self.records)
+        return self.measured and not failed and not unevaluated(self.gates)

@@ -74,6 +74,7 @@ class Gate:
     max: float | None = None
     case: Mapping[str, Any] = field(default_factory=dict)  # as in skip.when; empty: every case
     against: str = "previous"  # "previous" | "anchor"; of use with max_increase and max_drop only
+    confirm: bool = False  # of use with these alone too: an A/B decides what stored numbers fail
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.ab.job import run_ab
 from harness.ab.model import ABResult, ABSettings, Pair, Pairing
-from harness.core.case import Artifact, Case, Load, Model, Session, Source, freeze
+from harness.core.case import Case
 from harness.core.decision import Change, Decision
 from harness.core.listener import Listener
 from harness.core.metrics import HEADLINE
@@ -20,6 +20,7 @@ from harness.doctor import decide as health
 from harness.doctor.chain import write_chain
 from harness.doctor.model import Diagnosis, SelfTest, SystemProbe
 from harness.doctor.probe import read_machine
+from harness.plan import plan_model
 from harness.run.bench import OpenBench, open_arms
 from harness.store.ledger import read_lines
 
@@ -76,8 +77,8 @@ def self_test(
 
 
 def _case(path: Path) -> Case:
-    model = Model(path.stem, Source("onnx", freeze({"path": str(path)})))
-    return Case(Artifact(model), Session(intra_threads=1), Load(batch=BATCH))
+    (case,) = plan_model(path, {"intra_threads": 1, "batch": BATCH}).cases
+    return case
 
 
 def _conclude(trial: ABResult, lines: list[dict[str, Any]]) -> SelfTest:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from harness.core.decision import Change, Shift
+from harness.core.decision import Cause, Change, Shift
 from harness.core.metrics import MetricSpec
 from harness.judge.causes import changed
 
@@ -93,21 +93,15 @@ def with_causes(
     return tuple(replace(shift, causes=_causes(known, known.index(shift.index), facts)) for shift in found)
 
 
-def _causes(known: Sequence[int], place: int, facts: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+def _causes(known: Sequence[int], place: int, facts: Sequence[Mapping[str, Any]]) -> tuple[Cause, ...]:
     """Name what changed around `known[place]`, the nearest changes first."""
     causes = []
     for away in sorted(range(-LASTING, LASTING + 1), key=abs):
         if not 0 < place + away < len(known):
             continue
         then, now = facts[known[place + away - 1]], facts[known[place + away]]
-        causes += [f"{change}{_away(away)}" for change in changed(then, now)]
+        causes += [replace(cause, away=away) for cause in changed(then, now)]
     return tuple(causes)
-
-
-def _away(points: int) -> str:
-    if points == 0:
-        return ""
-    return f" ({abs(points)} {'run' if abs(points) == 1 else 'runs'} {'later' if points > 0 else 'before'})"
 
 
 @dataclass(frozen=True, slots=True)

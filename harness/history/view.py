@@ -14,6 +14,7 @@ from harness.core.units import format_value
 from harness.show.cells import Column, Delta, Number
 from harness.show.page import Line, Page
 from harness.show.sections import Entry, Section
+from harness.show.wording import cause
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDEST = 40
@@ -104,7 +105,7 @@ def _changes(trends: Sequence[Trend]) -> Iterator[Entry]:
         levels = f"{format_value(shift.before, trend.unit)} -> {format_value(shift.after, trend.unit)}"
         verdict = "change" if shift.verdict is Change.INCONCLUSIVE else str(shift.verdict)
         text = f"{verdict} {Delta(shift.change, trend.unit)} since {_day(trend, shift)}: {levels}"
-        yield Entry(f"{text}, {trend.case} (run {run})", shift.causes)
+        yield Entry(f"{text}, {trend.case} (run {run})", tuple(map(cause, shift.causes)))
 
 
 def _day(trend: Trend, shift: Shift) -> str:
@@ -121,7 +122,7 @@ def _rows(trends: Sequence[Trend]) -> Iterator[dict[str, Any]]:
                 **asdict(point),
                 "change": shift.change if shift else None,
                 "verdict": str(shift.verdict) if shift else "",
-                "causes": "; ".join(shift.causes) if shift else "",
+                "causes": "; ".join(map(cause, shift.causes)) if shift else "",
             }
 
 

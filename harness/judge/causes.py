@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
+from harness.core.decision import Cause
 from harness.core.record import Record
 
 REBUILT = ("runtime's wheel", "runtime's build")
 """Facts by which a rebuilt runtime is told from another one of the same version."""
 
 
-def changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Name the facts that differ: ``runtime: 1.31.0 -> 1.32.0``; one that either does not know is none."""
+def changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Cause]:
+    """Return the facts that differ; one that either side does not know does not count."""
     differ = [
         key
         for key, value in now.items()
@@ -21,7 +22,7 @@ def changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     ]
     if "runtime" in differ:  # another version is another wheel and another build
         differ = [key for key in differ if key not in REBUILT]
-    return [f"{key}: {then[key]} -> {now[key]}" for key in differ]
+    return [Cause(key, str(then[key]), str(now[key])) for key in differ]
 
 
 def facts_of(record: Record) -> dict[str, Any]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
-from harness.core.decision import Change, Decision, MetricComparison
+from harness.core.decision import Change, Decision, MetricComparison, Source
 from harness.core.metrics import Evidence, MetricSpec, specs_for
-from harness.core.record import BAD, Record, Status
+from harness.core.record import Record, Status
 from harness.core.units import format_percent, format_value
 from harness.judge.answers import correct_bits, paired_error, paired_right
 from harness.judge.records import value_of
@@ -24,11 +25,13 @@ MAX_LOSS = 0.005
 def status_change(base: Record, head: Record) -> MetricComparison:
     """Judge a case that ended well in one record only: losing one to a failure is the worst regression."""
     if base.status is Status.OK:
-        verdict = Change.REGRESSION if head.status in BAD else Change.INCONCLUSIVE
+        lost = head.status is not Status.SKIPPED  # that one the suite itself leaves out
+        verdict = Change.REGRESSION if lost else Change.INCONCLUSIVE
         reason = f"ok in base, {head.status} in head: {head.reason}"
-        decision = Decision(verdict=verdict, reason=reason)
+        decision = Decision(verdict=verdict, reason=reason, source=Source.EXACT)
         return MetricComparison(base.case, "status", None, None, decision, worse=math.inf)
-    decision = Decision(verdict=Change.IMPROVEMENT, reason=f"{base.status} in base, ok in head")
+    reason = f"{base.status} in base, ok in head"
+    decision = Decision(verdict=Change.IMPROVEMENT, reason=reason, source=Source.EXACT)
     return MetricComparison(base.case, "status", None, None, decision)
 
 
@@ -47,7 +50,11 @@ def exact(
     }
     rows = [row for row in specs_for((base, head)).values() if row.evidence in EXACT]
     decisions = [(row, decide[row.evidence](row)) for row in rows]
-    return [comparison(base, head, row, decision) for row, decision in decisions if decision is not None]
+    return [
+        comparison(base, head, row, replace(decision, source=Source.EXACT))
+        for row, decision in decisions
+        if decision is not None
+    ]
 
 
 def comparison(base: Record, head: Record, row: MetricSpec, decision: Decision) -> MetricComparison:
@@ -68,11 +75,11 @@ def _count(base: Record, head: Record, row: MetricSpec, min_effect: float) -> De
         return None
     worse = Change.REGRESSION if (after > before) == (row.better == "lower") else Change.IMPROVEMENT
     if before <= 0 or after <= 0:
-        reason = f"exact: {format_value(before, row.unit)} in base, {format_value(after, row.unit)} in head"
+        reason = f"{format_value(before, row.unit)} in base, {format_value(after, row.unit)} in head"
         return Decision(verdict=Change.EQUIVALENT if after == before else worse, reason=reason)
     ratio = after / before
     verdict = worse if abs(math.log(ratio)) > math.log1p(min_effect) else Change.EQUIVALENT
-    reason = f"exact: {format_percent(ratio - 1, signed=True)}"
+    reason = format_percent(ratio - 1, signed=True)
     return Decision(verdict=verdict, ratio=ratio, min_effect=min_effect, reason=reason)
 
 
@@ -98,7 +105,7 @@ def _outputs(base: Record, head: Record, row: MetricSpec, max_loss: float) -> De
     verdict = Change.REGRESSION if _lost(row, before, after, max_loss) else Change.EQUIVALENT
     verdict = Change.IMPROVEMENT if _lost(row, after, before, max_loss) else verdict
     texts = [format_value(value, row.unit) for value in (before, after)]
-    return Decision(verdict=verdict, reason=f"exact: {texts[0]} in base, {texts[1]} in head")
+    return Decision(verdict=verdict, reason=f"{texts[0]} in base, {texts[1]} in head")
 
 
 def _lost(row: MetricSpec, before: float, after: float, max_loss: float) -> bool:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.core.record import Metric, Observation
+from harness.core.record import Metric, Note, NoteKind, Observation
 from harness.judge.facts import Facts
 from harness.judge.status import partial_placement
 from harness.judge.steady import steadiness, why_unknown
 
 
-def notes(facts: Facts, metrics: dict[str, Metric]) -> tuple[str, ...]:
+def notes(facts: Facts, metrics: dict[str, Metric]) -> tuple[Note, ...]:
     """Return the notes of a case, each once, those of the artifact first."""
-    found = list(facts.built.notes)
+    found = [Note(NoteKind.RANDOM_WEIGHTS, "random weights")] if facts.built.random_weights else []
+    found += [Note(NoteKind.ARTIFACT, text) for text in facts.built.notes]
     for observation in facts.observations:
-        found += observation.system.get("notes") or ()
+        found += [Note(NoteKind.CORES, text) for text in observation.system.get("notes") or ()]
         found += _placement(facts, observation)
         found += _threads(facts, observation)
         found += _pinning(facts, observation)
@@ -24,49 +25,53 @@ def notes(facts: Facts, metrics: dict[str, Metric]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _placement(facts: Facts, observation: Observation) -> Iterator[str]:
+def _placement(facts: Facts, observation: Observation) -> Iterator[Note]:
     if partial := partial_placement(facts, observation):
-        yield partial
+        yield Note(NoteKind.PLACEMENT, partial)
     for what, why in (observation.proof.get("unavailable") or {}).items():
-        yield f"no proof of {what}: {why}"
+        yield Note(NoteKind.NO_PROOF, f"no proof of {what}: {why}")
 
 
-def _unproven(facts: Facts) -> Iterator[str]:
+def _unproven(facts: Facts) -> Iterator[Note]:
     """Say that a provider other than the CPU's, which may leave nodes to that, was taken at its word."""
     if facts.case.session.provider.kind != "cpu" and facts.timings and not facts.observations[0].proof:
-        yield "no proof of assignment: the proof pass did not run"
+        yield Note(NoteKind.NO_PROOF, "no proof of assignment: the proof pass did not run")
 
 
-def _threads(facts: Facts, observation: Observation) -> Iterator[str]:
+def _threads(facts: Facts, observation: Observation) -> Iterator[Note]:
     session, seen = facts.case.session, observation.session
     asked, cores = session.intra_threads, seen.get("cores") or facts.cores
     most = max(asked, session.inter_threads if session.execution_mode == "parallel" else 0)
     if cores and most > len(cores):
-        yield f"{most} threads on {len(cores)} {'core' if len(cores) == 1 else 'cores'}"
+        of = "core" if len(cores) == 1 else "cores"
+        yield Note(NoteKind.CORES, f"{most} threads on {len(cores)} {of}")
     before, after = (seen.get("threads", {}).get(when) for when in ("before", "after"))
     # the calling thread is one of them; other providers have pools of their own
     known = before is not None and after is not None and session.provider.kind == "cpu"
     if known and after - before < asked - 1:
-        yield f"asked for {asked} threads, the session started {after - before} beside the calling one"
+        text = f"asked for {asked} threads, the session started {after - before} beside the calling one"
+        yield Note(NoteKind.THREADS, text)
 
 
-def _pinning(facts: Facts, observation: Observation) -> Iterator[str]:
+def _pinning(facts: Facts, observation: Observation) -> Iterator[Note]:
     seen = {*observation.session.get("cores", ()), *observation.session.get("thread_cores", ())}
     if facts.cores and seen and seen != set(facts.cores):
         asked, have = (",".join(str(core) for core in sorted(cores)) for cores in (facts.cores, seen))
-        yield f"pinning not in effect: asked for cores {asked}, ran on {have}"
+        yield Note(NoteKind.CORES, f"pinning not in effect: asked for cores {asked}, ran on {have}")
 
 
-def _steadiness(facts: Facts) -> Iterator[str]:
+def _steadiness(facts: Facts) -> Iterator[Note]:
     for number, calls in enumerate(facts.calls(), start=1):
         of = f" (process {number})" if len(facts.timings) > 1 else ""
         if (unknown := why_unknown(calls)) and not facts.brief:
-            yield f"steadiness unknown: {unknown}"  # most often the same of every process
+            # most often the same of every process
+            yield Note(NoteKind.STEADINESS_UNKNOWN, f"steadiness unknown: {unknown}")
         for flag in steadiness(calls) or ():
-            yield f"not steady: {flag}{of}"
+            yield Note(NoteKind.UNSTEADY, f"not steady: {flag}{of}")
 
 
-def _nonfinite(metrics: dict[str, Metric]) -> Iterator[str]:
+def _nonfinite(metrics: dict[str, Metric]) -> Iterator[Note]:
     count = metrics.get("accuracy/nonfinite")
     if count is not None and count.value:
-        yield f"{count.value:.0f} of {count.n} output elements are NaN or Inf"
+        text = f"{count.value:.0f} of {count.n} output elements are NaN or Inf"
+        yield Note(NoteKind.NONFINITE, text)

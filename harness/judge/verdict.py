@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.core.record import Metric, Status
+from harness.core.record import Metric, Note, Status
 from harness.judge.facts import Facts
 from harness.judge.metrics import measured
 from harness.judge.metrics.accuracy import score
@@ -26,7 +26,7 @@ class Verdict:
 
     status: Status
     reason: str  # empty where ok
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     metrics: Mapping[str, Metric]
     effective: Mapping[str, Any] = field(default_factory=dict)  # as read back
     samples: Mapping[str, Any] = field(default_factory=dict)  # raw, as stored

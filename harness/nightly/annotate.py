@@ -30,7 +30,7 @@ def render(night: NightlyReport) -> str:
         *(
             _command("error", f"Gate failed: {gate.metric}", f"{gate.case}: {gate.gate}: {gate.reason}")
             for gate in night.report.gates
-            if gate.outcome == "failed"
+            if gate.failed
         ),
     ]
     warnings = [

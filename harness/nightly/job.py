@@ -15,14 +15,21 @@ from pathlib import Path
 from time import monotonic
 
 from harness import show, store
-from harness.compare.confirm import NOTHING_DIFFERS
 from harness.compare.job import compare, confirm_suspects, find_pair
-from harness.core.decision import Change, Decision, MetricComparison, RunComparison
+from harness.core.decision import (
+    Change,
+    Decision,
+    MetricComparison,
+    RunComparison,
+    Source,
+    Unconfirmed,
+)
 from harness.core.errors import HarnessError, InputError
 from harness.core.listener import Listener
 from harness.core.report import Report
-from harness.core.suite import Plan
+from harness.core.suite import Gate, Plan
 from harness.history.job import history
+from harness.judge.gates import beside_comparisons, with_evidence
 from harness.nightly.model import AGAINST, Confidence, NightlyFinding, NightlyReport
 from harness.nightly.since import since
 from harness.nightly.view import NightlyDocument
@@ -38,9 +45,6 @@ UNREPORTED = "unreported"
 """A file in the folder of a run whose night is not over: wherever the runs are kept, it is kept with them."""
 
 SUMMARY = "summary.md"
-
-BY_TRIAL = "A/B: "
-"""How the reason of a decision begins that an A/B made."""
 
 _RANK = list(Confidence)
 
@@ -95,6 +99,7 @@ def nightly(
     _write(folder, {"records.json": show.render_run(report, "json")})
     night = _held(_night(info, report), results_dir, info, wishes.against)
     night = _confirmed(night, results_dir, cache_dir, wishes.confirm_s, listener)
+    night = replace(night, report=_gated(night, info))
     night = replace(night, findings=_dated(night, results_dir))
     dashboard, published = _publish(results_dir, wishes.asv_config, outcome.run)
     night = replace(night, dashboard=dashboard, published=published)
@@ -169,7 +174,7 @@ def _held(
     for name in against:
         try:
             base, head = find_pair(results_dir, name, info.run, info.header.suite)
-            contrasts[name] = compare(results_dir, base, head)
+            contrasts[name] = compare(results_dir, base, head, gated=name)
         except InputError as error:
             missing[name] = str(error)
     return replace(night, contrasts=contrasts, not_compared=missing)
@@ -206,12 +211,20 @@ def _confirmed(
     return replace(night, contrasts=contrasts, findings=tuple(findings), notes=tuple(notes))
 
 
+def _gated(night: NightlyReport, info: store.RunInfo) -> Report:
+    """Let A/Bs decide the gates that ask for one, and add what the comparisons show beside the others."""
+    found = {name: contrast.compared.comparisons for name, contrast in night.contrasts.items()}
+    asked = [Gate(**gate) for gate in info.header.gates]
+    outcomes = with_evidence(night.report.gates, asked, found)
+    return replace(night.report, gates=beside_comparisons(outcomes, found))
+
+
 def _finding(
     name: str, contrast: RunComparison, before: MetricComparison, after: MetricComparison
 ) -> NightlyFinding:
     causes = tuple(change for change, cases in contrast.causes.items() if after.case in cases)
     standing = _standing(before.decision.verdict, after.decision)
-    if standing is Confidence.SHOWN and NOTHING_DIFFERS in after.decision.reason and not causes:
+    if standing is Confidence.SHOWN and after.unconfirmed is Unconfirmed.NOTHING_DIFFERS and not causes:
         # A change that the software did not make is the machine's: no alarm, unless a gate says so.
         standing = Confidence.OPEN
     return NightlyFinding(
@@ -223,7 +236,7 @@ def _standing(before: Change, decision: Decision) -> Confidence:
     """Say how sure it is, from the stored runs' verdict and the decision that counts."""
     match decision.verdict:
         case Change.REGRESSION:
-            return Confidence.CONFIRMED if decision.reason.startswith(BY_TRIAL) else Confidence.SHOWN
+            return Confidence.CONFIRMED if decision.source is Source.AB else Confidence.SHOWN
         case Change.INCONCLUSIVE if before is Change.INCONCLUSIVE:
             return Confidence.OPEN
     return Confidence.REFUTED

@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from harness.core.decision import MetricComparison, RunComparison
-from harness.core.record import BAD
-from harness.core.report import GateOutcome, Report
+from harness.core.decision import Cause, MetricComparison, RunComparison
+from harness.core.report import GateOutcome, Outcome, Reference, Report
 from harness.core.units import format_value
 
 AGAINST = ("previous", "anchor")
@@ -41,7 +40,7 @@ class NightlyFinding:
     standing: Confidence
     since: str = ""  # the first of the runs that are like this one; empty where it is not known
     since_at: str = ""  # when that run began
-    causes: tuple[str, ...] = ()  # what else differs from BASE: "runtime: 1.31.0 -> 1.32.0"
+    causes: tuple[Cause, ...] = ()  # what else differs from BASE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +68,17 @@ class NightlyReport:
     @property
     def worse(self) -> bool:
         """Whether a regression was found or a gate failed."""
-        return bool(self.alarms) or any(gate.outcome == "failed" for gate in self.report.gates)
+        return bool(self.alarms) or any(gate.failed for gate in self.report.gates)
+
+    @property
+    def measured(self) -> bool:
+        """Whether a case was measured."""
+        return self.report.measured
 
     @property
     def bad(self) -> bool:
-        """Whether a case failed, crashed or timed out, or the dashboard could not be kept."""
-        return not self.published or any(record.status in BAD for record in self.report.records)
+        """Whether a case or the dashboard failed, a gate is left without data, or nothing was measured."""
+        return not self.published or not self.report.complete
 
     @property
     def judged(self) -> Report:
@@ -89,9 +93,10 @@ def _as_gate(finding: NightlyFinding) -> GateOutcome:
         gate=f"{item.metric} no worse than {finding.against}",
         case=item.case,
         metric=item.metric,
-        outcome="failed",
+        outcome=Outcome.FAILED,
         value=item.head,
         limit=item.base,
+        against=Reference(finding.against),
         reason=", ".join(filter(None, (numbers(item), item.decision.reason))),
     )
 

@@ -6,22 +6,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from harness.core.decision import Change, Decision, MetricComparison, RunComparison
+from harness.core.decision import Change, Decision, MetricComparison, RunComparison, Source
 from harness.core.metrics import HEADLINE, METRICS
 from harness.core.record import BAD
-from harness.core.report import Report
+from harness.core.report import Report, unevaluated
 from harness.core.units import count, format_percent
 from harness.nightly.model import Confidence, NightlyFinding, NightlyReport, numbers
 from harness.show.cells import Cell, Column, interval, percent
 from harness.show.page import Line, Page
-from harness.show.sections import Entry, Section, sections
+from harness.show.sections import Entry, Section, SectionKind, sections
 from harness.show.sections import summary as count_cases
+from harness.show.wording import cause
 
 MOST, MOST_LINES = 50, 20
 """Rows of a table or entries of a section, and lines of an entry: CI systems refuse more than a megabyte."""
 
-LEFT_OUT = ("Notes", "Best", "Gates passed")
-"""Beginnings of the report's sections that are about the numbers, not about the night."""
+LEFT_OUT = (SectionKind.NOTES, SectionKind.BEST, SectionKind.GATES_PASSED)
+"""The report's sections that are about the numbers, not about what got worse."""
 
 COLUMNS = (
     Column("case", number=False),
@@ -77,13 +78,18 @@ class NightlyDocument:
 
 def headline(night: NightlyReport) -> str:
     """Count what got worse."""
-    gates = sum(gate.outcome == "failed" for gate in night.report.gates)
-    parts = [
-        count(len(group(night.alarms)), "regression"),
-        count(gates, "failed gate"),
-        count(sum(record.status in BAD for record in night.report.records), "failed case"),
-    ]
-    return ", ".join(part for part in parts if not part.startswith("0 ")) or "nothing got worse"
+    if not night.measured:
+        return "nothing was measured"
+    open_gates = len(unevaluated(night.report.gates))
+    parts = {
+        "regression": len(group(night.alarms)),
+        "failed gate": sum(gate.failed for gate in night.report.gates),
+        "failed case": sum(record.status in BAD for record in night.report.records),
+    }
+    texts = [count(number, noun) for noun, number in parts.items() if number]
+    if open_gates:
+        texts.append(f"{count(open_gates, 'gate')} without data")
+    return ", ".join(texts) or "nothing got worse"
 
 
 def change(decision: Decision) -> str:
@@ -97,6 +103,7 @@ def surely(item: MetricComparison, standing: Confidence) -> str:
     unit = "block" if standing is Confidence.CONFIRMED else "process"
     parts = [
         f"{standing} by an A/B" if standing is Confidence.CONFIRMED else str(standing),
+        str(decision.source) if decision.source is Source.EXACT and decision.p is None else "",
         f"p = {decision.p:.2g}" if decision.p is not None else "",
         count(decision.blocks, unit) if decision.blocks and decision.p is not None else "",
         decision.reason if decision.p is None else "",
@@ -183,7 +190,7 @@ def _sections(night: NightlyReport) -> Iterator[Section]:
     causes = _causes(night.alarms)
     if causes:
         yield Section("What else differs where it got worse", causes)
-    told = [section for section in sections(night.report) if not section.title.startswith(LEFT_OUT)]
+    told = [section for section in sections(night.report) if section.kind not in LEFT_OUT]
     yield from (section for section in told if section.mood == "bad")
     for title, standing in (
         ("Looks worse, not shown", Confidence.OPEN),
@@ -215,9 +222,10 @@ def _entry(finding: NightlyFinding) -> Entry:
 def _causes(findings: Sequence[NightlyFinding]) -> tuple[Entry, ...]:
     found: dict[str, dict[str, None]] = {}
     for finding in findings:
-        for cause in finding.causes:
-            found.setdefault(f"{cause} (since {finding.against})", {})[finding.comparison.case] = None
-    return tuple(Entry(cause, tuple(cases)) for cause, cases in found.items())
+        for differs in finding.causes:
+            text = f"{cause(differs)} (since {finding.against})"
+            found.setdefault(text, {})[finding.comparison.case] = None
+    return tuple(Entry(text, tuple(cases)) for text, cases in found.items())
 
 
 def _uncompared(night: NightlyReport) -> Iterator[Section]:
@@ -242,7 +250,7 @@ def _short(section: Section) -> Section:
         entries.append(
             Entry(f"... and {len(section.entries) - MOST} more: see report.md and comparison.json")
         )
-    return Section(section.title, tuple(entries), section.mood)
+    return Section(section.title, tuple(entries), section.mood, section.kind)
 
 
 def _first(lines: tuple[str, ...]) -> tuple[str, ...]:
@@ -259,7 +267,7 @@ def _finding(finding: NightlyFinding) -> dict[str, Any]:
         "standing": str(finding.standing),
         "since": finding.since,
         "since_at": finding.since_at,
-        "causes": list(finding.causes),
+        "causes": [asdict(found) for found in finding.causes],
     }
 
 

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, WithJso
 
 from harness.core.metrics import METRICS, foreign, is_foreign, spec_of
 from harness.core.suite import Gate
-from harness.plan.scalar import Choice, quantity, ratio
+from harness.plan.scalar import Boolean, Choice, quantity, ratio
 from harness.plan.strict import Strict, written
 from harness.plan.when import Condition
 
@@ -115,14 +115,23 @@ class GateSchema(Strict):
     against: Annotated[str, Choice("against", ("previous", "anchor"))] = Field(
         "previous", description="The stored run that max_increase and max_drop are relative to."
     )
+    confirm: Boolean = Field(
+        False, description="Let an A/B decide what stored numbers fail; with max_increase alone."
+    )
 
     @model_validator(mode="after")
     def _hold_together(self) -> Self:
-        relative = {"max_increase", "max_drop"} & self.model_fields_set
-        if not relative and not {"min", "max"} & self.model_fields_set:
+        bounds = {"max_increase", "max_drop", "min", "max"} & self.model_fields_set
+        relative = bounds & {"max_increase", "max_drop"}
+        if not bounds:
             raise ValueError("a gate needs one of max_increase, max_drop, min, max")
         if "against" in self.model_fields_set and not relative:
             raise ValueError("`against` needs max_increase or max_drop: min and max hold by themselves")
+        if self.confirm and bounds != {"max_increase"}:
+            raise ValueError("`confirm` needs max_increase alone: an A/B decides how far two runs differ")
+        if self.confirm and not spec_of(self.metric).alpha_share:
+            known = ", ".join(name for name, row in METRICS.items() if row.alpha_share)
+            raise ValueError(f"`confirm`: an A/B decides {known} only")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError("min is above max: nothing can pass")
         return self

@@ -52,6 +52,44 @@ def plan_document(
     return _expand(_sweep(whole, base_dir, name, ""), whole, overrides, only)
 
 
+def plan_model(
+    model: Path | Mapping[str, Any],
+    axes: Mapping[str, Any] | None = None,
+    *,
+    data: str | None = None,
+    shapes: Mapping[str, int] | None = None,
+    output: str | None = None,
+    sampling: Mapping[str, Any] | None = None,
+    strict_provider: bool = False,
+    name: str = "",
+    overrides: Sequence[str] = (),
+    only: Sequence[str] = (),
+) -> Plan:
+    """Make the plan of one model without a suite: of a file, or of a source as a suite has it.
+
+    The model is named after its file, any other after its kind; the suite is
+    called `name`, or like the model. What is left out, or None in `sampling`,
+    has the default of a suite. Paths are relative to the current folder.
+    Raises as `plan` does.
+    """
+    own = next(iter(model), "") if isinstance(model, Mapping) else model.stem
+    source = dict(model) if isinstance(model, Mapping) else {"onnx": str(model)}
+    entry = {"source": source, "data": data, "shapes": shapes and dict(shapes), "output": output}
+    document = {
+        "models": {own: _given(entry)},
+        "axes": dict(axes or {}),
+        "sampling": _given(sampling or {}),
+        "strict_provider": strict_provider,
+    }
+    document = {key: value for key, value in document.items() if value}
+    return plan_document(document, Path.cwd(), name or own, overrides, only)
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what is None."""
+    return {key: value for key, value in values.items() if value is not None}
+
+
 def dump(document: Mapping[str, Any]) -> str:
     """Write a suite as YAML that is read back as the same suite."""
     return yaml.dump(dict(document), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)

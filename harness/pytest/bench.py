@@ -52,13 +52,14 @@ class OnnxBench:
         unknown = next((axis for axis in axes if axis not in AXES), None)
         if unknown is not None:
             raise TypeError(f"onnx_bench has no argument {unknown!r}: {closest(unknown, (*AXES, *OPTIONS))}")
-        document = {
-            "models": {_name(model): _model(model, data, shapes)},
-            "axes": axes,
-            "sampling": _sampling(seconds, processes),
-        }
         try:
-            record = self._measure(document)
+            record = self._measure(
+                dict(model) if isinstance(model, Mapping) else Path(model),
+                axes,
+                data=None if data is None else os.fspath(data),
+                shapes=shapes,
+                sampling=_sampling(seconds, processes),
+            )
         except InputError as error:
             raise InputError(str(error)) from None
         except CaseError as error:
@@ -69,36 +70,17 @@ class OnnxBench:
             pytest.skip(f"{record.case} {record.status}: {record.reason}")
         return Stats(record)
 
-    def _measure(self, document: Mapping[str, Any]) -> Record:
-        from harness.plan import plan_document
+    def _measure(self, model: Path | dict[str, Any], axes: Mapping[str, Any], **how: Any) -> Record:
+        from harness.plan import plan_model
         from harness.run.bench import open_bench
         from harness.run.job import environment, settle
 
-        plan = settle(plan_document(document, Path.cwd(), "onnx_bench"))
+        plan = settle(plan_model(model, axes, name="onnx_bench", **how))
         if len(plan.cases) != 1:
             cases = f"these are {len(plan.cases)}; give every axis one value"
             raise InputError(f"onnx_bench measures one case, {cases}")
         bench = open_bench(plan.suite, self.cache_dir, self.work_dir, environment(plan))
         return bench.measure(plan.cases[0])
-
-
-def _name(model: str | os.PathLike[str] | Mapping[str, Any]) -> str:
-    """Name a file's model after the file, any other after its kind."""
-    return next(iter(model), "") if isinstance(model, Mapping) else Path(model).stem
-
-
-def _model(
-    model: str | os.PathLike[str] | Mapping[str, Any],
-    data: str | os.PathLike[str] | None,
-    shapes: Mapping[str, int] | None,
-) -> dict[str, Any]:
-    source = dict(model) if isinstance(model, Mapping) else {"onnx": os.fspath(model)}
-    entry: dict[str, Any] = {"source": source}
-    if data is not None:
-        entry["data"] = os.fspath(data)
-    if shapes is not None:
-        entry["shapes"] = dict(shapes)
-    return entry
 
 
 def _sampling(seconds: float | None, processes: int | None) -> dict[str, Any]:

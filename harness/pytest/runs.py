@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.core.errors import HarnessError
+from harness.core.report import Outcome
 
 if TYPE_CHECKING:
     from harness.core.report import Report
@@ -125,5 +126,7 @@ def _numbers(report: Report) -> Report:
     return replace(
         report,
         records=tuple(record for record in report.records if record.case in measured),
-        gates=tuple(gate for gate in report.gates if gate.case in measured and gate.outcome == "no data"),
+        gates=tuple(
+            gate for gate in report.gates if gate.case in measured and gate.outcome is Outcome.NO_DATA
+        ),
     )

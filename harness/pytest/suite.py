@@ -85,7 +85,7 @@ class SuiteFile(pytest.File):
         from harness.judge import evaluate_gates
 
         outcomes = evaluate_gates(self.plan.suite.gates, [record], self.references)
-        return [outcome for outcome in outcomes if outcome.outcome == "failed"]
+        return [outcome for outcome in outcomes if outcome.failed]
 
 
 class CellItem(pytest.Item):

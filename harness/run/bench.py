@@ -22,8 +22,9 @@ from harness.core.artifact import Built, Dataset
 from harness.core.case import FP32, Artifact, Case, DataRef, Load, Session, plain
 from harness.core.errors import CaseError, StoreError, Unsupported
 from harness.core.passes import chosen, repeated
-from harness.core.record import Observation, Record, Status
+from harness.core.record import Note, NoteKind, Observation, Record, Status
 from harness.core.suite import Sampling, Skip, Suite
+from harness.judge.needs import gated_sampling
 from harness.judge.outputs import Outputs
 from harness.measure import Block, BlockOrder, Cores, Request, runtimes
 from harness.measure.runtimes import Runtime
@@ -118,10 +119,12 @@ class Bench:
         )
         # What decided the status printed what explains it.
         deciding = next((item for item in observations if not _went_well(item)), first)
-        notes = dict.fromkeys((*verdict.notes, *cores.notes))
+        about_cores = (Note(NoteKind.CORES, text) for text in cores.notes)
+        notes = tuple(dict.fromkeys((*verdict.notes, *about_cores)))
         return replace(
             self._record(case, verdict.status, reason=verdict.reason),
-            notes=tuple(notes),
+            notes=tuple(note.text for note in notes),
+            note_kinds=tuple(note.kind for note in notes),
             metrics=verdict.metrics,
             effective={**verdict.effective, **self._provenance(case, labelled=labels is not None)},
             artifact=built.to_json(),
@@ -180,10 +183,11 @@ class Bench:
 
     def _request(self, case: Case, built: Built, cores: Cores, passes: tuple[str, ...]) -> Request:
         runtime = self._runtime(case.session.runtime)
+        sampling = self.suite.sampling
         return measure.request(
             case,
             built,
-            self.suite.sampling,
+            sampling if self.keep_outputs else gated_sampling(sampling, self.suite.gates, case),
             self.suite.measure,
             data=self._evaluation(case),
             passes=passes,

@@ -9,7 +9,7 @@ from pathlib import Path
 from harness import judge, store
 from harness.core.conditions import matches
 from harness.core.record import Record
-from harness.core.report import GateOutcome, Report
+from harness.core.report import GateOutcome, NoData, Reference, Report, Setting
 from harness.core.suite import Gate
 from harness.store.integrity import sound
 
@@ -30,7 +30,7 @@ def review(
     found = references(results_dir, header, gates)
     outcomes = judge.evaluate_gates(gates, shown, found)
     if "anchor" not in found and any(gate.against == "anchor" for gate in gates):
-        outcomes = _explained(outcomes, results_dir, header)
+        outcomes = _without_anchor(outcomes, results_dir, info)
     whole = judge.report(f"{header.suite}, run {info.run}", records, baseline=header.baseline)
     return replace(judge.narrow(whole, shown, outcomes), description=header.description)
 
@@ -59,17 +59,27 @@ def references(
     }
 
 
-def _explained(
-    outcomes: Sequence[GateOutcome], results_dir: Path, header: store.Header
+def _without_anchor(
+    outcomes: Sequence[GateOutcome], results_dir: Path, info: store.RunInfo
 ) -> tuple[GateOutcome, ...]:
-    """Say of the gates that lack the anchor that its run is gone, where one is pinned all the same."""
+    """Say why gates lack the anchor; only a first run has a reason to."""
+    header = info.header
     pinned = store.anchor(results_dir, header.suite, header.machine)
-    if pinned is None:
+    earlier = [
+        item
+        for item in store.runs(results_dir, header.suite, header.machine)
+        if item.sealed and item.run < info.run
+    ]
+    if pinned is None and not earlier:
         return tuple(outcomes)
-    why = f"the anchor's run {pinned} is gone or damaged; pin another with 'harness anchor set RUN'"
+    why = f"the anchor's run {pinned} is gone or damaged" if pinned else "no run is pinned as the anchor"
+    newest = earlier[-1].run if earlier else info.run
 
-    def lacks_it(outcome: GateOutcome) -> bool:
-        relative = outcome.gate.endswith(" against anchor")
-        return relative and outcome.outcome == "no data" and outcome.value is not None
+    def explained(outcome: GateOutcome) -> GateOutcome:
+        lacks_it = outcome.against is Reference.ANCHOR and outcome.no_data is NoData.FIRST_RUN
+        if not lacks_it:
+            return outcome
+        pin = Setting("harness anchor set", newest)
+        return replace(outcome, reason=why, no_data=NoData.NO_REFERENCE, setting=pin)
 
-    return tuple(replace(item, reason=why) if lacks_it(item) else item for item in outcomes)
+    return tuple(map(explained, outcomes))

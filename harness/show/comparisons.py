@@ -55,4 +55,4 @@ def change(item: MetricComparison) -> Delta | None:
 def why(decision: Decision) -> str:
     """Give the reason without the change, which has a column of its own."""
     written = "" if decision.ratio is None else format_percent(decision.ratio - 1, signed=True)
-    return decision.reason.removeprefix("exact: ").removeprefix(written).lstrip(" ,:")
+    return decision.reason.removeprefix(written).lstrip(" ,:")

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from harness.core.record import Record, Status
-from harness.core.report import GateOutcome
+from harness.core.report import GateOutcome, Outcome
 from harness.core.units import format_value
 from harness.show.document import Document, report_of
 from harness.show.escape import visible
@@ -77,9 +77,9 @@ def _case(suite: Element, record: Record) -> None:
 def _gate(suite: Element, gate: GateOutcome) -> None:
     name = _text(f"{gate.gate} [{gate.case}]")
     case = SubElement(suite, "testcase", classname="gates", name=name, time="0.000")
-    if gate.outcome == "failed":
+    if gate.failed:
         SubElement(case, "failure", type="gate", message=_text(gate.reason))
-    elif gate.outcome != "passed":
+    elif gate.outcome is Outcome.NO_DATA:
         SubElement(case, "skipped", message=_text(f"{gate.outcome}: {gate.reason}"))
 
 

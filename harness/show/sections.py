@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
+from harness.core.decision import Change
 from harness.core.record import BAD, Record, Status
-from harness.core.report import Advice, GateOutcome, Report
+from harness.core.report import Advice, GateOutcome, NoData, Outcome, Report, unevaluated
 from harness.core.units import count, format_value
 from harness.show.cells import format_delta
 from harness.show.grid import Note, notes
+from harness.show.wording import remedy
 
 MOST_DETAILS = 3
 """Wordings of one note, and cases of one gate without data, that are spelled out."""
@@ -23,6 +26,18 @@ class Entry:
     lines: tuple[str, ...] = ()
 
 
+class SectionKind(StrEnum):
+    """What a section is about."""
+
+    CASES = "cases"  # how cases ended
+    GATES_FAILED = "gates failed"
+    GATES_WITHOUT_DATA = "gates without data"
+    GATES_PASSED = "gates passed"
+    NOTES = "notes"
+    BEST = "best"
+    OTHER = "other"
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """A heading and its entries; `mood` picks the heading's color: "bad", "warning", "good" or ""."""
@@ -30,37 +45,42 @@ class Section:
     title: str
     entries: tuple[Entry, ...]
     mood: str = ""
+    kind: SectionKind = SectionKind.OTHER
 
 
 def sections(report: Report) -> Iterator[Section]:
     """Give the sections that are not empty, the worst first."""
     bad = [record for record in report.records if record.status in BAD]
     if bad:
-        yield Section(f"Failed: {count(len(bad), 'case')}", _by_reason(bad), "bad")
+        text = f"Failed: {count(len(bad), 'case')}"
+        yield Section(text, _by_reason(bad), "bad", SectionKind.CASES)
     yield from gate_sections(report.gates)
     for status, title in ((Status.UNSUPPORTED, "Unsupported"), (Status.SKIPPED, "Skipped")):
         found = [record for record in report.records if record.status is status]
         if found:
-            yield Section(f"{title}: {count(len(found), 'case')}", _by_reason(found), "warning")
+            heading = f"{title}: {count(len(found), 'case')}"
+            yield Section(heading, _by_reason(found), "warning", SectionKind.CASES)
     if told := notes(report):
-        yield Section("Notes", tuple(map(_note, told)))
+        yield Section("Notes", tuple(map(_note, told)), kind=SectionKind.NOTES)
     if report.advice:
         records = {record.case: record for record in report.records}
         entries = tuple(_advice(advice, records.get(advice.case)) for advice in report.advice)
-        yield Section("Best", entries, "good")
+        yield Section("Best", entries, "good", SectionKind.BEST)
 
 
 def gate_sections(gates: Sequence[GateOutcome]) -> Iterator[Section]:
     """Give the gates that failed, those without data, and the number of those that passed."""
-    failed = [gate for gate in gates if gate.outcome == "failed"]
+    failed = [gate for gate in gates if gate.failed]
     if failed:
-        yield Section(f"Gates failed: {len(failed)}", tuple(map(_gate, failed)), "bad")
-    missing = [gate for gate in gates if gate.outcome == "no data"]
+        kind, entries = SectionKind.GATES_FAILED, tuple(map(_gate, failed))
+        yield Section(f"Gates failed: {len(failed)}", entries, "bad", kind)
+    missing = [gate for gate in gates if gate.outcome is Outcome.NO_DATA]
     if missing:
-        yield Section(f"Gates without data: {len(missing)}", _without_data(missing), "warning")
-    passed = [gate for gate in gates if gate.outcome == "passed"]
+        kind, mood = SectionKind.GATES_WITHOUT_DATA, "bad" if unevaluated(missing) else "warning"
+        yield Section(f"Gates without data: {len(missing)}", _without_data(missing), mood, kind)
+    passed = [gate for gate in gates if gate.outcome is Outcome.PASSED]
     if passed:
-        yield Section(f"Gates passed: {len(passed)}", (), "good")
+        yield Section(f"Gates passed: {len(passed)}", (), "good", SectionKind.GATES_PASSED)
 
 
 def summary(report: Report) -> str:
@@ -97,21 +117,32 @@ def _by_reason(records: Sequence[Record]) -> tuple[Entry, ...]:
 
 
 def _gate(gate: GateOutcome) -> Entry:
-    return Entry(f"{gate.gate}: {gate.reason}", (gate.case,))
+    """Say what failed, and which to believe where a comparison of the same numbers did not show it."""
+    lines = [gate.case]
+    if gate.compared in (Change.INCONCLUSIVE, Change.EQUIVALENT):
+        lines.append(
+            f"the comparison with {gate.against} is {gate.compared}: believe that, the gate knows two "
+            "numbers and no noise. With 'confirm: true' an A/B decides the gate"
+        )
+    return Entry(f"{gate.gate}: {gate.reason}", tuple(lines))
 
 
 def _without_data(gates: Sequence[GateOutcome]) -> tuple[Entry, ...]:
     """Say each gate and reason once; the sections above and below say why a case did not end well."""
     found: dict[str, list[str]] = {}
     for gate in gates:
-        ended = gate.reason.startswith("the case is ")
-        reason = gate.reason.partition(": ")[0] if ended else gate.reason
-        found.setdefault(f"{gate.gate}: {reason}", []).append(gate.case)
+        reason = _ENDED.get(gate.no_data or NoData.NO_VALUE, gate.reason)
+        helps = f"; {remedy(gate.setting)}" if gate.setting else ""
+        found.setdefault(f"{gate.gate}: {reason}{helps}", []).append(gate.case)
     few = MOST_DETAILS
     return tuple(
         Entry(text, tuple(cases)) if len(cases) <= few else Entry(f"{text} ({count(len(cases), 'case')})")
         for text, cases in found.items()
     )
+
+
+_ENDED = {NoData.UNSUPPORTED: "the case is unsupported", NoData.CASE_FAILED: "the case failed"}
+"""What the sections above and below explain."""
 
 
 def _note(note: Note) -> Entry:

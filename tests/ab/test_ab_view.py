@@ -10,7 +10,7 @@ from harness.ab.model import ABResult, ABSettings, Control, Pairing
 from harness.ab.view import ABDocument
 from harness.core.decision import Change, Decision, MetricComparison
 from harness.core.errors import NotFoundError
-from harness.core.report import GateOutcome
+from harness.core.report import GateOutcome, Outcome
 
 
 def render(result: Any, view: str, **style: Any) -> str:
@@ -95,7 +95,9 @@ def test_the_table_shows_the_worst_first_with_its_evidence():
 
 @pytest.mark.parametrize("view", ["table", "markdown"])
 def test_everything_that_a_reader_must_know_is_there(view):
-    gate = GateOutcome("latency/p50 max_increase 1%", "m", "latency/p50", "failed", 1.0, 2.0, "3 ms > 2 ms")
+    gate = GateOutcome(
+        "latency/p50 max_increase 1%", "m", "latency/p50", Outcome.FAILED, 1.0, 2.0, "3 ms > 2 ms"
+    )
     text = render(
         trial(
             control=Control("m", True, {}, "latency/p50: it differs from itself"),

@@ -43,7 +43,7 @@ def test_outputs_vary_with_the_input_at_any_batch(cache: Path, name: str) -> Non
     built = build(artifact({"name": name}, "zoo"), cache)
     (item,) = built.inputs
     assert item.shape == ("batch", 3, 224, 224)
-    assert (built.opset, built.precision, built.notes) == (17, "fp32", ("random weights",))
+    assert (built.opset, built.precision, built.random_weights) == (17, "fp32", True)
     noise = np.random.default_rng(7).standard_normal((3, 3, 224, 224), np.float32)
     three, one = run(built, **{item.name: noise}), run(built, **{item.name: noise[:1]})
     assert three.shape == (3, 1000, *three.shape[2:])

@@ -15,7 +15,8 @@ from harness import store
 from harness.ab.model import ABResult, ABSettings, Pair, Pairing
 from harness.compare import confirm as loop
 from harness.compare.confirm import Confirmation, confirm
-from harness.core.decision import Change, Decision, MetricComparison
+from harness.compare.settle import Untried
+from harness.core.decision import Change, Decision, MetricComparison, Unconfirmed
 from harness.core.errors import Unsupported
 from harness.core.record import Record
 from harness.core.suite import Plan
@@ -65,8 +66,12 @@ def under(
     return replace(record, effective={**record.effective, "runtime": runtime, "installed": installed})
 
 
+def gone(case: str, text: str) -> dict[str, Untried]:
+    return {case: Untried(Unconfirmed.GONE, text)}
+
+
 def test_two_runs_that_differ_in_nothing_are_not_tried(ran: Ran, asked: list[Pair]) -> None:
-    assert try_(ran, ran[1]).left == {"m": loop.NOTHING_DIFFERS}
+    assert try_(ran, ran[1]).left["m"].why is Unconfirmed.NOTHING_DIFFERS
     assert asked == []
 
 
@@ -106,7 +111,7 @@ def test_a_runtime_that_was_rebuilt_cannot_be_had_again(
     ran: Ran, asked: list[Pair], base: dict[str, str], head: dict[str, str]
 ) -> None:
     then, now = under(ran[1], "1.32.0", **base), under(ran[1], "1.32.0", **head)
-    assert try_(ran, then, now).left == {"m": f"the runtime of run {then.run} is no longer there"}
+    assert try_(ran, then, now).left == gone("m", f"the runtime of run {then.run} is no longer there")
     assert asked == []
 
 
@@ -117,7 +122,7 @@ def test_a_wheel_that_was_made_anew_is_not_taken_for_the_old_one(
     wheel.write_bytes(b"")
     base = under(ran[1], "1.31.0", str(wheel), "old")
     said = try_(ran, base, under(ran[1], "1.32.0"))
-    assert said.left == {"m": f"the runtime of run {base.run} is no longer there"}
+    assert said.left == gone("m", f"the runtime of run {base.run} is no longer there")
     assert try_(ran, under(ran[1], "1.31.0", str(wheel), "new"), under(ran[1], "1.32.0")).left == {}
     assert len(asked) == 1
 
@@ -144,14 +149,14 @@ def test_an_a_b_of_something_else_than_was_measured_decides_nothing(
     if not what:
         assert (said.left, said.decisions) == ({}, {("m", "latency/p50"): decision})
         return
-    assert said.left == {"m": f"the {what} of run {stored[arm].run} is no longer there"}
+    assert said.left == gone("m", f"the {what} of run {stored[arm].run} is no longer there")
     assert said.decisions == {}
 
 
 def test_the_same_wheel_is_taken_that_was_measured(ran: Ran, asked: list[Pair]) -> None:
     base = under(ran[1], "1.33.0", "/wheels/onnxruntime-1.33.0-cp311-cp311-linux_x86_64.whl")
     said = try_(ran, base, under(ran[1], "1.32.0"))
-    assert "there is no such file" in said.left["m"]
+    assert "there is no such file" in said.left["m"].text
     assert asked == []
 
 
@@ -164,7 +169,7 @@ def test_a_runtime_that_cannot_be_had_is_said(
     monkeypatch.setattr(loop.runtimes, "ensure", refuse)
     base = under(ran[1], "1.31.0")
     said = try_(ran, base, under(ran[1], "1.32.0"))
-    assert said.left == {"m": f"the runtime of run {base.run} cannot be had: no wheel of it"}
+    assert said.left == gone("m", f"the runtime of run {base.run} cannot be had: no wheel of it")
 
 
 def test_a_runtime_that_moves_is_what_it_was_in_each_run(ran: Ran, asked: list[Pair], suite: Suite) -> None:
@@ -195,20 +200,20 @@ def test_the_model_file_of_the_base_is_taken_from_the_cache(
     assert pair.base.session == pair.head.session
     Path(ran[1].artifact["path"]).chmod(0o600)
     Path(ran[1].artifact["path"]).unlink()
-    gone = {"m": f"the model file of run {ran[1].run} is no longer in the cache"}
-    assert try_((plan(path), head), ran[1]).left == gone
+    lost = f"the model file of run {ran[1].run} is no longer in the cache"
+    assert try_((plan(path), head), ran[1]).left == gone("m", lost)
 
 
 def test_a_case_that_the_suite_has_lost_is_said(ran: Ran, asked: list[Pair]) -> None:
     lost = replace(ran[1], case="m/batch=7")
-    assert try_(ran, lost, lost).left == {"m/batch=7": "the suite does not have this case any more"}
+    assert try_(ran, lost, lost).left == gone("m/batch=7", "the suite does not have this case any more")
 
 
 def test_what_the_budget_does_not_pay_is_said(ran: Ran, asked: list[Pair]) -> None:
     base, head = under(ran[1], "1.31.0"), under(ran[1], "1.32.0")
     terms = ABSettings(budget_s=10.0)
     assert try_(ran, base, head, terms=terms, budget_s=15.0).left == {
-        "m": "the 15 s for A/Bs do not pay for this case too"
+        "m": Untried(Unconfirmed.BUDGET, "the 15 s for A/Bs do not pay for this case too")
     }
     assert asked == []
     assert try_(ran, base, head, terms=terms, budget_s=20.0).left == {}

@@ -218,8 +218,10 @@ def test_a_comparison_is_one_flat_object(measured):
         "blocks",
         "min_effect",
         "mde",
+        "source",
         "verdict",
         "reason",
+        "unconfirmed",
     ]
 
 

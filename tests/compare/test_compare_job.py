@@ -347,8 +347,15 @@ def test_a_gate_on_another_machine_is_no_data(runs: Runs, again: Store, harness:
 def test_what_else_differs_is_named(runs: Runs, harness: Call) -> None:
     base, head = runs["base3"], runs["slow3"]
     _, document = found(harness, base, head, *P50)
-    assert document["causes"]["runtime: 1.0 -> 2.0"] == ["m"]
-    assert any(cause.startswith("model: ") for cause in document["causes"])
+    causes = {cause["field"]: cause for cause in document["causes"]}
+    assert causes["runtime"] == {
+        "field": "runtime",
+        "before": "1.0",
+        "after": "2.0",
+        "away": 0,
+        "cases": ["m"],
+    }
+    assert "model" in causes
     _, out, _ = harness("compare", base, head, *P50)
     assert "  runtime: 1.0 -> 2.0 (1 case)" in out.partition("What else differs")[2]
 
@@ -542,7 +549,8 @@ def test_suspects_are_settled_by_an_ab_of_what_the_runs_measured(
     decided = {item["metric"]: item for item in document["comparisons"]}
     p50 = decided["latency/p50"]
     assert (code, p50["verdict"], p50["ratio"]) == (1, "regression", pytest.approx(1.1))
-    assert p50["reason"].startswith("A/B: +10.00%, shown to exceed 1.00%")
+    assert (p50["source"], p50["unconfirmed"]) == ("A/B", None)
+    assert p50["reason"].startswith("+10.00%, shown to exceed 1.00%")
     assert decided["latency/p90"]["verdict"] == "inconclusive"
     assert {"case": "m", "metric": "latency/p50"} in document["settled"]
 

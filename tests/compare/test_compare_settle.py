@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from harness.compare.settle import carried, is_open
+from harness.compare.settle import Untried, carried, is_open
 from harness.compare.settle import settle as settle_
-from harness.core.decision import Change, Decision, MetricComparison
+from harness.core.decision import Change, Decision, MetricComparison, Source, Unconfirmed
 
 REGRESSION = Decision(verdict=Change.REGRESSION, ratio=1.1, min_effect=0.01, reason="+10%")
 SUSPECT = MetricComparison("m", "latency/p50", 1.0, 1.1, REGRESSION, worse=0.1)
@@ -22,18 +22,22 @@ def said(verdict, metric="latency/p50", case="m"):
 def test_an_ab_decides_where_it_shows_anything(verdict):
     settled = settle(SUSPECT, said(verdict), {})
     assert settled.decision.verdict is verdict
-    assert settled.decision.reason == "A/B: as the blocks say"
+    assert (settled.decision.source, settled.decision.reason) == (Source.AB, "as the blocks say")
+    assert settled.unconfirmed is None
     assert (settled.base, settled.head) == (1.0, 1.1)
 
 
 def test_an_ab_that_shows_nothing_leaves_what_the_runs_show():
     settled = settle(SUSPECT, said(Change.INCONCLUSIVE), {})
     assert settled.decision.verdict is Change.REGRESSION
+    assert settled.decision.source is Source.STORED
+    assert settled.unconfirmed is Unconfirmed.UNDECIDED
     assert settled.decision.reason == "+10%; an A/B did not settle it: as the blocks say"
 
 
 def test_a_case_without_an_ab_says_why():
-    settled = settle(SUSPECT, {}, {"m": "the model file is gone"})
+    settled = settle(SUSPECT, {}, {"m": Untried(Unconfirmed.GONE, "the model file is gone")})
+    assert settled.unconfirmed is Unconfirmed.GONE
     assert settled.decision == replace(REGRESSION, reason="+10%; no A/B: the model file is gone")
 
 

@@ -13,6 +13,7 @@ import pytest
 from harness import show
 from harness.compare.view import ComparisonDocument
 from harness.core.decision import (
+    Cause,
     Change,
     Decision,
     MetricComparison,
@@ -21,7 +22,7 @@ from harness.core.decision import (
     RunSide,
 )
 from harness.core.errors import NotFoundError
-from harness.core.report import GateOutcome
+from harness.core.report import GateOutcome, Outcome
 
 
 def render(result: RunComparison, view: str, *, everything: bool = False, **style: Any) -> str:
@@ -69,9 +70,13 @@ def contrast() -> RunComparison:
             only_base=("gone",),
             only_head=("new",),
         ),
-        gates=(GateOutcome(GATE, "m/batch=8", "latency/p50", "failed", 1.1e-3, 1.03e-3, "1.1 ms > 1.03 ms"),),
+        gates=(
+            GateOutcome(
+                GATE, "m/batch=8", "latency/p50", Outcome.FAILED, 1.1e-3, 1.03e-3, "1.1 ms > 1.03 ms"
+            ),
+        ),
         bad={"c": "crashed: SIGSEGV"},
-        causes={"runtime: 1 -> 2": ("m/batch=8", "m"), "model: a -> b": ("m",)},
+        causes={Cause("runtime", "1", "2"): ("m/batch=8", "m"), Cause("model", "a", "b"): ("m",)},
         notes=("A/B: raw samples in file",),
     )
 
@@ -195,7 +200,7 @@ def test_no_view_obeys_a_hostile_name(contrast: RunComparison, view: str) -> Non
             only_base=(HOSTILE,),
         ),
         bad={HOSTILE: HOSTILE},
-        causes={HOSTILE: (HOSTILE,)},
+        causes={Cause(HOSTILE, HOSTILE, HOSTILE): (HOSTILE,)},
     )
     text = render(hostile, view)
     assert "\x1b" not in text

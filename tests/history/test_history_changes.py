@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from harness.core.decision import Change
+from harness.core.decision import Cause, Change
 from harness.core.metrics import METRICS
 from harness.history.changes import shifts, with_causes
 from harness.judge.causes import changed, facts_of
@@ -126,7 +126,7 @@ def test_what_else_changed_is_named_beside_the_shift():
     facts = [{"runtime": "1.23.0", "model": "aa"}] * 70 + [{"runtime": "1.24.1", "model": "aa"}] * 50
     facts[69] = {"runtime": "0", "model": "0"}  # the night without a value is not asked
     (shift,) = with_causes(shifts(series, METRICS["latency/p50"]), series, facts)
-    assert shift.causes == ("runtime: 1.23.0 -> 1.24.1",)
+    assert shift.causes == (Cause("runtime", "1.23.0", "1.24.1"),)
 
 
 def test_what_changed_a_night_or_two_off_is_named_with_the_distance():
@@ -139,26 +139,29 @@ def test_what_changed_a_night_or_two_off_is_named_with_the_distance():
     for index in range(73, 120):
         facts[index]["kernel"] = "too far off"
     (shift,) = with_causes(shifts(series, METRICS["latency/p50"]), series, facts)
-    assert shift.causes == ("runtime: 1 -> 2 (1 run before)", "model: a -> b (2 runs later)")
+    assert shift.causes == (Cause("runtime", "1", "2", -1), Cause("model", "a", "b", 2))
 
 
 def test_a_fact_that_is_not_known_on_both_sides_explains_nothing():
     assert changed({"kernel": None, "model": "a"}, {"kernel": "6.1", "runtime": "1", "model": "a"}) == []
-    assert changed({"model": "a"}, {"model": "b"}) == ["model: a -> b"]
+    assert changed({"model": "a"}, {"model": "b"}) == [Cause("model", "a", "b")]
 
 
 def test_a_rebuilt_runtime_is_a_change_and_another_version_is_one_alone():
     then = {"runtime": "1", "runtime's wheel": "a", "runtime's build": "x"}
     rebuilt = {**then, "runtime's wheel": "b", "runtime's build": "y"}
-    assert changed(then, rebuilt) == ["runtime's wheel: a -> b", "runtime's build: x -> y"]
-    assert changed(then, {**rebuilt, "runtime": "2"}) == ["runtime: 1 -> 2"]
+    assert changed(then, rebuilt) == [
+        Cause("runtime's wheel", "a", "b"),
+        Cause("runtime's build", "x", "y"),
+    ]
+    assert changed(then, {**rebuilt, "runtime": "2"}) == [Cause("runtime", "1", "2")]
 
 
 def test_a_shift_near_the_end_has_no_causes_beyond_it():
     series = [1.0] * 20 + [2.0] * 2
     facts = [{"runtime": "1"}] * 20 + [{"runtime": "2"}] * 2
     (shift,) = with_causes(shifts(series, METRICS["model/size"]), series, facts)
-    assert (shift.index, shift.causes) == (20, ("runtime: 1 -> 2",))
+    assert (shift.index, shift.causes) == (20, (Cause("runtime", "1", "2"),))
 
 
 def test_a_record_tells_what_may_explain_a_shift(record):

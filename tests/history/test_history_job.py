@@ -14,7 +14,7 @@ import pytest
 
 from harness import store
 from harness.asv.demo import CRASH_CASE, MACHINE, NOISE, SUITE, write_history
-from harness.core.decision import Change, Trend
+from harness.core.decision import Cause, Change, Trend
 from harness.core.errors import NotFoundError
 from harness.history.job import history
 from harness.store.header import SEALED, write_header
@@ -80,7 +80,7 @@ def test_a_shift_has_its_levels_its_run_and_its_cause(made_up: Path) -> None:
     assert trend.points[shift.index].run == "20260210T020000Z-5e1f00"
     assert shift.change == pytest.approx(0.10, abs=4 * NOISE)
     assert shift.after / shift.before == pytest.approx(1.10, abs=4 * NOISE)
-    assert shift.causes == ("runtime: 1.31.0 -> 1.32.0",)
+    assert shift.causes == (Cause("runtime", "1.31.0", "1.32.0"),)
     assert [trend.points[index].runtime for index in (39, 40)] == ["1.31.0", "1.32.0"]
 
 
@@ -90,7 +90,7 @@ def test_a_new_model_file_is_named_beside_the_change(nights: Path) -> None:
 
     rewrite(nights, weights)
     (trend,) = history(nights, case=INT8)
-    assert trend.shifts[0].causes == (f"model: {'ab' * 6} -> {'cd' * 6}",)
+    assert trend.shifts[0].causes == (Cause("model", "ab" * 6, "cd" * 6),)
     assert trend.points[20].model == "cd" * 32
 
 

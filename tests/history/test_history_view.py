@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness import show
-from harness.core.decision import Change, Point, Shift, Trend
+from harness.core.decision import Cause, Change, Point, Shift, Trend
 from harness.history.view import BARS, HistoryDocument, sparkline
 
 
@@ -28,7 +28,7 @@ def trend(values: list[float], metric: str = "latency/p50", unit: str = "s", **p
     return Trend("nightly", "box", str(parts.pop("case", "m")), metric, unit, points, **parts)  # type: ignore[arg-type]
 
 
-UP = Shift(10, 1e-3, 1.1e-3, 0.1, 30.0, Change.REGRESSION, ("runtime: 1.0 -> 2.0",))
+UP = Shift(10, 1e-3, 1.1e-3, 0.1, 30.0, Change.REGRESSION, (Cause("runtime", "1.0", "2.0"),))
 DOWN = Shift(15, 1.1e-3, 0.9e-3, -0.18, 30.0, Change.IMPROVEMENT)
 STEPPED = trend([1e-3] * 10 + [1.1e-3] * 5 + [0.9e-3] * 5, shifts=(UP, DOWN))
 FLAT = trend([2e-3] * 20, case="flat")
@@ -124,7 +124,7 @@ def test_no_series_is_nothing_but_an_empty_array() -> None:
 
 @pytest.mark.parametrize("view", ["table", "markdown", "csv"])
 def test_no_view_obeys_a_hostile_name(view: str) -> None:
-    shift = Shift(1, 1.0, 2.0, 1.0, 9.0, Change.REGRESSION, (HOSTILE,))
+    shift = Shift(1, 1.0, 2.0, 1.0, 9.0, Change.REGRESSION, (Cause(HOSTILE, HOSTILE, HOSTILE),))
     text = render([trend([1.0, 2.0], case=HOSTILE, shifts=(shift,))], view)
     assert "\x1b" not in text
     assert "\u202e" not in text

@@ -113,7 +113,7 @@ def test_a_value_of_nan_leaves_no_mean_error(facts):
 
 def test_random_weights_claim_no_accuracy(facts):
     parts = {"outputs": [SCORES], "twin_outputs": [SCORES], "labels": LABELS}
-    metrics = of(facts, notes=("random weights",), **parts)
+    metrics = of(facts, random_weights=True, **parts)
     assert metrics["accuracy/top1"].reason == "random weights"
     assert metrics["accuracy/agreement"].value == 1.0
 

@@ -60,7 +60,7 @@ def test_nan_and_inf_are_counted_noted_and_leave_no_distance(facts):
     assert verdict.metrics["accuracy/nonfinite"].value == 2
     assert verdict.metrics["accuracy/sqnr_db"].reason == "2 of 6 elements are NaN or Inf"
     assert verdict.metrics["accuracy/agreement"].value == pytest.approx(2 / 3)
-    assert "2 of 6 output elements are NaN or Inf" in verdict.notes
+    assert "2 of 6 output elements are NaN or Inf" in [note.text for note in verdict.notes]
 
 
 def test_a_mask_of_the_same_inf_is_no_difference(facts):

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from harness.core.decision import Change, Decision, MetricComparison
-from harness.core.record import Metric
+from harness.core.record import Absence, Metric
 from harness.core.suite import Gate
 from harness.judge.gates import evaluate, evaluate_comparisons
 
@@ -99,7 +99,7 @@ def test_accuracy_is_held_against_another_machine_too(record):
 
 
 def identical(record):
-    null = Metric(value=None, unit="dB", direction="higher", reason="identical outputs")
+    null = Metric(value=None, unit="dB", direction="higher", absence=Absence.IDENTICAL)
     return replace(record(), metrics={"accuracy/sqnr_db": null})
 
 

@@ -53,4 +53,4 @@ def test_whatever_a_model_answers_is_judged_and_fits_in_json(ours, twin, same, l
         assert metric.value is None or math.isfinite(metric.value)
         assert (metric.value is None) == bool(metric.reason)
         assert metric.low is None or metric.low <= metric.high
-    json.dumps([verdict.samples, verdict.notes, verdict.effective], allow_nan=False)
+    json.dumps([verdict.samples, [note.text for note in verdict.notes], verdict.effective], allow_nan=False)

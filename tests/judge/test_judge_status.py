@@ -1,4 +1,5 @@
 import pytest
+from make import texts
 
 from harness.core.case import Named, freeze
 from harness.core.record import Status
@@ -17,7 +18,7 @@ def ended(facts, observation, **parts):
 
 def test_a_case_that_ran_as_asked_is_ok(facts):
     verdict = judge(facts())
-    assert (verdict.status, verdict.reason, verdict.notes) == (Status.OK, "", ())
+    assert (verdict.status, verdict.reason, texts(verdict)) == (Status.OK, "", ())
 
 
 def test_a_signal_is_a_crash_with_its_name_and_the_tail_of_stderr(facts, observation):
@@ -155,14 +156,14 @@ def test_a_provider_that_took_a_part_is_noted_with_the_operators_elsewhere(facts
     seen = observation(proof=proof(openvino={"Conv": 97}, cpu={"TopK": 1, "Softmax": 2}))
     verdict = judge(facts(seen, case=case(provider="openvino")))
     assert verdict.status is Status.OK
-    assert verdict.notes == ("openvino 97%: cpu ran Softmax 2, TopK 1",)
+    assert texts(verdict) == ("openvino 97%: cpu ran Softmax 2, TopK 1",)
 
 
 def test_a_part_is_never_rounded_to_all_or_nothing(facts, observation, case):
     most = observation(proof=proof(openvino={"Conv": 9999}, cpu={"TopK": 1}))
-    assert judge(facts(most, case=case(provider="openvino"))).notes == ("openvino 99%: cpu ran TopK 1",)
+    assert texts(judge(facts(most, case=case(provider="openvino")))) == ("openvino 99%: cpu ran TopK 1",)
     least = observation(proof=proof(openvino={"Conv": 1}, cpu={"TopK": 9999}))
-    assert judge(facts(least, case=case(provider="openvino"))).notes == ("openvino <1%: cpu ran TopK 9999",)
+    assert texts(judge(facts(least, case=case(provider="openvino")))) == ("openvino <1%: cpu ran TopK 9999",)
 
 
 def test_a_strict_provider_must_take_every_node(facts, observation, case):
@@ -189,10 +190,10 @@ def test_a_strict_provider_is_not_taken_at_its_word(facts, observation, case):
 
 def test_a_provider_without_proof_is_noted_and_the_cpus_is_not(facts, observation, case):
     note = "no proof of assignment: the proof pass did not run"
-    assert judge(facts(observation(), case=case(provider="openvino"))).notes == (note,)
-    assert judge(facts(observation())).notes == ()
+    assert texts(judge(facts(observation(), case=case(provider="openvino")))) == (note,)
+    assert texts(judge(facts(observation()))) == ()
     proven = observation(proof=proof(openvino={"Conv": 97}))
-    assert judge(facts(proven, case=case(provider="openvino"))).notes == ()
+    assert texts(judge(facts(proven, case=case(provider="openvino")))) == ()
 
 
 @pytest.mark.parametrize(
@@ -249,9 +250,9 @@ def test_notes_tell_of_threads_cores_proof_and_the_artifact(facts, observation, 
         proof={"unavailable": {"assignment": "ORT 1.17 has no record of it"}},
         system={"notes": ["the cpuset is shared"]},
     )
-    verdict = judge(facts(seen, case=case(intra_threads=4), notes=("random weights",), cores=(1,)))
+    verdict = judge(facts(seen, case=case(intra_threads=4), random_weights=True, cores=(1,)))
     assert verdict.status is Status.OK
-    assert verdict.notes == (
+    assert texts(verdict) == (
         "random weights",
         "the cpuset is shared",
         "no proof of assignment: ORT 1.17 has no record of it",
@@ -265,12 +266,12 @@ def test_threads_across_operators_count_in_parallel_mode_only(facts, observation
     seen = observation(session={"cores": [0]})
     for mode, notes in (("parallel", ("2 threads on 1 core",)), ("sequential", ())):
         asked = case(execution_mode=mode, intra_threads=1, inter_threads=2)
-        assert judge(facts(seen, case=asked)).notes == notes
+        assert texts(judge(facts(seen, case=asked))) == notes
 
 
 def test_the_same_note_of_two_processes_is_said_once(facts, observation, case):
     seen = observation(session={"cores": [0]})
-    assert judge(facts(seen, seen, case=case(intra_threads=2))).notes == ("2 threads on 1 core",)
+    assert texts(judge(facts(seen, seen, case=case(intra_threads=2)))) == ("2 threads on 1 core",)
 
 
 def test_what_was_in_effect_is_kept_without_the_raw_numbers(facts, observation):

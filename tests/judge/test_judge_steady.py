@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from make import texts
 
 from harness.judge import judge
 from harness.judge.steady import steadiness
@@ -23,10 +24,10 @@ def test_what_cannot_be_told_is_said_once_and_not_where_few_calls_are_meant(fact
     none = observation(timing={"samples_ns": [0] * 30, "wall_ns": 30})
     note = "steadiness unknown: 12 calls are too few to tell, 30 needed"
     verdict = judge(facts(twelve, twelve))
-    assert verdict.notes == (note,)
+    assert texts(verdict) == (note,)
     assert verdict.effective["steady"] == [None, None]
-    assert judge(facts(twelve, brief=True)).notes == ()
-    assert judge(facts(none)).notes == ("steadiness unknown: calls of 0 s",)
+    assert texts(judge(facts(twelve, brief=True))) == ()
+    assert texts(judge(facts(none))) == ("steadiness unknown: calls of 0 s",)
 
 
 def test_a_trend_is_a_drift():
@@ -80,7 +81,7 @@ def test_the_record_notes_the_process_that_was_not_steady(facts, observation):
     calls = [1500] * 10 + [1000] * 90
     unsteady = observation(timing={"samples_ns": calls, "wall_ns": 1})
     verdict = judge(facts(steady, unsteady))
-    assert verdict.notes[0] == (
+    assert texts(verdict)[0] == (
         "not steady: warm-up too short: the first tenth of the calls ran 50.00% slower (process 2)"
     )
     assert verdict.effective["steady"] == [True, False]

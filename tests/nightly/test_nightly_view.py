@@ -9,6 +9,7 @@ import pytest
 
 from harness import show
 from harness.core.decision import (
+    Cause,
     Change,
     Decision,
     MetricComparison,
@@ -17,7 +18,7 @@ from harness.core.decision import (
     RunSide,
 )
 from harness.core.record import Record, Status
-from harness.core.report import GateOutcome, Report
+from harness.core.report import GateOutcome, Outcome, Report
 from harness.nightly import annotate
 from harness.nightly.model import Confidence, NightlyFinding, NightlyReport
 from harness.nightly.view import NightlyDocument, headline
@@ -55,7 +56,7 @@ def finding(
         standing=standing,
         since="r2",
         since_at="2026-11-22T02:00:00+00:00",
-        causes=("runtime: 1.31.0 -> 1.32.0",),
+        causes=(Cause("runtime", "1.31.0", "1.32.0"),),
     )
 
 
@@ -78,7 +79,9 @@ def night(
     )
 
 
-GATE = GateOutcome("latency/p50 max 1 ms", "m", "latency/p50", "failed", 0.00125, 0.001, "1.25 ms > 1 ms")
+GATE = GateOutcome(
+    "latency/p50 max 1 ms", "m", "latency/p50", Outcome.FAILED, 0.00125, 0.001, "1.25 ms > 1 ms"
+)
 
 
 def test_the_page_says_what_by_how_much_how_surely_and_since_when() -> None:
@@ -172,7 +175,7 @@ def test_the_document_has_the_numbers() -> None:
     assert (found["standing"], found["since"], found["causes"]) == (
         "confirmed",
         "r2",
-        ["runtime: 1.31.0 -> 1.32.0"],
+        [{"field": "runtime", "before": "1.31.0", "after": "1.32.0", "away": 0}],
     )
 
 

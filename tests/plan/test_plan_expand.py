@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from harness.core.errors import SuiteError
-from harness.plan import estimate, plan_document
+from harness.plan import estimate, plan_document, plan_model
 
 from .conftest import ONE, Planner, Problems, keys
 
@@ -164,3 +165,35 @@ def test_mistakes_in_a_document_without_a_file_carry_its_name(folder: Path) -> N
         plan_document(
             {"models": {"m": {"source": {"zoo": "vgg19"}}}, "axes": {"batch": ["x"]}}, folder, "mine"
         )
+
+
+def test_a_model_file_is_planned_without_a_suite(folder: Path) -> None:
+    Path("net.onnx").touch()
+    made = plan_model(
+        Path("net.onnx"),
+        {"batch": [1, 8], "io": "run"},
+        data="digits",
+        shapes={"seq": 4},
+        output="y",
+        sampling={"seconds": 2, "processes": None},
+        strict_provider=True,
+        overrides=["axes.opset=17"],
+        only=["batch=8"],
+    )
+    assert keys(made) == ["net/opset=17/batch=8/io=run"]
+    assert yaml.safe_load(made.suite.text) == {
+        "models": {
+            "net": {"source": {"onnx": "net.onnx"}, "data": "digits", "shapes": {"seq": 4}, "output": "y"}
+        },
+        "axes": {"batch": [1, 8], "io": "run", "opset": [17]},
+        "sampling": {"seconds": 2},
+        "strict_provider": True,
+    }
+    assert keys(plan_model(Path("net.onnx"))) == ["net"]
+
+
+def test_a_source_is_planned_without_a_suite_and_mistakes_carry_the_name_given(folder: Path) -> None:
+    made = plan_model({"zoo": "squeezenet"}, name="bench")
+    assert (keys(made), made.suite.name) == (["zoo"], "bench")
+    with pytest.raises(SuiteError, match=r"^bench: axes\.batch: expected an integer"):
+        plan_model({"zoo": "squeezenet"}, {"batch": "x"}, name="bench")

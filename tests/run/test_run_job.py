@@ -109,7 +109,7 @@ def test_what_was_measured_before_a_crash_is_kept(suite: Suite, records: Records
 
 @pytest.mark.parametrize(
     ("fail", "code"),
-    [({}, 0), ({"at": "timing", "how": "raise"}, 3), ({"at": "session", "how": "unsupported"}, 0)],
+    [({}, 0), ({"at": "timing", "how": "raise"}, 3), ({"at": "session", "how": "unsupported"}, 3)],
 )
 def test_the_exit_code_says_whether_cases_failed(
     suite: Suite, harness: Call, fail: dict[str, Any], code: int

@@ -5,7 +5,7 @@ import pytest
 
 from harness.core.case import AXES
 from harness.core.record import Metric, Record, Status
-from harness.core.report import Advice, GateOutcome, Report, Row
+from harness.core.report import Advice, GateOutcome, Outcome, Report, Row
 
 HOSTILE = '<script>alert("x")</script>|\n\x1b[31m=cmd&`_a_`\u202e'
 """A name with everything in it that some view could stumble over."""
@@ -90,9 +90,11 @@ def report() -> Report:
         rows=rows,
         axes=("precision", "batch"),
         gates=(
-            GateOutcome(GATE, "digits", "latency/p50", "failed", 0.0012, 0.0011, "1.2 ms is 9% over 1.1 ms"),
-            GateOutcome(GATE, "squeezenet", "latency/p50", "no data", None, None, "no earlier run"),
-            GateOutcome(GATE, INT8.case, "latency/p50", "passed", 0.0008, 0.001, "0.8 ms"),
+            GateOutcome(
+                GATE, "digits", "latency/p50", Outcome.FAILED, 0.0012, 0.0011, "1.2 ms is 9% over 1.1 ms"
+            ),
+            GateOutcome(GATE, "squeezenet", "latency/p50", Outcome.NO_DATA, None, None, "no earlier run"),
+            GateOutcome(GATE, INT8.case, "latency/p50", Outcome.PASSED, 0.0008, 0.001, "0.8 ms"),
         ),
         advice=(Advice("digits", "latency", INT8.case, "latency/p50", 0.0008, "s", 1.5, -0.002),),
     )
@@ -111,7 +113,7 @@ def hostile() -> Report:
         records=(measured, failed),
         rows=(Row(measured, 1, True, 1.0), Row(failed, 0, False, None)),
         axes=("precision",),
-        gates=(GateOutcome(HOSTILE, HOSTILE, HOSTILE, "failed", None, None, HOSTILE),),
+        gates=(GateOutcome(HOSTILE, HOSTILE, HOSTILE, Outcome.FAILED, None, None, HOSTILE),),
         advice=(Advice(HOSTILE, "latency", measured.case, "latency/p50", 0.0012, "s", None, None),),
     )
 

@@ -17,6 +17,7 @@ from harness import show
 from harness.compare.view import ComparisonDocument
 from harness.core.case import Artifact, Case, Load, Model, Session, Source
 from harness.core.decision import (
+    Cause,
     Change,
     Decision,
     MetricComparison,
@@ -28,7 +29,7 @@ from harness.core.decision import (
     Trend,
 )
 from harness.core.record import Record
-from harness.core.report import GateOutcome, Report
+from harness.core.report import GateOutcome, Outcome, Report
 from harness.core.suite import Plan, Skip, Suite
 from harness.history.view import HistoryDocument
 from harness.show.plan import PlanDocument
@@ -89,9 +90,9 @@ def test_two_runs_compared(hostile: Report, view: str) -> None:
         compared=MetricComparisons(
             (MetricComparison(name, name, 1.0, 1.2, decision),), {name: (name,)}, (name,), (name,)
         ),
-        gates=(GateOutcome(name, name, name, "failed", 1.0, 2.0, name),),
+        gates=(GateOutcome(name, name, name, Outcome.FAILED, 1.0, 2.0, name),),
         bad={name: name},
-        causes={name: (name,)},
+        causes={Cause(name, name, name): (name,)},
         notes=(name,),
     )
     check(show.render(ComparisonDocument(contrast, everything=True), view), view, name)
@@ -101,7 +102,7 @@ def test_two_runs_compared(hostile: Report, view: str) -> None:
 def test_a_history(hostile: Report, view: str) -> None:
     name = f"={hostile.title}"
     points = tuple(Point(name, name, value, None, None, name, name) for value in (1.0, 2.0))
-    shift = Shift(1, 1.0, 2.0, 1.0, 9.0, Change.REGRESSION, (name,))
+    shift = Shift(1, 1.0, 2.0, 1.0, 9.0, Change.REGRESSION, (Cause(name, name, name),))
     trends = [
         Trend(name, name, name, name, name, points, (shift,)),
         Trend("", "", "", "", "", points, (), name),

@@ -35,6 +35,7 @@ class Written:
     file: str
     provenance: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    random_weights: bool = False
     engine: str = "ort"
     reading: Reading | None = None
     reads: Mapping[str, str] = field(default_factory=dict)

@@ -24,8 +24,6 @@ from harness.core.vocabulary import ZOO
 OPSET = 17
 """Where none is asked for: the graphs are of opset 9, too old for per-channel quantization."""
 
-NOTE = "random weights"
-
 
 class Zoo:
     """``{name: squeezenet}``, and ``seed`` where it is not 0."""
@@ -54,7 +52,7 @@ class Zoo:
         model = convert(model, asked.opset or OPSET)
         fill(model, int(options.get("seed", 0)))
         files.save(model, folder / files.MODEL)
-        return Written(files.MODEL, notes=(NOTE,))
+        return Written(files.MODEL, random_weights=True)
 
 
 def _graph_file(name: str) -> Path:

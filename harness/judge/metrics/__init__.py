@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from harness.core.errors import Failed
 from harness.core.metrics import METRICS_GROUP, spec_of
-from harness.core.record import Metric
+from harness.core.record import Absence, Metric
 from harness.core.registry import Registry
 from harness.judge.facts import Facts
 
@@ -83,7 +83,24 @@ def metric(
     )
 
 
-def missing(name: str, reason: str, *, n: int = 0, kind: str = "") -> Metric:
+def missing(
+    name: str,
+    reason: str,
+    *,
+    n: int = 0,
+    kind: str = "",
+    absence: Absence = Absence.OTHER,
+    needed: int = 0,
+) -> Metric:
     """Make a metric that has no value, and says why."""
     row = spec_of(name)
-    return Metric(value=None, unit=row.unit, direction=row.better, n=n, kind=kind, reason=reason)
+    return Metric(
+        value=None,
+        unit=row.unit,
+        direction=row.better,
+        n=n,
+        kind=kind,
+        reason=reason,
+        absence=absence,
+        needed=needed,
+    )

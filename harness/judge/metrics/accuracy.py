@@ -23,7 +23,6 @@ from harness.judge.outputs import (
 from harness.stats.intervals import mean_interval, paired_share_interval, share_interval
 
 LABELS, TWIN = "labels", "fp32 twin"
-RANDOM_WEIGHTS = "random weights"
 OVER_SAMPLES, PAIRED = "over samples", "over samples, paired"
 NAMES = {
     CLASSIFICATION: ("accuracy/top1", "accuracy/top1_delta"),
@@ -61,8 +60,8 @@ def score(facts: Facts) -> Score:
     """Hold the case's outputs against the labels. Raises Unfit with the reason."""
     if facts.labels is None:
         raise Unfit("no labels")
-    if any(RANDOM_WEIGHTS in note for note in facts.built.notes):
-        raise Unfit(RANDOM_WEIGHTS)
+    if facts.built.random_weights:
+        raise Unfit("random weights")
     if facts.outputs is None:
         raise Unfit(facts.outputs_reason or "no outputs")
     return _score(facts, facts.outputs, facts.labels, task_of(facts.case.artifact.model.task, facts.labels))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.metrics import BY_OUTPUTS, METRICS
-from harness.core.record import Metric
+from harness.core.record import Absence, Metric
 from harness.judge.facts import Facts
 from harness.judge.metrics import metric, missing
 from harness.judge.metrics.accuracy import OVER_SAMPLES, TWIN
@@ -16,7 +16,7 @@ from harness.judge.outputs import NO_ANSWER, REGRESSION, Pair, Unfit, chosen, cl
 from harness.stats.intervals import share_interval
 
 IDENTICAL = "identical outputs"
-"""Reason of an SQNR that is infinite: better than any number, not unknown."""
+"""How an infinite SQNR is worded; code reads `Absence.IDENTICAL`."""
 
 NAMES = tuple(name for name, row in METRICS.items() if row.loss in BY_OUTPUTS)
 DISTANCES = tuple(name for name in NAMES if name != "accuracy/agreement")
@@ -106,7 +106,7 @@ def _sqnr(ours: NDArray[np.float64], reference: NDArray[np.float64], n: int, kin
     name = "accuracy/sqnr_db"
     signal, noise = float(np.sum(reference**2)), float(np.sum((reference - ours) ** 2))
     if noise == 0:
-        return missing(name, IDENTICAL, n=n, kind=kind)
+        return missing(name, IDENTICAL, n=n, kind=kind, absence=Absence.IDENTICAL)
     if signal == 0:
         return missing(name, f"the {kind} gives nothing but zeros", n=n, kind=kind)
     return metric(name, 10 * math.log10(signal / noise), n=n, kind=kind)

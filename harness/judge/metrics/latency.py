@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from harness.core.metrics import METRICS
-from harness.core.record import Metric
+from harness.core.record import Absence, Metric
 from harness.judge.facts import Facts
 from harness.judge.metrics import metric, missing
 from harness.stats.intervals import (
@@ -63,7 +63,13 @@ def _quantile(name: str, calls: list[Floats]) -> Metric:
     fewest = min(len(samples) for samples in calls)
     if fewest < floor:
         each = " in a process" if len(calls) > 1 else ""
-        return missing(name, f"{fewest} calls{each}; {floor} needed", n=sum(map(len, calls)))
+        return missing(
+            name,
+            f"{fewest} calls{each}; {floor} needed",
+            n=sum(map(len, calls)),
+            absence=Absence.TOO_FEW_CALLS,
+            needed=floor,
+        )
     return _joined(
         name,
         calls,
@@ -89,7 +95,7 @@ def _spread(name: str, calls: list[Floats], spread: Callable[[Floats], float]) -
     """Judge the spread within a process, as the mean over processes; it may be zero."""
     n = sum(map(len, calls))
     if min(map(len, calls)) < 2:
-        return missing(name, "1 call; 2 needed", n=n)
+        return missing(name, "1 call; 2 needed", n=n, absence=Absence.TOO_FEW_CALLS, needed=2)
     return metric(name, float(np.mean([spread(samples) for samples in calls])), n=n)
 
 
