@@ -8,7 +8,6 @@ before the next one begins.
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from harness.ab.model import ABSettings, Pair, Pairing
 from harness.bisect import degradation as losses
 from harness.bisect import halving
 from harness.bisect.model import Question, Search, Step, StepVerdict
+from harness.build.scratch import scratch
 from harness.core.case import Case
 from harness.core.errors import InputError, NotFoundError
 from harness.core.listener import Listener
@@ -130,14 +130,14 @@ def bisect(
     _check(lineup, metric)
     question = Question(lineup.title, metric, tuple(lineup.cases), limit)
     with (
-        tempfile.TemporaryDirectory(prefix="harness-") as work,
+        scratch() as work,
         _open(lineup, question, results_dir, resume) as ledger,
     ):
         lines = ledger.lines()
         steps = [Step.from_json(line["step"]) for line in lines if "step" in line]
         question = Question.from_json(lines[0]["question"])
         suite = _only(lineup.suite, question.metric)
-        bench = open_bench(suite, cache_dir, Path(work), measure.describe_machine())
+        bench = open_bench(suite, cache_dir, work, measure.describe_machine())
         listener = listener or Listener()
         search = _Bisection(
             lineup, question, bench, terms, results_dir, ledger, listener, steps, open_bench=open_bench
