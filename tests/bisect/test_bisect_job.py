@@ -120,22 +120,44 @@ class World:
         )
 
 
+class WorldBench(Bench):
+    """Answers what the newest of `worlds` says."""
+
+    worlds: list[World]
+
+    def measure(self, case: Case, run: str = "") -> Record:
+        return self.worlds[-1].measure(self, case, run)
+
+    def request(self, case: Case, sampling: object) -> Any:
+        return self.worlds[-1].request(self, case, sampling)
+
+    def run_block(self, *given: Any) -> Block:
+        return self.worlds[-1].run_block(self, *given)
+
+
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Callable[..., World]:
+def worlds() -> list[World]:
+    return []
+
+
+@pytest.fixture
+def world(worlds: list[World]) -> Callable[..., World]:
     def make(**facts: Any) -> World:
-        made = World(**facts)
-        monkeypatch.setattr(Bench, "measure", lambda *given: made.measure(*given))
-        monkeypatch.setattr(Bench, "request", lambda *given: made.request(*given))
-        monkeypatch.setattr(Bench, "run_block", lambda *given: made.run_block(*given))
-        return made
+        worlds.append(World(**facts))
+        return worlds[-1]
 
     return make
 
 
 @pytest.fixture
-def search(tmp_path: Path, lineup: Candidates) -> Callable[..., Search]:
+def search(tmp_path: Path, lineup: Candidates, worlds: list[World]) -> Callable[..., Search]:
+    def open_world(*given: Any) -> Bench:
+        bench = WorldBench(*given, keep_outputs=True)
+        bench.worlds = worlds
+        return bench
+
     def run(metric: str, line: Candidates = lineup, **options: Any) -> Search:
-        options = {"terms": TIMED, **options}
+        options = {"terms": TIMED, "open_bench": open_world, **options}
         return bisect(line, metric, tmp_path / "results", tmp_path / "cache", **options)
 
     return run
@@ -363,7 +385,7 @@ def test_every_step_is_on_disk_and_the_search_goes_on_after_an_interrupt(world, 
         search("accuracy/max_abs_error", resume=True)
 
 
-def test_an_interrupt_within_an_ab_keeps_the_steps_before_it(world, search, monkeypatch) -> None:
+def test_an_interrupt_within_an_ab_keeps_the_steps_before_it(world, search) -> None:
     facts = world(ns=since("v6", 1_100_000))
     calls = []
 
@@ -371,13 +393,13 @@ def test_an_interrupt_within_an_ab_keeps_the_steps_before_it(world, search, monk
         calls.append(given)
         if len(facts.raced) == 2:
             raise KeyboardInterrupt
-        return facts.run_block(*given)
+        return run_block(*given)
 
-    monkeypatch.setattr(Bench, "run_block", interrupted)
+    run_block, facts.run_block = facts.run_block, interrupted
     first = search("latency/p50")
     assert first.finding is None
     assert [step.version for step in first.steps] == ["v1", "v8"]
-    monkeypatch.setattr(Bench, "run_block", lambda *given: facts.run_block(*given))
+    facts.run_block = run_block
     assert found(search("latency/p50", resume=True)) == ("v5", "v6")
 
 
