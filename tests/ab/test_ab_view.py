@@ -66,7 +66,7 @@ def trial(**more):
 
 def test_json_has_an_object_a_case_and_metric_and_one_for_the_job():
     first, second, job = json.loads(render(trial(), "json"))
-    assert list(first) == [*COLUMNS, "verdict", "reason"]
+    assert list(first) == [*COLUMNS, "source", "verdict", "reason", "unconfirmed"]
     assert (first["case"], first["ratio"], first["verdict"]) == ("m/batch=8", 1.02, "regression")
     assert second["ratio"] is None
     assert (job["job"], job["trusted"], job["seed"], job["blocks"]) == (True, True, 7, 20)
@@ -78,7 +78,7 @@ def test_json_has_an_object_a_case_and_metric_and_one_for_the_job():
 def test_csv_has_the_rows_alone():
     rows = list(csv.DictReader(io.StringIO(render(trial(), "csv"))))
     assert [row["metric"] for row in rows] == ["latency/p50", "latency/p95"]
-    assert list(rows[0]) == [*COLUMNS, "verdict", "reason"]
+    assert list(rows[0]) == [*COLUMNS, "source", "verdict", "reason", "unconfirmed"]
 
 
 def test_the_table_shows_the_worst_first_with_its_evidence():
