@@ -19,12 +19,12 @@ import pytest
 
 from harness.ab.arms import pair_cases
 from harness.ab.job import run_ab
-from harness.ab.model import ABResult, ABSettings, Pairing
+from harness.ab.model import ABResult, ABSettings, Lost, Pairing
 from harness.core.case import Case
 from harness.core.decision import Change, MetricComparison
 from harness.core.errors import StoreError
 from harness.core.listener import Listener
-from harness.core.record import Observation, Record
+from harness.core.record import Observation, Record, Status
 from harness.judge.outputs import Outputs
 from harness.measure import Block, BlockOrder, Request
 from harness.plan import plan_document
@@ -567,7 +567,8 @@ def test_losing_head_in_a_block_is_a_regression_said_with_its_reason(
     row = rows(found)["m", P50]
     assert (row.decision.verdict, row.decision.reason) == (Change.INCONCLUSIVE, why)
     assert row.decision.ratio is None
-    assert found.failed == {"m": why}
+    assert found.failed == {"m": (Lost("head", Status.CRASHED, "the worker died of SIGSEGV", number),)}
+    assert found.to_json()["failed"] == {"m": why}
     assert [line["lost"] for line in lines(found) if "stage" in line].count("head") == 1
 
 
@@ -612,7 +613,7 @@ def test_an_arm_that_cannot_load_is_a_recorded_failure_and_the_others_are_measur
         "cases": [{"when": {"graph_opt": "all"}, "fail": fail}],
     }
     found = trial(document)
-    assert found.failed == {"a": "head failed: session: RuntimeError: no such kernel"}
+    assert found.failed == {"a": (Lost("head", Status.FAILED, "session: RuntimeError: no such kernel"),)}
     assert not found.unsupported
     status = rows(found)["a", "status"]
     assert status.decision.verdict is Change.REGRESSION
