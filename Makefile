@@ -11,7 +11,7 @@ bench: $(VENV)/.core
 	@$(BIN)/harness run suites/quickstart.yaml
 
 test: $(VENV)/.test lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

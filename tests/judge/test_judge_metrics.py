@@ -131,6 +131,21 @@ def test_memory_of_the_session_is_what_it_added_after_the_import(facts, observat
     assert metrics["memory/arena_peak"].reason == "ORT 1.17 does not report it"
 
 
+def test_memory_is_joined_between_processes_and_every_reading_is_kept(facts, observation):
+    seen = [
+        observation(
+            memory={"after_import": {"bytes": 10}, "after_session": {"bytes": n}, "peak": {"bytes": n}}
+        )
+        for n in (20, 80)
+    ]
+    verdict = judge(facts(*seen))
+    peak, session = (verdict.metrics[f"memory/{name}"] for name in ("peak", "session"))
+    assert (peak.value, peak.n, peak.interval) == (pytest.approx(40), 2, "between processes")
+    assert peak.low < 20 and peak.high > 80
+    assert session.value == pytest.approx((10 * 70) ** 0.5)
+    assert verdict.samples["memory"]["peak"] == [20, 80]
+
+
 def test_memory_that_was_not_measured_is_not_zero(facts):
     metrics = judge(facts()).metrics
     assert metrics["memory/session"].value is None

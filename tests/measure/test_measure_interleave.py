@@ -19,6 +19,8 @@ from harness.measure.interleave import MAX_CALLS, BlockOrder, SliceResult, Slice
 from harness.measure.worker import system
 from harness.measure.worker.slices import Slice
 
+pytestmark = pytest.mark.xdist_group("processes")  # they stop, count and kill processes
+
 QUICK = Sampling(warmup_calls=3, warmup_s=0, timeout_s=60)
 SPAN_S = 0.01  # of the fake clock
 

@@ -16,6 +16,8 @@ from harness.core.case import Load, Session
 from harness.core.suite import Measure, Sampling
 from harness.measure import launch
 
+pytestmark = pytest.mark.xdist_group("processes")  # they stop, count and kill processes
+
 MODEL = {
     "session_ns": 2_000_000,
     "first_call_ns": 9_000,

@@ -10,6 +10,8 @@ import pytest
 from harness.core.errors import InputError
 from harness.measure import measuring
 
+pytestmark = pytest.mark.xdist_group("processes")  # they stop, count and kill processes
+
 HOLD = """
 import sys
 from harness.measure import measuring
