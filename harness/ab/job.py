@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 import random
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from harness.ab import decide as trial
 from harness.ab.blocks import read_block
 from harness.ab.budget import SCREEN_FEW, Series
 from harness.ab.model import ABResult, ABSettings, CaseBlocks, Pair, Pairing, Reading
+from harness.build.scratch import scratch
 from harness.core.case import Case
 from harness.core.decision import MetricComparison
 from harness.core.listener import Listener
@@ -68,10 +68,10 @@ def run_ab(
     begun = monotonic()
     machine = measure.describe_machine()
     named = {"base": dict(base or {}), "head": dict(head or {})}
-    with tempfile.TemporaryDirectory(prefix="harness-") as work, Trace(results_dir / "ab") as trace:
+    with scratch() as work, Trace(results_dir / "ab") as trace:
         names = [pair.name for pair in pairing.pairs]
         trace.append({"job": trace.id, **named, **asdict(terms), "cases": names, "environment": machine})
-        bench = open_bench(_brief(suite), cache_dir, Path(work), machine)
+        bench = open_bench(_brief(suite), cache_dir, work, machine)
         job = _Job(bench, suite.sampling, terms, trace, listener or Listener())
         interrupted = False
         try:

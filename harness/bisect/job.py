@@ -8,7 +8,6 @@ before the next one begins.
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -21,7 +20,12 @@ from harness.ab.job import run_ab
 from harness.ab.model import ABSettings, Pair, Pairing
 from harness.bisect import degradation as losses
 from harness.bisect import halving
+<<<<<<< HEAD
+from harness.bisect.model import Question, Scan, Search, Step, StepVerdict
+=======
 from harness.bisect.model import Question, Search, Step, StepVerdict
+from harness.build.scratch import scratch
+>>>>>>> 8aa810e2e836013eb42caf31e021ad8ba66619b7
 from harness.core.case import Case
 from harness.core.errors import InputError, NotFoundError
 from harness.core.listener import Listener
@@ -115,12 +119,14 @@ def bisect(
     *,
     limit: float | None = None,
     terms: ABSettings = ABSettings(),  # noqa: B008 (frozen)
+    scan: Scan = Scan.HALVES,
     resume: bool = False,
     listener: Listener | None = None,
     open_bench: OpenBench = open_arms,
 ) -> Search:
     """Search `lineup` for the first version where `metric` is worse than `limit` allows.
 
+    Exact questions look at every version, timed ones at those that `scan` names.
     Without `limit`: worse than half of what lies between the ends. `terms` are
     those of each A/B, its minimum effect aside. Ctrl-C ends the search, not
     what is known: it can be resumed. Raises InputError where there is nothing
@@ -130,17 +136,17 @@ def bisect(
     _check(lineup, metric)
     question = Question(lineup.title, metric, tuple(lineup.cases), limit)
     with (
-        tempfile.TemporaryDirectory(prefix="harness-") as work,
+        scratch() as work,
         _open(lineup, question, results_dir, resume) as ledger,
     ):
         lines = ledger.lines()
         steps = [Step.from_json(line["step"]) for line in lines if "step" in line]
         question = Question.from_json(lines[0]["question"])
         suite = _only(lineup.suite, question.metric)
-        bench = open_bench(suite, cache_dir, Path(work), measure.describe_machine())
+        bench = open_bench(suite, cache_dir, work, measure.describe_machine())
         listener = listener or Listener()
         search = _Bisection(
-            lineup, question, bench, terms, results_dir, ledger, listener, steps, open_bench=open_bench
+            lineup, question, bench, terms, results_dir, ledger, listener, steps, open_bench, scan
         )
         finding = None
         try:
@@ -215,11 +221,12 @@ class _Bisection:
     listener: Listener
     steps: list[Step]
     open_bench: OpenBench = open_arms
+    scan: Scan = Scan.HALVES
     _seen: dict[str, losses.VersionOutputs] = field(default_factory=dict)
 
     def run(self) -> None:
         """Take every step that is left."""
-        while pair := halving.next_step(self.question.versions, self.steps, confirm=self.timed):
+        while pair := self._next():
             self.listener.start_step(len(self.steps) + 1, *pair)
             begun = monotonic()
             step = self._step(*pair)
@@ -228,6 +235,11 @@ class _Bisection:
             self.ledger.append({"step": step.to_json()})
             self.steps.append(step)
             self.listener.end_step(step)
+
+    def _next(self) -> tuple[str, str] | None:
+        """Return which version to test next, and against which one."""
+        scan = self.scan if self.timed else Scan.ALL  # an exact answer takes a second, and hides no window
+        return halving.next_step(self.question.versions, self.steps, confirm=self.timed, scan=scan)
 
     @property
     def timed(self) -> bool:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.build import cache
-from harness.build.arrays import read_arrays
+from harness.build.arrays import available_bytes, declared_bytes, read_arrays
 from harness.build.cache import hash_file
 from harness.build.versions import own_code, versions
 from harness.core.artifact import Built, Dataset
 from harness.core.case import DataRef
-from harness.core.errors import Failed, InputError
+from harness.core.errors import CaseError, Failed, InputError
 from harness.core.feeds import LABELS
 from harness.core.plugins import CATALOGUE
 from harness.core.registry import closest
+from harness.core.units import format_bytes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +28,10 @@ Split = Callable[[Arrays, int], tuple[Arrays, Arrays]]
 
 KIND = "data"
 SEED = 0
+LARGE_BYTES = 2**26
+COPIES = 3
+"""A file is in memory so many times while it is split: as read, as shuffled, as written."""
+
 CALIBRATION_SHARE = 5
 """At most one sample in so many is calibrated on."""
 
@@ -78,6 +82,8 @@ def _load(ref: DataRef, cache_dir: Path) -> Dataset:
     }
 
     def make(folder: Path) -> Mapping[str, Any]:
+        if split is permute and declared_bytes(path) > LARGE_BYTES:
+            return _split_apart(path, ref.calibration, folder)
         return _write(*split(read(path), ref.calibration), folder)
 
     entry = cache.fetch(cache_dir, KIND, recipe, make)
@@ -121,6 +127,23 @@ def load_labels(ref: DataRef, data: Dataset, built: Built) -> np.ndarray[Any, An
     return labels
 
 
+def _split_apart(path: Path, calibration: int, folder: Path) -> Mapping[str, Any]:
+    """Let another process read a large file: one that does not fit ends that process, not the run."""
+    from harness.build import process
+
+    request = {"step": "split", "path": str(path), "calibration": calibration, "target": str(folder)}
+    try:
+        return process.run(request)
+    except CaseError as error:
+        reason = str(error)
+        raise InputError(reason if str(path) in reason else f"{path}: cannot be read: {reason}") from error
+
+
+def split_file(path: Path, calibration: int, folder: Path) -> Mapping[str, Any]:
+    """Read, split and write a user's file. Raises InputError."""
+    return _write(*permute(read(path), calibration), folder)
+
+
 def _write(calibration: Arrays, evaluation: Arrays, folder: Path) -> Mapping[str, Any]:
     import numpy as np
 
@@ -144,8 +167,11 @@ def permute(arrays: Arrays, calibration: int) -> tuple[Arrays, Arrays]:
 
 def read(path: Path) -> Arrays:
     """Read an .npz of samples. Raises InputError naming the array and what was expected of it."""
-    if not zipfile.is_zipfile(path):
-        raise InputError(f"{path}: not an .npz, or a part of one; expected one array for each model input")
+    needed = COPIES * declared_bytes(path)
+    if (there := available_bytes()) is not None and needed > there:
+        raise InputError(
+            f"{path}: splitting it takes {format_bytes(needed)} of memory, {format_bytes(there)} are there"
+        )
     arrays = read_arrays(path)
     _check(path, arrays)
     return arrays

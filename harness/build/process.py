@@ -7,12 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import harness
+from harness.build.scratch import scratch
 from harness.core.errors import Failed, Unsupported
 from harness.core.units import format_signal, format_span
 
@@ -39,10 +39,9 @@ def run(
 
     Raises Unsupported or Failed with the worker's reason, or with how it died.
     """
-    with tempfile.TemporaryDirectory(prefix="harness-build-") as name:
-        folder = Path(name)
+    with scratch() as folder:
         (folder / REQUEST).write_text(json.dumps(request))
-        command = [python, "-P", "-c", START, str(Path(harness.__file__).parent.parent), name]
+        command = [python, "-P", "-c", START, str(Path(harness.__file__).parent.parent), str(folder)]
         try:
             done = subprocess.run(
                 command,

@@ -18,6 +18,7 @@ from typing import Any
 from harness.build import files, ort_format, repair, unconverted
 from harness.build.calibration import calibrate
 from harness.build.check import check, one_line
+from harness.build.data import split_file
 from harness.build.precisions import Precision
 from harness.build.process import ANSWER, REQUEST
 from harness.build.reading import Reading, read_onnx
@@ -129,7 +130,12 @@ def reformat(request: Mapping[str, Any], target: Path) -> Content:
     return {**made, "random_weights": base.random_weights}
 
 
-STEPS = {"source": take_source, "precision": convert, "format": reformat}
+def split(request: Mapping[str, Any], target: Path) -> Content:
+    """Split a file of data into what is calibrated and what is evaluated on."""
+    return dict(split_file(Path(request["path"]), request["calibration"], target))
+
+
+STEPS = {"source": take_source, "precision": convert, "format": reformat, "split": split}
 
 
 def settle(path: Path, opset: int | None, who: str) -> tuple[Reading, tuple[str, ...]]:

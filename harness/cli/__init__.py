@@ -2,7 +2,8 @@
 
 Exit codes: 0 all measured and all gates hold; 1 a gate failed or a regression
 was found; 2 the input was wrong and nothing was measured; 3 cases failed,
-crashed or timed out (they are recorded); 130 interrupted.
+crashed or timed out (they are recorded), or what is kept cannot be read or
+written; 4 a fault of the harness itself; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 
 import click
@@ -85,12 +88,26 @@ def harness() -> None:
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run the command line and return its exit code; user errors are one line each on stderr."""
+    """Run the command line and return its exit code; whatever goes wrong is a line each on stderr."""
+    from harness.cli.streams import guarded
+
+    with guarded() as output, _warned():
+        code = _call(args)
+        if output is not None and sys.stdout is not None:
+            sys.stdout.flush()
+        if output is not None and output.reason:
+            _complain(f"standard output: {output.reason}; what was to be printed is lost", 3)
+            return code or 3
+        return code
+
+
+def _call(args: list[str] | None) -> int:
     try:
-        # A job that is cancelled keeps what it measured, as one that is interrupted does.
+        # A job that is cancelled, or loses its terminal, keeps what it measured: as one interrupted does.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(signal.SIGHUP, signal.default_int_handler)
         result = harness.main(args=args, prog_name="harness", standalone_mode=False)
-        sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         return 0
@@ -104,15 +121,57 @@ def main(args: list[str] | None = None) -> int:
         return _complain(str(error), 3)
     except (KeyboardInterrupt, click.Abort):
         return _complain("interrupted", 130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OSError as error:
+        if error.filename is None:
+            return _fault(error)
+        return _complain(f"{os.fsdecode(error.filename)}: {error.strerror or error}", 2)
+    except Exception as error:
+        return _fault(error)
     return result if isinstance(result, int) else 0
 
 
-def _complain(message: str, code: int) -> int:
+def _fault(error: Exception) -> int:
+    """Keep the traceback of a fault of the harness in a file, and name the file in one line."""
+    import tempfile
+    import traceback
+
+    reason = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
+    try:
+        descriptor, name = tempfile.mkstemp(prefix="harness-fault-", suffix=".txt")
+        text = f"{sys.argv}\n\n{''.join(traceback.format_exception(error))}"
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text.encode("utf-8", "backslashreplace"))
+        where = f"please report it with {name}"
+    except OSError as full:
+        where = f"its traceback cannot be written: {full.strerror}"
+    return _complain(f"a fault of the harness, not of what was asked ({reason}); {where}", 4)
+
+
+@contextmanager
+def _warned() -> Iterator[None]:
+    """Print what the rooms warn of on stderr: a line each, the same line once."""
+    import logging
+
+    printed: set[str] = set()
+
+    class Lines(logging.Handler):
+        def emit(self, entry: logging.LogRecord) -> None:
+            line = entry.getMessage()
+            if line not in printed:
+                printed.add(line)
+                _complain(line, 0, "warning")
+
+    lines = Lines(logging.WARNING)
+    logging.getLogger("harness").addHandler(lines)
+    try:
+        yield
+    finally:
+        logging.getLogger("harness").removeHandler(lines)
+
+
+def _complain(message: str, code: int, kind: str = "error") -> int:
     from harness.show.escape import visible
 
     for line in message.splitlines() or [""]:
-        click.echo(f"error: {visible(line)}", err=True)
+        click.echo(f"{kind}: {visible(line)}", err=True)
     return code

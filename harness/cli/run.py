@@ -88,7 +88,11 @@ def measure_and_print(
     if resume and not outcome.measured:
         click.echo("resumed: every case had been measured already", err=True)
     name = program()
-    click.echo(f"next:    {name} show --format markdown; {name} repro CASE; {name} run --help", err=True)
+    where = "" if results_dir == Path("results") else f" --results {shlex.quote(str(results_dir))}"
+    click.echo(
+        f"next:    {name} show --format markdown{where}; {name} repro CASE{where}; {name} run --help",
+        err=True,
+    )
     return exit_code(report)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from harness.ab.job import run_ab
 from harness.ab.model import ABResult, ABSettings, Pair, Pairing
+from harness.build.scratch import scratch
 from harness.core.case import Case
 from harness.core.decision import Change, Decision
 from harness.core.listener import Listener
@@ -57,10 +57,10 @@ def self_test(
     open_bench: OpenBench = open_arms,
 ) -> SelfTest:
     """Hold a chain of layers against one that is 2% longer, and against itself. Raises as `examine`."""
-    with tempfile.TemporaryDirectory(prefix="harness-") as folder:
+    with scratch() as folder:
         cases = []
         for layers in (LAYERS, MORE_LAYERS):
-            path = Path(folder) / f"chain_{layers}.onnx"
+            path = folder / f"chain_{layers}.onnx"
             write_chain(path, layers)
             cases.append(_case(path))
         models = tuple(case.artifact.model for case in cases)

@@ -34,6 +34,7 @@ def facts_of(record: Record) -> dict[str, Any]:
         "runtime's build": sha256(runtime.build.encode()).hexdigest()[:12] if runtime.build else None,
         "model": (record.model_sha256 or "")[:12] or None,
         "opset": record.artifact.get("opset"),
+        "data": str((record.effective.get("data") or {}).get("sha256") or "")[:12] or None,
         "kernel": environment.get("kernel"),
         "python": environment.get("python"),
         "governor": record.cpu.get("governor"),

@@ -1,4 +1,4 @@
-"""Say whether two records were measured alike, so that their speed may be compared."""
+"""Say whether two records were measured alike, so that their speed or their answers may be compared."""
 
 from __future__ import annotations
 
@@ -20,6 +20,25 @@ def blocking_differences(base: Record, head: Record) -> tuple[str, ...]:
         for name in ours
         if ours[name] != theirs[name] and (name == "machine" or None not in (ours[name], theirs[name]))
     )
+
+
+def unlike_data(base: Record, head: Record) -> str:
+    """Say on what each of two records was evaluated, ``base / head``, where that is not the same; else "".
+
+    A record that does not know it forbids nothing.
+    """
+    ours, theirs = evaluated_on(base), evaluated_on(head)
+    return f"{ours} / {theirs}" if ours and theirs and ours != theirs else ""
+
+
+def evaluated_on(record: Record) -> str:
+    """Name the inputs that were evaluated: data by hash and size, random ones by seed; "" if unknown."""
+    if data := record.effective.get("data"):
+        return f"{data.get('samples')} samples of data {str(data.get('sha256'))[:12]}"
+    feeds = record.effective.get("feeds") or {}
+    if "data" not in record.effective or feeds.get("kind") != "random":
+        return ""
+    return f"random inputs, seed {feeds.get('seed')}"
 
 
 def _conditions(record: Record) -> dict[str, Any]:

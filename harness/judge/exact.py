@@ -13,10 +13,14 @@ from harness.core.metrics import Evidence, MetricSpec, specs_for
 from harness.core.record import Record, Status
 from harness.core.units import format_percent, format_value
 from harness.judge.answers import correct_bits, paired_error, paired_right
+from harness.judge.comparability import unlike_data
 from harness.judge.records import value_of
 
 EXACT = frozenset({Evidence.COUNT, Evidence.ANSWERS, Evidence.OUTPUTS})
 """What takes no test of speed."""
+
+EVALUATED = frozenset({Evidence.ANSWERS, Evidence.OUTPUTS})
+"""What depends on the inputs that were evaluated."""
 
 MAX_LOSS = 0.005
 """The least loss of accuracy of interest, where nobody says: half a point."""
@@ -48,6 +52,8 @@ def exact(
         Evidence.ANSWERS: lambda row: _answers(base, head, row, alpha, max_loss),
         Evidence.OUTPUTS: lambda row: _outputs(base, head, row, max_loss),
     }
+    if unlike := unlike_data(base, head):
+        decide |= dict.fromkeys(EVALUATED, lambda row: _incomparable(base, head, row, unlike))
     rows = [row for row in specs_for((base, head)).values() if row.evidence in EXACT]
     decisions = [(row, decide[row.evidence](row)) for row in rows]
     return [
@@ -95,6 +101,14 @@ def _answers(base: Record, head: Record, row: MetricSpec, alpha: float, max_loss
         return None
     before, after = (np.asarray(values, np.float64) for values in errors)
     return paired_error(before, after, alpha=alpha, max_loss=max_loss)
+
+
+def _incomparable(base: Record, head: Record, row: MetricSpec, unlike: str) -> Decision | None:
+    """Claim nothing of values that were computed on unlike inputs."""
+    if value_of(base, row.name) is None or value_of(head, row.name) is None:
+        return None
+    reason = f"not comparable: evaluated on {unlike}"
+    return Decision(verdict=Change.INCONCLUSIVE, reason=reason)
 
 
 def _outputs(base: Record, head: Record, row: MetricSpec, max_loss: float) -> Decision | None:

@@ -17,7 +17,8 @@ from harness.core.record import BAD, Absence, Record, Status
 from harness.core.report import GateOutcome, NoData, Outcome, Reference, Setting
 from harness.core.suite import Gate
 from harness.core.units import format_percent, format_value
-from harness.judge.comparability import blocking_differences
+from harness.judge.comparability import blocking_differences, unlike_data
+from harness.judge.exact import EVALUATED
 from harness.judge.metrics.drift import IDENTICAL
 from harness.judge.needs import what_helps
 
@@ -198,6 +199,8 @@ def _reference(gate: Gate, record: Record, references: References) -> _Number:
     unlike = () if spec_of(gate.metric).machine_free else blocking_differences(earlier, record)
     if unlike:
         return _Number(None, f"{gate.against}: measured unlike, {'; '.join(unlike)}", NoData.UNLIKE)
+    if spec_of(gate.metric).evidence in EVALUATED and (other := unlike_data(earlier, record)):
+        return _Number(None, f"{gate.against}: not comparable, evaluated on {other}", NoData.UNLIKE)
     found = _value(gate, earlier)
     if found.value is not None:
         return found

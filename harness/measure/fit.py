@@ -45,7 +45,7 @@ def first_fit(
     where no process can be started.
     """
     errors: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="harness-") as folder:
+    with tempfile.TemporaryDirectory(prefix=f"harness-{os.getpid()}-") as folder:
         while len(errors) < len(candidates):
             request = Path(folder, "request.json")
             request.write_text(

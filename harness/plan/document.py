@@ -62,7 +62,7 @@ def parse(text: str, file: str) -> Document:
     node = compose(text, file)
     if node is None:
         raise _error(file, 1, "the file is empty: expected a mapping with models, axes, ...")
-    if not isinstance(node, yaml.MappingNode):
+    if not isinstance(node, yaml.MappingNode) or node.tag != f"{_TAG}map":
         raise _error(file, node.start_mark.line + 1, "expected a mapping with models, axes, ... at the top")
     construction = _Construction(file)
     value = construction.build(node, (), 0)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from abc import abstractmethod
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,11 +65,13 @@ class SuiteFile(pytest.File):
     @cached_property
     def bench(self) -> Bench:
         """What all cases share while the session lasts. Raises InputError."""
+        from harness.build.scratch import scratch
         from harness.run.bench import open_bench
 
-        work = tempfile.TemporaryDirectory(prefix="harness-")
-        self.config.add_cleanup(work.cleanup)
-        return open_bench(self.plan.suite, cache_dir(self.config), Path(work.name), self.environment)
+        stack = ExitStack()
+        self.config.add_cleanup(stack.close)
+        work = stack.enter_context(scratch())
+        return open_bench(self.plan.suite, cache_dir(self.config), work, self.environment)
 
     @cached_property
     def references(self) -> dict[str, dict[str, Record]]:

@@ -8,7 +8,6 @@ taken up again.
 from __future__ import annotations
 
 import sys
-import tempfile
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 from harness import build, measure, store
 from harness.build.cache import hash_file
+from harness.build.scratch import scratch
 from harness.core.case import Case
 from harness.core.errors import InputError
 from harness.core.listener import Listener
@@ -54,8 +54,8 @@ def run(
     """
     plan, listener = settle(plan), listener or Listener()
     machine = environment(plan) if machine is None else machine
-    with tempfile.TemporaryDirectory(prefix="harness-") as work:
-        bench = opening(plan.suite, cache_dir, Path(work), machine)
+    with scratch() as work:
+        bench = opening(plan.suite, cache_dir, work, machine)
         with _open(plan, results_dir, machine, resume) as journal:
             known = {record.case for record in journal.records()}
             todo = [case for case in plan.cases if case.key not in known]

@@ -124,7 +124,8 @@ if len(samples) >= 130:
 def render_repro(record: Record) -> str:
     """Write the script for `record`. Raises NotFoundError where the case never reached a session."""
     options, shapes = record.options, record.session.get("input_shapes")
-    if not options or not shapes or not record.artifact:
+    # A model without inputs has no shapes, and can be repeated all the same.
+    if not options or shapes is None or not record.artifact:
         why = record.reason or "it was not measured"
         raise NotFoundError(f"{record.case}: nothing to repeat ({record.status}: {why})")
     asked, sampling, measure = record.asked["session"], record.sampling, record.asked["measure"]

@@ -6,6 +6,7 @@ is unfinished, ``journal.jsonl``; once sealed, ``run.parquet``.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -19,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.core.errors import StoreError
+from harness.core.errors import InputError, StoreError
 from harness.core.record import SCHEMA
 from harness.store.convert import convert_header
 from harness.store.files import read_checked, write_checked
@@ -201,6 +202,8 @@ def _folders(parent: Path) -> list[Path]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise InputError(f"{parent}: {error.strerror}") from error
         raise StoreError(f"{parent}: the runs cannot be read: {error.strerror or error}") from error
 
 

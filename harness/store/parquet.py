@@ -38,7 +38,22 @@ def table(records: Sequence[Record]) -> pa.Table:
     """Lay records out as rows of a sealed file."""
     import pyarrow as pa
 
-    fields = [
+    fields = _own_fields()
+    rows = [_row(position, record) for position, record in enumerate(records)]
+    # SQL is blind to case: of names that differ in nothing else, the first becomes a column.
+    columns = {name: name for name, _ in fields}
+    for row in rows:
+        for name in row:
+            columns.setdefault(name.casefold(), name)
+    fields += [(name, pa.float64()) for name in sorted(list(columns.values())[len(fields) :])]
+    return pa.Table.from_pylist(rows, schema=pa.schema(fields))
+
+
+def _own_fields() -> list[tuple[str, pa.DataType]]:
+    """Give the columns that every sealed file has, whatever was measured."""
+    import pyarrow as pa
+
+    return [
         ("run", pa.string()),
         ("position", pa.int32()),  # order within the run
         ("suite", pa.string()),
@@ -54,14 +69,14 @@ def table(records: Sequence[Record]) -> pa.Table:
         ("samples", pa.map_(pa.string(), pa.list_(pa.list_(pa.int64())))),
         ("record", pa.string()),
     ]
-    rows = [_row(position, record) for position, record in enumerate(records)]
-    # SQL is blind to case: of names that differ in nothing else, the first becomes a column.
-    columns = {name: name for name, _ in fields}
-    for row in rows:
-        for name in row:
-            columns.setdefault(name.casefold(), name)
-    fields += [(name, pa.float64()) for name in sorted(list(columns.values())[len(fields) :])]
-    return pa.Table.from_pylist(rows, schema=pa.schema(fields))
+
+
+def metric_columns(names: Iterable[str]) -> list[str]:
+    """Choose of a file's columns those that hold the value of a metric."""
+    own = {name for name, _ in _own_fields()}
+    rest = [name for name in names if name.casefold() not in own]
+    bounds = {f"{name}{suffix}" for name in rest for suffix in (".low", ".high")}
+    return [name for name in rest if name not in bounds]
 
 
 def write_table(rows: pa.Table, path: Path) -> str:
@@ -79,7 +94,8 @@ def write_table(rows: pa.Table, path: Path) -> str:
     }
 
     def write(part: Path) -> None:
-        with pq.ParquetWriter(part, rows.schema, **options) as file:
+        # A file, not its path: pyarrow takes no path that is no UTF-8.
+        with part.open("wb") as opened, pq.ParquetWriter(opened, rows.schema, **options) as file:
             file.write_table(ordered)
             file.add_key_value_metadata({SCHEMA_KEY: str(SCHEMA)})
 

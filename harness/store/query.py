@@ -21,7 +21,7 @@ from harness.store.find import anchors, find_run
 from harness.store.header import SEALED, RunInfo, runs
 from harness.store.integrity import require_sound, sound
 from harness.store.journal import read_folder
-from harness.store.parquet import read_run, records_of, restore, table
+from harness.store.parquet import metric_columns, read_run, records_of, restore, table
 
 if TYPE_CHECKING:
     import duckdb
@@ -231,11 +231,14 @@ def _of_case(case: str | None) -> tuple[str, list[str]]:
 
 def _numbers(connection: duckdb.DuckDBPyConnection, metric: str) -> str:
     """Write the columns of a metric as value, low and high; null where no run has them."""
-    known = {name.casefold() for name in connection.sql("SELECT * FROM records LIMIT 0").columns}
+    names = connection.sql("SELECT * FROM records LIMIT 0").columns
+    known = {name.casefold() for name in names}
+    wanted = metric if metric.casefold() in {name.casefold() for name in metric_columns(names)} else None
     columns = []
     for alias, suffix in (("value", ""), ("low", ".low"), ("high", ".high")):
-        name = metric + suffix
-        column = '"' + name.replace('"', '""') + '"' if name.casefold() in known else "NULL::DOUBLE"
+        name = f"{wanted}{suffix}"
+        there = wanted is not None and name.casefold() in known
+        column = '"' + name.replace('"', '""') + '"' if there else "NULL::DOUBLE"
         columns.append(f"{column} AS {alias}")
     return ", ".join(columns)
 

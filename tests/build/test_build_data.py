@@ -12,6 +12,7 @@ import pytest
 
 from harness.build import identify_data, load_data, load_labels
 from harness.build.catalogue import digits
+from harness.build.data import read
 from harness.core.artifact import Built, Input
 from harness.core.case import DataRef
 from harness.core.errors import Failed, InputError
@@ -220,3 +221,53 @@ def test_a_full_disk_is_told_in_one_line(
     monkeypatch.setattr(np, "savez", full)
     with pytest.raises(InputError, match=r"/cache/evaluation\.npz: No space left on device"):
         load_data(ref, tmp_path / "cache")
+
+
+def declare(path: Path, shape: tuple[int, ...], held: int, dtype: str = "<f4") -> Path:
+    """An .npz whose only array declares `shape`, with `held` bytes of zeros behind its header."""
+    import io
+    import zipfile
+
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": dtype, "fortran_order": False, "shape": shape})
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.npy", header.getvalue() + bytes(held))
+    return path
+
+
+@pytest.mark.parametrize("shape", [(2**50, 4), (2**62, 2**62), (3,)])
+def test_an_array_that_declares_more_or_less_than_it_holds_is_refused_unread(
+    tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    path = declare(tmp_path / "bomb.npz", shape, 64)
+    with pytest.raises(InputError, match=r"bomb\.npz: 'x' declares .*, 64 B are there"):
+        read(path)
+
+
+def test_data_that_does_not_fit_into_memory_is_refused_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harness.build import data
+
+    path = declare(tmp_path / "large.npz", (1000, 1000), 4_000_000)
+    monkeypatch.setattr(data, "available_bytes", lambda: 11_000_000)
+    with pytest.raises(InputError, match=r"large\.npz: splitting it takes 1.*, 1.* are there"):
+        read(path)
+    monkeypatch.setattr(data, "available_bytes", lambda: 13_000_000)
+    assert read(path)["x"].shape == (1000, 1000)
+
+
+def test_large_data_is_split_by_another_process_with_the_same_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harness.build import data
+
+    path = tmp_path / "own.npz"
+    np.savez(path, x=np.arange(40.0).reshape(20, 2), y=np.arange(20))
+    here = load_data(DataRef("npz", str(path), 4), tmp_path / "here")
+    monkeypatch.setattr(data, "LARGE_BYTES", 0)
+    apart = load_data(DataRef("npz", str(path), 4), tmp_path / "apart")
+    assert (apart.sha256, apart.samples, apart.labelled) == (here.sha256, here.samples, here.labelled)
+    np.savez(path, x=np.arange(3.0), y=np.arange(4))
+    with pytest.raises(InputError, match=r"^\S*own\.npz: arrays differ in their number of samples"):
+        load_data(DataRef("npz", str(path), 4), tmp_path / "apart")

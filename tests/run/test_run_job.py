@@ -21,6 +21,7 @@ from harness.core.errors import InputError
 from harness.plan import plan, plan_document
 from harness.run.job import _plan_hash, environment, run
 from harness.store.header import write_header
+from harness.store.lines import decode_line
 
 Suite = Callable[..., Path]
 Call = Callable[..., tuple[int, str, str]]
@@ -189,7 +190,7 @@ def test_a_run_that_is_stopped_is_resumed_and_measures_nothing_twice(
     if how != signal.SIGKILL:
         assert running.returncode == 130
         assert "--resume" in said
-    kept = [json.loads(line) for line in journal(tmp_path)]
+    kept = [decode_line(line.encode()) for line in journal(tmp_path)]
     assert [record["axes"]["batch"] for record in kept] == [1, 2]
     resumed = records("run", path, "--resume", "--set", "sampling.timeout=5")
     assert [(record["axes"]["batch"], record["status"]) for record in resumed] == [
