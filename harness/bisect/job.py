@@ -20,12 +20,8 @@ from harness.ab.job import run_ab
 from harness.ab.model import ABSettings, Pair, Pairing
 from harness.bisect import degradation as losses
 from harness.bisect import halving
-<<<<<<< HEAD
 from harness.bisect.model import Question, Scan, Search, Step, StepVerdict
-=======
-from harness.bisect.model import Question, Search, Step, StepVerdict
 from harness.build.scratch import scratch
->>>>>>> 8aa810e2e836013eb42caf31e021ad8ba66619b7
 from harness.core.case import Case
 from harness.core.errors import InputError, NotFoundError
 from harness.core.listener import Listener

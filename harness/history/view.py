@@ -13,16 +13,8 @@ from harness.core.units import format_value
 from harness.show.cells import Column, Delta, Number
 from harness.show.page import Line, Page
 from harness.show.sections import Entry, Section
-<<<<<<< HEAD
 from harness.show.sparkline import sparkline
-=======
 from harness.show.wording import cause
-
-BARS = "▁▂▃▄▅▆▇█"
-WIDEST = 40
-LEAST_SPAN = 0.05
-"""Least height of a sparkline, as a share of its middle: noise alone is drawn flat."""
->>>>>>> 8aa810e2e836013eb42caf31e021ad8ba66619b7
 
 MOODS = {Change.REGRESSION: "bad", Change.IMPROVEMENT: "good", Change.INCONCLUSIVE: "warning"}
 COLUMNS = (
