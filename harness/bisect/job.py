@@ -17,7 +17,7 @@ from packaging.version import Version
 
 from harness import build, measure
 from harness.ab.job import run_ab
-from harness.ab.model import ABSettings, Pair, Pairing
+from harness.ab.model import ABSettings, Pair, Pairing, describe_lost
 from harness.bisect import degradation as losses
 from harness.bisect import halving
 from harness.bisect.model import Question, Scan, Search, Step, StepVerdict
@@ -313,12 +313,11 @@ class _Bisection:
         if trial.interrupted:
             raise KeyboardInterrupt
         found = next((row for row in trial.comparisons if row.metric == metric), None)
-        lost = trial.failed.get(self.question.case)
+        lost = trial.failed.get(self.question.case, ())
         if lost or found is None:
-            skipped = lost and not lost.startswith("base")
-            step = _blank(
-                StepVerdict.SKIPPED if skipped else StepVerdict.UNDECIDED, lost or f"no {metric} in any block"
-            )
+            skipped = lost and lost[0].arm != "base"
+            mark = StepVerdict.SKIPPED if skipped else StepVerdict.UNDECIDED
+            step = _blank(mark, describe_lost(lost) or f"no {metric} in any block")
         else:
             step = losses.judge_speed(found, limit)
         return replace(step, trusted=trial.trusted, file=trial.file)
