@@ -192,7 +192,11 @@ def _read(metric: str, base: Record, head: Record, limit: float) -> Step:
         worse = sign * (theirs.value / ours.value - 1)
     bad = grown > 0 if worse is None else worse > limit
     step = _step(
-        StepVerdict.BAD if bad else StepVerdict.GOOD, "", worse=worse, base=ours.value, head=theirs.value
+        StepVerdict.BAD if bad else StepVerdict.GOOD,
+        "" if row.machine_free else "one run of each: how much runs differ is not known",
+        worse=worse,
+        base=ours.value,
+        head=theirs.value,
     )
     return replace(step, sure=row.machine_free)
 

@@ -24,10 +24,10 @@ from harness.core.errors import CaseError, StoreError, Unsupported
 from harness.core.passes import chosen, repeated
 from harness.core.record import Note, NoteKind, Observation, Record, Status
 from harness.core.suite import Sampling, Skip, Suite
-from harness.judge.needs import gated_sampling
 from harness.judge.outputs import Outputs
 from harness.measure import Block, BlockOrder, Cores, Request, runtimes
 from harness.measure.runtimes import Runtime
+from harness.plan.gated import gated_sampling
 
 if TYPE_CHECKING:
     import numpy as np
