@@ -398,8 +398,6 @@ def test_one_module_imports_asv() -> None:
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"version": 2, "x": 1}', '{"version": 2, "x": {"name": 1}}'])
-    "content", ["{", "[]", '{"version": 2, "x": 1}', '{"version": 2, "x": {"name": "y"}}']
-)
 def test_a_damaged_list_of_benchmarks_is_named(results, stored, record, cell, content) -> None:
     stored(results, 0, [record(cell(), {"latency/p50": 0.002})])
     exported(results)
