@@ -105,10 +105,12 @@ def plan_of_file(
     axes: dict[str, Any] = {axis: _values(choices[axis]) for axis in CHOICES if choices.get(axis)}
     shapes = dict(_shape(text) for text in choices.get("shapes", ()))
     elsewhere = choices.get("data") or any("shapes" in text.partition("=")[0] for text in overrides)
-    if not elsewhere and (assumed := _assume(model, shapes)):
-        # an axis, so that keys show it; and of the model, so that calibration knows it too
-        axes["shapes"] = [{assumed.name: dict(assumed.sizes)}]
-        shapes |= assumed.sizes
+    if not elsewhere and (assumed := _assume(model, shapes, axes)):
+        axes |= {axis: [value] for axis, value in assumed.axes.items()}
+        if assumed.sizes:
+            # an axis, so that keys show it; and of the model, so that calibration knows it too
+            axes["shapes"] = [{assumed.name: dict(assumed.sizes)}]
+            shapes |= assumed.sizes
     return plan_model(
         model,
         axes,
@@ -121,12 +123,13 @@ def plan_of_file(
     )
 
 
-def _assume(model: Path, shapes: Mapping[str, int]) -> Assumed | None:
-    """Choose sizes for what nothing binds, and say so; None where everything is bound."""
-    from harness.run.assume import assume
+def _assume(model: Path, shapes: Mapping[str, int], axes: Mapping[str, Any]) -> Assumed | None:
+    """Choose what the model needs and nothing says, and print it; None where nothing is left open."""
+    from harness.run.assume import Assumed, assume
 
-    assumed = assume(model, shapes)
-    if not assumed.sizes:
+    found = assume(model, shapes)
+    assumed = Assumed(found.sizes, {axis: value for axis, value in found.axes.items() if axis not in axes})
+    if not assumed.sizes and not assumed.axes:
         return None
     click.echo(assumed.line, err=True)
     return assumed
