@@ -190,6 +190,7 @@ class Bench:
             sampling if self.keep_outputs else gated_sampling(sampling, self.suite.gates, case),
             self.suite.measure,
             data=self._evaluation(case),
+            data_name=ref.location if (ref := case.artifact.model.data) else None,
             passes=passes,
             cores=cores,
             runtime_path=str(runtime.path) if runtime else None,
