@@ -212,8 +212,8 @@ def test_outputs_that_were_wrong_for_some_versions_only_are_a_window(world, sear
     assert made.finding.windows == (Window("v3", "v4", "v5", "v6"),)
     page = render(made, "table", width=200)
     assert "no regression between the ends, but versions in between are worse" in page
-    assert "bad: v4 to v5; fixed in v6" in page
-    assert "worse by, version after version: ▁▁▁██▁▁" in page
+    assert "bad from v4 to v5; fixed in v6" in page
+    assert "worse by, version after version: ▁▁██▁▁▁" in page
 
 
 def test_a_tolerance_moves_the_answer(world, search) -> None:
