@@ -16,8 +16,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.ab import screening
-from harness.ab import tests as ab
+from harness.ab import screening, verdict
 from harness.core.decision import Change
 
 Floats = NDArray[np.float64]
@@ -58,9 +57,9 @@ def job(
     """Run one case: screening, then confirmation on fresh blocks."""
     first = math.log1p(effect) + sd * draw(rng, screen)
     if not screening.is_candidate(first.tolist(), min_effect=min_effect):
-        return ab.decide(first.tolist(), min_effect=min_effect).verdict
+        return verdict.decide(first.tolist(), min_effect=min_effect).verdict
     fresh = math.log1p(effect) + sd * draw(rng, n)
-    return ab.confirm({"case": fresh.tolist()}, min_effect=min_effect)["case"].verdict
+    return verdict.decide_all({"case": fresh.tolist()}, min_effect=min_effect)["case"].verdict
 
 
 def main() -> None:

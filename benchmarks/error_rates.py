@@ -37,7 +37,7 @@ from rivals import RIVALS
 from harness import measure
 from harness.ab.arms import pair_cases
 from harness.ab.job import run_ab
-from harness.ab.model import ABResult, ABSettings
+from harness.ab.model import ABResult, ABSettings, describe_lost
 from harness.core.decision import Change, MetricComparison
 from harness.plan import plan_document
 
@@ -83,7 +83,7 @@ def summarize(
         "cores": len(os.sched_getaffinity(0)),
         "neighbour": neighbour,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seed": trial.terms.seed,
+        "seed": trial.settings.seed,
         "rows": {
             row.metric: _told(row) for row in trial.comparisons if row.case == case if row.metric in SEEN
         },
@@ -92,7 +92,7 @@ def summarize(
             for row in trial.comparisons
             if row.case == case and row.decision.verdict is Change.REGRESSION
         ],
-        "failed": trial.failed.get(case, ""),
+        "failed": describe_lost(trial.failed.get(case, ())),
         "controlled": bool(control and control.case == case),
         "control_fired": bool(control and control.fired),
         "blocks": len(own),

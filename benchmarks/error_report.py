@@ -10,12 +10,6 @@ import numpy as np
 from error_scenarios import P50, SCENARIOS
 from rivals import RIVALS
 
-from harness.ab import decide as trial
-from harness.ab import tests as ab
-from harness.ab.model import ABSettings
-from harness.ab.screening import is_candidate
-from harness.core.decision import Change
-
 Line = dict[str, Any]
 """What is kept of one case of a job."""
 
@@ -26,24 +20,10 @@ ASTRAY = 0.009
 """As a logarithm: so far from its job's median, a block says nothing of 2% against a limit of 1%."""
 
 RULE = "deadline"
-"""How an A/B is read and decided today, as new lines name it."""
+"""How an A/B is read and decided today, as lines name it; lines of another rule are not counted."""
 
-NOTE = """One job took 10.5 s of 10: a start of its last block outlasted the budget. Since then, and in all
-but 130 of these lines, such a block is given up; that touches no other. Of the A/As beside a neighbour
-on one core, two took longer than 10 s for the blocks that a confirmation needs at least."""
-"""What there is to say of the lines of today's rule."""
-
-OLDER = {
-    "shares": """Counted on 28 November 2026, on a very busy host, before a block ended by the clock, and with
-0.55% of 1% for p50 and 0.4% for p95 (0.7% and 0.25% today).""",
-    "pairs": """Counted on 28 November 2026, on a very busy host, before p50 had a larger share of alpha than
-p95 (0.4% of 1% each). Nothing else differs from the lines above.""",
-    "weights": """Counted on 28 November 2026, on a busy host, before p50 of a block was read from pairs of
-calls, in slices of 4 ms, and before blocks were as short as they are.""",
-    "ranks": """Counted on 26 and 27 November 2026, on a quiet host, before blocks had weights and before
-every block of an only case decided.""",
-}
-"""The rules before, latest first, and what there is to say of their lines in the same file."""
+NOTE = """At 3954f19 the start of a last block could outlast the budget (10.5 s of 10); since 1a9baea such a
+block is given up. Two A/As beside a neighbour took longer for the blocks that a confirmation needs."""
 
 Condition = tuple[str, int, bool]
 """Scenario, cores, and whether there was a noisy neighbour."""
@@ -57,21 +37,18 @@ TABLE = (
 
 
 def report(lines: Sequence[Line], machine: str) -> str:
-    """Count what was run, scenario by scenario."""
-    now = [line for line in lines if _rule(line) == RULE]
+    """Count what was run by today's rule, scenario by scenario."""
+    lines = [line for line in lines if line.get("rule") == RULE]
     text = [
         *_intro(lines, machine),
-        *_table(now),
+        *TABLE,
+        *(_row(condition, found) for condition, found in _group(lines).items()),
         "",
         *NOTE.splitlines(),
-        *_counted_before(lines),
         "",
         "An A/A counts as a regression where anything was called one, else as inconclusive where p50 or p95",
-        f"was; p50 was shown to be equivalent in {_share(*_p50_is(lines, 'aa', 'equivalent'))}. Where",
-        f"only p95 was slower, p50 was called so in {_share(*_p50_is(lines, 'p95_10', 'regression'))}.",
-        *_older(lines),
-        *_told_unweighted(now),
-        *_by_noise(now),
+        f"was; p50 was shown to be equivalent in {_share(*_p50_is(lines, 'aa', 'equivalent'))}.",
+        *_by_noise(lines),
         "",
         f"The control, an A/A of 8 blocks in every job, fired in {_share(*_controls(lines))}; the rule",
         "allows 2%: a false regression or a false improvement.",
@@ -83,45 +60,23 @@ def report(lines: Sequence[Line], machine: str) -> str:
 def _intro(lines: Sequence[Line], machine: str) -> list[str]:
     dates = sorted({line["date"][:10] for line in lines})
     versions = ", ".join(sorted({line["onnxruntime"] for line in lines}))
+    commits = " and ".join(sorted({line["commit"]["commit"][:7] for line in lines}))
     when = " to ".join(dict.fromkeys((dates[0], dates[-1])))
     return [
         "# Error rates of `harness ab`",
         "",
-        f"Measured {when} on: {machine}. onnxruntime {versions}.",
-        "Written by `python benchmarks/error_rates.py --report`, which counts the lines of",
-        "`benchmarks/error-rates.jsonl`: one for each case, with the ratio of every block. Only what was run",
-        "is claimed.",
+        f"Measured {when} at commits {commits} on: {machine}. onnxruntime {versions}.",
+        "Counted by `python benchmarks/error_rates.py --report`. Only what was run is claimed.",
         "",
         "Every job is a whole `harness ab` at alpha 1%, with its own control; an A/A job has four cases",
-        "where it does not say one, the others have one. Seconds are those of the case's blocks, both",
-        "arms, starts of processes included; the control and what is measured once (start-up, size,",
-        "outputs) come on top. Inconclusive counts as a miss. On *1 core*, the job, its parent process",
-        "included, had that core alone, and another such job ran on the machine's other core. The",
-        "*neighbour* burns a core in bursts of 0.02 to 1 s, half of the time: on 1 core that very core,",
-        "otherwise the one that the scheduler gives it. *Astray* are blocks whose p50 lies more than 0.9%",
-        "from their job's median: it tells how noisy the machine was, other guests of its host included.",
+        "where it does not say one, the others have one. Seconds are those of the case's blocks; the",
+        "control and what is measured once come on top. Inconclusive counts as a miss. On *1 core*, the",
+        "whole job had that core alone, beside another such job on the machine's other core. The",
+        "*neighbour* burns a core in bursts of 0.02 to 1 s, half of the time: on 1 core that very core.",
+        "*Astray* are blocks whose p50 lies more than 0.9% from their job's median: how noisy the machine",
+        "was.",
         "",
     ]
-
-
-def _table(lines: Sequence[Line]) -> list[str]:
-    return [*TABLE, *(_row(condition, found) for condition, found in _group(lines).items())]
-
-
-def _rule(line: Line) -> str:
-    """Return the rule that a line was made by; the first ones do not name it."""
-    return str(line.get("rule", "weights" if "errors" in line else "ranks"))
-
-
-def _counted_before(lines: Sequence[Line]) -> list[str]:
-    """Give the counts of every rule before this one a table of their own."""
-    text = []
-    for rule, told in OLDER.items():
-        if found := [line for line in lines if _rule(line) == rule]:
-            text += ["", *told.splitlines(), "", *_table(found)]
-    if text:
-        text += ["", "Shares of A/As, of controls and of other rules below count all of them."]
-    return text
 
 
 def _beside_rivals(lines: Sequence[Line]) -> list[str]:
@@ -139,17 +94,6 @@ def _beside_rivals(lines: Sequence[Line]) -> list[str]:
     ]
 
 
-def _told_unweighted(lines: Sequence[Line]) -> list[str]:
-    shown, without, count = _unweighted(lines)
-    if not count:
-        return []
-    return [
-        "",
-        f"What weights are worth: of {count} only cases whose p50 is slower {shown} are shown,",
-        f"and {without} by the same blocks where all weigh the same.",
-    ]
-
-
 def _by_noise(lines: Sequence[Line]) -> list[str]:
     """Count what was caught by how noisy the machine was, as the job's own blocks tell."""
     found = [line for line in lines if line["scenario"] == "p50_2"]
@@ -159,9 +103,7 @@ def _by_noise(lines: Sequence[Line]) -> list[str]:
     bounds = (0.0, *NOISY, np.inf)
     text = [
         "",
-        "Of the same machine the noise differs from one quarter of an hour to the next, with what the other",
-        "guests of its host do. The blocks of a job tell it: the median of their errors of p50, which says",
-        f"nothing of either arm. What was caught of {SCENARIOS['p50_2'].title}:",
+        f"What was caught of {SCENARIOS['p50_2'].title}, by the noise of the job's own blocks:",
         "",
         "| median error of a block | no neighbour | neighbour |",
         "|---|--:|--:|",
@@ -194,24 +136,6 @@ def _p50_is(lines: Sequence[Line], scenario: str, verdict: str) -> tuple[int, in
     """Count the cases of a scenario whose p50 got this verdict, and all of its cases."""
     found = [line["rows"].get("latency/p50", {}) for line in lines if line["scenario"] == scenario]
     return sum(row.get("verdict") == verdict for row in found), len(found)
-
-
-def _older(lines: Sequence[Line]) -> list[str]:
-    """Say of A/A lines that do not list their alarms whether memory could have raised one."""
-    old = [line for line in lines if SCENARIOS[line["scenario"]].metric is None and "alarms" not in line]
-    if not old:
-        return []
-    asked = [_is_candidate(line, "memory/peak") for line in old]
-    return [
-        f"The lines of {len(old)} A/As do not list their alarms; the peak of memory was put to a",
-        f"confirmation, without which nothing is called a regression, in {_share(sum(asked), len(asked))}.",
-    ]
-
-
-def _is_candidate(line: Line, metric: str) -> bool:
-    ratios = [block[metric] for block in line["ratios"].get("screening", ()) if metric in block]
-    least = SCENARIOS[line["scenario"]].min_effect
-    return bool(ratios) and is_candidate(ratios, min_effect=least, share=0.5)
 
 
 def _controls(lines: Sequence[Line]) -> tuple[int, int]:
@@ -261,24 +185,6 @@ def _astray(found: Sequence[Line]) -> float:
         ratios = np.array([block[P50] for block in blocks if P50 in block])
         away += list(np.abs(ratios - np.median(ratios)) if len(ratios) else ())
     return float(np.mean(np.array(away) > ASTRAY)) if away else 0.0
-
-
-def _unweighted(lines: Sequence[Line]) -> tuple[int, int, int]:
-    """Count the only cases whose p50 is slower: shown, shown by the same blocks without weights, and all."""
-    shown, without, count = 0, 0, 0
-    for line in lines:
-        scenario = SCENARIOS[line["scenario"]]
-        if scenario.metric != P50 or "blocks" not in line["ratios"]:
-            continue
-        terms = ABSettings(scenario.min_effect, 0.01, scenario.budget_s, 0, scenario.metrics)
-        ratios = [block[P50] for block in line["ratios"]["blocks"]]
-        family = trial.family(terms.metrics)
-        first, _ = trial.looks(terms, family, len(ratios))
-        found = ab.decide(ratios, min_effect=terms.min_effect, alpha=terms.alpha / family, first=first)
-        without += found.verdict is Change.REGRESSION
-        shown += line["rows"][P50]["verdict"] == "regression"
-        count += 1
-    return shown, without, count
 
 
 def _name(condition: Condition) -> tuple[str, str, str]:

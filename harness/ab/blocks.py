@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from harness.ab.model import Reading
+from harness.core.metrics import METRICS
 from harness.core.record import Observation
 from harness.stats.signed_rank import Floats
 
@@ -17,7 +18,7 @@ Slices = Sequence[Sequence[int]]
 """The samples of one arm, ns a call, slice by slice."""
 
 P50, P95, MEMORY = "latency/p50", "latency/p95", "memory/peak"
-QUANTILES = {P50: 0.50, P95: 0.95}
+QUANTILES = {name: row.quantile for name in (P50, P95) if (row := METRICS[name]).quantile}
 
 P95_CALLS = 40
 """Calls of an arm that a p95 is taken from at least: two in forty lie beyond it."""

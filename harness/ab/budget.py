@@ -5,19 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from random import Random
 
-from harness.ab import decide as trial
-from harness.ab.model import ABSettings, CaseBlocks, Reading
+from harness.ab.model import CaseBlocks, Reading
+from harness.ab.schedule import Schedule
 from harness.measure import BlockOrder, Request
-
-SCREEN_FEW = 3
-"""Blocks after which a case is looked at, so as to spend no more on one in which nothing shows."""
 
 LEAST_SPAN_S, FAIR_SPAN_S = 0.1, 0.2
 """Calls of a block, both arms together: at least, and where that leaves blocks enough for a verdict."""
 
 REST_S = 0.5
-"""What a block is taken to cost beyond its calls, most of it two starts, before one was seen."""
+"""What a block is taken to cost beyond its calls, most of it two starts, before one was measured."""
 
 RECENT = 8
 """Blocks whose slowest the next one is reckoned to be as slow as, where the budget comes to an end."""
@@ -30,13 +28,13 @@ IN_HAND = 0.1
 
 
 @dataclass
-class Series:
-    """The blocks of one pair of requests, and what is still to be done for it."""
+class BlockBudget:
+    """The blocks of one pair of requests, and what is left of the budget for more."""
 
     case: str
     requests: tuple[Request, Request]
-    terms: ABSettings
-    alone: bool = False  # the only case of its job: all its blocks decide
+    budget_s: float
+    schedule: Schedule
     screening: list[Mapping[str, Reading]] = field(default_factory=list)
     fresh: list[Mapping[str, Reading]] = field(default_factory=list)  # that decide
     missing: dict[str, str] = field(default_factory=dict)
@@ -48,7 +46,12 @@ class Series:
     late: str = ""  # which arm did not start within the budget
     spent_s: float = 0.0
     rests_s: list[float] = field(default_factory=list)  # what each block cost beyond its calls
-    draws: list[BlockOrder] = field(default_factory=list)  # for the next blocks
+    orders: list[BlockOrder] = field(default_factory=list)  # of the next blocks
+
+    @property
+    def left_s(self) -> float:
+        """What is left of the budget."""
+        return self.budget_s - self.spent_s
 
     @property
     def block_s(self) -> float:
@@ -62,7 +65,7 @@ class Series:
 
     def payable(self, block_s: float | None = None) -> int:
         """Return how many more blocks of `block_s`, or of the usual length, the budget pays."""
-        return max(0, int((self.terms.budget_s - self.spent_s) / (block_s or self.block_s)))
+        return max(0, int(self.left_s / (block_s or self.block_s)))
 
     def pays(self) -> bool:
         """Tell whether the budget pays one more block, be it as slow as any of late; the first it does."""
@@ -74,7 +77,7 @@ class Series:
         One that is needed though the budget does not pay it, and the first, take what they take.
         """
         paid = self.rests_s and self.pays()
-        return self.terms.budget_s - self.spent_s - END_S if paid else math.inf
+        return self.left_s - END_S if paid else math.inf
 
     def span_s(self) -> float:
         """Return how long the calls of the next block may last.
@@ -86,35 +89,44 @@ class Series:
         more than longer ones. At the end of the budget they leave half of what is
         there in hand.
         """
-        left_s = (1 - IN_HAND) * (self.terms.budget_s - self.spent_s)
+        left_s = (1 - IN_HAND) * self.left_s
         rest_s = self.rests_s[-1] if self.rests_s else REST_S
         if self.planned:
             span_s = left_s / max(1, self.planned - len(self.fresh)) - rest_s
         else:
-            fair_s, safe_s = (left_s / blocks - rest_s for blocks in self._to_come())
+            to_come = self.schedule.to_come(len(self.screening), len(self.fresh))
+            fair_s, safe_s = (left_s / blocks - rest_s for blocks in to_come)
             span_s = max(safe_s, min(fair_s, FAIR_SPAN_S))
         return max(LEAST_SPAN_S, min(span_s, max(rest_s, REST_S), self._spare_s() / 2))
 
-    def _to_come(self) -> tuple[int, int]:
-        """Return how many blocks are still to come for a fair chance of a verdict, and for a safe one."""
-        if self.alone:
-            family, done = trial.family(self.terms.metrics), len(self.fresh)
-            fair, safe = trial.fair_blocks(self.terms, family), trial.safe_blocks(self.terms, family)
-            return max(1, fair - done), max(1, safe - done)
-        screening = max(1, SCREEN_FEW - len(self.screening))
-        looks = trial.confirmation_blocks(self.terms, 2) + 1, trial.second_look_blocks(self.terms, 2)
-        return screening + looks[0], screening + looks[1]
-
     def _spare_s(self) -> float:
         """Return what the budget leaves for the calls of one more block."""
-        return self.terms.budget_s - self.spent_s - max(self.rests_s[-RECENT:], default=0.0)
+        return self.left_s - max(self.rests_s[-RECENT:], default=0.0)
+
+    def draw(self, random: Random) -> BlockOrder:
+        """Draw the order of the next block: in every four, each way to start and to lead once."""
+        if not self.orders:
+            self.orders = [BlockOrder(starts, leads) for starts in (0, 1) for leads in (0, 1)]
+            random.shuffle(self.orders)
+        return self.orders.pop()
+
+    def spend(self, wall_s: float, rest_s: float) -> None:
+        """Count one more block, of which `rest_s` went into other things than calls."""
+        self.spent_s += wall_s
+        self.rests_s.append(rest_s)
 
     def give_up(self, reason: str) -> None:
         """End it without a verdict."""
         self.ended, self.unconfirmed = True, reason
 
+    def drop(self, reason: str) -> None:
+        """End it and forget its blocks: of an arm that was lost nothing is concluded."""
+        self.screening.clear()
+        self.fresh.clear()
+        self.give_up(reason)
+
     def seen(self) -> CaseBlocks:
-        """Hand over what there is."""
+        """Return what there is, for the verdict."""
         return CaseBlocks(
             case=self.case,
             screening=tuple(self.screening),

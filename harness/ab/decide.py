@@ -8,114 +8,66 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.ab import screening
-from harness.ab import tests as ab
-from harness.ab.blocks import MEMORY, P50, P95, QUANTILES
-from harness.ab.model import ABSettings, CaseBlocks, Control, Reading
+from harness.ab import screening, verdict
+from harness.ab.model import ABSettings, CaseBlocks, Control, Lost, Reading
+from harness.ab.schedule import Schedule, SeveralCases, count_tests
 from harness.core.decision import Change, Decision, MetricComparison, Source, worst_first
-from harness.core.metrics import Evidence, spec_of
+from harness.core.metrics import HEADLINE as P50
+from harness.core.metrics import METRICS, Evidence, spec_of
 from harness.core.record import BAD, Record, Status
 from harness.core.units import format_percent
 from harness.judge.agreement import only_nonfinite, outputs_change
 from harness.judge.exact import MAX_LOSS, exact, status_change
 from harness.judge.outputs import Outputs
+from harness.stats.sequential import LOOKS
 
 Blocks = Sequence[Mapping[str, Reading]]
 
-_SHARES = {P50: 1.0, P95: 5 / 14, MEMORY: 1 / 14}
-"""How metrics share alpha: 0.7%, 0.25% and 0.05% of 1%, where all three are asked for.
+CONTROLLED = (P50, "latency/p95")
+"""Metrics that the control is judged by."""
 
-So p50 needs 8 blocks, of 13 it lets the four of the smallest ranks stray; p95 needs 9. The peak of memory
-varies so little that it hardly ever misses the 11 that it needs.
-"""
-
-_BETWEEN = 0.002
-"""The error of a ratio that no block tells: what one pair of processes differs by from the next."""
+BETWEEN = 0.002
+"""The error of a ratio that no block shows: what one pair of processes differs by from the next."""
 
 
-def family(metrics: Iterable[str]) -> float:
-    """Count the shares that alpha is divided into, in shares of p50."""
-    return sum(map(_share, metrics))
-
-
-def _share(metric: str) -> float:
-    return _SHARES[metric]
-
-
-def candidates(blocks: Blocks, terms: ABSettings, *, share: float = 0.5) -> frozenset[str]:
+def candidates(blocks: Blocks, settings: ABSettings, *, share: float = 0.5) -> frozenset[str]:
     """Name the metrics for which screening blocks ask for a confirmation."""
     return frozenset(
         metric
-        for metric in terms.metrics
+        for metric in settings.metrics
         if (ratios := column(blocks, metric))
         and screening.is_candidate(
-            ratios, min_effect=terms.min_effect, share=share, weights=weights(blocks, metric)
+            ratios, min_effect=settings.min_effect, share=share, weights=weights(blocks, metric)
         )
     )
 
 
-def is_open(blocks: Blocks, terms: ABSettings) -> bool:
+def is_open(blocks: Blocks, settings: ABSettings) -> bool:
     """Tell whether screening blocks leave p50 undecided: no candidate, nor shown to be the same."""
-    if P50 in candidates(blocks, terms):
+    if P50 in candidates(blocks, settings):
         return False
-    decision = ab.decide(
+    decision = verdict.decide(
         column(blocks, P50),
-        min_effect=terms.min_effect,
-        alpha=terms.alpha,
+        min_effect=settings.min_effect,
+        alpha=settings.alpha,
         weights=weights(blocks, P50),
     )
     return decision.verdict is Change.INCONCLUSIVE
 
 
-def confirmation_blocks(terms: ABSettings, family: float) -> int:
-    """Return the fewest fresh blocks that can show anything of `family` candidates, by Holm's correction."""
-    return ab.blocks_needed(ab.LOOKS[0] * terms.alpha, max(1, family))
-
-
-def second_look_blocks(terms: ABSettings, family: float) -> int:
-    """Return the fewest fresh blocks that a second look at `family` candidates shows anything with."""
-    return ab.second_look_needed(terms.alpha, max(1, family))
-
-
-def fewest_blocks(terms: ABSettings, family: float) -> int:
-    """Return the fewest blocks that show anything of `family` metrics at a single look."""
-    return ab.blocks_needed(terms.alpha, max(1, family))
-
-
-def fair_blocks(terms: ABSettings, family: float) -> int:
-    """Return how many blocks a single look has where more would be too short: two more than the fewest."""
-    return fewest_blocks(terms, family) + 2
-
-
-def safe_blocks(terms: ABSettings, family: float) -> int:
-    """Return how many blocks a single look should have: some may stray."""
-    return ab.safe_blocks(terms.alpha, max(1, family))
-
-
-def looks(terms: ABSettings, family: float, most: int) -> tuple[int | None, int]:
-    """Return after how many blocks the only case of a job is looked at first, and how many are planned.
-
-    `most` is what the budget pays: all of it for one look, unless it pays for
-    so many that a clear change should not have to wait for them.
-    """
-    safe = safe_blocks(terms, family)
-    return (safe, safe) if most >= 2 * safe else (None, most)
-
-
-def blocks_to_confirm(seen: CaseBlocks, terms: ABSettings, *, family: float, most: int) -> int:
+def blocks_to_confirm(seen: CaseBlocks, schedule: SeveralCases, most: int) -> int:
     """Return how many fresh blocks confirm what the screening saw, at most `most`.
 
-    `family` counts the candidates of the whole job, for Holm's correction. One
-    block more than the fewest that could show anything: one may stray.
+    One block more than the fewest that could show anything: one may stray.
     """
-    alpha = ab.LOOKS[0] * terms.alpha / family
-    fewest = min(confirmation_blocks(terms, family) + 1, most)
+    settings = schedule.settings
+    alpha = LOOKS[0] * settings.alpha / schedule.tests
     return max(
         screening.blocks_worth(
             column(seen.screening, metric),
-            fewest=fewest,
+            fewest=min(schedule.fair, most),
             most=most,
-            min_effect=terms.min_effect,
+            min_effect=settings.min_effect,
             alpha=alpha * _share(metric),
             weights=weights(seen.screening, metric),
         )
@@ -123,15 +75,16 @@ def blocks_to_confirm(seen: CaseBlocks, terms: ABSettings, *, family: float, mos
     )
 
 
-def is_settled(seen: CaseBlocks, terms: ABSettings, *, family: float) -> bool:
+def is_settled(seen: CaseBlocks, schedule: Schedule) -> bool:
     """Tell whether no completion of the planned fresh blocks can change any verdict of this case."""
+    settings = schedule.settings
     return all(
-        ab.settled(
+        verdict.settled(
             column(seen.fresh, metric),
             seen.planned,
-            min_effect=terms.min_effect,
-            alpha=terms.alpha,
-            candidates=family / _share(metric),
+            min_effect=settings.min_effect,
+            alpha=settings.alpha,
+            tests=schedule.tests / _share(metric),
             first=seen.first,
             weights=weights(seen.fresh, metric),
         )
@@ -139,38 +92,45 @@ def is_settled(seen: CaseBlocks, terms: ABSettings, *, family: float) -> bool:
     )
 
 
-def is_decided(seen: CaseBlocks, terms: ABSettings, *, family: float) -> bool:
-    """Tell whether a first look gives every candidate of this case a verdict."""
+def is_decided(seen: CaseBlocks, schedule: Schedule) -> bool:
+    """Tell whether a first look gives every candidate of this case a verdict.
+
+    In an only case every metric is a candidate: of those, whatever may still be a change.
+    """
+    settings = schedule.settings
+    asked = seen.candidates
+    if not isinstance(schedule, SeveralCases):
+        asked &= candidates(seen.fresh, settings)
     return all(
-        ab.decide(
+        verdict.decide(
             column(seen.fresh, metric),
-            min_effect=terms.min_effect,
-            alpha=terms.alpha * _share(metric) / family,
+            min_effect=settings.min_effect,
+            alpha=settings.alpha * _share(metric) / schedule.tests,
             first=seen.first,
             weights=weights(seen.fresh, metric),
         ).verdict
         is not Change.INCONCLUSIVE
-        for metric in seen.candidates
+        for metric in asked
     )
 
 
-def decide_blocks(seen: Sequence[CaseBlocks], terms: ABSettings) -> list[MetricComparison]:
+def decide_blocks(seen: Sequence[CaseBlocks], settings: ABSettings) -> list[MetricComparison]:
     """Decide every metric of every case on its blocks, with Holm's correction over all candidates."""
     deciding = {
         (item.case, metric): item for item in seen for metric in item.candidates if not item.unconfirmed
     }
-    confirmed = ab.confirm(
+    confirmed = verdict.decide_all(
         {(case, metric): column(item.fresh, metric) for (case, metric), item in deciding.items()},
-        min_effect=terms.min_effect,
-        alpha=terms.alpha,
+        min_effect=settings.min_effect,
+        alpha=settings.alpha,
         firsts={key: item.first for key, item in deciding.items()},
         weights={(case, metric): weights(item.fresh, metric) for (case, metric), item in deciding.items()},
         shares={(case, metric): _share(metric) for case, metric in deciding},
     )
     rows = []
     for item in seen:
-        for metric in terms.metrics:
-            decision = _decision(item, metric, confirmed.get((item.case, metric)), terms)
+        for metric in settings.metrics:
+            decision = _decision(item, metric, confirmed.get((item.case, metric)), settings)
             if decision is not None:
                 reason = "; ".join(filter(None, (decision.reason, item.late)))
                 rows.append(_row(item, metric, replace(decision, reason=reason, source=Source.AB)))
@@ -178,7 +138,7 @@ def decide_blocks(seen: Sequence[CaseBlocks], terms: ABSettings) -> list[MetricC
 
 
 def _decision(
-    seen: CaseBlocks, metric: str, confirmed: Decision | None, terms: ABSettings
+    seen: CaseBlocks, metric: str, confirmed: Decision | None, settings: ABSettings
 ) -> Decision | None:
     """Return the decision on one metric; None where it was not asked for."""
     if confirmed is not None and confirmed.blocks:
@@ -189,13 +149,13 @@ def _decision(
     ratios = column(blocks, metric)
     if not ratios:
         reason = seen.missing.get(metric) or seen.unconfirmed or "no blocks were run"
-        decision = Decision(verdict=Change.INCONCLUSIVE, min_effect=terms.min_effect, reason=reason)
-        return None if metric == MEMORY and metric not in seen.missing else decision
+        decision = Decision(verdict=Change.INCONCLUSIVE, min_effect=settings.min_effect, reason=reason)
+        return None if METRICS[metric].once and metric not in seen.missing else decision
     decision = screening.screened(
         ratios,
         planned=seen.planned,
-        min_effect=terms.min_effect,
-        alpha=terms.alpha * (1 if seen.screening else _share(metric) / family(terms.metrics)),
+        min_effect=settings.min_effect,
+        alpha=settings.alpha * (1 if seen.screening else _share(metric) / count_tests(settings.metrics)),
         first=seen.planned if seen.screening else seen.first,
         weights=weights(blocks, metric),
     )
@@ -222,6 +182,10 @@ def _row(seen: CaseBlocks, metric: str, decision: Decision) -> MetricComparison:
     return MetricComparison(seen.case, metric, base, head, decision, worse)
 
 
+def _share(metric: str) -> float:
+    return METRICS[metric].alpha_share
+
+
 def column(blocks: Blocks, metric: str) -> list[float]:
     """Return a metric's log-ratios, block by block; a block that does not have it is left out."""
     return [block[metric].ratio for block in blocks if metric in block]
@@ -229,42 +193,38 @@ def column(blocks: Blocks, metric: str) -> list[float]:
 
 def weights(blocks: Blocks, metric: str) -> list[float]:
     """Return what a metric's log-ratios weigh, block by block: the inverse of their errors."""
-    return [1 / math.hypot(_BETWEEN, block[metric].error) for block in blocks if metric in block]
+    return [1 / math.hypot(BETWEEN, block[metric].error) for block in blocks if metric in block]
 
 
-def judge_control(case: str, blocks: Blocks, terms: ABSettings, cut_short: str = "") -> Control:
+def judge_control(case: str, blocks: Blocks, schedule: Schedule, cut_short: str = "") -> Control:
     """Judge an A/A, the base arm against itself, by the rule of the job; the metrics share alpha.
 
     `cut_short` says why there are fewer blocks than planned.
     """
+    settings = schedule.settings
     decisions = {
-        metric: ab.decide(
+        metric: verdict.decide(
             ratios,
-            min_effect=terms.min_effect,
-            alpha=terms.alpha / len(QUANTILES),
+            min_effect=settings.min_effect,
+            alpha=settings.alpha / len(CONTROLLED),
             weights=weights(blocks, metric),
         )
-        for metric in QUANTILES
+        for metric in CONTROLLED
         if (ratios := column(blocks, metric))
     }
     alarms = (Change.REGRESSION, Change.IMPROVEMENT)
     fired = [metric for metric, decision in decisions.items() if decision.verdict in alarms]
-    told = "; ".join(f"{metric}: {decisions[metric].reason}" for metric in fired or decisions)
-    if not fired and len(blocks) < control_blocks(terms):
-        few = f"too few blocks to show anything ({len(blocks)} of {control_blocks(terms)})"
-        told = "; ".join(filter(None, (cut_short, few)))
-    return Control(case=case, fired=bool(fired), decisions=decisions, reason=told)
-
-
-def control_blocks(terms: ABSettings) -> int:
-    """Return the fewest blocks with which the control can fire."""
-    return ab.blocks_needed(terms.alpha, len(QUANTILES))
+    reason = "; ".join(f"{metric}: {decisions[metric].reason}" for metric in fired or decisions)
+    if not fired and len(blocks) < schedule.control:
+        few = f"too few blocks to show anything ({len(blocks)} of {schedule.control})"
+        reason = "; ".join(filter(None, (cut_short, few)))
+    return Control(case=case, fired=bool(fired), decisions=decisions, reason=reason)
 
 
 def compare_records(
-    case: str, base: Record, head: Record, terms: ABSettings, labelled: int = 1
+    case: str, base: Record, head: Record, settings: ABSettings, labelled: int = 1
 ) -> list[MetricComparison]:
-    """Compare what both arms' records say beside speed: status, size, labelled accuracy.
+    """Compare both arms' records beside speed: status, size, labelled accuracy.
 
     The tests of `labelled` cases share alpha equally (Bonferroni). Drift is left
     out: the outputs of both arms are compared with each other.
@@ -281,10 +241,10 @@ def compare_records(
             )
         ]
     pair = replace(base, case=case), replace(head, case=case)
-    alpha = terms.alpha / max(1, labelled)
+    alpha = settings.alpha / max(1, labelled)
     if base.status is not head.status:
         return [status_change(*pair)]
-    found = exact(*pair, min_effect=terms.min_effect, max_loss=MAX_LOSS, alpha=alpha)
+    found = exact(*pair, min_effect=settings.min_effect, max_loss=MAX_LOSS, alpha=alpha)
     return [item for item in found if spec_of(item.metric).evidence is not Evidence.OUTPUTS]
 
 
@@ -298,7 +258,7 @@ def compare_answers(
     same_load: bool = True,
     unlike: str = "",
 ) -> list[MetricComparison]:
-    """Compare the outputs of both arms on the same inputs: one decision, told by every metric there is.
+    """Compare the outputs of both arms on the same inputs: one decision, in every metric there is.
 
     As `harness.judge.agreement.outputs_change` does; where the inputs are
     `unlike`, which says why, only NaN and Inf where BASE has none count.
@@ -308,8 +268,8 @@ def compare_answers(
         return [MetricComparison(case, "accuracy/agreement", None, None, decision)]
     decision, metrics = outputs_change(base, head, wanted, tolerance=tolerance, same_load=same_load)
     decision = replace(decision, source=Source.EXACT)
-    told = ("accuracy/agreement", "accuracy/sqnr_db", "accuracy/max_abs_error")
-    values = {name: metrics[name].value for name in told if name in metrics}
+    wanted_metrics = ("accuracy/agreement", "accuracy/sqnr_db", "accuracy/max_abs_error")
+    values = {name: metrics[name].value for name in wanted_metrics if name in metrics}
     rows = [
         MetricComparison(case, name, None, value, decision)
         for name, value in values.items()
@@ -318,11 +278,12 @@ def compare_answers(
     return rows or [MetricComparison(case, "accuracy/agreement", None, None, decision)]
 
 
-def lost_arm(case: str, arm: str, status: str, reason: str) -> MetricComparison:
+def judge_lost(case: str, lost: Lost) -> MetricComparison:
     """Judge an arm that was lost among the blocks: losing HEAD is a regression."""
-    worse = arm == "head" and status in BAD
-    verdict = Change.REGRESSION if worse else Change.INCONCLUSIVE
-    decision = Decision(verdict=verdict, reason=f"{arm} {status}: {reason}", source=Source.EXACT)
+    worse = lost.arm == "head" and lost.status in BAD
+    found = Change.REGRESSION if worse else Change.INCONCLUSIVE
+    reason = f"{lost.arm} {lost.status}: {lost.reason}"
+    decision = Decision(verdict=found, reason=reason, source=Source.EXACT)
     return MetricComparison(case, "status", None, None, decision, math.inf if worse else 0.0)
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from harness.core.case import Case
 from harness.core.decision import Change, Decision, MetricComparison
+from harness.core.record import Status
 from harness.core.report import GateOutcome
+
+ALPHA = 0.01
+"""Chance of a false regression, and of a false improvement, in a job."""
+
+ARMS = ("base", "head")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,7 @@ class ABSettings:
     """What a job is to show, how surely, and in which time."""
 
     min_effect: float = 0.01  # a ratio less one: smaller changes raise no alarm
-    alpha: float = 0.01  # chance of a false regression, and of a false improvement, in the whole job
+    alpha: float = ALPHA  # in the whole job
     budget_s: float = 10.0  # for the blocks of one case, both arms
     seed: int = 0  # draws the order of the arms, and the case that is controlled
     metrics: tuple[str, ...] = ("latency/p50", "latency/p95", "memory/peak")  # that blocks decide on
@@ -67,8 +73,27 @@ class CaseBlocks:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """An arm that could not be measured."""
+
+    arm: str  # "base" | "head"
+    status: Status
+    reason: str
+    block: int | None = None  # of the job, counted from 1; None: before any block
+
+    def __str__(self) -> str:
+        where = "" if self.block is None else f" in block {self.block}"
+        return f"{self.arm} {self.status}{where}: {self.reason}"
+
+
+def describe_lost(lost: Iterable[Lost]) -> str:
+    """Name the arms that a case was lost in, and why, in one line."""
+    return "; ".join(map(str, lost))
+
+
+@dataclass(frozen=True, slots=True)
 class Control:
-    """What the base arm against itself said of the job."""
+    """The base arm against itself: how far the job is to be trusted."""
 
     case: str
     fired: bool  # it differs from itself: the job's verdicts are not to be trusted
@@ -85,12 +110,12 @@ class ABResult:
     """One A/B job."""
 
     job: str  # identifier, sorts by time
-    terms: ABSettings
+    settings: ABSettings
     base: Mapping[str, str]  # axis -> value, as asked for
     head: Mapping[str, str]
     comparisons: tuple[MetricComparison, ...]  # worst first
     control: Control | None  # None: no blocks were run
-    failed: Mapping[str, str] = field(default_factory=dict)  # case -> which arm failed, and how
+    failed: Mapping[str, tuple[Lost, ...]] = field(default_factory=dict)  # case -> the arms that were lost
     unsupported: frozenset[str] = frozenset()  # of these, the cases that this machine runs in neither arm
     pairing: Pairing = Pairing(())
     gates: tuple[GateOutcome, ...] = ()
@@ -118,12 +143,13 @@ class ABResult:
             "id": self.job,
             "base": dict(self.base),
             "head": dict(self.head),
-            **asdict(self.terms),
+            **asdict(self.settings),
             "blocks": self.blocks,
             "seconds": round(self.seconds, 3),
             "trusted": self.trusted,
             "control": self.control.to_json() if self.control else None,
-            "failed": dict(self.failed),
+            "failed": {case: describe_lost(lost) for case, lost in self.failed.items()},
+            "lost": {case: [asdict(arm) for arm in lost] for case, lost in self.failed.items()},
             "unsupported": sorted(self.unsupported),
             "only_base": list(self.pairing.only_base),
             "only_head": list(self.pairing.only_head),

@@ -11,10 +11,12 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 
-from harness.ab import tests as ab
+from harness.ab import verdict
+from harness.ab.model import ALPHA
 from harness.core.decision import Change, Decision
 from harness.core.units import format_percent
-from harness.stats import signed_rank
+from harness.stats import sequential, signed_rank
+from harness.stats.sequential import Weights
 
 EVIDENCE = 1 / 4
 """The p against no effect at all that asks for a confirmation: of three blocks the smallest may stray."""
@@ -23,7 +25,7 @@ _CAUTION = 0.05  # the chance with which the true spread is larger than it is ta
 
 
 def is_candidate(
-    blocks: Sequence[float], *, min_effect: float, share: float = 0.5, weights: ab.Weights = None
+    blocks: Sequence[float], *, min_effect: float, share: float = 0.5, weights: Weights = None
 ) -> bool:
     """Tell whether screening blocks ask for a confirmation.
 
@@ -32,7 +34,7 @@ def is_candidate(
     above the minimum is hardly ever missed. Blocks that have no ratio ask for
     a confirmation too.
     """
-    if len(blocks) == 0 or not all(math.isfinite(block) for block in blocks):
+    if len(blocks) == 0 or not all(map(math.isfinite, blocks)):
         return True
     p = min(signed_rank.p_above(blocks, 0.0, weights), signed_rank.p_below(blocks, 0.0, weights))
     return p <= EVIDENCE and abs(signed_rank.estimate(blocks, weights)) >= math.log1p(min_effect) * share
@@ -44,13 +46,13 @@ def blocks_worth(
     fewest: int,
     most: int,
     min_effect: float,
-    alpha: float = ab.ALPHA,
-    weights: ab.Weights = None,
+    alpha: float = ALPHA,
+    weights: Weights = None,
 ) -> int:
     """Return how many fresh blocks would show what the screening saw, between `fewest` and `most`.
 
-    Takes the estimate at its word and the spread for larger than it was:
-    few blocks tell it badly.
+    Takes the estimate as it is and the spread for larger than it was: few
+    blocks estimate it badly.
     """
     n = len(screened)
     gap = abs(signed_rank.estimate(screened, weights)) - math.log1p(min_effect) if n else 0.0
@@ -71,10 +73,9 @@ def screened(
     *,
     planned: int,
     min_effect: float,
-    alpha: float = ab.ALPHA,
-    direction: str = "lower",
+    alpha: float = ALPHA,
     first: int | None = None,
-    weights: ab.Weights = None,
+    weights: Weights = None,
 ) -> Decision:
     """Decide what is no candidate: equivalent or inconclusive, never an alarm.
 
@@ -82,11 +83,11 @@ def screened(
     blocks that a candidate would have been decided on, the `first` of them at a
     look of their own.
     """
-    found = ab.decide(blocks, min_effect=min_effect, alpha=alpha, direction=direction, weights=weights)
+    found = verdict.decide(blocks, min_effect=min_effect, alpha=alpha, weights=weights)
     if not found.blocks or found.ratio is None:
         return found
-    shift = ab.visible_shift(planned, alpha, first)
-    mde = ab.smallest_visible(blocks, math.log1p(min_effect), shift, weights)
+    shift = sequential.visible_shift(planned, alpha, first)
+    mde = sequential.smallest_visible(blocks, math.log1p(min_effect), shift, weights)
     if found.verdict is Change.EQUIVALENT:
         return replace(found, mde=mde)
     limit = format_percent(min_effect)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.ab.model import ABResult
+from harness.ab.model import ABResult, describe_lost
 from harness.core.units import format_percent, format_span
 from harness.show.comparisons import COLUMNS_WITH_BLOCKS, line
 from harness.show.page import Page
@@ -29,7 +29,7 @@ class ABDocument:
         result = self.result
         return Page(
             title=f"{_arm('BASE', result.base)} -> {_arm('HEAD', result.head)}",
-            head=(_summary(result), _terms(result)),
+            head=(_summary(result), _settings(result)),
             columns=COLUMNS_WITH_BLOCKS,
             lines=tuple(line(row, blocks=True) for row in result.comparisons),
             sections=tuple(_sections(result)),
@@ -49,40 +49,40 @@ def _arm(name: str, axes: Mapping[str, str]) -> str:
     return f"{name} ({settings or 'no other setting'})"
 
 
-def _summary(trial: ABResult) -> str:
+def _summary(result: ABResult) -> str:
     """Count the verdicts."""
-    if not trial.trusted:
+    if not result.trusted:
         return "Do not trust these verdicts: the base arm differs from itself"
-    verdicts = [str(row.decision.verdict) for row in trial.comparisons]
+    verdicts = [str(row.decision.verdict) for row in result.comparisons]
     counts = ", ".join(f"{verdicts.count(name)} {name}" for name in dict.fromkeys(verdicts))
-    return f"{'interrupted; ' if trial.interrupted else ''}{counts or 'nothing was compared'}"
+    return f"{'interrupted; ' if result.interrupted else ''}{counts or 'nothing was compared'}"
 
 
-def _terms(trial: ABResult) -> str:
-    terms = trial.terms
+def _settings(result: ABResult) -> str:
+    settings = result.settings
     return (
-        f"{trial.blocks} blocks in {format_span(trial.seconds)}; changes above "
-        f"{format_percent(terms.min_effect)} are shown at {format_percent(terms.alpha)}, with "
-        f"{terms.budget_s:g} s a case (seed {terms.seed})"
+        f"{result.blocks} blocks in {format_span(result.seconds)}; changes above "
+        f"{format_percent(settings.min_effect)} are shown at {format_percent(settings.alpha)}, with "
+        f"{settings.budget_s:g} s a case (seed {settings.seed})"
     )
 
 
-def _sections(trial: ABResult) -> Iterator[Section]:
-    if trial.failed:
-        entries = tuple(Entry(how, (case,)) for case, how in trial.failed.items())
+def _sections(result: ABResult) -> Iterator[Section]:
+    if result.failed:
+        entries = tuple(Entry(describe_lost(lost), (case,)) for case, lost in result.failed.items())
         yield Section(f"Failed: {len(entries)}", entries, "bad")
-    if trial.control is not None:
-        fired = trial.control.fired
-        entry = Entry(trial.control.reason, (trial.control.case,))
+    if result.control is not None:
+        fired = result.control.fired
+        entry = Entry(result.control.reason, (result.control.case,))
         title = "The control fired" if fired else "Control: the base arm against itself"
         yield Section(title, (entry,), "bad" if fired else "")
-    yield from gate_sections(trial.gates)
-    pairing = trial.pairing
+    yield from gate_sections(result.gates)
+    pairing = result.pairing
     for title, cases in (("Only in BASE", pairing.only_base), ("Only in HEAD", pairing.only_head)):
         if cases:
             yield Section(f"{title}: {len(cases)}", tuple(map(Entry, cases)), "warning")
     if pairing.skipped:
         entries = tuple(Entry(why, (case,)) for case, why in pairing.skipped.items())
         yield Section(f"Skipped: {len(entries)}", entries)
-    if trial.notes:
-        yield Section("Notes", tuple(map(Entry, trial.notes)))
+    if result.notes:
+        yield Section("Notes", tuple(map(Entry, result.notes)))

@@ -249,8 +249,10 @@ def _export(
     params = {"machine": machine, "runtime": runtime}
     found = sorted({str(record.runtime) for record in records if record.runtime})
     results = Results(params, {"found": ", ".join(found)}, night.commit, night.time_s * 1000, "", runtime, {})
-    results.load_data(str(target))
-    known = {name: documents[name] for name in results.get_all_result_keys() if name in documents}
+    file = get_filename(machine, night.commit, runtime)
+    with _read(target / file):
+        results.load_data(str(target))
+        known = {name: documents[name] for name in results.get_all_result_keys() if name in documents}
     started_at = min(filter(None, (record.started_at for record in records)), default="")
     time = datetime.fromisoformat(started_at) if started_at else datetime.fromtimestamp(night.time_s, UTC)
     for benchmark in view.benchmarks(records, known):
@@ -258,7 +260,7 @@ def _export(
         _add(results, benchmark, time)
     results._results = dict(sorted(results._results.items()))
     _describe_machine(target, machine, records[0].environment)
-    return _save(target, get_filename(machine, night.commit, runtime), results.save)
+    return _save(target, file, results.save)
 
 
 def _add(results: Results, benchmark: view.Benchmark, time: datetime) -> None:
@@ -320,7 +322,26 @@ def _describe_machine(target: Path, name: str, environment: Mapping[str, Any]) -
 
 def _documents(target: Path) -> Documents:
     path = Path(Benchmarks.get_benchmark_file_path(str(target)))
-    return dict(load_json(str(path), Benchmarks.api_version)) if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    with _read(path):
+        documents = dict(load_json(str(path), Benchmarks.api_version))
+        for name, item in documents.items():
+            if item["name"] != name or len(item["params"]) != len(item["param_names"]):
+                raise ValueError(f"benchmark {name!r} is not what was written")
+        return documents
+
+
+@contextmanager
+def _read(path: Path) -> Iterator[None]:
+    """Name a file of results that is damaged, or another program's. Raises StoreError."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, UserError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise StoreError(
+            f"{path}: cannot be read ({reason}); remove it, and export the runs again"
+        ) from error
 
 
 def _benchmarks(folder: str, documents: Documents) -> Benchmarks:

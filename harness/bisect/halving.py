@@ -10,9 +10,11 @@ cannot be tested is passed over: its neighbours are tested instead.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
-from harness.bisect.model import SearchOutcome, SearchResult, Step, StepVerdict
+from harness.bisect.model import Scan, SearchOutcome, SearchResult, Step, StepVerdict, Window
+from harness.bisect.windows import find_windows, to_scan
 from harness.core.units import format_percent
 
 TRIES = 6
@@ -23,13 +25,14 @@ MOST = 0.8
 
 
 def next_step(
-    versions: Sequence[str], steps: Sequence[Step], *, confirm: bool = False
+    versions: Sequence[str], steps: Sequence[Step], *, confirm: bool = False, scan: Scan = Scan.HALVES
 ) -> tuple[str, str] | None:
     """Return which version to test next, and against which one; None where the search is over.
 
-    Against nothing (``""``) means: whether it runs at all, to hold the others
-    against it. With `confirm`, the last step holds the first bad version
-    against the last good one directly.
+    Against nothing (``""``) means: whether it runs at all, so that the others can be
+    compared with it. `scan` names the versions that are looked at whatever the newest
+    shows. With `confirm`, the last step compares the first bad version with the last
+    good one directly.
     """
     base = base_of(versions, steps)
     if base is None:
@@ -41,10 +44,16 @@ def next_step(
         return None
     if end not in marks:
         return end, base
+    later = versions[versions.index(base) :]
+    if left := [version for version in to_scan(later, scan) if version not in marks]:
+        return left[0], base
     last = _held(steps, base)[end]
-    if last.mark is not StepVerdict.BAD or not last.sure:
+    windows = find_windows(versions, marks)
+    if scan is Scan.HALVES and (last.mark is not StepVerdict.BAD or not last.sure):
         return None
-    low, high = _bracket(versions, marks)
+    if not windows:
+        return None
+    low, high = _bracket(versions, windows)
     if middle := _middle(versions, marks, low, high):
         return middle, base
     if confirm and last.ran and versions[low] != base and _confirmation(steps, base) is None:
@@ -121,11 +130,24 @@ def conclude(versions: Sequence[str], steps: Sequence[Step]) -> SearchResult:
         tried = ", ".join(step.version for step in steps)
         return _undecided(f"none of {tried} can be tested; the last reason: {steps[-1].reason}", None)
     marks = _marks(steps, base)
+    known = {step.version for step in steps}
+    unseen = tuple(version for version in versions if version not in known)
+    sure = {version: step.mark for version, step in _held(steps, base).items() if step.sure}
+    windows = find_windows(versions, {base: StepVerdict.GOOD, **sure})
+    return replace(_concluded(versions, steps, base, marks), windows=windows, unseen=unseen)
+
+
+def _concluded(
+    versions: Sequence[str], steps: Sequence[Step], base: str, marks: Mapping[str, StepVerdict]
+) -> SearchResult:
     end = _end(versions, marks, base)
     if end is None or end not in marks:
         return _undecided(f"no version after {base} can be tested", base)
     last = _held(steps, base)[end]
+    windows = find_windows(versions, marks)
     if last.mark is StepVerdict.GOOD and last.sure:
+        if windows:
+            return _fixed(windows[-1], end)
         reason = f"{end} is not worse than {base}{f': {last.reason}' if last.reason else ''}"
         return SearchResult(outcome=SearchOutcome.NO_DIFFERENCE, last_good=end, reason=reason)
     if last.mark is not StepVerdict.BAD or not last.sure:
@@ -133,8 +155,18 @@ def conclude(versions: Sequence[str], steps: Sequence[Step]) -> SearchResult:
     return _found(versions, steps, base, last)
 
 
+def _fixed(window: Window, end: str) -> SearchResult:
+    """Report versions that are bad though the newest is good."""
+    return SearchResult(
+        outcome=SearchOutcome.FIXED,
+        first_bad=window.first_bad,
+        last_good=window.last_good,
+        reason=f"{end} is good again: fixed in {window.fixed_in}",
+    )
+
+
 def _found(versions: Sequence[str], steps: Sequence[Step], base: str, end: Step) -> SearchResult:
-    low, high = _bracket(versions, _marks(steps, base))
+    low, high = _bracket(versions, find_windows(versions, _marks(steps, base)))
     confirmation = _confirmation(steps, base)
     shown = confirmation is None or (confirmation.mark is StepVerdict.BAD and confirmation.sure)
     held = _held(steps, base)
@@ -202,16 +234,12 @@ def _end_step(versions: Sequence[str], steps: Sequence[Step]) -> Step | None:
     return _held(steps, base).get(end) if base and end else None
 
 
-def _bracket(versions: Sequence[str], marks: Mapping[str, StepVerdict]) -> tuple[int, int]:
-    """Return the places of two neighbours among the tested ones: the last good, the first bad."""
-    tested = [
-        at for at, version in enumerate(versions) if marks.get(version) in (StepVerdict.GOOD, StepVerdict.BAD)
-    ]
-    return next(
-        (low, high)
-        for low, high in pairwise(tested)
-        if marks[versions[low]] is StepVerdict.GOOD and marks[versions[high]] is StepVerdict.BAD
-    )
+def _bracket(versions: Sequence[str], windows: Sequence[Window]) -> tuple[int, int]:
+    """Return the places of two neighbours among the tested ones: the last good, the first bad.
+
+    Of several stretches of bad versions the newest counts: it is what the newest version shows.
+    """
+    return versions.index(windows[-1].last_good), versions.index(windows[-1].first_bad)
 
 
 def _confirmation(steps: Sequence[Step], base: str) -> Step | None:

@@ -17,10 +17,10 @@ from packaging.version import Version
 
 from harness import build, measure
 from harness.ab.job import run_ab
-from harness.ab.model import ABSettings, Pair, Pairing
+from harness.ab.model import ABSettings, Pair, Pairing, describe_lost
 from harness.bisect import degradation as losses
 from harness.bisect import halving
-from harness.bisect.model import Question, Search, Step, StepVerdict
+from harness.bisect.model import Question, Scan, Search, Step, StepVerdict
 from harness.build.scratch import scratch
 from harness.core.case import Case
 from harness.core.errors import InputError, NotFoundError
@@ -115,12 +115,14 @@ def bisect(
     *,
     limit: float | None = None,
     terms: ABSettings = ABSettings(),  # noqa: B008 (frozen)
+    scan: Scan = Scan.HALVES,
     resume: bool = False,
     listener: Listener | None = None,
     open_bench: OpenBench = open_arms,
 ) -> Search:
     """Search `lineup` for the first version where `metric` is worse than `limit` allows.
 
+    Exact questions look at every version, timed ones at those that `scan` names.
     Without `limit`: worse than half of what lies between the ends. `terms` are
     those of each A/B, its minimum effect aside. Ctrl-C ends the search, not
     what is known: it can be resumed. Raises InputError where there is nothing
@@ -140,7 +142,7 @@ def bisect(
         bench = open_bench(suite, cache_dir, work, measure.describe_machine())
         listener = listener or Listener()
         search = _Bisection(
-            lineup, question, bench, terms, results_dir, ledger, listener, steps, open_bench=open_bench
+            lineup, question, bench, terms, results_dir, ledger, listener, steps, open_bench, scan
         )
         finding = None
         try:
@@ -215,11 +217,12 @@ class _Bisection:
     listener: Listener
     steps: list[Step]
     open_bench: OpenBench = open_arms
+    scan: Scan = Scan.HALVES
     _seen: dict[str, losses.VersionOutputs] = field(default_factory=dict)
 
     def run(self) -> None:
         """Take every step that is left."""
-        while pair := halving.next_step(self.question.versions, self.steps, confirm=self.timed):
+        while pair := self._next():
             self.listener.start_step(len(self.steps) + 1, *pair)
             begun = monotonic()
             step = self._step(*pair)
@@ -228,6 +231,11 @@ class _Bisection:
             self.ledger.append({"step": step.to_json()})
             self.steps.append(step)
             self.listener.end_step(step)
+
+    def _next(self) -> tuple[str, str] | None:
+        """Return which version to test next, and against which one."""
+        scan = self.scan if self.timed else Scan.ALL  # an exact answer takes a second, and hides no window
+        return halving.next_step(self.question.versions, self.steps, confirm=self.timed, scan=scan)
 
     @property
     def timed(self) -> bool:
@@ -305,12 +313,11 @@ class _Bisection:
         if trial.interrupted:
             raise KeyboardInterrupt
         found = next((row for row in trial.comparisons if row.metric == metric), None)
-        lost = trial.failed.get(self.question.case)
+        lost = trial.failed.get(self.question.case, ())
         if lost or found is None:
-            skipped = lost and not lost.startswith("base")
-            step = _blank(
-                StepVerdict.SKIPPED if skipped else StepVerdict.UNDECIDED, lost or f"no {metric} in any block"
-            )
+            skipped = lost and lost[0].arm != "base"
+            mark = StepVerdict.SKIPPED if skipped else StepVerdict.UNDECIDED
+            step = _blank(mark, describe_lost(lost) or f"no {metric} in any block")
         else:
             step = losses.judge_speed(found, limit)
         return replace(step, trusted=trial.trusted, file=trial.file)

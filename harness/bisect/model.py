@@ -25,6 +25,25 @@ class SearchOutcome(StrEnum):
     FOUND = "found"
     NO_DIFFERENCE = "no difference"  # the newest usable version is not worse than the oldest
     UNDECIDED = "undecided"
+    FIXED = "fixed"  # the newest version is not worse than the oldest, others in between are
+
+
+class Scan(StrEnum):
+    """Which versions are looked at beside the ends."""
+
+    HALVES = "halves"  # those that halving asks for, where the newest is worse
+    MINORS = "minors"  # the newest patch of every minor release first
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of bad versions, as far as versions were tested."""
+
+    last_good: str
+    first_bad: str
+    last_bad: str
+    fixed_in: str | None  # None: the newest version tested is bad
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +120,8 @@ class SearchResult:
     last_good: str | None = None
     suspects: tuple[str, ...] = ()
     share: float | None = None
+    windows: tuple[Window, ...] = ()  # every stretch of bad versions, oldest first
+    unseen: tuple[str, ...] = ()  # versions that were not looked at
     reason: str = ""
 
 

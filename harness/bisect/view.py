@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.bisect.model import Search, SearchOutcome, Step, StepVerdict
+from harness.bisect.model import Search, SearchOutcome, SearchResult, Step, StepVerdict, Window
 from harness.core.metrics import Loss, spec_of
 from harness.core.units import format_percent, format_span
 from harness.show.cells import Cell, Column, interval, number
 from harness.show.page import Line, Page
 from harness.show.sections import Entry, Section
+from harness.show.sparkline import sparkline
 
 MOODS = {
     StepVerdict.GOOD: "good",
@@ -109,12 +110,16 @@ def _head(search: Search) -> Iterator[str]:
         yield "interrupted: the same command with --resume goes on"
     elif finding.outcome is SearchOutcome.FOUND:
         yield f"first bad version: {finding.first_bad} (last good one: {finding.last_good})"
+    elif finding.outcome is SearchOutcome.FIXED:
+        yield "no regression between the ends, but versions in between are worse"
     elif finding.outcome is SearchOutcome.NO_DIFFERENCE:
         yield "no regression between the ends"
     else:
         yield "undecided"
-    if finding is not None and finding.reason:
-        yield finding.reason
+    if finding is not None:
+        if finding.reason:
+            yield finding.reason
+        yield from map(_window, finding.windows if len(finding.windows) > 1 or _is_fixed(finding) else ())
     bad = "does not run the model"
     if metric != "status":
         limit = "a limit not known yet" if search.limit is None else format_worse(search.limit, metric)
@@ -122,8 +127,33 @@ def _head(search: Search) -> Iterator[str]:
     spent = format_span(sum(step.seconds for step in search.steps))
     count = len(search.question.versions)
     yield f"bad is what {bad}; {len(search.steps)} steps, {count} versions, {spent}"
+    if finding is not None and finding.unseen:
+        yield f"not looked at: {len(finding.unseen)} of {count} versions"
+    yield from _course(search)
     if not search.trusted:
         yield "do not trust this: in one step or more the good version differed from itself"
+
+
+def _is_fixed(finding: SearchResult) -> bool:
+    return finding.outcome is SearchOutcome.FIXED
+
+
+def _window(window: Window) -> str:
+    """Write a stretch of bad versions."""
+    span = (
+        window.first_bad
+        if window.first_bad == window.last_bad
+        else f"{window.first_bad} to {window.last_bad}"
+    )
+    return f"bad from {span}; {f'fixed in {window.fixed_in}' if window.fixed_in else 'not fixed yet'}"
+
+
+def _course(search: Search) -> Iterator[str]:
+    """Draw how much worse each version is, in the order of the versions."""
+    worse = {step.version: step.worse for step in search.steps if step.worse is not None}
+    values = [worse[version] for version in search.question.versions if version in worse]
+    if len(values) > 2:
+        yield f"worse by, version after version: {sparkline(values)}"
 
 
 def _line(order: int, step: Step, metric: str) -> Line:

@@ -61,6 +61,15 @@ def read_onnx(path: Path) -> Reading:
     )
 
 
+def output_kinds(path: Path) -> tuple[str, ...]:
+    """Return what each output of a file is: "tensor", "sequence", "map", "optional"; "tensor" if untold."""
+    import onnx
+
+    graph = onnx.load(path, load_external_data=False).graph
+    kinds = (str(value.type.WhichOneof("value") or "tensor_type") for value in graph.output)
+    return tuple(kind.removesuffix("_type") for kind in kinds)
+
+
 def opset_of(model: onnx.ModelProto) -> int:
     """Return the version of the ONNX operator set that `model` imports; 0 where it imports none."""
     return max((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), default=0)

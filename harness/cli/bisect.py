@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.bisect.model import Search, SearchOutcome, Step
+from harness.bisect.model import Scan, Search, SearchOutcome, Step
 from harness.cli.options import (
     DOCUMENT_FORMATS,
     Command,
@@ -53,8 +53,8 @@ Examples:
   harness bisect suites/nightly.yaml --only model=digits_cnn,precision=int8_static --only batch=1
   harness bisect monday.onnx tuesday.onnx wednesday.onnx --resume
 \b
-Exit codes: 0 the newest version is not worse; 1 the first bad version was found; 2 the input was
-wrong; 3 nothing could be decided, or the control of an A/B fired; 130 interrupted.
+Exit codes: 0 no version is worse; 1 the first bad version was found, fixed since or not; 2 the input
+was wrong; 3 nothing could be decided, or the control of an A/B fired; 130 interrupted.
 """
 )
 @click.argument(
@@ -93,6 +93,12 @@ wrong; 3 nothing could be decided, or the control of an A/B fired; 130 interrupt
     show_default=True,
     help="Seconds of blocks for each A/B at most; it ends when it is decided.",
 )
+@click.option(
+    "--scan",
+    is_flag=True,
+    help="Of speed and memory: look at the newest patch of every minor release first, so that what was "
+    "fixed since is found too.  Exact questions look at every version anyway.",
+)
 @click.option("--seed", type=click.IntRange(min=0), help="Draws the order of the arms.  [default: drawn]")
 @_axis_options
 @click.option("--data", help="A data catalogue name, or an .npz file with one array for each input.")
@@ -127,6 +133,7 @@ def bisect(
             budget_s=choices["budget_s"],
             seed=secrets.randbelow(2**32) if choices["seed"] is None else choices["seed"],
         ),
+        scan=Scan.MINORS if choices["scan"] else Scan.HALVES,
         resume=resume,
         listener=Lines(metric),
     )
@@ -136,12 +143,12 @@ def bisect(
 
 
 def exit_code(search: Search) -> int:
-    """Give 130 where interrupted, 3 where undecided or not to be trusted, 1 where found, else 0."""
+    """Give 130 where interrupted, 3 where undecided or not trusted, 1 where a version is bad, else 0."""
     if search.finding is None:
         return 130
     if search.finding.outcome is SearchOutcome.UNDECIDED or not search.trusted:
         return 3
-    return 1 if search.finding.outcome is SearchOutcome.FOUND else 0
+    return 0 if search.finding.outcome is SearchOutcome.NO_DIFFERENCE else 1
 
 
 class Lines(Listener):

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.ab.job import run_ab
-from harness.ab.model import ABResult, ABSettings, Pair, Pairing
+from harness.ab.model import ABResult, ABSettings, Pair, Pairing, describe_lost
 from harness.build.cache import read as read_entry
 from harness.compare.settle import Untried
 from harness.core.case import Artifact, Case, Session, Source, freeze
@@ -80,7 +80,7 @@ def confirm(
         pairing, suite, terms, results_dir, cache_dir, base=base_run, head=head_run, listener=listener
     )
     left |= {
-        pair.name: Untried(Unconfirmed.ARM_LOST, str(trial.failed[pair.name]))
+        pair.name: Untried(Unconfirmed.ARM_LOST, describe_lost(trial.failed[pair.name]))
         for pair in found
         if pair.name in trial.failed
     }

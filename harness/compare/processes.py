@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from harness.ab.tests import EQUIVALENCE_ALPHA
 from harness.core.decision import Change, Decision
 from harness.core.metrics import Evidence, MetricSpec, specs_for
 from harness.core.record import Record
 from harness.core.units import format_percent
 from harness.judge.records import value_of
 from harness.stats.intervals import sample_floor
+from harness.stats.sequential import EQUIVALENCE_ALPHA
 from harness.stats.signed_rank import POWER
 
 LEAST_NOISE = 0.001

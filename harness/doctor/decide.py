@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from harness.ab import decide as trial
-from harness.ab import tests as ab
 from harness.ab.model import ABSettings
+from harness.ab.schedule import OnlyCase
 from harness.core.decision import Change
 from harness.core.units import format_percent, format_seconds
 from harness.doctor.model import DetectableChange, Finding, Level, SelfTest, SystemProbe
+from harness.stats.sequential import visible_shift
 
 BUDGETS_S = (10.0, 60.0)
 """Budgets of a case for which the smallest visible change is told."""
@@ -230,9 +230,9 @@ def reach(budget_s: float, block_s: float, sd: float, terms: ABSettings) -> Dete
     that the budget would just pay for is not counted: it may not be begun.
     """
     blocks = max(0, int(budget_s / block_s) - 1)
-    family = trial.family(terms.metrics)
-    first, _ = trial.looks(terms, family, blocks)
-    shift = ab.visible_shift(blocks, terms.alpha / family, first)
+    schedule = OnlyCase.of(terms, terms.metrics)
+    first, _ = schedule.looks(blocks)
+    shift = visible_shift(blocks, terms.alpha / schedule.tests, first)
     if shift is None:
         return DetectableChange(budget_s, blocks, None, None)
     at_best, change = (

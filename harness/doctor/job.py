@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from harness.ab.job import run_ab
-from harness.ab.model import ABResult, ABSettings, Pair, Pairing
+from harness.ab.model import ABResult, ABSettings, Pair, Pairing, describe_lost
 from harness.build.scratch import scratch
 from harness.core.case import Case
 from harness.core.decision import Change, Decision
@@ -91,7 +91,7 @@ def _conclude(trial: ABResult, lines: list[dict[str, Any]]) -> SelfTest:
     found = next((row.decision for row in trial.comparisons if row.metric == METRIC), None)
     block_s = median(block["wall_s"] for block in blocks) if blocks else 0.0
     control = trial.control
-    failed = "; ".join(trial.failed.values())
+    failed = "; ".join(map(describe_lost, trial.failed.values()))
     return SelfTest(
         injected=MORE_LAYERS / LAYERS - 1,
         slowdown=found or Decision(verdict=Change.INCONCLUSIVE, reason="no blocks"),
@@ -100,7 +100,7 @@ def _conclude(trial: ABResult, lines: list[dict[str, Any]]) -> SelfTest:
         spread=sd or 0.0,
         block_s=block_s,
         reach=tuple(
-            health.reach(budget_s, block_s, sd, trial.terms)
+            health.reach(budget_s, block_s, sd, trial.settings)
             for budget_s in health.BUDGETS_S
             if sd is not None
         ),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import groupby, pairwise
+from itertools import groupby
 from typing import Any
 
 from harness.core.decision import Change, Shift, Trend
@@ -14,12 +13,8 @@ from harness.core.units import format_value
 from harness.show.cells import Column, Delta, Number
 from harness.show.page import Line, Page
 from harness.show.sections import Entry, Section
+from harness.show.sparkline import sparkline
 from harness.show.wording import cause
-
-BARS = "▁▂▃▄▅▆▇█"
-WIDEST = 40
-LEAST_SPAN = 0.05
-"""Least height of a sparkline, as a share of its middle: noise alone is drawn flat."""
 
 MOODS = {Change.REGRESSION: "bad", Change.IMPROVEMENT: "good", Change.INCONCLUSIVE: "warning"}
 COLUMNS = (
@@ -54,19 +49,6 @@ class HistoryDocument:
     def data(self) -> list[dict[str, Any]]:
         """Return an object a series."""
         return [_data(trend) for trend in self.trends]
-
-
-def sparkline(values: Sequence[float]) -> str:
-    """Draw the course of values in one line; where they are many, each bar is the median of some."""
-    number = min(len(values), WIDEST)
-    cuts = [round(index * len(values) / number) for index in range(number + 1)]
-    bins = [statistics.median(values[a:b]) for a, b in pairwise(cuts)]
-    low, high = min(bins), max(bins)
-    middle, span = (low + high) / 2, max(high - low, LEAST_SPAN * abs(low + high) / 2)
-    if span == 0:
-        return BARS[len(BARS) // 2] * len(bins)
-    places = (round(len(BARS) * (value - middle) / span) + len(BARS) // 2 for value in bins)
-    return "".join(BARS[min(place, len(BARS) - 1)] for place in places)
 
 
 def _pages(trends: Sequence[Trend]) -> Iterator[Page]:

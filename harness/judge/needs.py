@@ -1,38 +1,16 @@
-"""What a gated metric needs of the sampling, and which setting gives it its data."""
+"""Which setting gives a metric its data."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
 
-from harness.core.case import Case
-from harness.core.conditions import matches
 from harness.core.metrics import Evidence, spec_of
 from harness.core.record import Absence, Record
 from harness.core.report import Setting
-from harness.core.suite import Gate, Sampling
 from harness.judge.records import value_of
-from harness.stats.intervals import sample_floor
 
 MARGIN = 1.2
 """By how much more than the calls take, as they took on average, a time limit is advised."""
-
-
-def calls_needed(gates: Sequence[Gate], axes: Any) -> int:
-    """Return the calls of a process that the gates of a case with these axes take; 0 where none does."""
-    shares = [spec_of(gate.metric).quantile or 0.0 for gate in gates if matches(axes, gate.case)]
-    return max((sample_floor(share) for share in shares if share > 0.5), default=0)
-
-
-def gated_sampling(sampling: Sampling, gates: Sequence[Gate], case: Case) -> Sampling:
-    """Time at least the calls that the gates of `case` take; `max_calls` and `max_seconds` still cap them."""
-    needed = calls_needed(gates, case.axes)
-    if needed <= sampling.min_calls:
-        return sampling
-    calls = None if sampling.calls is None else min(max(sampling.calls, needed), sampling.max_calls)
-    return replace(sampling, min_calls=min(needed, sampling.max_calls), calls=calls)
 
 
 def what_helps(record: Record, metric: str) -> Setting | None:

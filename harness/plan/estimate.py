@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.core.case import FP32, Artifact, Case
+from harness.core.metrics import spec_of
 from harness.core.passes import BY_NAME, chosen, repeated
-from harness.core.suite import Measure, Plan, Sampling
+from harness.core.suite import Measure, Plan, Sampling, Suite
+from harness.plan.gated import gated_sampling
 
 # Seconds, as measured on two cores of a shared machine.
 ARTIFACT_S = 1.5  # to build an artifact
@@ -41,9 +43,19 @@ def estimate(plan: Plan, known: Mapping[str, float] | None = None) -> Estimate:
         artifacts_to_build=len(_artifacts(plan.cases, plan.suite.measure)),
         skips=Counter(skip.because for skip in plan.skips),
         seconds=sum(duration for duration in durations if duration is not None)
-        + len(fresh) * _case_s(plan.suite.sampling, plan.suite.measure)
+        + _cases_s(plan.suite, fresh)
         + sum(map(_build_s, _artifacts(fresh, plan.suite.measure))),
     )
+
+
+def _cases_s(suite: Suite, cases: Sequence[Case]) -> float:
+    """Estimate cases, those that a gate asks more calls of with these."""
+    plain_s = len(cases) * _case_s(suite.sampling, suite.measure)
+    gates = [gate for gate in suite.gates if spec_of(gate.metric).quantile]
+    if not gates:
+        return plain_s
+    sampled = (gated_sampling(suite.sampling, gates, case) for case in cases)
+    return sum(_case_s(sampling, suite.measure) for sampling in sampled)
 
 
 def _artifacts(cases: Sequence[Case], measure: Measure) -> set[Artifact]:
@@ -66,8 +78,10 @@ def _case_s(sampling: Sampling, measure: Measure) -> float:
         ends.append(sampling.seconds)
     if sampling.calls is not None:
         ends.append(sampling.calls * CALL_S)
+    least_s = sampling.min_calls * CALL_S
+    timed_s = max(min(ends), min(least_s, sampling.max_seconds))
     warmup_s = max(sampling.warmup_s, sampling.warmup_calls * CALL_S)
     first = chosen(measure.passes)
     more = (sampling.processes - 1) * sum(BY_NAME[name].cost_s for name in repeated(first))
     passes_s = sum(BY_NAME[name].cost_s for name in first) + more
-    return sampling.processes * (PROCESS_S + warmup_s + min(ends)) + passes_s
+    return sampling.processes * (PROCESS_S + warmup_s + timed_s) + passes_s

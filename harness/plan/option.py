@@ -192,7 +192,7 @@ _ENTRIES = {
 }
 
 Dimensions = Annotated[
-    dict[str, Annotated[int, Integer(1, MAX_DIMENSION)]],
+    dict[str, Annotated[int, Integer(0, MAX_DIMENSION)]],
     NotEmpty("a mapping of dimension to size"),
 ]
 """Symbolic dimension -> size."""

@@ -6,12 +6,13 @@ once. What was assumed is said, recorded, and part of the case's key.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice, product
 from pathlib import Path
+from typing import Any
 
-from harness.build.reading import read_onnx
+from harness.build.reading import output_kinds, read_onnx
 from harness.core.artifact import Input
 from harness.core.errors import CaseError, Failed, InputError
 from harness.core.feeds import batch_dimensions
@@ -27,6 +28,7 @@ class Assumed:
     """Sizes that were chosen for a model."""
 
     sizes: Mapping[str, int]  # as `--shape` takes them; empty where nothing was left open
+    axes: Mapping[str, Any] = field(default_factory=dict)  # axis -> the one value that the model takes
 
     @property
     def name(self) -> str:
@@ -36,8 +38,12 @@ class Assumed:
     @property
     def line(self) -> str:
         """What a user reads: what was assumed, and how to say otherwise."""
-        listed = " ".join(f"{name}={size}" for name, size in self.sizes.items())
-        return f"assumed: {listed}; set with --shape"
+        parts = [f"{name}={size}" for name, size in self.sizes.items()]
+        how = ["--shape"] if parts else []
+        for axis, value in self.axes.items():
+            parts.append(f"{axis}={value}")
+            how.append(f"--{axis}")
+        return f"assumed: {' '.join(parts)}; set with {' and '.join(how)}"
 
 
 def assume(
@@ -56,11 +62,12 @@ def assume(
     """
     try:
         inputs = read_onnx(model).inputs
+        axes = own_axes(inputs, output_kinds(model))
     except (CaseError, OSError):
         return Assumed({})  # the build says what is wrong with the file
     left = open_dimensions(inputs, bound, batch_dim, fixed)
     if not left:
-        return Assumed({})
+        return Assumed({}, axes)
     tried = candidates(left)
     fit = first_fit(
         model,
@@ -75,7 +82,22 @@ def assume(
             f"{model}: no size is given for {', '.join(item.name for item in left)}, and none of "
             f"{len(fit.errors)} tried runs ({fit.why}); say them yourself, such as {flags}"
         )
-    return Assumed(tried[fit.chosen])
+    return Assumed(tried[fit.chosen], axes)
+
+
+def own_axes(inputs: Sequence[Input], kinds: Iterable[str]) -> dict[str, Any]:
+    """Return what the model leaves no choice of: its fixed batch, and calls without binding.
+
+    Outputs that are no tensors (`kinds`: "sequence", "map", "optional") cannot be bound.
+    """
+    axes: dict[str, Any] = {}
+    first = [item.shape[0] for item in inputs if len(item.shape) > 1]
+    whole = [size for size in first if isinstance(size, int) and size > 0]
+    if whole and len(whole) == len(first) and whole[0] > 1:
+        axes["batch"] = whole[0]
+    if any(kind != "tensor" for kind in kinds):
+        axes["io"] = "run"
+    return axes
 
 
 def open_dimensions(

@@ -27,10 +27,10 @@ from harness.core.suite import Sampling, Skip, Suite
 from harness.judge.metrics.accuracy import OWN as OWN_KIND
 from harness.judge.metrics.accuracy import TWIN as FP32_KIND
 from harness.judge.metrics.drift import variation
-from harness.judge.needs import gated_sampling
 from harness.judge.outputs import Outputs, known_classes
 from harness.measure import Block, BlockOrder, Cores, Request, runtimes
 from harness.measure.runtimes import Runtime
+from harness.plan.gated import gated_sampling
 
 if TYPE_CHECKING:
     import numpy as np
@@ -199,6 +199,7 @@ class Bench:
             sampling if self.keep_outputs else gated_sampling(sampling, self.suite.gates, case),
             self.suite.measure,
             data=self._evaluation(case),
+            data_name=ref.location if (ref := case.artifact.model.data) else None,
             passes=passes,
             cores=cores,
             runtime_path=str(runtime.path) if runtime else None,

@@ -14,7 +14,6 @@ from harness.show.cells import Column
 from harness.show.grid import columns, groups, without_values
 from harness.show.page import Line, Page
 from harness.show.sections import sections, summary
-from harness.show.words import one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ class RunDocument:
         shown = columns(report)
         return Page(
             title=report.title,
-            head=tuple(filter(None, (one_line(report.description), summary(report)))),
+            head=tuple(filter(None, (" ".join(report.description.split()), summary(report)))),
             columns=(Column("model", number=False), *(column for column, _ in shown)),
             lines=tuple(
                 Line((model, *(cell(row) for _, cell in shown)), mood=_mood(row))

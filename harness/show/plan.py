@@ -9,11 +9,10 @@ from typing import Any, Protocol
 from harness.core.case import Case
 from harness.core.record import Status
 from harness.core.suite import Plan
-from harness.core.units import format_span
+from harness.core.units import count, format_span
 from harness.show.cells import Column
 from harness.show.page import Line, Page
 from harness.show.sections import Entry, Section
-from harness.show.words import count, one_line
 
 MOST = 30
 """Cases that are named on a terminal; all of them elsewhere."""
@@ -62,7 +61,7 @@ class PlanDocument:
             head=tuple(
                 filter(
                     None,
-                    (one_line(suite.description), f"suite {suite.path}", models, build),
+                    (" ".join(suite.description.split()), f"suite {suite.path}", models, build),
                 )
             ),
             columns=(Column("case", number=False),),

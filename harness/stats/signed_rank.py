@@ -47,11 +47,17 @@ def tail(n: int) -> Floats:
     return np.minimum(1.0, np.cumsum(mass[::-1])[::-1])
 
 
+@cache
+def _pairs(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the indices of all pairs of n values."""
+    return np.triu_indices(n)
+
+
 def walsh(values: Values, weights: Values | None = None) -> Floats:
     """Return the n(n+1)/2 Walsh averages in ascending order; weighted ones where there are `weights`."""
     x = np.asarray(values, np.float64)
     w = np.ones(len(x)) if weights is None else np.asarray(weights, np.float64)
-    rows, columns = np.triu_indices(len(x))
+    rows, columns = _pairs(len(x))
     return np.sort((x[rows] * w[rows] + x[columns] * w[columns]) / (w[rows] + w[columns]))
 
 

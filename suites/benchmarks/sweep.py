@@ -17,7 +17,7 @@ from harness.asv.benchmarks import DIMENSIONS, TURNS, Benchmark, Cell, benchmark
 from harness.asv.files import grid
 from harness.core.case import Case
 from harness.core.errors import InputError
-from harness.core.vocabulary import METRICS
+from harness.core.metrics import spec_of
 from harness.plan import plan
 
 ROOT = Path(__file__).parent.parent.parent
@@ -82,7 +82,8 @@ def tracks() -> dict[str, Callable[..., float]]:
     made = {}
     for model, cases in by_model.items():
         for name in SHOWN:
-            turn = TURNS[METRICS[name]]
+            row = spec_of(name)
+            turn = TURNS[row.unit, row.better]
             benchmark = Benchmark(PLAN.suite.name, model, name, turn.unit, turn.suffix)
             made[f"track_{len(made)}"] = track(benchmark, cases)
     return made

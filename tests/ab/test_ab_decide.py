@@ -7,14 +7,17 @@ import numpy as np
 import pytest
 
 from harness.ab import decide as trial
-from harness.ab.model import ABSettings, CaseBlocks, Reading
+from harness.ab.model import ABSettings, CaseBlocks, Lost, Reading
+from harness.ab.schedule import OnlyCase, SeveralCases, count_tests
 from harness.core.decision import Change
 from harness.core.record import Metric, Record, Status
 from harness.judge.outputs import Outputs
 from harness.stats import signed_rank
 
-TERMS = ABSettings(min_effect=0.01, alpha=0.01, budget_s=10.0, seed=1)
+SETTINGS = ABSettings(min_effect=0.01, alpha=0.01, budget_s=10.0, seed=1)
 P50, P95, PEAK = "latency/p50", "latency/p95", "memory/peak"
+TWO_TESTS = SeveralCases.of(SETTINGS, count_tests([P50, P95]))
+ONLY = OnlyCase.of(SETTINGS, [P50, P95, PEAK])
 
 
 def block(**percent):
@@ -35,8 +38,8 @@ def seen(case="c", *, screening=(), fresh=(), candidates=(), **more):
     return CaseBlocks(case, tuple(screening), tuple(fresh), candidates=frozenset(candidates), **more)
 
 
-def decided(*all_seen, terms=TERMS):
-    return {(row.case, row.metric): row for row in trial.decide_blocks(all_seen, terms)}
+def decided(*all_seen, settings=SETTINGS):
+    return {(row.case, row.metric): row for row in trial.decide_blocks(all_seen, settings)}
 
 
 def record(status=Status.OK, reason="", size=1000, bits=None):
@@ -51,25 +54,25 @@ def record(status=Status.OK, reason="", size=1000, bits=None):
 
 
 def test_candidates_are_named_metric_by_metric():
-    assert trial.candidates(blocks(3, p50=2, p95=0.1, peak=-3), TERMS) == {P50, PEAK}
-    assert trial.candidates(blocks(3, p50=0.7), TERMS) == {P50}
-    assert trial.candidates(blocks(3, p50=0.7), TERMS, share=1.0) == frozenset()
+    assert trial.candidates(blocks(3, p50=2, p95=0.1, peak=-3), SETTINGS) == {P50, PEAK}
+    assert trial.candidates(blocks(3, p50=0.7), SETTINGS) == {P50}
+    assert trial.candidates(blocks(3, p50=0.7), SETTINGS, share=1.0) == frozenset()
 
 
 def test_blocks_that_lack_a_metric_are_left_out_of_it():
-    assert trial.candidates((*blocks(3, p50=0, p95=5), block(p50=0)), TERMS) == {P95}
+    assert trial.candidates((*blocks(3, p50=0, p95=5), block(p50=0)), SETTINGS) == {P95}
     assert (
-        trial.candidates((block(p95=5), *blocks(3, p50=0)), TERMS) == frozenset()
+        trial.candidates((block(p95=5), *blocks(3, p50=0)), SETTINGS) == frozenset()
     )  # one block tells nothing
     row = decided(seen(fresh=(*blocks(8, p95=5), *blocks(2, p50=0)), candidates=[P95]))["c", P95]
     assert (row.decision.blocks, row.decision.verdict) == (8, Change.REGRESSION)
 
 
 def test_a_screening_is_open_where_p50_is_neither_a_candidate_nor_shown_to_be_the_same():
-    assert not trial.is_open(blocks(6, p50=0.1, p95=0.1), TERMS)
-    assert not trial.is_open(blocks(6, p50=2, p95=0.1), TERMS)
+    assert not trial.is_open(blocks(6, p50=0.1, p95=0.1), SETTINGS)
+    assert not trial.is_open(blocks(6, p50=2, p95=0.1), SETTINGS)
     wild = (block(p50=9), block(p50=-9), block(p50=4), block(p50=-4), block(p50=2), block(p50=-2))
-    assert trial.is_open(wild, TERMS)
+    assert trial.is_open(wild, SETTINGS)
 
 
 def test_fresh_blocks_decide_and_the_screening_does_not():
@@ -148,29 +151,25 @@ def test_a_case_without_any_block_is_inconclusive_in_speed():
 
 def test_the_fewest_blocks_grow_with_the_family_and_one_may_stray():
     case = seen(screening=blocks(3, p50=5), candidates=[P50])
-    counts = [trial.blocks_to_confirm(case, TERMS, family=family, most=60) for family in (1, 2, 10)]
-    assert counts == [8, 9, 12]
-    assert trial.blocks_to_confirm(case, TERMS, family=2, most=8) == 8  # what can be paid
-    assert [trial.confirmation_blocks(TERMS, family) for family in (0, 1, 2, 10)] == [7, 7, 8, 11]
-    assert [trial.second_look_blocks(TERMS, family) for family in (0, 1, 2, 10)] == [15, 15, 16, 18]
+    schedules = {tests: SeveralCases.of(SETTINGS, tests) for tests in (1, 2, 10)}
+    assert [trial.blocks_to_confirm(case, each, 60) for each in schedules.values()] == [8, 9, 12]
+    assert trial.blocks_to_confirm(case, schedules[2], 8) == 8  # what can be paid
 
 
 def test_a_job_is_settled_when_every_candidate_is():
     clear = seen(fresh=blocks(22, p50=5, p95=5), planned=24, candidates=[P50, P95])
-    assert trial.is_settled(clear, TERMS, family=trial.family([P50, P95]))
+    assert trial.is_settled(clear, TWO_TESTS)
     open_p95 = seen(
         fresh=[*blocks(10, p50=5, p95=5), *blocks(10, p50=5, p95=-5)], planned=60, candidates=[P95]
     )
-    assert not trial.is_settled(open_p95, TERMS, family=trial.family([P50, P95]))
+    assert not trial.is_settled(open_p95, TWO_TESTS)
 
 
 def test_a_case_is_decided_when_every_candidate_has_a_verdict_at_the_first_look():
     both = {"planned": 9, "first": 9, "candidates": [P50, P95]}
-    assert trial.is_decided(
-        seen(fresh=blocks(9, p50=5, p95=5), **both), TERMS, family=trial.family([P50, P95])
-    )
+    assert trial.is_decided(seen(fresh=blocks(9, p50=5, p95=5), **both), TWO_TESTS)
     strays = [*blocks(7, p50=5, p95=5), *blocks(2, p50=5, p95=-9)]
-    assert not trial.is_decided(seen(fresh=strays, **both), TERMS, family=trial.family([P50, P95]))
+    assert not trial.is_decided(seen(fresh=strays, **both), TWO_TESTS)
 
 
 def test_a_second_look_is_taken_on_all_fresh_blocks_at_its_own_share():
@@ -195,31 +194,28 @@ def test_a_wild_block_that_is_imprecise_hides_no_change_and_makes_none():
     """In every place where blocks are judged: candidates, openness, settled, decided, the control."""
     wild = imprecise(block(p50=-40, p95=-40), 0.5)
     slow = [wild, *blocks(11, p50=2, p95=2)]
-    assert trial.candidates(slow[:3], TERMS, share=1.0) == {P50, P95}
+    assert trial.candidates(slow[:3], SETTINGS, share=1.0) == {P50, P95}
     case = seen(fresh=slow, planned=12, candidates=[P50, P95])
     assert decided(case)["c", P50].decision.verdict is Change.REGRESSION
-    assert trial.is_settled(case, TERMS, family=2)
+    assert trial.is_settled(case, SeveralCases.of(SETTINGS, 2))
     first = seen(fresh=slow, planned=12, first=12, candidates=[P50, P95])
-    assert trial.is_decided(first, TERMS, family=2)
-    assert trial.judge_control("c", slow, TERMS).fired
+    assert trial.is_decided(first, SeveralCases.of(SETTINGS, 2))
+    assert trial.judge_control("c", slow, ONLY).fired
     flat = [wild, *blocks(9, p50=0.1, p95=0.1)]
-    assert not trial.is_open(flat, TERMS)
+    assert not trial.is_open(flat, SETTINGS)
     assert decided(seen(screening=flat))["c", P50].decision.verdict is Change.EQUIVALENT
 
 
-def test_what_the_only_case_of_a_job_is_looked_at():
-    """Twice, where the budget pays twice what is safe; else once, at all that it pays."""
-    assert [trial.looks(TERMS, 2.5, most) for most in (3, 20, 27)] == [(None, 3), (None, 20), (None, 27)]
-    assert [trial.looks(TERMS, 2.5, most) for most in (28, 99)] == [(14, 14), (14, 14)]
-    assert trial.looks(TERMS, 1, 26) == (13, 13)
-    assert [trial.fewest_blocks(TERMS, family) for family in (0, 1, 2.5)] == [7, 7, 8]
-    assert [trial.fair_blocks(TERMS, family) for family in (0, 1, 2.5)] == [9, 9, 10]
-    assert [trial.safe_blocks(TERMS, family) for family in (0, 1, 2.5)] == [13, 13, 14]
+def test_in_an_only_case_what_looks_like_no_change_keeps_nothing_open():
+    swing = [block(p50=5, peak=4 * (-1) ** n) for n in range(13)]
+    both = seen(fresh=swing, planned=13, first=13, candidates=[P50, PEAK])
+    assert trial.is_decided(both, ONLY)
+    assert not trial.is_decided(both, TWO_TESTS)
 
 
 def test_metrics_share_alpha_by_what_they_are():
     """Of 1%, 0.7%, 0.25% and 0.05%; what one does not need any more goes to the others (Holm)."""
-    assert trial.family([P50, P95, PEAK]) == pytest.approx(10 / 7)
+    assert count_tests([P50, P95, PEAK]) == pytest.approx(10 / 7)
     fresh = blocks(8, p50=2, p95=2, peak=2)
     found = decided(seen(fresh=fresh, candidates=[P50, P95, PEAK]))
     verdicts = {metric: found["c", metric].decision.verdict for metric in (P50, P95, PEAK)}
@@ -232,33 +228,33 @@ def test_metrics_share_alpha_by_what_they_are():
 
 
 def test_the_control_fires_when_the_base_arm_differs_from_itself():
-    control = trial.judge_control("c", blocks(8, p50=2, p95=0), TERMS)
+    control = trial.judge_control("c", blocks(8, p50=2, p95=0), ONLY)
     assert control.fired
     assert control.reason == "latency/p50: +2.00%, shown to exceed 1.00% (p = 0.0039)"
-    faster = trial.judge_control("c", blocks(8, p50=0, p95=-2), TERMS)
+    faster = trial.judge_control("c", blocks(8, p50=0, p95=-2), ONLY)
     assert faster.fired
     assert faster.reason.startswith("latency/p95: -2.00%")
 
 
 def test_a_quiet_control_says_what_it_saw():
-    control = trial.judge_control("c", blocks(8, p50=0.1, p95=0.2), TERMS)
+    control = trial.judge_control("c", blocks(8, p50=0.1, p95=0.2), ONLY)
     assert not control.fired
     assert control.reason.startswith("latency/p50: +0.10%, shown to be within ±1.00%")
     assert set(control.decisions) == {P50, P95}
 
 
 def test_a_control_of_too_few_blocks_could_not_have_fired_and_says_so():
-    assert trial.control_blocks(TERMS) == 8
-    control = trial.judge_control("c", blocks(7, p50=9, p95=9), TERMS)
+    assert ONLY.control == 8
+    control = trial.judge_control("c", blocks(7, p50=9, p95=9), ONLY)
     assert not control.fired
     assert control.reason == "too few blocks to show anything (7 of 8)"
-    assert trial.judge_control("c", (), TERMS).reason == "too few blocks to show anything (0 of 8)"
-    lost = trial.judge_control("c", (), TERMS, "base crashed")
+    assert trial.judge_control("c", (), ONLY).reason == "too few blocks to show anything (0 of 8)"
+    lost = trial.judge_control("c", (), ONLY, "base crashed")
     assert lost.reason == "base crashed; too few blocks to show anything (0 of 8)"
 
 
 def test_records_give_the_size_and_nothing_that_blocks_decide():
-    (row,) = trial.compare_records("pair", record(), record(size=1100), TERMS)
+    (row,) = trial.compare_records("pair", record(), record(size=1100), SETTINGS)
     assert (row.case, row.metric, row.decision.verdict) == ("pair", "model/size", Change.REGRESSION)
     assert row.decision.ratio == pytest.approx(1.1)
 
@@ -266,7 +262,7 @@ def test_records_give_the_size_and_nothing_that_blocks_decide():
 def test_labelled_answers_are_compared_sample_by_sample():
     base, head = [True] * 100, [True] * 80 + [False] * 20
     rows = {
-        row.metric: row for row in trial.compare_records("c", record(bits=base), record(bits=head), TERMS)
+        row.metric: row for row in trial.compare_records("c", record(bits=base), record(bits=head), SETTINGS)
     }
     assert rows["accuracy/top1"].decision.verdict is Change.REGRESSION
     assert rows["accuracy/top1"].decision.p == 2**-20
@@ -291,13 +287,17 @@ def test_labelled_answers_are_compared_sample_by_sample():
     ],
 )
 def test_a_case_that_ends_unlike_in_the_arms_is_a_row_of_its_own(base, head, verdict, reason):
-    (row,) = trial.compare_records("c", base, head, TERMS)
+    (row,) = trial.compare_records("c", base, head, SETTINGS)
     assert (row.metric, row.decision.verdict, row.decision.reason) == ("status", verdict, reason)
 
 
 def test_losing_head_is_a_regression_and_losing_base_is_not():
-    assert trial.lost_arm("c", "head", "crashed", "SIGSEGV").decision.verdict is Change.REGRESSION
-    assert trial.lost_arm("c", "base", "crashed", "SIGSEGV").decision.verdict is Change.INCONCLUSIVE
+    assert (
+        trial.judge_lost("c", Lost("head", Status.CRASHED, "SIGSEGV")).decision.verdict is Change.REGRESSION
+    )
+    assert (
+        trial.judge_lost("c", Lost("base", Status.CRASHED, "SIGSEGV")).decision.verdict is Change.INCONCLUSIVE
+    )
 
 
 def outputs(array):
@@ -338,7 +338,7 @@ def test_labelled_cases_share_alpha():
     base, head = [True] * 100, [True] * 92 + [False] * 8  # p = 2**-8
 
     def verdict(labelled):
-        rows = trial.compare_records("c", record(bits=base), record(bits=head), TERMS, labelled)
+        rows = trial.compare_records("c", record(bits=base), record(bits=head), SETTINGS, labelled)
         return next(row.decision.verdict for row in rows if row.metric == "accuracy/top1")
 
     assert (verdict(1), verdict(2), verdict(3)) == (Change.REGRESSION, Change.REGRESSION, Change.INCONCLUSIVE)
@@ -352,15 +352,15 @@ def test_the_worst_comes_first():
             seen("worse", fresh=blocks(9, p50=7), candidates=[P50]),
             seen("better", fresh=blocks(9, p50=-7), candidates=[P50]),
         ],
-        TERMS,
+        SETTINGS,
     )
     rows = [row for row in rows if row.metric == P50]
     assert [row.case for row in trial.conclude(rows, None)] == ["worse", "bad", "same", "better"]
 
 
 def test_a_control_that_fired_marks_every_row():
-    rows = trial.decide_blocks([seen(screening=blocks(6, p50=0.1))], TERMS)
-    fired = trial.judge_control("c", blocks(8, p50=2, p95=0), TERMS)
+    rows = trial.decide_blocks([seen(screening=blocks(6, p50=0.1))], SETTINGS)
+    fired = trial.judge_control("c", blocks(8, p50=2, p95=0), ONLY)
     assert all(row.decision.reason.startswith("untrusted: ") for row in trial.conclude(rows, fired))
-    quiet = trial.judge_control("c", blocks(8, p50=0, p95=0), TERMS)
+    quiet = trial.judge_control("c", blocks(8, p50=0, p95=0), ONLY)
     assert not any("untrusted" in row.decision.reason for row in trial.conclude(rows, quiet))

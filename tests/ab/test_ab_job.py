@@ -12,22 +12,23 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from harness.ab.arms import pair_cases
 from harness.ab.job import run_ab
-from harness.ab.model import ABResult, ABSettings, Pairing
+from harness.ab.model import ABResult, ABSettings, Lost, Pairing
 from harness.core.case import Case
 from harness.core.decision import Change, MetricComparison
 from harness.core.errors import StoreError
 from harness.core.listener import Listener
-from harness.core.record import Observation, Record
+from harness.core.record import Observation, Record, Status
 from harness.judge.outputs import Outputs
 from harness.measure import Block, BlockOrder, Request
 from harness.plan import plan_document
-from harness.run.bench import Bench
+from harness.run.bench import Bench, open_arms
 from harness.store.trace import Trace
 
 P50, P95, PEAK = "latency/p50", "latency/p95", "memory/peak"
@@ -64,13 +65,27 @@ def paired(document: dict[str, Any], base: str = "basic", head: str = "all") -> 
 
 
 @pytest.fixture
-def trial(tmp_path: Path) -> Callable[..., ABResult]:
+def workshop() -> SimpleNamespace:
+    """Hold what makes the bench of a job: the real one, where a test does not make up its blocks."""
+    return SimpleNamespace(open_bench=open_arms)
+
+
+@pytest.fixture
+def trial(tmp_path: Path, workshop: SimpleNamespace) -> Callable[..., ABResult]:
     """Run a job."""
 
     def run(document: dict[str, Any], listener: Listener | None = None, **terms: Any) -> ABResult:
         made, pairing = paired(document)
         asked = ABSettings(**{"seed": 1, **terms})
-        return run_ab(pairing, made, asked, tmp_path / "results", tmp_path / "cache", listener=listener)
+        return run_ab(
+            pairing,
+            made,
+            asked,
+            tmp_path / "results",
+            tmp_path / "cache",
+            listener=listener,
+            open_bench=workshop.open_bench,
+        )
 
     return run
 
@@ -87,6 +102,7 @@ class Blocks:
         self.swing = 0  # by which HEAD's peak is larger in one block, and smaller in the next
         self.lost: dict[int, int] = {}  # number of the block -> arm
         self.stop_at: int | None = None
+        self.stop_at_case: int | None = None  # of the records
         self.slow_from: int | None = None
         self.rests_s: tuple[float, ...] = ()  # what blocks cost beyond their calls; else `wall_s` is all
         self.slow_start = 0  # the block of a case that takes three seconds to start
@@ -95,13 +111,12 @@ class Blocks:
 
     def run_block(
         self,
-        bench: Bench,
         pair: tuple[Request, Request],
         draw: BlockOrder,
         span_s: float,
         limit_s: float = math.inf,
     ) -> Block:
-        """Stand in for `Bench.run_block`."""
+        """Make up a block."""
         number = len(self.asked) + 1
         if number == self.stop_at:
             raise KeyboardInterrupt
@@ -150,26 +165,40 @@ RECORDS: dict[str, tuple[Record, Outputs | None]] = {}
 """What is measured once, by case: the fake engine answers the same every time."""
 
 
-@pytest.fixture
-def made_up(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Blocks]:
-    """Have blocks made up instead of measured, and every case measured by one test only."""
-    measure = Bench.measure
+class MadeUpBench:
+    """A bench that makes up its blocks, and measures every case for the first test only."""
 
-    def remembered(bench: Bench, case: Case, run: str = "") -> Record:
+    def __init__(self, real: Bench, blocks: Blocks) -> None:
+        self.real = real
+        self.blocks = blocks
+        self.outputs = real.outputs
+        self.request = real.request
+        self.measured = 0
+
+    def measure(self, case: Case, run: str = "") -> Record:
+        self.measured += 1
+        if self.measured == self.blocks.stop_at_case:
+            raise KeyboardInterrupt
         key = repr(case)
         if key not in RECORDS:
-            record = measure(bench, case, run)
-            RECORDS[key] = record, bench.outputs.get(case)
+            record = self.real.measure(case, run)
+            RECORDS[key] = record, self.outputs.get(case)
         record, outputs = RECORDS[key]
         if outputs is not None:
-            bench.outputs[case] = outputs
+            self.outputs[case] = outputs
         return record
 
-    monkeypatch.setattr(Bench, "measure", remembered)
+    def run_block(self, *arguments: Any) -> Block:
+        return self.blocks.run_block(*arguments)
+
+
+@pytest.fixture
+def made_up(workshop: SimpleNamespace) -> Callable[..., Blocks]:
+    """Have blocks made up instead of measured."""
 
     def make(*percent: float, **more: Any) -> Blocks:
         blocks = Blocks(*percent, **more)
-        monkeypatch.setattr(Bench, "run_block", lambda *arguments: blocks.run_block(*arguments))
+        workshop.open_bench = lambda *given: MadeUpBench(open_arms(*given), blocks)
         return blocks
 
     return make
@@ -538,7 +567,8 @@ def test_losing_head_in_a_block_is_a_regression_said_with_its_reason(
     row = rows(found)["m", P50]
     assert (row.decision.verdict, row.decision.reason) == (Change.INCONCLUSIVE, why)
     assert row.decision.ratio is None
-    assert found.failed == {"m": why}
+    assert found.failed == {"m": (Lost("head", Status.CRASHED, "the worker died of SIGSEGV", number),)}
+    assert found.to_json()["failed"] == {"m": why}
     assert [line["lost"] for line in lines(found) if "stage" in line].count("head") == 1
 
 
@@ -583,7 +613,7 @@ def test_an_arm_that_cannot_load_is_a_recorded_failure_and_the_others_are_measur
         "cases": [{"when": {"graph_opt": "all"}, "fail": fail}],
     }
     found = trial(document)
-    assert found.failed == {"a": "head failed: session: RuntimeError: no such kernel"}
+    assert found.failed == {"a": (Lost("head", Status.FAILED, "session: RuntimeError: no such kernel"),)}
     assert not found.unsupported
     status = rows(found)["a", "status"]
     assert status.decision.verdict is Change.REGRESSION
@@ -677,17 +707,8 @@ def test_an_interrupt_among_fresh_blocks_tells_what_the_screening_saw(trial, mad
     assert told[0].endswith(" of 10 blocks")
 
 
-def test_an_interrupt_before_any_block_names_every_case(trial, made_up, monkeypatch) -> None:
-    made_up()
-    measure, count = Bench.measure, Counter[str]()
-
-    def interrupted(bench: Bench, case: Case, run: str = "") -> Record:
-        count["cases"] += 1
-        if count["cases"] == 3:
-            raise KeyboardInterrupt
-        return measure(bench, case, run)
-
-    monkeypatch.setattr(Bench, "measure", interrupted)
+def test_an_interrupt_before_any_block_names_every_case(trial, made_up) -> None:
+    made_up().stop_at_case = 3
     found = trial(suite(models=("a", "b", "c")))
     reasons = {name: rows(found)[name, P50].decision.reason for name in "abc"}
     assert reasons == {

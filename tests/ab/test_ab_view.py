@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from harness import show
-from harness.ab.model import ABResult, ABSettings, Control, Pairing
+from harness.ab.model import ABResult, ABSettings, Control, Lost, Pairing
 from harness.ab.view import ABDocument
 from harness.core.decision import Change, Decision, MetricComparison
 from harness.core.errors import NotFoundError
+from harness.core.record import Status
 from harness.core.report import GateOutcome, Outcome
 
 
@@ -50,7 +51,7 @@ def trial(**more):
     return ABResult(
         **{
             "job": "20261123T140732Z-3f2a1c",
-            "terms": ABSettings(seed=7),
+            "settings": ABSettings(seed=7),
             "base": {"graph_opt": "basic"},
             "head": {"graph_opt": "all"},
             "comparisons": (SLOWER, SAME),
@@ -65,7 +66,7 @@ def trial(**more):
 
 def test_json_has_an_object_a_case_and_metric_and_one_for_the_job():
     first, second, job = json.loads(render(trial(), "json"))
-    assert list(first) == [*COLUMNS, "verdict", "reason"]
+    assert list(first) == [*COLUMNS, "source", "verdict", "reason", "unconfirmed"]
     assert (first["case"], first["ratio"], first["verdict"]) == ("m/batch=8", 1.02, "regression")
     assert second["ratio"] is None
     assert (job["job"], job["trusted"], job["seed"], job["blocks"]) == (True, True, 7, 20)
@@ -77,7 +78,7 @@ def test_json_has_an_object_a_case_and_metric_and_one_for_the_job():
 def test_csv_has_the_rows_alone():
     rows = list(csv.DictReader(io.StringIO(render(trial(), "csv"))))
     assert [row["metric"] for row in rows] == ["latency/p50", "latency/p95"]
-    assert list(rows[0]) == [*COLUMNS, "verdict", "reason"]
+    assert list(rows[0]) == [*COLUMNS, "source", "verdict", "reason", "unconfirmed"]
 
 
 def test_the_table_shows_the_worst_first_with_its_evidence():
@@ -101,7 +102,7 @@ def test_everything_that_a_reader_must_know_is_there(view):
     text = render(
         trial(
             control=Control("m", True, {}, "latency/p50: it differs from itself"),
-            failed={"n": "head crashed in block 4: SIGSEGV"},
+            failed={"n": (Lost("head", Status.CRASHED, "SIGSEGV", 4),)},
             pairing=Pairing((), ("only/here",), ("only/there",), {"s": "too slow"}),
             notes=("random weights",),
             gates=(gate,),
@@ -128,7 +129,7 @@ def test_an_interrupted_job_says_so_first():
 
 
 def test_a_name_cannot_move_the_cursor():
-    text = render(trial(failed={"x\x1b[2J": "no\nreason"}), "table")
+    text = render(trial(failed={"x\x1b[2J": (Lost("head", Status.FAILED, "no\nreason"),)}), "table")
     assert "\x1b" not in text
 
 

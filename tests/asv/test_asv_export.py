@@ -395,3 +395,21 @@ def test_one_module_imports_asv() -> None:
             if any(name.split(".")[0] in ("asv", "asv_runner") for name in names):
                 importing.add(str(path.relative_to(package)))
     assert importing == {"asv/export.py"}
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"version": 2, "x": 1}', '{"version": 2, "x": {"name": 1}}'])
+def test_a_damaged_list_of_benchmarks_is_named(results, stored, record, cell, content) -> None:
+    stored(results, 0, [record(cell(), {"latency/p50": 0.002})])
+    exported(results)
+    (results / "asv" / "benchmarks.json").write_text(content)
+    with pytest.raises(StoreError, match=r"benchmarks\.json: cannot be read .*export the runs again"):
+        exported(results)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"version": 2}', '{"version": 2, "results": 1}'])
+def test_a_damaged_file_of_results_is_named(results, stored, record, cell, content) -> None:
+    stored(results, 0, [record(cell(), {"latency/p50": 0.002})])
+    (path,) = exported(results).files
+    path.write_text(content)
+    with pytest.raises(StoreError, match=rf"{path.name}: cannot be read .*export the runs again"):
+        exported(results)

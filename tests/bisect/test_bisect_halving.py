@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from harness.bisect.halving import conclude, end_is_lost, limit, next_step
-from harness.bisect.model import SearchOutcome, SearchResult, Step, StepVerdict
+from harness.bisect.model import Scan, SearchOutcome, SearchResult, Step, StepVerdict, Window
 
 VERSIONS = tuple("abcdefghijklmnop")  # 16
 
@@ -19,10 +19,11 @@ def search(
     least: float = 0.01,
     asked: float | None = None,
     confirm: bool = False,
+    scan: Scan = Scan.HALVES,
 ) -> tuple[SearchResult, list[Step]]:
     """Search versions whose metric is at `levels`; None is a version that cannot be had."""
     steps: list[Step] = []
-    while pair := next_step(versions, steps, confirm=confirm):
+    while pair := next_step(versions, steps, confirm=confirm, scan=scan):
         version, against = pair
         bound = limit(asked, least, versions, steps)
         level = levels[version]
@@ -214,7 +215,7 @@ def test_an_end_that_is_not_sure_ends_the_search_undecided(mark: StepVerdict) ->
     ]
     assert next_step("abc", steps) is None
     assert conclude("abc", steps) == SearchResult(
-        outcome=SearchOutcome.UNDECIDED, last_good="a", reason="c against a: too few blocks"
+        outcome=SearchOutcome.UNDECIDED, last_good="a", unseen=("b",), reason="c against a: too few blocks"
     )
 
 
@@ -226,3 +227,57 @@ def test_a_middle_that_is_undecided_is_a_hole() -> None:
     ]
     assert next_step("abc", steps) is None
     assert conclude("abc", steps).suspects == ("b", "c")
+
+
+def window(first: str, last: str) -> dict[str, float | None]:
+    return {version: 0.3 if first <= version <= last else 0.0 for version in VERSIONS}
+
+
+def test_a_window_that_was_fixed_is_found_where_every_version_is_looked_at() -> None:
+    finding, steps = search(window("f", "i"), scan=Scan.ALL)
+    assert finding.outcome is SearchOutcome.FIXED
+    assert (finding.last_good, finding.first_bad) == ("e", "f")
+    assert finding.windows == (Window("e", "f", "i", "j"),)
+    assert finding.reason == "p is good again: fixed in j"
+    assert finding.unseen == ()
+    assert sorted(step.version for step in steps) == list(VERSIONS)
+
+
+def test_halves_alone_do_not_see_a_window_and_count_what_they_did_not_look_at() -> None:
+    finding, steps = search(window("f", "i"))
+    assert finding.outcome is SearchOutcome.NO_DIFFERENCE
+    assert len(finding.unseen) == len(VERSIONS) - len(steps) == 14
+
+
+def test_of_two_windows_the_newest_counts_and_both_are_named() -> None:
+    levels = {**window("c", "d"), **dict.fromkeys("nop", 0.3)}
+    finding, _ = search(levels, scan=Scan.ALL)
+    assert finding.outcome is SearchOutcome.FOUND
+    assert (finding.last_good, finding.first_bad) == ("m", "n")
+    assert finding.windows == (Window("b", "c", "d", "e"), Window("m", "n", "p", None))
+
+
+def test_a_version_that_cannot_be_tested_ends_no_window() -> None:
+    finding, _ = search({**window("f", "i"), "g": None}, scan=Scan.ALL)
+    assert finding.windows == (Window("e", "f", "i", "j"),)
+
+
+def test_a_scan_looks_at_the_newest_patch_of_every_minor_and_then_for_the_first_bad_one() -> None:
+    versions = [f"1.{minor}.{patch}" for minor in range(20, 26) for patch in range(3)]
+    levels: dict[str, float | None] = dict.fromkeys(versions, 0.0)
+    levels |= {"1.22.1": 0.3, "1.22.2": 0.3, "1.23.0": 0.3, "1.23.1": 0.3, "1.23.2": 0.3}
+    finding, steps = search(levels, versions, scan=Scan.MINORS)
+    assert [step.version for step in steps[:7]] == [
+        *("1.20.0", "1.25.2"),
+        *("1.20.2", "1.21.2", "1.22.2", "1.23.2", "1.24.2"),
+    ]
+    assert finding.outcome is SearchOutcome.FIXED
+    assert (finding.last_good, finding.first_bad) == ("1.22.0", "1.22.1")
+    assert len(steps) < len(versions)
+
+
+@pytest.mark.parametrize("first_bad", VERSIONS[1:])
+def test_every_version_tells_the_same_step_as_halves(first_bad: str) -> None:
+    finding, steps = search(step_at(first_bad), scan=Scan.ALL)
+    assert (finding.first_bad, finding.suspects) == (first_bad, (first_bad,))
+    assert len(steps) == len(VERSIONS)

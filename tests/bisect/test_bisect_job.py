@@ -16,7 +16,7 @@ from harness import show
 from harness.ab.model import ABSettings
 from harness.bisect import job as loop
 from harness.bisect.job import Candidates, _key, bisect, over_models, over_runtimes
-from harness.bisect.model import Question, Search, SearchOutcome, Step, StepVerdict
+from harness.bisect.model import Question, Search, SearchOutcome, Step, StepVerdict, Window
 from harness.bisect.view import BisectionDocument
 from harness.core.case import Case, Source, freeze
 from harness.core.errors import InputError, NotFoundError, StoreError
@@ -120,22 +120,44 @@ class World:
         )
 
 
+class WorldBench(Bench):
+    """Answers what the newest of `worlds` says."""
+
+    worlds: list[World]
+
+    def measure(self, case: Case, run: str = "") -> Record:
+        return self.worlds[-1].measure(self, case, run)
+
+    def request(self, case: Case, sampling: object) -> Any:
+        return self.worlds[-1].request(self, case, sampling)
+
+    def run_block(self, *given: Any) -> Block:
+        return self.worlds[-1].run_block(self, *given)
+
+
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Callable[..., World]:
+def worlds() -> list[World]:
+    return []
+
+
+@pytest.fixture
+def world(worlds: list[World]) -> Callable[..., World]:
     def make(**facts: Any) -> World:
-        made = World(**facts)
-        monkeypatch.setattr(Bench, "measure", lambda *given: made.measure(*given))
-        monkeypatch.setattr(Bench, "request", lambda *given: made.request(*given))
-        monkeypatch.setattr(Bench, "run_block", lambda *given: made.run_block(*given))
-        return made
+        worlds.append(World(**facts))
+        return worlds[-1]
 
     return make
 
 
 @pytest.fixture
-def search(tmp_path: Path, lineup: Candidates) -> Callable[..., Search]:
+def search(tmp_path: Path, lineup: Candidates, worlds: list[World]) -> Callable[..., Search]:
+    def open_world(*given: Any) -> Bench:
+        bench = WorldBench(*given, keep_outputs=True)
+        bench.worlds = worlds
+        return bench
+
     def run(metric: str, line: Candidates = lineup, **options: Any) -> Search:
-        options = {"terms": TIMED, **options}
+        options = {"terms": TIMED, "open_bench": open_world, **options}
         return bisect(line, metric, tmp_path / "results", tmp_path / "cache", **options)
 
     return run
@@ -174,13 +196,24 @@ def test_the_first_version_with_other_outputs_is_found_exactly(world, search) ->
     assert [(step.version, step.against) for step in made.steps] == [
         ("v1", ""),
         ("v8", "v1"),
-        ("v4", "v1"),
-        ("v6", "v1"),
-        ("v5", "v1"),
+        *((f"v{number}", "v1") for number in range(2, 8)),  # an exact question looks at every version
     ]
-    assert [step.worse for step in made.steps] == [None, 0.25, 0.0, 0.25, 0.0]
+    assert [step.worse for step in made.steps] == [None, 0.25, 0.0, 0.0, 0.0, 0.0, 0.25, 0.25]
     assert made.limit == 0.125
-    assert facts.seen == ["v1", "v8", "v4", "v6", "v5"]  # each once
+    assert facts.seen == ["v1", "v8", "v2", "v3", "v4", "v5", "v6", "v7"]  # each once
+
+
+def test_outputs_that_were_wrong_for_some_versions_only_are_a_window(world, search) -> None:
+    world(error={"v4": 0.25, "v5": 0.25})
+    made = search("accuracy/max_abs_error")
+    assert made.finding is not None
+    assert made.finding.outcome is SearchOutcome.FIXED
+    assert (made.finding.last_good, made.finding.first_bad) == ("v3", "v4")
+    assert made.finding.windows == (Window("v3", "v4", "v5", "v6"),)
+    page = render(made, "table", width=200)
+    assert "no regression between the ends, but versions in between are worse" in page
+    assert "bad from v4 to v5; fixed in v6" in page
+    assert "worse by, version after version: ▁▁██▁▁▁" in page
 
 
 def test_a_tolerance_moves_the_answer(world, search) -> None:
@@ -329,9 +362,9 @@ def test_every_step_is_on_disk_and_the_search_goes_on_after_an_interrupt(world, 
     stop = Stop(4)
     first = search("accuracy/max_abs_error", listener=stop)
     assert first.finding is None
-    assert [step.version for step in first.steps] == ["v1", "v8", "v4"]
+    assert [step.version for step in first.steps] == ["v1", "v8", "v2"]
     lines = read_lines(Path(first.file))
-    assert [line["step"]["version"] for line in lines[1:]] == ["v1", "v8", "v4"]
+    assert [line["step"]["version"] for line in lines[1:]] == ["v1", "v8", "v2"]
 
     facts.seen.clear()
     again = search("accuracy/max_abs_error", resume=True, listener=Stop(4))
@@ -345,14 +378,14 @@ def test_every_step_is_on_disk_and_the_search_goes_on_after_an_interrupt(world, 
     second = search("accuracy/max_abs_error", resume=True, listener=rest)
     assert (second.id, second.file) == (first.id, first.file)
     assert found(second) == ("v5", "v6")
-    assert rest.started == [4, 5]
-    assert facts.seen == ["v6", "v1", "v5"]  # the good one again, for its outputs
+    assert rest.started == [4, 5, 6, 7, 8]
+    assert facts.seen == ["v3", "v1", "v4", "v5", "v6", "v7"]  # the good one again, for its outputs
     assert "finding" in read_lines(Path(second.file))[-1]
     with pytest.raises(InputError, match="no unfinished search like this"):
         search("accuracy/max_abs_error", resume=True)
 
 
-def test_an_interrupt_within_an_ab_keeps_the_steps_before_it(world, search, monkeypatch) -> None:
+def test_an_interrupt_within_an_ab_keeps_the_steps_before_it(world, search) -> None:
     facts = world(ns=since("v6", 1_100_000))
     calls = []
 
@@ -360,13 +393,13 @@ def test_an_interrupt_within_an_ab_keeps_the_steps_before_it(world, search, monk
         calls.append(given)
         if len(facts.raced) == 2:
             raise KeyboardInterrupt
-        return facts.run_block(*given)
+        return run_block(*given)
 
-    monkeypatch.setattr(Bench, "run_block", interrupted)
+    run_block, facts.run_block = facts.run_block, interrupted
     first = search("latency/p50")
     assert first.finding is None
     assert [step.version for step in first.steps] == ["v1", "v8"]
-    monkeypatch.setattr(Bench, "run_block", lambda *given: facts.run_block(*given))
+    facts.run_block = run_block
     assert found(search("latency/p50", resume=True)) == ("v5", "v6")
 
 
@@ -377,7 +410,7 @@ def test_a_line_that_was_torn_by_a_kill_is_taken_again(world, search) -> None:
     path.write_bytes(path.read_bytes() + b'{"step": {"version": "v6"')
     second = search("accuracy/max_abs_error", resume=True)
     assert found(second) == ("v5", "v6")
-    assert len(read_lines(path)) == 1 + 5 + 1
+    assert len(read_lines(path)) == 1 + 8 + 1
 
 
 @pytest.mark.parametrize("change", ["metric", "limit", "file", "name", "model"])

@@ -15,10 +15,14 @@ from typing import Any
 import pytest
 
 from harness.ab import job as loop
-from harness.ab.model import ABResult, ABSettings, Control, Pairing
+from harness.ab.model import ABResult, ABSettings, Control, Lost, Pairing
 from harness.core.decision import Change, Decision, MetricComparison
+from harness.core.record import Status
 
 Call = Callable[..., tuple[int, str, str]]
+
+CRASHED = (Lost("head", Status.CRASHED, "SIGSEGV", 4),)
+UNSUPPORTED = tuple(Lost(arm, Status.UNSUPPORTED, "no kernel") for arm in ("base", "head"))
 
 
 ALL_METRICS = tuple(word for metric in ABSettings().metrics for word in ("--metric", metric))
@@ -36,7 +40,7 @@ class Loop:
     def __call__(self, pairing: Pairing, suite: Any, terms: ABSettings, *_: Any, **named: Any) -> ABResult:
         self.pairing, self.suite, self.terms, self.named = pairing, suite, terms, named
         control = Control("m", False, {}, "quiet")
-        known = {"job": "j", "terms": terms, "comparisons": (), "control": control, "file": "f.jsonl"}
+        known = {"job": "j", "settings": terms, "comparisons": (), "control": control, "file": "f.jsonl"}
         return ABResult(**{**known, "base": named["base"], "head": named["head"], **self.answer})
 
     @property
@@ -178,11 +182,11 @@ def test_the_terms_are_as_asked_and_a_seed_is_drawn_where_none_is(
         ({"comparisons": (row(Change.EQUIVALENT), row(Change.IMPROVEMENT))}, 0),
         ({"comparisons": (row(Change.INCONCLUSIVE),)}, 0),
         ({"comparisons": (row(Change.REGRESSION),)}, 1),
-        ({"comparisons": (row(Change.REGRESSION),), "failed": {"m": "head crashed"}}, 1),
-        ({"failed": {"m": "head crashed"}}, 3),
-        ({"failed": {"m": "no kernel"}, "unsupported": frozenset("m")}, 0),
+        ({"comparisons": (row(Change.REGRESSION),), "failed": {"m": CRASHED}}, 1),
+        ({"failed": {"m": CRASHED}}, 3),
+        ({"failed": {"m": UNSUPPORTED}, "unsupported": frozenset("m")}, 0),
         (
-            {"failed": {"m": "no kernel", "n": "base unsupported: no kernel"}, "unsupported": frozenset("m")},
+            {"failed": {"m": UNSUPPORTED, "n": UNSUPPORTED[:1]}, "unsupported": frozenset("m")},
             3,
         ),
         ({"control": Control("m", True, {}, "it differs")}, 3),

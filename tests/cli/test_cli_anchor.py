@@ -104,3 +104,17 @@ def test_merging_a_folder_without_runs_is_an_error(harness: Call) -> None:
     code, out, err = harness("merge", "nowhere")
     assert (code, out) == (2, "")
     assert err.startswith("error: nowhere: no runs in it")
+
+
+def test_anchors_that_are_pinned_at_once_are_all_kept(measured: Callable[..., str], results: Path) -> None:
+    import threading
+    from dataclasses import replace
+
+    run = store.find_run(results, measured())
+    runs = [replace(run, header=replace(run.header, suite=f"s{number}")) for number in range(12)]
+    threads = [threading.Thread(target=store.set_anchor, args=(results, item)) for item in runs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(store.anchors(results)) == 12

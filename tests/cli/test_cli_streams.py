@@ -144,3 +144,21 @@ def test_a_damaged_run_is_one_warning_and_the_others_are_shown(
     code, out, err = harness("show", first.name)
     assert (code, out) == (3, "")
     assert re.fullmatch(rf"error: [^\n]*{first.name}/run\.parquet: [^\n]*\n", err)
+
+
+def test_the_script_of_a_model_without_inputs_runs(harness: Call) -> None:
+    import numpy as np
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    constant = numpy_helper.from_array(np.ones((2, 2), np.float32), "w")
+    output = helper.make_tensor_value_info("y", TensorProto.FLOAT, [2, 2])
+    graph = helper.make_graph([helper.make_node("Add", ["w", "w"], ["y"])], "g", [], [output], [constant])
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), "constant.onnx"
+    )
+    harness("sweep", "constant.onnx", "--seconds", "0.05")
+    code, script, _ = harness("repro", "constant")
+    assert code == 0
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "calls of constant" in done.stdout

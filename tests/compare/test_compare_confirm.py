@@ -44,7 +44,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Pair]:
 
     def listen(pairing: Pairing, *_: Any, **__: Any) -> ABResult:
         heard.extend(pairing.pairs)
-        return ABResult(job="j", terms=ABSettings(), base={}, head={}, comparisons=(), control=None)
+        return ABResult(job="j", settings=ABSettings(), base={}, head={}, comparisons=(), control=None)
 
     monkeypatch.setattr(loop, "run_ab", listen)
     monkeypatch.setattr(loop.runtimes, "ensure", lambda requirement, cache_dir: SimpleNamespace(sha256="new"))
@@ -143,7 +143,7 @@ def test_an_a_b_of_something_else_than_was_measured_decides_nothing(
     file.write_text("".join(json.dumps({"record": record.to_json()}) + "\n" for record in seen.values()))
     decision = Decision(verdict=Change.REGRESSION, ratio=2.0)
     rows = (MetricComparison("m", "latency/p50", 1.0, 2.0, decision),)
-    told = {"job": "j", "terms": ABSettings(), "base": {}, "head": {}, "control": None}
+    told = {"job": "j", "settings": ABSettings(), "base": {}, "head": {}, "control": None}
     monkeypatch.setattr(loop, "run_ab", lambda *_, **__: ABResult(**told, comparisons=rows, file=str(file)))
     said = try_(ran, stored["base"], stored["head"])
     if not what:

@@ -498,7 +498,7 @@ def test_an_interrupted_ab_keeps_what_the_runs_show(
         decision = Decision(verdict=Change.INCONCLUSIVE, reason="interrupted after 3 blocks")
         trial = ABResult(
             job="j",
-            terms=ABSettings(),
+            settings=ABSettings(),
             base={},
             head={},
             comparisons=(),

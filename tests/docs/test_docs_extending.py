@@ -239,10 +239,13 @@ SHOWS = {
         "<h1>BASE (no other setting) -&gt; HEAD (batch=2)",
     ),
     "comparison": ("harness compare --suite twice", "<h1>twice: 2"),
-    "bisection": ("harness bisect a.onnx b.onnx --metric model/size", "<h1>a: model/size, "),
+    "bisection": (
+        "harness bisect a.onnx b.onnx --metric model/size",
+        "<h1>2 models: model/size, a.onnx to b.onnx</h1>",
+    ),
     "history": ("harness history --suite twice", "<h1>latency/p50, suite twice, machine "),
     "nightly report": ("harness nightly twice.yaml --confirm 0", "<h1>twice: nothing got worse</h1>"),
-    "diagnosis": ("harness doctor --quick", "<td>cores</td>"),
+    "diagnosis": ("harness doctor --quick", "<h2>Nothing was measured (--quick)</h2>"),
 }
 """Kind of document -> a command that prints one, and what it begins with; its exit code is its own affair."""
 

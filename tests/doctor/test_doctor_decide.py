@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from harness.ab import tests as ab
 from harness.ab.model import ABSettings
 from harness.core.decision import Change, Decision
 from harness.doctor.decide import reach, remarks, spread
 from harness.doctor.model import Diagnosis, Finding, Level, Process, SelfTest, SystemProbe
+from harness.stats.sequential import visible_shift
 
 QUIET: dict[str, Any] = {
     "machine": {
@@ -180,14 +180,14 @@ TERMS = ABSettings(metrics=("latency/p50",))
 
 def test_the_reach_follows_from_the_blocks_that_a_budget_pays() -> None:
     found = reach(10.0, 0.8, 0.003, TERMS)
-    shift = ab.visible_shift(11, 0.01)
+    shift = visible_shift(11, 0.01)
     assert shift is not None
     assert found.blocks == 11
     assert found.change == pytest.approx(0.01 + 1.01 * shift * 0.003, rel=1e-2)
     assert found.at_best == pytest.approx(0.001 + shift * 0.003, rel=1e-2)
     longer = reach(60.0, 0.8, 0.003, TERMS)
     assert longer.blocks == 74
-    shift = ab.visible_shift(74, 0.01, 11)  # at the second look
+    shift = visible_shift(74, 0.01, 11)  # at the second look
     assert shift is not None
     assert longer.at_best == pytest.approx(0.001 + shift * 0.003, rel=1e-2)
     assert longer.change is not None

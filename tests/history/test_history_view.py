@@ -10,7 +10,8 @@ import pytest
 
 from harness import show
 from harness.core.decision import Cause, Change, Point, Shift, Trend
-from harness.history.view import BARS, HistoryDocument, sparkline
+from harness.history.view import HistoryDocument
+from harness.show.sparkline import BARS, sparkline
 
 
 def render(result: Any, view: str, **style: Any) -> str:

@@ -29,26 +29,25 @@ def test_the_document_lists_the_limits_of_every_precision():
 
 
 def test_the_document_of_statistics_says_the_constants_that_the_code_uses():
-    from harness.ab import tests as ab
+    from harness.ab.model import ALPHA
     from harness.history import changes as history
     from harness.judge import steady
     from harness.stats.intervals import sample_floor
+    from harness.stats.sequential import LOOKS, fewest_values, safe_values
     from harness.stats.signed_rank import visible_shift
 
     text = (DOCS / "statistics.md").read_text()
     floors = [sample_floor(quantile) for quantile in (0.9, 0.95, 0.99)]
     assert "{} for p90, {} for p95, {} for p99".format(*floors) in text
-    assert f"level α = {ab.ALPHA:.0%}" in text
-    needed = [ab.blocks_needed(ab.ALPHA, candidates) for candidates in (1, 2, 10)]
+    assert f"level α = {ALPHA:.0%}" in text
+    needed = [fewest_values(ALPHA, candidates) for candidates in (1, 2, 10)]
     assert "a verdict at 1% needs {}, with Holm over two candidates {}, over ten {}".format(*needed) in text
-    first = [ab.blocks_needed(ab.LOOKS[0] * ab.ALPHA, candidates) for candidates in (1, 2, 10)]
+    first = [fewest_values(LOOKS[0] * ALPHA, candidates) for candidates in (1, 2, 10)]
     assert "(the first look, at 0.8%: {}, {} and {})".format(*first) in text
-    assert "share α by {} and {}".format(*ab.LOOKS) in text
-    strays = [ab.second_look_needed(ab.ALPHA, candidates) for candidates in (1, 2)]
+    assert "share α by {} and {}".format(*LOOKS) in text
+    strays = [safe_values(LOOKS[1] * ALPHA, candidates) for candidates in (1, 2)]
     assert "{} for one candidate, {} for two".format(*strays) in text
-    safe = [ab.safe_blocks(ab.ALPHA, family) for family in (1, 10 / 7)]
-    assert "{} blocks for one metric, {} for the three of the default".format(*safe) in text
-    factors = [f"{visible_shift(n, ab.ALPHA):.1f}" for n in (7, 10, 20)]
+    factors = [f"{visible_shift(n, ALPHA):.1f}" for n in (7, 10, 20)]
     assert "{} standard deviations for 7 blocks, {} for 10, {} for 20".format(*factors) in text
     assert f"in every process of {steady.FEWEST} calls or more" in text
     assert f"more than {steady.MODES:.0%} of the variance" in text

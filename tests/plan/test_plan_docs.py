@@ -13,7 +13,7 @@ import harness
 from harness.core import vocabulary as names
 from harness.core.case import AXES
 from harness.core.plugins import CATALOGUE, EXPORTERS, PRECISIONS, SOURCES
-from harness.plan import plan_document
+from harness.plan import axes, plan_document
 from harness.plan.gate import GateSchema
 from harness.plan.option import DynamicOptions, HalfOptions, ProviderOptions, StaticOptions
 from harness.plan.schema import (
@@ -49,6 +49,10 @@ def test_every_axis_and_every_name_is_described() -> None:
         *names.PROVIDERS, *names.GRAPH_OPT.values(), *names.EXECUTION_MODES, *names.IO,
     )  # fmt: skip
     assert not [name for name in known if f"`{name}`" not in TEXT and f"`{{{name}: " not in TEXT]
+
+
+def test_every_axis_has_one_row() -> None:
+    assert tuple(axes.AXES) == AXES
 
 
 def test_every_config_is_described() -> None:

@@ -72,6 +72,23 @@ def test_a_file_that_cannot_be_read_is_left_to_the_build(tmp_path: Path) -> None
     assert assume(tmp_path / "none.onnx", {}) == Assumed({})
 
 
+def test_a_fixed_batch_is_the_batch(tmp_path: Path) -> None:
+    found = assume(write(tmp_path / "m.onnx", [Node("Relu", ["x"], ["y"])], [value("x", [4, 3])]), {})
+    assert found.axes == {"batch": 4}
+    assert found.line == "assumed: batch=4; set with --batch"
+    free = write(tmp_path / "n.onnx", [Node("Relu", ["x"], ["y"])], [value("x", ["n", 3])])
+    assert assume(free, {}).axes == {}
+
+
+def test_outputs_that_cannot_be_bound_are_run(tmp_path: Path) -> None:
+    sequence = helper.make_tensor_sequence_value_info("y", TensorProto.FLOAT, None)
+    nodes = [Node("SplitToSequence", ["x"], ["y"], axis=0)]
+    graph = helper.make_graph(nodes, "g", [value("x", ["n", 3])], [sequence])
+    path = tmp_path / "m.onnx"
+    path.write_bytes(helper.make_model(graph, ir_version=8).SerializeToString())
+    assert assume(path, {}).axes == {"io": "run"}
+
+
 def test_combinations_begin_with_the_most_plausible_and_end() -> None:
     left = unbound({"x": (1, 3, None, None)}, {"x": "float32"})
     tried = candidates(left)

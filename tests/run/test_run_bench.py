@@ -117,7 +117,7 @@ def test_twins_of_another_artifact_are_not_kept(suite: Suite, tmp_path: Path) ->
     assert kept == [1, 2, 1, 2]
 
 
-def test_a_file_that_is_quantized_already_is_compared_with_its_own_unoptimized_session(real: Any, records: Records) -> None:
+def test_a_quantized_file_is_compared_with_its_own_unoptimized_session(real: Any, records: Records) -> None:
     nodes = [
         helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "scale", "zero"]),
         helper.make_node("DequantizeLinear", ["q", "scale", "zero"], ["scores"]),

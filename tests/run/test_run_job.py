@@ -177,7 +177,7 @@ def journal(tmp_path: Path) -> list[str]:
 HANGS_AT_3 = {"cases": [{"when": {"batch": 3}, "fail": {"at": "timing", "how": "hang"}}]}
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_run_that_is_stopped_is_resumed_and_measures_nothing_twice(
     suite: Suite, records: Records, tmp_path: Path, how: signal.Signals
 ) -> None:

@@ -28,6 +28,7 @@ class Request:
     rows: int  # samples evaluated in the outputs pass, at most
     cores: Cores
     data: str | None = None  # .npz; None: seeded random rows
+    data_name: str | None = None  # the file that it was split from, for errors
     runtime_path: str | None = None  # folder that goes first on the worker's path
     runtime_version: str | None = None  # which version must be found there
     channel: int | None = None  # the inherited socket on which slices are asked for

@@ -85,7 +85,9 @@ class Run:
         request, asked = self.request, self.request.load
         data = None
         if request.data:
-            data, _ = data_rows(request.data, read_arrays(request.data), request.inputs, count)
+            data, _ = data_rows(
+                request.data_name or request.data, read_arrays(request.data), request.inputs, count
+            )
         dims = bind_dimensions(request.inputs, asked["batch"], asked["shapes"], asked["batch_dim"], data)
         n = count if data is None else sample_count(data, dims)
         absent = [item for item in request.inputs if data is None or item.name not in data]

@@ -1,0 +1,27 @@
+"""Time the calls that gates need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from harness.core.case import Case
+from harness.core.conditions import matches
+from harness.core.metrics import spec_of
+from harness.core.suite import Gate, Sampling
+from harness.stats.intervals import sample_floor
+
+
+def calls_needed(gates: Sequence[Gate], axes: Mapping[str, str | int | None]) -> int:
+    """Return the calls of a process that the gates of a case with these axes take; 0 where none does."""
+    shares = [spec_of(gate.metric).quantile or 0.0 for gate in gates if matches(axes, gate.case)]
+    return max((sample_floor(share) for share in shares if share > 0.5), default=0)
+
+
+def gated_sampling(sampling: Sampling, gates: Sequence[Gate], case: Case) -> Sampling:
+    """Time at least the calls that the gates of `case` take; `max_calls` and `max_seconds` still cap them."""
+    needed = calls_needed(gates, case.axes)
+    if needed <= sampling.min_calls:
+        return sampling
+    calls = None if sampling.calls is None else min(max(sampling.calls, needed), sampling.max_calls)
+    return replace(sampling, min_calls=min(needed, sampling.max_calls), calls=calls)

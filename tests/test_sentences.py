@@ -1,0 +1,162 @@
+"""No verdict hangs on a sentence: with every one of them reversed, all comes to the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from make import make_facts, make_record
+
+from harness.bisect.halving import conclude
+from harness.bisect.model import Step, StepVerdict
+from harness.cli.compare import exit_code as compare_code
+from harness.cli.nightly import exit_code as nightly_code
+from harness.compare.decide import compare
+from harness.compare.settle import Untried, settle
+from harness.core.decision import (
+    Change,
+    Decision,
+    MetricComparison,
+    MetricComparisons,
+    RunComparison,
+    RunSide,
+    Unconfirmed,
+)
+from harness.core.record import Metric, Note, Record
+from harness.core.report import GateOutcome, Report
+from harness.core.suite import Gate
+from harness.judge import judge
+from harness.judge.gates import evaluate, with_evidence
+from harness.nightly import job as nightly
+from harness.nightly.model import NightlyReport
+
+SENTENCES: Mapping[type, str] = {
+    Decision: "reason",
+    GateOutcome: "reason",
+    Metric: "reason",
+    Note: "text",
+    Record: "reason",
+    Step: "reason",
+    Untried: "text",
+}
+MARK = "¤"
+
+
+@contextmanager
+def reworded() -> Iterator[None]:
+    """Reverse every sentence as soon as it is made."""
+    with pytest.MonkeyPatch.context() as patch:
+        for noun, name in SENTENCES.items():
+            patch.setattr(noun, "__init__", _reversing(noun.__init__, name))  # type: ignore[misc]
+        yield
+
+
+def _reversing(init: Any, name: str) -> Any:
+    def made(self: Any, *args: Any, **keys: Any) -> None:
+        init(self, *args, **keys)
+        text = getattr(self, name)
+        if text and not text.startswith(MARK):
+            object.__setattr__(self, name, MARK + text[::-1])
+
+    return made
+
+
+def records(**values: float) -> Record:
+    metrics = {name.replace("__", "/"): value for name, value in values.items()}
+    return make_record(metrics)
+
+
+def settled() -> list[MetricComparison]:
+    """Suspects, one for each way in which an A/B may end."""
+    stored = Decision(verdict=Change.REGRESSION, ratio=1.1, min_effect=0.01, reason="+10%")
+    item = MetricComparison("net", "latency/p50", 1.0, 1.1, stored, worse=0.1)
+    place = ("net", "latency/p50")
+    shown = {verdict: {place: Decision(verdict=verdict, ratio=1.1, reason="by blocks")} for verdict in Change}
+    left = [{"net": Untried(why, "so it is")} for why in Unconfirmed]
+    return [settle(item, said, {}, {}) for said in shown.values()] + [
+        settle(item, {}, why, {}) for why in left
+    ]
+
+
+def outcome() -> dict[str, Any]:
+    """Everything that is decided, without a word."""
+    items = settled()
+    findings = []
+    for item in items:
+        sides = (RunSide("r1", "s", ""), RunSide("r2", "s", ""))
+        contrast = RunComparison(base=sides[0], head=sides[1], compared=MetricComparisons((item,)))
+        findings.append(nightly._finding("previous", contrast, settled()[0], item))
+    base, head = make_record({"latency/p50": 1.0}), make_record({"latency/p50": 1.1})
+    gates = [
+        Gate("latency/p50", max_increase=0.03),
+        Gate("latency/p50", max_increase=0.03, confirm=True),
+        Gate("latency/p99", max=1.0),
+        Gate("latency/p50", max_increase=0.03, against="anchor"),
+    ]
+    few = judge(make_facts(random_weights=True, labels=np.array([0]), outputs=(np.eye(2),)))
+    head = replace(head, metrics={**head.metrics, "latency/p99": few.metrics["latency/p99"]})
+    held = evaluate(gates, [head], {"previous": {"net": base}})
+    decided = [with_evidence(held, gates, {"previous": [item]}) for item in items]
+    lost = compare([base], [make_record(status="unsupported")]).comparisons
+    contrasts = [
+        RunComparison(
+            base=RunSide("r1", "s", ""),
+            head=RunSide("r2", "s", ""),
+            compared=MetricComparisons((item,)),
+            gates=found,
+        )
+        for item, found in zip((*items, *lost), (*decided, ()), strict=True)
+    ]
+    nights = [
+        NightlyReport(
+            run="r2",
+            suite="s",
+            started_at="",
+            commit="",
+            machine="",
+            report=Report("s", (head,), (), (), found),
+            findings=(finding,),
+        )
+        for finding, found in zip(findings, decided, strict=True)
+    ]
+    steps = [
+        Step(version="1", against="", mark=StepVerdict.GOOD, reason="it runs"),
+        Step(version="2", against="1", mark=StepVerdict.BAD, worse=0.2, reason="slower"),
+    ]
+    return {
+        "verdicts": [(item.decision.verdict, item.decision.source, item.unconfirmed) for item in items],
+        "confidences": [finding.standing for finding in findings],
+        "gates": [[(gate.outcome, gate.no_data, gate.setting) for gate in found] for found in decided],
+        "lost": [item.decision.verdict for item in lost],
+        "compare": [compare_code(contrast) for contrast in contrasts],
+        "nightly": [nightly_code(night) for night in nights],
+        "bisect": (conclude(["1", "2"], steps).outcome, conclude(["1", "2"], steps).first_bad),
+        "metrics": {name: (metric.value, metric.absence) for name, metric in few.metrics.items()},
+        "notes": [note.kind for note in few.notes],
+    }
+
+
+def test_every_verdict_is_the_same_with_all_sentences_reversed() -> None:
+    plain = outcome()
+    with reworded():
+        assert outcome() == plain
+
+
+def test_a_verdict_that_reads_a_sentence_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def reads(before: Change, decision: Decision) -> nightly.Confidence:
+        read = decision.reason.startswith("by blocks")
+        return nightly.Confidence.CONFIRMED if read else nightly.Confidence.OPEN
+
+    monkeypatch.setattr(nightly, "_standing", reads)
+    plain = outcome()
+    with reworded():
+        assert outcome() != plain
+
+
+def test_the_sentences_are_reversed() -> None:
+    with reworded():
+        assert Decision(verdict=Change.EQUIVALENT, reason="same").reason == f"{MARK}emas"
