@@ -104,6 +104,7 @@ def _random(facts: Facts, metrics: dict[str, Metric]) -> Iterator[Note]:
         text = "random calibration: INT8 ranges are those of random numbers; name data to calibrate on"
         yield Note(NoteKind.RANDOM_CALIBRATION, text)
     agreement = metrics.get("accuracy/agreement")
-    if agreement is not None and agreement.value is not None and facts.case.artifact.model.data is None:
+    lost = agreement is not None and agreement.value is not None and agreement.value < 1
+    if lost and facts.case.artifact.model.data is None:
         text = "random inputs: agreement is on random numbers; on real data it may be another"
         yield Note(NoteKind.RANDOM_INPUTS, text)

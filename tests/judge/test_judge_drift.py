@@ -146,8 +146,9 @@ def test_nan_in_the_inputs_and_random_calibration_are_notes(facts):
     assert Note(NoteKind.BAD_INPUTS, bad_inputs) in verdict.notes
     kinds = {note.kind for note in verdict.notes}
     assert NoteKind.RANDOM_CALIBRATION in kinds and NoteKind.RANDOM_INPUTS not in kinds
-    agreeing = judge(facts(outputs=[TWIN], twin_outputs=[TWIN], classes={"y": -1}))
-    assert NoteKind.RANDOM_INPUTS in {note.kind for note in agreeing.notes}
+    for outputs, noted in ((TWIN, False), (TWIN[:, ::-1], True)):
+        verdict = judge(facts(outputs=[outputs], twin_outputs=[TWIN], classes={"y": -1}))
+        assert (NoteKind.RANDOM_INPUTS in {note.kind for note in verdict.notes}) is noted
 
 
 def test_scores_at_every_position_agree_position_by_position(facts):
