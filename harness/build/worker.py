@@ -107,6 +107,7 @@ def convert(request: Mapping[str, Any], target: Path) -> Content:
             **done,
         },
         **({"calibration": calibration} if calibration else {}),
+        "random_calibration": precision.calibrated and "random" in request["feeds"]["identity"],
     }
     notes = (*base.notes, *(f"before {kind}: {text}" for text in repairs), *complaints)
     if reading.opset != base.opset:
