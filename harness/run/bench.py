@@ -31,6 +31,7 @@ from harness.judge.outputs import Outputs, known_classes
 from harness.measure import Block, BlockOrder, Cores, Request, runtimes
 from harness.measure.runtimes import Runtime
 from harness.plan.gated import gated_sampling
+from harness.run import lease
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,6 +67,7 @@ class Bench:
         Raises InputError where a model's data or the cores are wrong.
         """
         measure.choose_cores(0, self.suite.measure.cores)
+        lease.take(self, self.cache_dir)
         for ref in {model.data for model in self.suite.models if model.data is not None}:
             self._data[ref] = build.load_data(ref, self.cache_dir)
 
