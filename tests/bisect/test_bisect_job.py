@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +15,6 @@ import pytest
 
 from harness import show
 from harness.ab.model import ABSettings
-from harness.bisect import job as loop
 from harness.bisect.job import Candidates, _key, bisect, over_models, over_runtimes
 from harness.bisect.model import Question, Search, SearchOutcome, Step, StepVerdict, Window
 from harness.bisect.view import BisectionDocument
@@ -475,39 +475,37 @@ def test_a_search_is_plain_json(world, search) -> None:
 RELEASED = ("1.15.0", "1.16.0", "1.17.0", "1.18.0", "1.19.2", "1.20.0")
 
 
-@pytest.fixture
-def released(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop.runtimes, "released", lambda distribution: RELEASED)
+over_released = partial(over_runtimes, released=lambda distribution: RELEASED)
 
 
 def versions(**ends: str) -> tuple[str, ...]:
-    return tuple(over_runtimes(plan_of("m"), Path("m.onnx"), "onnxruntime", **ends).cases)
+    return tuple(over_released(plan_of("m"), Path("m.onnx"), "onnxruntime", **ends).cases)
 
 
-def test_the_versions_are_those_that_a_worker_runs_under(released: None) -> None:
+def test_the_versions_are_those_that_a_worker_runs_under() -> None:
     assert versions() == RELEASED[2:]
     assert versions(good="1.16.0", bad="1.19.2") == ("1.16.0", "1.17.0", "1.18.0", "1.19.2")
-    cases = over_runtimes(plan_of("m"), Path("m"), "onnxruntime-openvino", bad="1.18.0").cases
+    cases = over_released(plan_of("m"), Path("m"), "onnxruntime-openvino", bad="1.18.0").cases
     assert [case.session.runtime for case in cases.values()] == [
         "onnxruntime-openvino==1.17.0",
         "onnxruntime-openvino==1.18.0",
     ]
 
 
-def test_ends_that_are_wrong_are_told(released: None) -> None:
+def test_ends_that_are_wrong_are_told() -> None:
     with pytest.raises(NotFoundError, match=r"--good 1\.19\.1: not a released version; did you mean"):
         versions(good="1.19.1")
     with pytest.raises(InputError, match=r"--good 1\.20\.0 --bad 1\.18\.0: a search needs two versions"):
         versions(good="1.20.0", bad="1.18.0")
 
 
-def test_a_search_takes_one_case(released: None) -> None:
+def test_a_search_takes_one_case() -> None:
     two = plan_of("m", axes={"batch": [1, 8]})
     with pytest.raises(InputError, match=r"s\.yaml: 2 cases; a search takes one"):
-        over_runtimes(two, Path("s.yaml"), "onnxruntime")
+        over_released(two, Path("s.yaml"), "onnxruntime")
     old = plan_of("m", axes={"runtime": "onnxruntime==1.18.0"})
     with pytest.raises(InputError, match="name its ends with --good and --bad"):
-        over_runtimes(old, Path("s.yaml"), "onnxruntime")
+        over_released(old, Path("s.yaml"), "onnxruntime")
     with pytest.raises(InputError, match="two files at least"):
         over_models({Path("m"): plan_of("m")})
 

@@ -11,23 +11,20 @@ import pytest
 import yaml
 
 from harness.ab.model import ABSettings
-from harness.bisect import job as loop
 from harness.bisect.job import Candidates
 from harness.bisect.model import Question, Search, SearchOutcome, SearchResult
-from harness.cli import COMMANDS
 
 Command = Callable[..., tuple[int, str, str]]
-RELEASED = loop.runtimes.released
 
 
 @pytest.fixture(autouse=True)
-def registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(COMMANDS, "bisect", "Find the first bad version.")
-    monkeypatch.setattr(loop.runtimes, "released", lambda distribution: ("1.17.0", "1.18.0", "1.19.2"))
+def released(parts: dict[str, Any]) -> None:
+    """Let three versions be released, without asking an index."""
+    parts["released"] = lambda distribution: ("1.17.0", "1.18.0", "1.19.2")
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def asked(parts: dict[str, Any]) -> dict[str, Any]:
     """Stand in for the search; return what it was asked."""
     found: dict[str, Any] = {"outcome": SearchOutcome.FOUND}
 
@@ -37,7 +34,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         question = Question(lineup.title, metric, tuple(lineup.cases))
         return Search(id="i", question=question, steps=(), finding=finding, limit=0.01, file="f")
 
-    monkeypatch.setattr(loop, "bisect", search)
+    parts["bisect"] = search
     return found
 
 
@@ -143,8 +140,8 @@ def test_mistakes_are_one_line(
 
 
 def test_a_distribution_that_is_unknown_names_the_closest(
-    harness: Command, models: list[str], monkeypatch: pytest.MonkeyPatch
+    harness: Command, models: list[str], parts: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr(loop.runtimes, "released", RELEASED)
+    del parts["released"]
     code, _, err = harness("bisect", models[0], "--distribution", "onnxruntime-gpus")
     assert (code, "did you mean 'onnxruntime-gpu'" in err) == (2, True)
