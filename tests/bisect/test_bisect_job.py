@@ -11,7 +11,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from models import scaled
 
 from harness import show
 from harness.ab.model import ABSettings
@@ -439,7 +441,7 @@ def test_what_a_suite_names_must_be_as_it_was_to_go_on(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text("the same")
     keys = []
     for scale in (2.0, 2.0, 2.5):
-        write_scale(path, scale)
+        onnx.save(scaled(scale), path)
         case = plan_document(document, tmp_path, "s").cases[0]
         line = Candidates(
             "s", plan_document(document, tmp_path, "s").suite, {"v1": case}, (tmp_path / "s.yaml",)
@@ -513,22 +515,11 @@ def test_a_search_takes_one_case() -> None:
 # real sessions
 
 
-def write_scale(path: Path, scale: float) -> None:
-    """Write ``y = scale * x``."""
-    import onnx
-    from onnx import TensorProto, helper
-
-    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 4]) for name in ("x", "y"))
-    constant = helper.make_tensor("s", TensorProto.FLOAT, [], [scale])
-    graph = helper.make_graph([helper.make_node("Mul", ["x", "s"], ["y"])], "g", [x], [y], [constant])
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
-
-
 def test_real_models_are_searched_by_their_outputs(tmp_path: Path) -> None:
     plans = {}
     for number in range(5):
         path = tmp_path / f"night{number}.onnx"
-        write_scale(path, 2.0 if number < 3 else 2.5)
+        onnx.save(scaled(2.0 if number < 3 else 2.5), path)
         document = {"models": {"m": {"source": {"onnx": str(path)}}}}
         plans[path] = plan_document(document, tmp_path, "m")
     made = bisect(

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from models import relu
 
 from harness.ab.model import ABResult, ABSettings, Control, Lost, Pairing
-from harness.core.decision import Change, Decision, MetricComparison
+from harness.core.decision import Change, Decision, MetricComparison, Source
 from harness.core.record import Status
 
 Call = Callable[..., tuple[int, str, str]]
@@ -39,7 +40,13 @@ class Loop:
     def __call__(self, pairing: Pairing, suite: Any, terms: ABSettings, *_: Any, **named: Any) -> ABResult:
         self.pairing, self.suite, self.terms, self.named = pairing, suite, terms, named
         control = Control("m", False, {}, "quiet")
-        known = {"job": "j", "settings": terms, "comparisons": (), "control": control, "file": "f.jsonl"}
+        known = {
+            "job": "j",
+            "settings": terms,
+            "comparisons": (row(Change.EQUIVALENT),),
+            "control": control,
+            "file": "f.jsonl",
+        }
         return ABResult(**{**known, "base": named["base"], "head": named["head"], **self.answer})
 
     @property
@@ -56,15 +63,17 @@ def asked(parts: dict[str, Any]) -> Loop:
 
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
-    """A folder with files that are called models."""
+    """A folder with small models of several names."""
     for name in ("old.onnx", "new.onnx", "v1/model.onnx", "v2/model.onnx"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(name.encode())
+        (tmp_path / name).write_bytes(relu(doc_string=name).SerializeToString())
     return tmp_path
 
 
 def row(verdict: Change) -> MetricComparison:
-    return MetricComparison("m", "latency/p50", 1.0, 2.0, Decision(verdict=verdict, ratio=2.0))
+    return MetricComparison(
+        "m", "latency/p50", 1.0, 2.0, Decision(verdict=verdict, ratio=2.0, source=Source.AB)
+    )
 
 
 def test_two_files_are_the_two_arms(harness: Call, asked: Loop, models: Path) -> None:

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 import yaml
+from models import scaled
 
 from harness.ab.model import ABSettings
 from harness.bisect.job import Candidates
@@ -38,23 +40,12 @@ def asked(parts: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def write_model(path: Path, scale: float) -> None:
-    """Write ``y = scale * x``."""
-    import onnx
-    from onnx import TensorProto, helper
-
-    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 4]) for name in ("x", "y"))
-    constant = helper.make_tensor("s", TensorProto.FLOAT, [], [scale])
-    graph = helper.make_graph([helper.make_node("Mul", ["x", "s"], ["y"])], "g", [x], [y], [constant])
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
-
-
 @pytest.fixture
 def models(harness: Command) -> list[str]:
     """Four files in the current folder; from the third on they answer otherwise."""
     names = ["mon.onnx", "tue.onnx", "wed.onnx", "thu.onnx"]
     for name, scale in zip(names, (2.0, 2.0, 2.5, 2.5), strict=True):
-        write_model(Path(name), scale)
+        onnx.save(scaled(scale), name)
     return names
 
 
