@@ -33,6 +33,7 @@ FAKE: dict[str, Any] = {
         "arena_peak": 5_000_000,
     },
     "outputs": {"y": [[0.1, 0.9], [0.8, 0.2]]},
+    "classes": {"y": -1},
     "operators": {"FusedConv": 2},
 }
 """A model of the fake engine that answers everything."""

@@ -44,8 +44,12 @@ def make_observation(**parts: Any) -> Observation:
 
 
 def make_facts(*observations: Observation, case: Case | None = None, **parts: Any) -> Facts:
-    made = {name: parts.pop(name) for name in ("notes", "random_weights") if name in parts}
-    built = Built("net.onnx", "00", 4096, 17, "fp32", {}, (), ("y",), engine="fake", **made)
+    facts = {
+        name: parts.pop(name)
+        for name in ("notes", "classes", "provenance", "random_weights")
+        if name in parts
+    }
+    built = Built("net.onnx", "00", 4096, 17, "fp32", {}, (), ("y",), engine="fake", **facts)
     arrays = {
         name: tuple(np.asarray(array) for array in parts.pop(name))
         for name in ("outputs", "twin_outputs")

@@ -254,7 +254,7 @@ def compare_answers(
     head: Outputs,
     wanted: str | None = None,
     *,
-    task: str | None = None,
+    tolerance: Mapping[str, float] | None = None,
     same_load: bool = True,
     unlike: str = "",
 ) -> list[MetricComparison]:
@@ -266,7 +266,7 @@ def compare_answers(
     if unlike:
         decision = replace(only_nonfinite(base, head, wanted, unlike), source=Source.EXACT)
         return [MetricComparison(case, "accuracy/agreement", None, None, decision)]
-    decision, metrics = outputs_change(base, head, wanted, task=task, same_load=same_load)
+    decision, metrics = outputs_change(base, head, wanted, tolerance=tolerance, same_load=same_load)
     decision = replace(decision, source=Source.EXACT)
     wanted_metrics = ("accuracy/agreement", "accuracy/sqnr_db", "accuracy/max_abs_error")
     values = {name: metrics[name].value for name in wanted_metrics if name in metrics}

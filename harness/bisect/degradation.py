@@ -31,7 +31,8 @@ from harness.core.decision import Change, Decision, MetricComparison
 from harness.core.metrics import BY_OUTPUTS, METRICS, Evidence, Loss, spec_of
 from harness.core.record import Absence, Record, Status
 from harness.judge.agreement import BASE, unlike_inputs
-from harness.judge.metrics.drift import IDENTICAL, compare_outputs
+from harness.judge.closeness import limits
+from harness.judge.metrics.drift import IDENTICAL, compare_outputs, varies
 from harness.judge.outputs import OtherShape, Outputs, Pair, Unfit, chosen, matched
 
 TIMED = tuple(name for name, row in METRICS.items() if row.alpha_share)
@@ -42,8 +43,6 @@ LABELLED = tuple(name for name, row in METRICS.items() if row.evidence is Eviden
 
 COUNTED = tuple(name for name, row in METRICS.items() if row.evidence is Evidence.COUNT)
 """What is the same however often a version is run."""
-
-_ROUNDING = 1e-4  # of the largest value: what another order of the same additions may change
 
 OUTPUTS = tuple(name for name, row in METRICS.items() if row.loss in BY_OUTPUTS)
 """What is taken from the outputs of two versions."""
@@ -104,7 +103,9 @@ def least(metric: str, base: VersionOutputs | None, wanted: str | None = None) -
     if output.dtype.kind != "f":
         return 0.0
     finite = np.abs(output[np.isfinite(output)].astype(np.float64))
-    return max(_ROUNDING, 4 * float(np.finfo(output.dtype).eps)) * float(np.max(finite, initial=0.0))
+    noise = 10 ** (-limits((base.outputs.precision,)).sqnr_db / 20)  # over the values
+    share = max(noise, 4 * float(np.finfo(output.dtype).eps))
+    return float(share * np.max(finite, initial=0.0))
 
 
 def hold(
@@ -125,11 +126,16 @@ def hold(
         return _step(StepVerdict.UNDECIDED, "there are no outputs to compare")
     if unlike := unlike_inputs(base.record, head.record):
         return _step(StepVerdict.UNDECIDED, unlike)
+    if base.outputs.varies is not None:
+        return _step(StepVerdict.UNDECIDED, varies(base.outputs.varies))
+    if head.outputs.varies is not None:
+        return _step(StepVerdict.BAD, f"{varies(head.outputs.varies)}; those of the good version repeat")
     try:
         counted = matched(head.outputs, base.outputs, wanted)
         if broken := sum(match.new_nonfinite for match in counted):
             return _step(StepVerdict.BAD, f"{broken} more NaN or Inf in the outputs")
-        return _drift(metric, Pair(counted[0].ours, counted[0].reference), limit)
+        first = counted[0]
+        return _drift(metric, Pair(first.ours, first.reference), limit, first.classes)
     except OtherShape as error:
         mark = StepVerdict.UNDECIDED if counted[0].sized_by_data else StepVerdict.BAD
         return _step(mark, str(error).replace("the reference's", "the good version's"))
@@ -201,8 +207,8 @@ def _read(metric: str, base: Record, head: Record, limit: float) -> Step:
     return replace(step, sure=row.machine_free)
 
 
-def _drift(metric: str, pair: Pair, limit: float) -> Step:
-    found = compare_outputs(pair, kind=BASE)[metric]
+def _drift(metric: str, pair: Pair, limit: float, classes: int | None) -> Step:
+    found = compare_outputs(pair, kind=BASE, classes=classes)[metric]
     if found.value is None and found.absence is not Absence.IDENTICAL:
         return _step(StepVerdict.UNDECIDED, found.reason)
     worse = _distance(metric, found.value)

@@ -18,6 +18,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,8 @@ def fetch(
     with held:
         damage = (verify(folder) or outdated(read(folder))) if folder.exists() else "absent"
         if damage == "":
+            with suppress(OSError):  # of a cache that is read-only
+                os.utime(folder / MANIFEST)  # used now: what prunes the cache asks
             return read(folder)
         if damage != "absent":
             logging.getLogger(__name__).warning("cache entry %s: %s; it is built again", folder, damage)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.build.classes import class_axes
+from harness.build.computing import computing_types
 from harness.build.hints import hint
 from harness.core.artifact import Input
 from harness.core.errors import Unsupported
@@ -36,6 +38,7 @@ class Reading:
     operators: Mapping[str, int]
     inputs: tuple[Input, ...]
     outputs: tuple[str, ...]
+    classes: Mapping[str, int] = field(default_factory=dict)  # output -> axis of its classes
 
 
 def read_onnx(path: Path) -> Reading:
@@ -48,10 +51,13 @@ def read_onnx(path: Path) -> Reading:
     inputs = [value for value in model.graph.input if value.name not in constants]
     return Reading(
         opset=opset_of(model),
-        precision=classify((node.op_type for node in nodes), _elements(model, nodes)),
+        precision=classify(
+            (node.op_type for node in nodes), {**_elements(model, nodes), **computing_types(model, nodes)}
+        ),
         operators=dict(sorted(Counter(node.op_type for node in nodes).items())),
         inputs=tuple(hint(_read_input(value), model.graph) for value in inputs),
         outputs=tuple(value.name for value in model.graph.output),
+        classes=class_axes(model),
     )
 
 
@@ -94,7 +100,7 @@ def classify(op_types: Iterable[str], elements: Mapping[str, int]) -> str:
 
     A file is intN only where a quantized operator is there too, and then of its
     fewest bits (MatMulNBits packs its 4 bits into uint8); else it is of the
-    floating-point type that most of its constants have.
+    floating-point type that most of its constants have where operators read them.
     """
     if any(is_quantized(op_type) for op_type in op_types):
         names = (name for name in ("int4", "int8", "int16") if name in elements or f"u{name}" in elements)

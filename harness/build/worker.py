@@ -11,6 +11,7 @@ import json
 import signal
 import traceback
 from collections.abc import Mapping
+from contextlib import chdir
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -77,10 +78,12 @@ def convert(request: Mapping[str, Any], target: Path) -> Content:
     base, kind = Built.from_json(request["built"]), request["precision"]
     precision: Precision = PRECISIONS.resolve(kind)
     feeds, calibration = calibrate(base, request["feeds"]) if precision.calibrated else ([], None)
+    target = target.absolute()
     path = target / files.MODEL
-    mended, repairs = repair.mend(Path(base.path), target / "mended.onnx")
+    mended, repairs = repair.mend(Path(base.path).absolute(), target / "mended.onnx")
     try:
-        done = precision.convert(mended, path, request["options"], feeds)
+        with chdir(target):  # tools leave external data in the current folder
+            done = precision.convert(mended, path, request["options"], feeds)
     except HarnessError:
         raise
     except Exception as error:  # a converter raises what it likes
@@ -104,6 +107,7 @@ def convert(request: Mapping[str, Any], target: Path) -> Content:
             **done,
         },
         **({"calibration": calibration} if calibration else {}),
+        "random_calibration": precision.calibrated and "random" in request["feeds"]["identity"],
     }
     notes = (*base.notes, *(f"before {kind}: {text}" for text in repairs), *complaints)
     if reading.opset != base.opset:

@@ -35,6 +35,7 @@ COMMANDS = {
     "bisect": "Find the first bad version of ONNX Runtime, or the first bad file.",
     "anchor": "Pin the run that later runs are compared with.",
     "merge": "Copy the runs of several results folders into one.",
+    "cache": "Show what the cache holds, and remove from it.",
     "models": "List the built models in the cache.",
     "runtimes": "List, add and remove versions of ONNX Runtime.",
     "repro": "Print a script that repeats one case's timed loop.",

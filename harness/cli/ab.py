@@ -209,9 +209,9 @@ def _varied(models: Sequence[Path], points: Mapping[str, Point]) -> set[str]:
 
 def _planner(models: Sequence[Path], flag: str, choices: Mapping[str, Any]) -> Planner:
     """Say how plans of one arm's suite or model file are made. Raises InputError."""
-    from harness.plan import plan
+    from harness.plan import is_starter, plan
 
-    suites = [path for path in models if path.suffix in SUITES]
+    suites = [path for path in models if path.suffix in SUITES or is_starter(path)]
     if len(models) > 2 or (suites and len(models) > 1):
         raise InputError("expected one suite, one model file, or two model files")
     overrides, only = choices["overrides"], choices["only"]

@@ -183,6 +183,7 @@ def _limit(metric: str, min_effect: float | None, tolerance: float | None) -> fl
 def _lineup(models: tuple[Path, ...], choices: Mapping[str, Any]) -> Candidates:
     from harness.bisect.job import over_models, over_runtimes
     from harness.measure.runtimes import released
+    from harness.plan import is_starter
 
     if len(models) == 1:
         (path,) = models
@@ -196,17 +197,17 @@ def _lineup(models: tuple[Path, ...], choices: Mapping[str, Any]) -> Candidates:
         )
     if choices["good"] or choices["bad"]:
         raise InputError("--good and --bad are for versions of a runtime; of files, the first one is good")
-    if suites := [path for path in models if path.suffix in SUITES]:
+    if suites := [path for path in models if path.suffix in SUITES or is_starter(path)]:
         raise InputError(f"{suites[0]}: expected one suite, or model files only")
     return over_models({path: _plan(path, choices) for path in models})
 
 
 def _plan(path: Path, choices: Mapping[str, Any]) -> Plan:
     """Make the plan of a suite or of a model file. Raises InputError."""
-    from harness.plan import plan
+    from harness.plan import is_starter, plan
 
     of_files = (*AXES, "data", "shapes", "output")
-    if path.suffix in SUITES:
+    if path.suffix in SUITES or is_starter(path):
         if given := [name for name in of_files if choices[name]]:
             raise InputError(
                 f"--{given[0].replace('_', '-')} is for model files; of a suite, use --only or --set"

@@ -42,6 +42,7 @@ class Built:
     )  # source hash, exporter, versions, calibration
     notes: tuple[str, ...] = ()  # what every reader must know of how it was made
     engine: str = "ort"  # which engine runs it: "ort" | "fake"
+    classes: Mapping[str, int] = field(default_factory=dict)  # output that ends in a softmax -> its axis
     random_weights: bool = False  # its answers mean nothing
 
     def to_json(self) -> dict[str, Any]:

@@ -93,6 +93,7 @@ class Model:
     batch_dim: str | None = None
     shapes: Frozen = ()
     inputs: Frozen = ()
+    tolerance: Frozen = ()  # what outputs may differ by, in place of the limits of their precisions
 
 
 FP32 = Named("fp32", "fp32")

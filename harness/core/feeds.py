@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from harness.core.artifact import Input
 from harness.core.errors import Failed, InputError, Unsupported
-from harness.core.roles import UNNAMED
+from harness.core.roles import BATCH, FRAMES, PAST, SEQUENCE, UNNAMED
 
 Rows = dict[str, NDArray[Any]]
 """One array an input, samples on the first axis; without samples where the input has no batch axis."""
@@ -39,6 +39,7 @@ class Dimensions:
     batch: int
     sizes: Mapping[str, int]  # dimension -> size, the batch included
     axes: Mapping[str, int | None]  # input -> its batch axis, None where it has none
+    driven: frozenset[str] = frozenset()  # symbolic dimensions that are the batch
 
     def shape(self, item: Input) -> tuple[int, ...]:
         """Return the shape that `item` is fed with."""
@@ -78,7 +79,9 @@ def bind_dimensions(
 
     `batch` None means the model's own: its fixed batch, else 1. `shapes` binds
     by name; `data` (as `data_rows` reads it) binds what `shapes` leaves open.
-    The batch drives `batch_dim`, else the symbolic axis 0 of the inputs.
+    The batch drives `batch_dim`, else the dimension that is named so, else the
+    symbolic axis 0 of the inputs: unless it is named for something else (time),
+    or is on several axes of one input.
 
     Raises Failed naming a dimension that nothing binds, Unsupported where the
     model's batch is fixed at another size, InputError where data does not fit.
@@ -96,7 +99,7 @@ def bind_dimensions(
     symbols = (size for shape in names.values() for size in shape if isinstance(size, str))
     if left := [size for size in dict.fromkeys(symbols) if size not in sizes]:
         raise Failed(_not_bound(left, names))
-    dimensions = Dimensions(batch, sizes, axes)
+    dimensions = Dimensions(batch, sizes, axes, frozenset(driven))
     if data is not None:
         _check_data(inputs, dimensions, data)
     return dimensions
@@ -117,6 +120,15 @@ def _not_bound(left: Sequence[str], names: Mapping[str, tuple[int | str, ...]]) 
     return f"{verb} not bound: {listed}; give sizes with {flags}, or in the suite: shapes: {{{keys}}}"
 
 
+def batch_dimensions(
+    inputs: Sequence[Input], shapes: Mapping[str, int], batch_dim: str | None = None
+) -> frozenset[str]:
+    """Return the symbolic dimensions that the batch drives. Raises Failed where that is a question."""
+    names = {item.name: dimension_names(item, shapes) for item in inputs}
+    symbols = {size for shape in names.values() for size in shape if isinstance(size, str)}
+    return frozenset(_driven(names, symbols, shapes, batch_dim))
+
+
 def _driven(
     names: Mapping[str, tuple[int | str, ...]],
     symbols: set[str],
@@ -129,15 +141,42 @@ def _driven(
             known = ", ".join(sorted(symbols)) or "none"
             raise Failed(f"batch_dim is {batch_dim!r}; the symbolic dimensions of the model: {known}")
         return {batch_dim}
-    first = {shape[0] for shape in names.values() if shape and isinstance(shape[0], str)} - set(shapes)
-    anonymous = {f"{name}[0]" for name in names}
-    named = sorted(first - anonymous)
+    open_sizes = {size for shape in names.values() for size in shape if isinstance(size, str)} - set(shapes)
+    free = open_sizes - _square(names)
+    named_so = sorted(size for size in free if not size.endswith("]") and BATCH.pattern.search(size))
+    first = {shape[0] for shape in names.values() if shape and isinstance(shape[0], str)} & free
+    first = {size for size in first if size.endswith("]") or not _no_batch(size)}
+    named = sorted(size for size in first if not size.endswith("]"))
+    sure = [size for size in named_so if "batch" in size.lower()]
+    named_so = sure or ([] if named else named_so)
+    if named_so and (not named or len(named) > 1 or named[0] not in named_so):
+        named = named_so
+        first = {size for size in first if size.endswith("]") and _beside(size, names, named_so)} | set(named)
     if len(named) > 1:
         raise Failed(
             f"inputs start with different dimensions ({', '.join(named)}); say which one the batch "
             f"drives (batch_dim: {named[0]}) and bind the others in shapes"
         )
     return first
+
+
+def _square(names: Mapping[str, tuple[int | str, ...]]) -> set[str]:
+    """Return the dimensions that are on several axes of one input: to drive one would drive the other."""
+    return {
+        size for shape in names.values() for size in shape if isinstance(size, str) and shape.count(size) > 1
+    }
+
+
+def _beside(place: str, names: Mapping[str, tuple[int | str, ...]], batch: Sequence[str]) -> bool:
+    """Tell whether the input of an axis without a name has no dimension that is named for the batch."""
+    return not any(size in batch for size in names[place.rpartition("[")[0]])
+
+
+def _no_batch(symbol: str) -> bool:
+    """Tell whether a dimension is named for something that is no batch."""
+    if BATCH.pattern.search(symbol):
+        return False
+    return any(role.pattern.search(symbol) for role in (SEQUENCE, FRAMES, PAST))
 
 
 def _batch_axes(
@@ -159,6 +198,13 @@ def _batch_axes(
             raise Unsupported(f"no input has a batch axis; asked for a batch of {batch}")
         return 1, dict.fromkeys(names, None)
     first = names[head][0]
+    if isinstance(first, str) and (first not in shapes or _no_batch(first) or first in _square(names)):
+        if batch not in (None, 1):
+            raise Unsupported(
+                f"axis 0 of input {head!r} is {first!r}, which is no batch; asked for a batch of {batch}; "
+                f"'batch_dim: {first}' makes it one"
+            )
+        return 1, dict.fromkeys(names, None)
     fixed = shapes[first] if isinstance(first, str) else first
     if batch not in (None, fixed):
         raise Unsupported(f"input {head!r} has a fixed batch of {fixed}; asked for {batch}")

@@ -98,7 +98,7 @@ class MetricSpec:
     @property
     def relative(self) -> bool:
         """Whether a change is a ratio: of durations, sizes and rates."""
-        return self.unit in ("s", "B", "samples/s")
+        return self.unit in ("s", "B", "samples/s", "calls/s")
 
     @property
     def loss(self) -> Loss:
@@ -147,6 +147,17 @@ _ROWS = (
         evidence=Evidence.RATE,
         follows_calls=True,
         aim="throughput",
+    ),
+    # in place of samples, where the batch is none
+    MetricSpec(
+        "throughput/calls_per_s",
+        "calls/s",
+        "higher",
+        title="calls/s",
+        drop=4,
+        evidence=Evidence.NONE,
+        follows_calls=True,
+        dashboard=False,
     ),
     # of the runtime, not of the model
     MetricSpec("startup/import", "s", "lower", column=False, evidence=Evidence.NONE, dashboard=False),
@@ -247,6 +258,9 @@ _ROWS = (
     ),
     _accuracy("max_abs_error", "1", "lower", column=False, counts_as=Loss.DISTANCE),
     _accuracy("nonfinite", "1", "lower", column=False, evidence=Evidence.OUTPUTS),
+    # 1 where one input is answered bit by bit the same each time, 0 where it is not
+    _accuracy("repeatable", "1", "higher", column=False, range=(0.0, 1.0), evidence=Evidence.OUTPUTS),
+    _accuracy("repeat_error", "1", "lower", column=False, dashboard=False),
 )
 
 METRICS = {row.name: row for row in _ROWS}

@@ -43,6 +43,12 @@ class NoteKind(StrEnum):
     UNSTEADY = "not steady"
     STEADINESS_UNKNOWN = "steadiness unknown"
     NONFINITE = "NaN or Inf"
+    VARIES = "outputs vary by themselves"
+    DRIFT = "outputs drift"
+    MIXED_BATCH = "the batch axis mixes samples"
+    BAD_INPUTS = "inputs are NaN"
+    RANDOM_CALIBRATION = "random calibration"
+    RANDOM_INPUTS = "random inputs"
 
 
 @dataclass(frozen=True, slots=True)

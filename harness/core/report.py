@@ -116,6 +116,18 @@ class Advice:
     unit: str
     speedup: float | None  # against the baseline
     accuracy_delta: float | None  # what it costs, where that was measured
+    ties: tuple[str, ...] = ()  # other cases that no interval tells apart from it, or that were not steady
+    passed_over: tuple[PassedOver, ...] = ()  # faster cases, the fastest first
+    steady: bool = True  # whether each process of it was
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """A faster case that is not the best, and why."""
+
+    case: str
+    value: float
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

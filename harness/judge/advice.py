@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.core.metrics import METRICS
-from harness.core.record import Record, Status
-from harness.core.report import Advice, Row
+from harness.core.record import Metric, Record, Status
+from harness.core.report import Advice, PassedOver, Row
+from harness.core.units import format_percent
+from harness.judge.closeness import Limits, closeness, limits
 from harness.judge.records import by_model, value_of
 
 AIMS = {row.aim: row for row in METRICS.values() if row.aim}
@@ -30,22 +32,41 @@ def advise(rows: Sequence[Row], *, max_loss: float = 0.005) -> tuple[Advice, ...
 
 
 def keeps_accuracy(record: Record, max_loss: float) -> bool:
-    """Tell whether a case is known to lose no more than `max_loss`.
+    """Tell whether a case is known to lose no more than `max_loss`; see `loss_of`."""
+    return not loss_of(record, max_loss)
 
-    By the first of these that was measured: top-1 against the FP32 twin in
-    points, mean absolute error relative to the twin's, agreement with the
-    twin. Where none was, only fp32 is known to lose nothing.
+
+def loss_of(record: Record, max_loss: float) -> str:
+    """Say what a case loses beyond `max_loss`, or that nobody knows; empty where it keeps its accuracy.
+
+    By the first of these that was measured: top-1 against the reference in
+    points, mean absolute error relative to the reference's, every output by
+    `harness.judge.closeness`. Where none was, only fp32 is known to lose nothing.
     """
     top1 = value_of(record, "accuracy/top1_delta")
     if top1 is not None:
-        return top1 >= -max_loss
+        return "" if top1 >= -max_loss else f"top-1 {format_percent(top1, signed=True)}"
     mae, grown = value_of(record, "accuracy/mae"), value_of(record, "accuracy/mae_delta")
     if mae is not None and grown is not None:
-        return grown <= max_loss * (mae - grown)
-    agreement = value_of(record, "accuracy/agreement")
-    if agreement is not None:
-        return agreement >= 1 - max_loss
-    return record.axes.get("precision") == "fp32"
+        return "" if grown <= max_loss * (mae - grown) else f"error +{grown:.3g}"
+    seen = [
+        (item["close"], f"{item['output']}: {item['reason']}") for item in record.effective.get("drift", ())
+    ]
+    if not seen:  # stored before outputs were judged one by one
+        near = closeness(record.metrics, limits_of(record))
+        seen = [(near.close, near.reason)]
+    if wrong := [reason for close, reason in seen if close is False]:
+        return "; ".join(wrong)
+    if any(close for close, _ in seen) or record.axes.get("precision") == "fp32":
+        return ""
+    return f"its accuracy is not known: {seen[0][1]}"
+
+
+def limits_of(record: Record) -> Limits:
+    """Return the limits that a record's outputs were held by; of older records, those of its precision."""
+    if stored := record.effective.get("limits"):
+        return Limits(**stored)
+    return limits((str(record.artifact.get("precision", record.axes.get("precision", "fp32"))), "fp32"))
 
 
 def _best(
@@ -53,13 +74,26 @@ def _best(
 ) -> Advice | None:
     name = AIMS[aim].name
     measured = [(value, record) for record in records if (value := value_of(record, name)) is not None]
-    kept = [(value, record) for value, record in measured if keeps_accuracy(record, max_loss)]
+    lost = {record.case: loss_of(record, max_loss) for _, record in measured}
+    lower = AIMS[aim].better == "lower"
+    measured.sort(key=lambda pair: pair[0], reverse=not lower)
+    kept = [(value, record) for value, record in measured if not lost[record.case]]
     if len(measured) < 2 or not kept:
         return None
-    pick, sign = (min, 1) if AIMS[aim].better == "lower" else (max, -1)
-    value, best = pick(kept, key=lambda pair: pair[0])
+    value, best = next((pair for pair in kept if is_steady(pair[1])), kept[0])
     reference = value_of(baseline[0], name) if baseline else None
     delta = value_of(best, "accuracy/top1_delta")
+    ahead = measured[: next(i for i, (_, record) in enumerate(measured) if record is best)]
+    ties = tuple(
+        record.case
+        for _, record in kept
+        if record is not best and _tied(best.metrics[name], record.metrics[name])
+    )
+    passed = tuple(
+        PassedOver(record.case, faster, lost[record.case] or "it is not steady")
+        for faster, record in ahead
+        if record.case not in ties
+    )
     return Advice(
         model=model,
         aim=aim,
@@ -67,6 +101,23 @@ def _best(
         metric=name,
         value=value,
         unit=best.metrics[name].unit,
-        speedup=(reference / value) ** sign if reference and value else None,
+        speedup=(reference / value) ** (1 if lower else -1) if reference and value else None,
         accuracy_delta=delta if delta is not None else value_of(best, "accuracy/mae_delta"),
+        ties=ties,
+        passed_over=passed,
+        steady=is_steady(best),
     )
+
+
+def is_steady(record: Record) -> bool:
+    """Tell whether no process of a case is known to have been unsteady."""
+    return False not in record.effective.get("steady", ())
+
+
+def _tied(best: Metric, other: Metric) -> bool:
+    """Tell whether two cases cannot be told apart: their intervals meet; without intervals, never."""
+    if None in (best.low, best.high, other.low, other.high):
+        return best.value == other.value
+    assert best.low is not None and best.high is not None  # as has just been seen
+    assert other.low is not None and other.high is not None
+    return best.low <= other.high and other.low <= best.high

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from harness.core.decision import Change, Decision
-from harness.core.metrics import METRICS
 from harness.core.record import Metric, Record
-from harness.core.units import format_percent
-from harness.judge.metrics.drift import IDENTICAL, compare_outputs
-from harness.judge.outputs import REGRESSION, Match, OtherShape, Outputs, Pair, Unfit, matched
+from harness.judge.closeness import Limits, closeness, limits
+from harness.judge.metrics.drift import IDENTICAL, compare_outputs, varies
+from harness.judge.outputs import Match, OtherShape, Outputs, Pair, Unfit, matched
 
 BASE = "base"
-MIN_AGREEMENT = 0.99
-MIN_SQNR_DB = METRICS["accuracy/sqnr_db"].floor or 0.0
 
 Metrics = dict[str, Metric]
 
@@ -25,25 +24,32 @@ def outputs_change(
     head: Outputs,
     wanted: str | None = None,
     *,
-    task: str | None = None,
+    tolerance: Mapping[str, float] | None = None,
     same_load: bool = True,
 ) -> tuple[Decision, Metrics]:
     """Decide whether HEAD's outputs are worse than BASE's on the same inputs.
 
     Those that count are `wanted`, else all that both have, by name. Each is a
-    regression by NaN or Inf that BASE does not have, by classes that agree on
-    less than MIN_AGREEMENT (the first, unless `task` is regression), else by
-    an SQNR below MIN_SQNR_DB, else, of integers, by agreement. So is another
-    shape under the `same_load`, unless samples alone differ in number or the
-    size depends on the data. Also returns the drift metrics of the first, of
-    kind ``base``.
+    regression by NaN or Inf that BASE does not have, or where it is not close
+    to BASE's (`harness.judge.closeness`) by the limits that fit both
+    precisions, or by a suite's `tolerance`. So is another shape under the
+    `same_load`, unless samples alone differ in number or the size depends on
+    the data; and HEAD that answers one input differently each time, where BASE
+    does not. Nothing is said of a BASE that does. Also returns the drift
+    metrics of the first output, of kind ``base``.
     """
+    if base.varies is not None:
+        return Decision(verdict=Change.INCONCLUSIVE, reason=varies(base.varies)), {}
+    if head.varies is not None:
+        reason = f"{varies(head.varies)} in head; in base they repeat"
+        return Decision(verdict=Change.REGRESSION, reason=reason), {}
     try:
         first, *others = matched(head, base, wanted)
     except Unfit as error:
         return Decision(verdict=Change.INCONCLUSIVE, reason=str(error)), {}
-    decision, metrics = _judge(first, same_load, by_class=task != REGRESSION)
-    beside = {match.name: _judge(match, same_load, by_class=False)[0] for match in others}
+    bounds = limits((base.precision, head.precision), tolerance)
+    decision, metrics = _judge(first, same_load, bounds)
+    beside = {match.name: _judge(match, same_load, bounds)[0] for match in others}
     for name, found in beside.items():
         if found.verdict is Change.REGRESSION and decision.verdict is not Change.REGRESSION:
             return Decision(
@@ -61,6 +67,21 @@ def outputs_change(
     return Decision(verdict=decision.verdict, blocks=decision.blocks, reason=reason), metrics
 
 
+def apart(base: Outputs, again: Outputs) -> float | None:
+    """Return by how much two processes answer the same inputs differently; None where they are bit-equal."""
+    if base.values is None or again.values is None or base.names != again.names:
+        return None
+    largest: list[float] = []
+    for ours, theirs in zip(base.values, again.values, strict=True):
+        if ours.shape != theirs.shape:
+            return math.inf
+        if not np.array_equal(ours, theirs, equal_nan=ours.dtype.kind == "f"):
+            with np.errstate(invalid="ignore"):
+                found = np.abs(ours.astype(np.float64) - theirs.astype(np.float64))
+            largest.append(float(np.max(found[np.isfinite(found)], initial=0.0)) or math.inf)
+    return max(largest, default=None)
+
+
 def only_nonfinite(base: Outputs, head: Outputs, wanted: str | None, unlike: str) -> Decision:
     """Decide on outputs of other inputs (`unlike` says why): NaN or Inf where BASE has none are worse."""
     try:
@@ -72,23 +93,31 @@ def only_nonfinite(base: Outputs, head: Outputs, wanted: str | None, unlike: str
     return Decision(verdict=Change.INCONCLUSIVE, reason=unlike)
 
 
-def _judge(match: Match, same_load: bool, *, by_class: bool) -> tuple[Decision, Metrics]:
-    """Judge one output, by its classes first where that is asked for; give its drift metrics as well."""
+def _judge(match: Match, same_load: bool, bounds: Limits) -> tuple[Decision, Metrics]:
+    """Judge one output by the limits; give its drift metrics as well."""
     metrics: Metrics = {}
     try:
-        metrics = compare_outputs(Pair(match.ours, match.reference), kind=BASE)
+        metrics = compare_outputs(Pair(match.ours, match.reference), kind=BASE, classes=match.classes)
     except Unfit as error:
         verdict, reason = _unfit(error, same_load and not match.sized_by_data)
     else:
-        verdict, reason = _by_metrics(metrics, by_class=by_class)
-        if verdict is Change.INCONCLUSIVE and np.array_equal(match.ours, match.reference):
+        near = closeness(metrics, bounds)
+        verdict = VERDICTS[near.close]
+        reason = near.reason
+        if near.close is None and np.array_equal(match.ours, match.reference):
             verdict, reason = Change.EQUIVALENT, IDENTICAL
     if match.new_nonfinite:
         verdict, reason = Change.REGRESSION, f"{match.new_nonfinite} more NaN or Inf than in base"
-    blocks = metrics["accuracy/agreement"].n if metrics else 0
-    if not by_class and _has_distance(metrics):
-        del metrics["accuracy/agreement"]
-    return Decision(verdict=verdict, blocks=blocks, reason=reason), metrics
+    return Decision(verdict=verdict, blocks=_count(match), reason=reason), metrics
+
+
+VERDICTS = {True: Change.EQUIVALENT, False: Change.REGRESSION, None: Change.INCONCLUSIVE}
+
+
+def _count(match: Match) -> int:
+    """Count the samples that were compared; 0 where there are none in common."""
+    same = match.ours.shape == match.reference.shape and match.ours.size
+    return len(match.reference) if same and match.reference.ndim else int(bool(same))
 
 
 def _unfit(error: Unfit, of_one_size: bool) -> tuple[Change, str]:
@@ -96,29 +125,6 @@ def _unfit(error: Unfit, of_one_size: bool) -> tuple[Change, str]:
     wrong = of_one_size and isinstance(error, OtherShape) and not error.in_samples_only
     verdict = Change.REGRESSION if wrong else Change.INCONCLUSIVE
     return verdict, str(error).replace("the reference's", "base's")
-
-
-def _by_metrics(metrics: Metrics, *, by_class: bool) -> tuple[Change, str]:
-    agreement, sqnr = metrics["accuracy/agreement"], metrics["accuracy/sqnr_db"]
-    if agreement.value is not None and (by_class or not _has_distance(metrics)):
-        right = agreement.value >= MIN_AGREEMENT
-        share, limit = format_percent(agreement.value), format_percent(MIN_AGREEMENT)
-        reason = f"{share} of the answers agree; {limit} are asked for"
-    elif sqnr.value is not None:
-        right = sqnr.value >= MIN_SQNR_DB
-        reason = f"SQNR {sqnr.value:.1f} dB; {MIN_SQNR_DB:.1f} dB are asked for"
-    elif _has_distance(metrics):
-        right, reason = True, sqnr.reason
-    else:
-        return Change.INCONCLUSIVE, sqnr.reason
-    return Change.EQUIVALENT if right else Change.REGRESSION, reason
-
-
-def _has_distance(metrics: Metrics) -> bool:
-    """Tell whether the outputs are real values of which an SQNR is known, infinite ones included."""
-    if not metrics:
-        return False
-    return metrics["accuracy/sqnr_db"].value is not None or metrics["accuracy/max_abs_error"].value == 0
 
 
 def unlike_inputs(base: Record, head: Record) -> str:

@@ -12,6 +12,7 @@ from harness.core.decision import Change, Decision, MetricComparison, Source
 from harness.core.metrics import Evidence, MetricSpec, specs_for
 from harness.core.record import Record, Status
 from harness.core.units import format_percent, format_value
+from harness.judge.advice import limits_of
 from harness.judge.answers import correct_bits, paired_error, paired_right
 from harness.judge.comparability import unlike_data
 from harness.judge.records import value_of
@@ -116,15 +117,16 @@ def _outputs(base: Record, head: Record, row: MetricSpec, max_loss: float) -> De
     before, after = value_of(base, row.name), value_of(head, row.name)
     if before is None or after is None:
         return None
-    verdict = Change.REGRESSION if _lost(row, before, after, max_loss) else Change.EQUIVALENT
-    verdict = Change.IMPROVEMENT if _lost(row, after, before, max_loss) else verdict
+    floor = limits_of(head).sqnr_db if row.floor is not None else None
+    verdict = Change.REGRESSION if _lost(row, before, after, max_loss, floor) else Change.EQUIVALENT
+    verdict = Change.IMPROVEMENT if _lost(row, after, before, max_loss, floor) else verdict
     texts = [format_value(value, row.unit) for value in (before, after)]
     return Decision(verdict=verdict, reason=f"{texts[0]} in base, {texts[1]} in head")
 
 
-def _lost(row: MetricSpec, before: float, after: float, max_loss: float) -> bool:
-    """Tell whether a value is worse: below the floor where there is one, of shares by `max_loss`."""
-    if row.floor is not None:
-        return before >= row.floor > after
+def _lost(row: MetricSpec, before: float, after: float, max_loss: float, floor: float | None) -> bool:
+    """Tell whether a value is worse: below the `floor` where there is one, of shares by `max_loss`."""
+    if floor is not None:
+        return before >= floor > after
     worse = before - after if row.better == "higher" else after - before
     return worse > (max_loss if row.unit == "ratio" else 0.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,11 @@ class Facts:
     twin_outputs: tuple[Array, ...] | None = None
     twin_reason: str = ""
     reference: str = ""  # the twin's key
+    twin_kind: str = "fp32 twin"  # what the twin is: FP32, or the model's own unoptimized session
+    twin_precision: str = "fp32"
+    twin_varies: float | None = None  # as `harness.judge.outputs.Outputs.varies`
+    alone: Mapping[str, tuple[Array, Array]] = field(default_factory=dict)  # rows alone, the same together
+    per_call: frozenset[str] = frozenset()  # outputs without a row a sample
     labels: Array | None = None
     strict_provider: bool = False
     passes: tuple[str, ...] = ("timing",)

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from harness.core.record import Metric, Note, NoteKind, Observation
 from harness.judge.facts import Facts
+from harness.judge.metrics.drift import output_drift, variation, varies
+from harness.judge.mixing import MIXES, mixes
 from harness.judge.status import partial_placement
 from harness.judge.steady import steadiness, why_unknown
 
@@ -22,6 +24,8 @@ def notes(facts: Facts, metrics: dict[str, Metric]) -> tuple[Note, ...]:
     found += _unproven(facts)
     found += _steadiness(facts)
     found += _nonfinite(metrics)
+    found += _outputs(facts)
+    found += _random(facts, metrics)
     return tuple(dict.fromkeys(found))
 
 
@@ -75,3 +79,32 @@ def _nonfinite(metrics: dict[str, Metric]) -> Iterator[Note]:
     if count is not None and count.value:
         text = f"{count.value:.0f} of {count.n} output elements are NaN or Inf"
         yield Note(NoteKind.NONFINITE, text)
+
+
+def _outputs(facts: Facts) -> Iterator[Note]:
+    """Say what is wrong with outputs and inputs: drift, no repetition, NaN, a batch that is none."""
+    seen = facts.observations[0].outputs if facts.observations else {}
+    largest = variation(seen)
+    if largest is not None:
+        yield Note(NoteKind.VARIES, varies(largest))
+    for item in output_drift(facts):
+        if item.close is False:
+            text = f"outputs drift: {item.output}: {item.reason}, against the {facts.twin_kind}"
+            yield Note(NoteKind.DRIFT, text)
+    if why := mixes(facts):
+        yield Note(NoteKind.MIXED_BATCH, f"{MIXES}: {why}")
+    for name, (bad, of) in (seen.get("nonfinite_inputs") or {}).items():
+        text = f"inputs are NaN: {bad} of {of} elements of {name} are NaN or Inf"
+        yield Note(NoteKind.BAD_INPUTS, text)
+
+
+def _random(facts: Facts, metrics: dict[str, Metric]) -> Iterator[Note]:
+    """Say where random numbers stand for data."""
+    if facts.built.provenance.get("random_calibration"):
+        text = "random calibration: INT8 ranges are those of random numbers; name data to calibrate on"
+        yield Note(NoteKind.RANDOM_CALIBRATION, text)
+    agreement = metrics.get("accuracy/agreement")
+    lost = agreement is not None and agreement.value is not None and agreement.value < 1
+    if lost and facts.case.artifact.model.data is None:
+        text = "random inputs: agreement is on random numbers; on real data it may be another"
+        yield Note(NoteKind.RANDOM_INPUTS, text)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -34,12 +34,20 @@ class Outputs:
 
     One array an output, in the model's order: samples on the first axis; of
     those in `per_call`, which have no row a sample, the values call by call.
+    `classes` are the outputs that are known to be classes, and their axis in
+    the model. `varies` is the largest difference between answers to the same
+    input, infinite where there is no number; None where they are bit-equal or
+    nobody knows.
     """
 
     names: tuple[str, ...] = ()
     values: tuple[Array, ...] | None = None
     reason: str = ""
     per_call: frozenset[str] = frozenset()
+    classes: Mapping[str, int] = field(default_factory=dict)
+    precision: str = "fp32"  # what the file computes in
+    varies: float | None = None
+    alone: Mapping[str, tuple[Array, Array]] = field(default_factory=dict)  # rows alone, the same together
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,7 @@ class Match:
     reference: Array
     renamed: str = ""  # what ours is called, where it was matched by place
     sized_by_data: bool = False  # how many values there are depends on the samples
+    classes: int | None = None  # the axis of its classes in the model; None: none are known
 
     @property
     def new_nonfinite(self) -> int:
@@ -88,6 +97,42 @@ def is_scores(output: Array) -> bool:
     return output.dtype.kind == "f" and output.ndim >= 2 and output.shape[-1] > 1
 
 
+def is_numeric(output: Array) -> bool:
+    """Tell whether distances mean anything: of real values, and of integers too small for labels."""
+    return output.dtype.kind == "f" or (output.dtype.kind in "iu" and output.dtype.itemsize <= SMALL_BYTES)
+
+
+def are_labels(output: Array) -> bool:
+    """Tell whether an output is labels as it stands: truth values, or integers that are no quantized ones."""
+    return output.dtype.kind in "iub" and not is_numeric(output)
+
+
+def known_classes(
+    classes: Mapping[str, int],
+    names: Sequence[str],
+    *,
+    wanted: str | None,
+    task: str | None,
+    labels: Array | None,
+) -> dict[str, int]:
+    """Return the outputs that are known to be classes, and their axis.
+
+    Those that the graph tells (`classes`), and the one that counts where the
+    task is classification, or labels make it one. None for a regression.
+    """
+    if labels is not None and labels.dtype.kind in "iubf":
+        task = task_of(task, labels)
+    if task == REGRESSION:
+        return {}
+    counts = wanted if wanted is not None else next(iter(names), None)
+    said = {counts: -1} if task == CLASSIFICATION and counts is not None else {}
+    return {**said, **classes}
+
+
+SMALL_BYTES = 2
+"""Integers of so few bytes are quantized values rather than labels."""
+
+
 def squeezed(output: Array) -> Array:
     """Drop trailing axes of one: [n, classes, 1, 1] is [n, classes], [n, 1] is [n]."""
     while output.ndim > 1 and output.shape[-1] == 1:
@@ -95,12 +140,15 @@ def squeezed(output: Array) -> Array:
     return output
 
 
-def classes(output: Array) -> NDArray[np.int64]:
-    """Return the answers of a classifier out of labels [n] or scores [n, ..., classes].
+def classes(output: Array, axis: int = -1) -> NDArray[np.int64]:
+    """Return the answers of a classifier out of labels [n] or scores, whose classes are on `axis`.
 
     An answer is NO_ANSWER where its scores hold a NaN. Raises Unfit.
     """
-    output = squeezed(output)
+    if -output.ndim <= axis < output.ndim and axis % output.ndim and output.shape[axis] > 1:
+        output = np.moveaxis(output, axis, -1)
+    else:
+        output = squeezed(output)
     if is_scores(output):
         answers: NDArray[np.int64] = np.argmax(output, axis=-1).astype(np.int64)
         answers[np.isnan(output).any(axis=-1)] = NO_ANSWER
@@ -145,8 +193,8 @@ class Pair:
 
     @property
     def numeric(self) -> bool:
-        """Whether distances mean anything: both are real values, not labels."""
-        return self.ours.dtype.kind == "f" and self.reference.dtype.kind == "f"
+        """Whether distances mean anything: both are real or quantized values, not labels."""
+        return is_numeric(self.ours) and is_numeric(self.reference)
 
     def degenerate(self) -> bool:
         """Tell whether the reference gives (almost) the same output for every sample."""
@@ -193,12 +241,14 @@ def _match(ours: Outputs, reference: Outputs, name: str, theirs: str) -> Match:
     array = chosen(ours.values or (), ours.names, name)
     other = chosen(reference.values or (), reference.names, theirs)
     loose = name in ours.per_call or theirs in reference.per_call
+    axis = reference.classes.get(theirs, ours.classes.get(name))
     return Match(
         name=theirs,
         ours=array,
         reference=other,
         renamed=name if name != theirs else "",
         sized_by_data=loose and any(item.ndim == 1 or len(item) == 1 for item in (array, other)),
+        classes=None if loose else axis,
     )
 
 

@@ -27,8 +27,9 @@ def report(
 
     `baseline` (axis -> value or values, as a suite has it) picks the case that
     a model's others are held against: the first ok one that meets it. Without
-    it: the first ok fp32 case, else the first ok case. `max_loss` bounds what
-    the advised settings may cost in accuracy.
+    it: the first ok fp32 case, or the first ok case where all are of one
+    precision; a lossy precision is no baseline by accident. `max_loss` bounds
+    what the advised settings may cost in accuracy.
     """
     rows: list[Row] = []
     for group in by_model(records).values():
@@ -71,14 +72,18 @@ def seconds_per_sample(record: Record) -> float | None:
     if record.status is not Status.OK or p50 is None:
         return None
     batch = record.axes.get("batch")
+    if value_of(record, "throughput/calls_per_s") is not None:
+        batch = 1  # it holds no samples
     return p50 / (batch if isinstance(batch, int) else 1)
 
 
 def _baseline(group: Sequence[Record], wanted: Mapping[str, Any]) -> Record | None:
     usable = [record for record in group if seconds_per_sample(record) is not None]
     if not wanted:
-        usable.sort(key=lambda record: record.axes.get("precision") != "fp32")
-        return next(iter(usable), None)
+        exact = [record for record in usable if record.axes.get("precision") == "fp32"]
+        if len({spell(record.axes.get("precision")) for record in group}) == 1:
+            exact = usable  # nobody asked for another
+        return next(iter(exact), None)
     condition = {axis: _patterns(value) for axis, value in wanted.items()}
     return next((record for record in usable if matches(record.axes, condition)), None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from harness.core.record import Metric, Note, Status
 from harness.judge.facts import Facts
 from harness.judge.metrics import measured
 from harness.judge.metrics.accuracy import score
+from harness.judge.metrics.drift import drift_limits, output_drift
 from harness.judge.notes import notes
 from harness.judge.outputs import CLASSIFICATION, Unfit
 from harness.judge.status import status
@@ -64,6 +65,9 @@ def effective(facts: Facts) -> dict[str, Any]:
         "proof": dict(first.proof),
         **{name: dict(part) for name, part in first.parts.items()},
         "reference": facts.reference,
+        "reference_kind": facts.twin_kind if facts.reference else "",
+        "limits": asdict(drift_limits(facts)),
+        "drift": [asdict(item) for item in output_drift(facts)],
         "processes": len(facts.observations),
         "steady": [_steady(calls) for calls in facts.calls()],
     }

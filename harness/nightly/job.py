@@ -269,7 +269,7 @@ def _date(finding: NightlyFinding, night: NightlyReport, results_dir: Path) -> N
 def _publish(results_dir: Path, config: Path, run: str) -> tuple[str, bool]:
     """Put the run on asv's dashboard; say where it is, or why it is not there, and whether that will do."""
     if find_spec("asv") is None:
-        return "not published: asv is not installed (pip install 'onnx-harness[asv]')", True
+        return "not published: asv is not installed (pip install asv==0.6.6 asv_runner==0.3.2)", True
     if not config.is_file():
         return f"not published: no file {str(config)!r} (docs/asv.md has one to begin with)", True
     from harness.asv import export as asv

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import Problem, SuiteError
+from harness.plan import starters
 from harness.plan.document import Document, KeyPath, Place, place, read, shorten
 from harness.plan.files import rebase, why_missing
 from harness.plan.override import override
@@ -91,15 +92,16 @@ class _Extension:
     def _read(self, name: Any, where: Place, folder: Path, chain: tuple[Path, ...]) -> Document:
         if not isinstance(name, str) or not name:
             raise _error(where, "expected the path of a YAML file, or a list of paths")
-        path = folder / name
+        path = starters.find(Path(name), "configs", folder)
         if reason := why_missing(path, name):
-            raise _error(where, reason)
+            raise _error(where, reason + starters.known(Path(name), "configs"))
         if path.resolve() in chain:
             raise _error(where, f"{shorten(repr(name))} leads back to itself: a file may not extend itself")
         self.files += 1
         if self.files > MAX_FILES:
             raise _error(where, f"more than {MAX_FILES} files are extended")
-        shown = os.path.normpath(Path(where.file).parent / name)
+        own = path == folder / name
+        shown = os.path.normpath(Path(where.file).parent / name) if own else str(path)
         return self.extend(read(path, shown), path.parent, (*chain, path.resolve()))
 
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from harness.core.errors import InputError, Problem, SuiteError
 from harness.core.suite import Plan
-from harness.plan import strict
+from harness.plan import starters, strict
 from harness.plan.document import Document, KeyPath, Place, one_line, read, spell_path
 from harness.plan.expand import expand
 from harness.plan.files import absolute, missing, why_missing
@@ -22,15 +22,16 @@ from harness.plan.sweep import Rule, Sweep, filters, sweep, unknown_values
 
 
 def plan(path: Path, overrides: Sequence[str] = (), only: Sequence[str] = ()) -> Plan:
-    """Read the suite at `path` and make its plan.
+    """Read the suite at `path`, or the starter suite of that name, and make its plan.
 
     `overrides` are ``dotted.path=value`` (paths in them are relative to the
     current folder), `only` are ``axis=value[,value]``: a cell must fit every
     axis that they name. Raises SuiteError with every problem found in the
     files, InputError for a mistake in `overrides` or `only`.
     """
+    asked, path = path, starters.find(path)
     if reason := why_missing(path, str(path)):
-        raise InputError(reason)
+        raise InputError(reason + starters.known(asked))
     document = put_together(read(path, str(path)), path.parent, overrides, file=path)
     made = _sweep(document, path.parent, path.stem, str(path.absolute()))
     return _expand(made, document, overrides, only)

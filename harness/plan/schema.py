@@ -34,6 +34,7 @@ from harness.plan.scalar import (
     Name,
     NotEmpty,
     Number,
+    Quantity,
     Text,
     ratio,
     seconds,
@@ -73,6 +74,17 @@ class InputSchema(Strict):
         return self
 
 
+_AT_LEAST_0 = Quantity(float, "a number", "", 0.0)
+
+
+class ToleranceSchema(Strict):
+    """How far outputs may be from those that they are compared with."""
+
+    sqnr_db: Number | None = _key("The least SQNR, in dB; default: by the precisions compared.")
+    agreement: Annotated[float, ratio(0.0, 1.0)] | None = _key("The least share of the same classes.", 0.99)
+    max_abs_error: Annotated[float, _AT_LEAST_0] | None = _key("The largest error of any element.")
+
+
 class ModelSchema(Strict):
     """One model."""
 
@@ -85,6 +97,7 @@ class ModelSchema(Strict):
     batch_dim: Text | None = _key("The symbolic dimension that the axis batch drives.")
     shapes: Dimensions = _key("Symbolic dimension to size.", {})
     inputs: dict[str, InputSchema] = _key("Input to how its random values are drawn.", {})
+    tolerance: ToleranceSchema | None = _key("How far outputs may be from those that they are compared with.")
     axes: Axes = _key("Axes on which this model takes other values than the suite says.", {})
 
     def model(self, name: str) -> Model:
@@ -98,6 +111,9 @@ class ModelSchema(Strict):
             batch_dim=self.batch_dim,
             shapes=freeze(self.shapes),
             inputs=freeze({key: item.model_dump(exclude_unset=True) for key, item in self.inputs.items()}),
+            tolerance=freeze(self.tolerance.model_dump(exclude_none=True, exclude_unset=True))
+            if self.tolerance
+            else (),
         )
 
 

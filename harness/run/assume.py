@@ -14,7 +14,8 @@ from typing import Any
 
 from harness.build.reading import output_kinds, read_onnx
 from harness.core.artifact import Input
-from harness.core.errors import CaseError, InputError
+from harness.core.errors import CaseError, Failed, InputError
+from harness.core.feeds import batch_dimensions
 from harness.core.roles import BATCH, Unbound, unbound
 from harness.measure.fit import first_fit
 
@@ -108,12 +109,22 @@ def open_dimensions(
         {item.name: item.dtype for item in inputs},
         bound,
     )
-    return tuple(item for item in found if not _is_batch(item, batch_dim))
+    driven = _driven(inputs, bound, batch_dim)
+    return tuple(item for item in found if not _is_batch(item, driven))
 
 
-def _is_batch(item: Unbound, batch_dim: str | None) -> bool:
-    if batch_dim is not None:
-        return item.name == batch_dim
+def _driven(
+    inputs: Sequence[Input], bound: Mapping[str, int], batch_dim: str | None
+) -> frozenset[str] | None:
+    try:
+        return batch_dimensions(inputs, bound, batch_dim)
+    except Failed:
+        return None
+
+
+def _is_batch(item: Unbound, driven: frozenset[str] | None) -> bool:
+    if driven is not None:
+        return item.name in driven
     return item.role == BATCH.name and any(axis == 0 for _, axis in item.places)
 
 

@@ -24,10 +24,14 @@ from harness.core.errors import CaseError, StoreError, Unsupported
 from harness.core.passes import chosen, repeated
 from harness.core.record import Note, NoteKind, Observation, Record, Status
 from harness.core.suite import Sampling, Skip, Suite
-from harness.judge.outputs import Outputs
+from harness.judge.metrics.accuracy import OWN as OWN_KIND
+from harness.judge.metrics.accuracy import TWIN as FP32_KIND
+from harness.judge.metrics.drift import variation
+from harness.judge.outputs import Outputs, known_classes
 from harness.measure import Block, BlockOrder, Cores, Request, runtimes
 from harness.measure.runtimes import Runtime
 from harness.plan.gated import gated_sampling
+from harness.run import lease
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,6 +67,7 @@ class Bench:
         Raises InputError where a model's data or the cores are wrong.
         """
         measure.choose_cores(0, self.suite.measure.cores)
+        lease.take(self, self.cache_dir)
         for ref in {model.data for model in self.suite.models if model.data is not None}:
             self._data[ref] = build.load_data(ref, self.cache_dir)
 
@@ -88,6 +93,7 @@ class Bench:
         cores = self._cores(case.session)
         passes = self._passes()
         first, outputs = self._observe(case, built, cores, passes)
+        outputs = _describe(outputs, case, built, labels)
         observations = [first]
         while len(observations) < self.suite.sampling.processes and _went_well(observations[-1]):
             observations.append(self._observe(case, built, cores, repeated(passes))[0])
@@ -110,6 +116,11 @@ class Bench:
                 twin_outputs=twin.values,
                 twin_reason=twin.reason,
                 reference=reference,
+                twin_kind=FP32_KIND if twin.precision == FP32.kind else OWN_KIND,
+                twin_precision=twin.precision,
+                twin_varies=twin.varies,
+                alone=outputs.alone,
+                per_call=outputs.per_call,
                 labels=None if labels is None else labels[: first.outputs.get("rows", 0)],
                 strict_provider=self.suite.measure.strict_provider,
                 passes=passes,
@@ -243,7 +254,10 @@ class Bench:
         return self._data[ref].evaluation if ref else None
 
     def _twin_case(self, case: Case, built: Built) -> Case:
-        """Name the FP32 twin: same model, opset and shapes; unoptimized, on the CPU."""
+        """Name the reference: same model, opset and shapes; unoptimized, on the CPU, as the source is.
+
+        That is FP32, but for a source that is of another one as it is.
+        """
         return Case(
             build.twin(case.artifact, built),
             Session(graph_opt="disable"),
@@ -257,16 +271,16 @@ class Bench:
             for known in [known for known in self._twins if known.artifact != twin.artifact]:
                 del self._twins[known]
             try:
-                built = self._build(twin.artifact)
-                if built.precision == FP32.kind:
-                    cores = self._cores(twin.session)
-                    self._twins[twin] = self._observe(twin, built, cores, ("outputs",))[1]
-                else:
-                    reason = f"no FP32 twin: the source is {built.precision} already"
-                    self._twins[twin] = Outputs(reason=reason)
+                self._twins[twin] = self.evaluate(twin)
             except CaseError as error:
                 self._twins[twin] = Outputs(reason=f"the FP32 twin cannot be built: {error}")
         return self._twins[twin]
+
+    def evaluate(self, case: Case) -> Outputs:
+        """Compute the outputs of `case` in a process of their own, and nothing else. Raises CaseError."""
+        built = self._build(case.artifact)
+        outputs = self._observe(case, built, self._cores(case.session), ("outputs",))[1]
+        return _describe(outputs, case, built, self._labels(case, built))
 
     def _labels(self, case: Case, built: Built) -> np.ndarray | None:
         """Read the labels of the rows that are evaluated. Raises Failed where they cannot be labels."""
@@ -313,6 +327,13 @@ def _went_well(observation: Observation) -> bool:
     return observation.error is None and not observation.exit.get("code")
 
 
+def _describe(outputs: Outputs, case: Case, built: Built, labels: np.ndarray | None) -> Outputs:
+    """Say of outputs what the artifact, the task and the labels tell."""
+    model = case.artifact.model
+    known = known_classes(built.classes, outputs.names, wanted=model.output, task=model.task, labels=labels)
+    return replace(outputs, classes=known, precision=built.precision)
+
+
 def _read_outputs(observation: Observation, passes: tuple[str, ...]) -> Outputs:
     """Read the arrays that a worker left behind, before its folder goes."""
     if "outputs" not in passes:
@@ -322,9 +343,19 @@ def _read_outputs(observation: Observation, passes: tuple[str, ...]) -> Outputs:
     import numpy as np
 
     names = tuple(observation.outputs["names"])
+    alone = (observation.outputs.get("alone") or {}).get("names", ())
     with np.load(observation.outputs["file"]) as arrays:
         values = tuple(arrays[str(index)] for index in range(len(names)))
-    return Outputs(names, values, per_call=frozenset(observation.outputs.get("per_call", ())))
+        rows = {
+            name: (arrays[f"alone.{index}"], arrays[f"together.{index}"]) for index, name in enumerate(alone)
+        }
+    return Outputs(
+        names,
+        values,
+        per_call=frozenset(observation.outputs.get("per_call", ())),
+        varies=variation(observation.outputs),
+        alone=rows,
+    )
 
 
 def _now() -> str:

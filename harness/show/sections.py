@@ -164,4 +164,13 @@ def _advice(advice: Advice, record: Record | None) -> Entry:
         metric = record.metrics.get(name) if record else None
         if metric is not None and metric.value is not None:
             parts.append(f"{title} {format_delta(metric.value, metric.unit)}")
-    return Entry(f"{advice.model}, for {advice.aim}: {', '.join(parts)}", (advice.case,))
+    if not advice.steady:
+        parts.append("not steady")
+    lines = [advice.case]
+    if advice.ties:
+        lines.append(f"a tie, as far as intervals tell: {', '.join(advice.ties)}")
+    lines += [
+        f"faster, but passed over: {item.case} ({format_value(item.value, advice.unit)}): {item.reason}"
+        for item in advice.passed_over
+    ]
+    return Entry(f"{advice.model}, for {advice.aim}: {', '.join(parts)}", tuple(lines))

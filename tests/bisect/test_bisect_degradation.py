@@ -33,7 +33,7 @@ def seen(*outputs: np.ndarray, status: Status = Status.OK, **metrics: float | No
         effective={"runtime": {"version": "1.0"}},
     )
     names = tuple(f"y{i}" for i in range(len(outputs)))
-    return VersionOutputs(record, Outputs(names, outputs or None))
+    return VersionOutputs(record, Outputs(names, outputs or None, classes=dict.fromkeys(names, -1)))
 
 
 SCORES = np.array([[0.1, 0.9], [0.8, 0.2], [0.4, 0.6], [0.3, 0.7]], np.float32)

@@ -121,7 +121,7 @@ def again(results: Path) -> Store:
         folder.mkdir()
         columns = write_run(folder / SEALED, records)
         old = store.find_run(results, run).header
-        write_header(folder, replace(old, run=name, columns=columns, **(header or {})))
+        write_header(folder, replace(old, run=name, columns=columns, files={}, **(header or {})))
         return name
 
     return copy

@@ -5,30 +5,121 @@ import pytest
 
 from harness.core.decision import Change
 from harness.core.record import Record, Status
-from harness.judge.agreement import only_nonfinite, outputs_change, unlike_inputs
+from harness.judge.agreement import apart, only_nonfinite, outputs_change, unlike_inputs
 from harness.judge.outputs import Outputs
 
 SCORES = np.random.default_rng(0).standard_normal((100, 10))
 BOXES = np.random.default_rng(1).standard_normal((100, 4))
 
 
-def outputs(per_call=(), **arrays):
-    return Outputs(tuple(arrays), tuple(arrays.values()), per_call=frozenset(per_call))
+def outputs(per_call=(), classes=(), precision="fp32", varies=None, **arrays):
+    known = dict.fromkeys(classes, -1)
+    return Outputs(
+        names=tuple(arrays),
+        values=tuple(arrays.values()),
+        per_call=frozenset(per_call),
+        classes=known,
+        precision=precision,
+        varies=varies,
+    )
 
 
 def changed(base, head, *arguments, **options):
     return outputs_change(outputs(y=base), outputs(y=head), *arguments, **options)
 
 
-def test_outputs_that_disagree_are_a_regression():
-    head = SCORES.copy()
-    head[:2] = -head[:2]
-    decision, metrics = changed(SCORES, head)
+def near_ties(changed):
+    """Scores of which the best two nearly tie; in `changed` samples the other one wins in the second."""
+    base = np.zeros((100, 10))
+    base[np.arange(100), np.arange(100) % 10] = 1
+    base[np.arange(100), (np.arange(100) + 1) % 10] = 1 - 1e-6
+    head = base.copy()
+    head[np.arange(changed), (np.arange(changed) + 1) % 10] = 1 + 1e-6
+    return base, head
+
+
+def test_classes_that_disagree_are_a_regression_where_they_are_known():
+    base, head = near_ties(2)
+    known = [outputs(y=array, classes=["y"]) for array in (base, head)]
+    decision, metrics = outputs_change(*known)
     assert decision.verdict is Change.REGRESSION
     assert decision.reason == "98.00% of the answers agree; 99.00% are asked for"
     assert metrics["accuracy/agreement"].kind == "base"
-    head[1] = SCORES[1]
-    assert changed(SCORES, head)[0].verdict is Change.EQUIVALENT
+    assert outputs_change(known[0], outputs(y=near_ties(1)[1]))[0].verdict is Change.EQUIVALENT
+    assert outputs_change(*known, tolerance={"agreement": 0.95})[0].verdict is Change.EQUIVALENT
+
+
+def test_no_classes_are_claimed_where_none_are_known():
+    decision, metrics = changed(*near_ties(50))
+    assert decision.verdict is Change.EQUIVALENT
+    assert metrics["accuracy/agreement"].value is None
+    assert metrics["accuracy/agreement"].reason.startswith("no classes are known: ")
+
+
+def test_an_embedding_that_is_shifted_is_a_regression_though_its_largest_element_stays():
+    base = np.random.default_rng(2).standard_normal((50, 128))
+    decision, _ = changed(base, base + 10)
+    assert decision.verdict is Change.REGRESSION
+    assert decision.reason == "SQNR -20.0 dB; 80.0 dB are asked for"
+
+
+def test_where_classes_are_known_distance_counts_as_well():
+    base, head = (outputs(y=array, classes=["y"]) for array in (SCORES, SCORES * 1.2))
+    decision, metrics = outputs_change(base, head)
+    assert metrics["accuracy/agreement"].value == 1
+    assert (decision.verdict, decision.reason) == (Change.REGRESSION, "SQNR 14.0 dB; 80.0 dB are asked for")
+
+
+def test_the_coarser_precision_sets_the_limit():
+    for precision, verdict in (("fp32", Change.REGRESSION), ("int8", Change.EQUIVALENT)):
+        for arms in (("fp32", precision), (precision, "fp32")):
+            base, head = (
+                outputs(y=SCORES * scale, precision=name) for scale, name in zip((1, 1.05), arms, strict=True)
+            )
+            assert outputs_change(base, head)[0].verdict is verdict
+
+
+def test_a_tolerance_takes_the_place_of_the_limits():
+    near = SCORES + 1e-3
+    assert changed(SCORES, near)[0].verdict is Change.REGRESSION
+    assert changed(SCORES, near, tolerance={"sqnr_db": 40})[0].verdict is Change.EQUIVALENT
+    decision, _ = changed(SCORES, near, tolerance={"sqnr_db": 40, "max_abs_error": 1e-4})
+    assert (decision.verdict, decision.reason) == (
+        Change.REGRESSION,
+        "largest error 0.001; 0.0001 is allowed",
+    )
+
+
+def test_outputs_that_vary_by_themselves_allow_no_verdict():
+    varying, steady = outputs(y=SCORES, varies=0.25), outputs(y=SCORES)
+    for head in (steady, varying, outputs(y=SCORES + 5)):
+        decision, metrics = outputs_change(varying, head)
+        assert (decision.verdict, decision.reason, metrics) == (
+            Change.INCONCLUSIVE,
+            "outputs vary by themselves by up to 0.25",
+            {},
+        )
+    decision, _ = outputs_change(steady, varying)
+    assert (decision.verdict, decision.reason) == (
+        Change.REGRESSION,
+        "outputs vary by themselves by up to 0.25 in head; in base they repeat",
+    )
+
+
+def test_two_processes_differ_by_their_largest_difference():
+    base = outputs(y=SCORES, z=IDS)
+    assert apart(base, outputs(y=SCORES.copy(), z=IDS)) is None
+    assert apart(base, outputs(y=SCORES + 0.5, z=IDS)) == pytest.approx(0.5)
+    assert apart(outputs(y=SCORES * np.nan), outputs(y=SCORES * np.nan)) is None
+    assert apart(base, Outputs(reason="lost")) is None
+
+
+def test_quantized_integers_are_values_and_larger_ones_labels():
+    image = np.random.default_rng(0).integers(0, 256, (20, 64))
+    near = np.clip(image + 1, 0, 255)
+    small = [outputs(y=array.astype(np.uint8), precision="int8") for array in (image, near)]
+    assert outputs_change(*small)[0].verdict is Change.EQUIVALENT
+    assert changed(image, near)[0].verdict is Change.REGRESSION
 
 
 def test_identical_outputs_are_equivalent():
@@ -43,9 +134,9 @@ def test_values_are_held_by_their_sqnr():
     decision, _ = changed(values, values * 1.2)
     assert (decision.verdict, decision.reason) == (
         Change.REGRESSION,
-        "SQNR 14.0 dB; 20.0 dB are asked for",
+        "SQNR 14.0 dB; 80.0 dB are asked for",
     )
-    assert changed(values, values * 1.01)[0].verdict is Change.EQUIVALENT
+    assert changed(values, values * 1.00001)[0].verdict is Change.EQUIVALENT
 
 
 def test_new_nan_is_a_regression_whatever_agrees():
@@ -88,8 +179,8 @@ def test_an_output_beside_the_first_may_be_wrong_too():
     base, wrong = outputs(scores=SCORES, boxes=BOXES), outputs(scores=SCORES, boxes=-BOXES)
     decision, metrics = outputs_change(base, wrong)
     assert decision.verdict is Change.REGRESSION
-    assert decision.reason == "output 'boxes': SQNR -6.0 dB; 20.0 dB are asked for"
-    assert metrics["accuracy/agreement"].value == 1
+    assert decision.reason == "output 'boxes': SQNR -6.0 dB; 80.0 dB are asked for"
+    assert metrics["accuracy/max_abs_error"].value == 0
     assert outputs_change(base, wrong, "scores")[0].verdict is Change.EQUIVALENT
     cut = outputs_change(base, outputs(scores=SCORES, boxes=BOXES[:, :3]))[0]
     assert (cut.verdict, cut.reason) == (
@@ -151,11 +242,10 @@ def test_nan_counts_output_by_output():
 def test_a_regression_model_has_no_classes():
     flat = np.ones((50, 8)) + 1e-9 * np.random.default_rng(0).standard_normal((2, 50, 8))
     flat *= np.linspace(1, 2, 50)[:, None]
-    assert changed(flat[0], flat[1])[0].verdict is Change.REGRESSION  # ties, taken for classes
-    decision, metrics = changed(flat[0], flat[1], task="regression")
-    assert decision.verdict is Change.EQUIVALENT
-    assert "accuracy/agreement" not in metrics
-    assert changed(IDS, IDS[::-1], task="regression")[0].verdict is Change.REGRESSION  # there is nothing else
+    ties = [outputs(y=array, classes=["y"]) for array in flat]
+    assert outputs_change(*ties)[0].verdict is Change.REGRESSION
+    assert changed(flat[0], flat[1])[0].verdict is Change.EQUIVALENT
+    assert changed(IDS, IDS[::-1])[0].verdict is Change.REGRESSION  # there is nothing else
 
 
 def test_another_shape_is_wrong_unless_the_load_explains_it():

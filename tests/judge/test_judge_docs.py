@@ -1,6 +1,8 @@
+import re
 from pathlib import Path
 
 from harness.core.metrics import METRICS
+from harness.judge.closeness import AGREEMENT, SQNR_DB
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -17,6 +19,13 @@ def rows():
 
 def test_the_document_lists_every_metric_with_its_unit_and_direction():
     assert rows() == {name: (row.unit, row.better) for name, row in METRICS.items()}
+
+
+def test_the_document_lists_the_limits_of_every_precision():
+    text = (DOCS / "metrics.md").read_text()
+    table = dict(re.findall(r"^\| (\w+) \| (\d+) dB \|$", text, re.MULTILINE))
+    assert table == {name: f"{limit:.0f}" for name, limit in SQNR_DB.items()}
+    assert f"At least {AGREEMENT:.0%} of the classes" in text
 
 
 def test_the_document_of_statistics_says_the_constants_that_the_code_uses():

@@ -2,13 +2,16 @@ import math
 
 import numpy as np
 import pytest
+from make import make_observation
 
+from harness.core.record import Note, NoteKind
 from harness.judge import judge
 
 TWIN = np.array([[4.0, 3.0], [0.0, 5.0], [6.0, 8.0]])
 
 
-def of(facts, outputs, twin=TWIN, **parts):
+def of(facts, outputs, twin=TWIN, classes=("y",), **parts):
+    parts["classes"] = dict.fromkeys(classes, -1)
     twins = None if twin is None else [twin]
     return judge(facts(outputs=[outputs], twin_outputs=twins, **parts)).metrics
 
@@ -21,7 +24,9 @@ def test_drift_has_exact_numbers(facts):
     cosine = (9 * 6 + 8 * 8) / (math.hypot(9, 8) * 10)
     assert metrics["accuracy/cosine"].value == pytest.approx((2 + cosine) / 3)
     assert metrics["accuracy/nonfinite"].value == 0
-    assert {metrics[f"accuracy/{name}"].kind for name in ("agreement", "sqnr_db", "cosine")} == {"fp32 twin"}
+    assert {metrics[f"accuracy/{name}"].kind for name in ("agreement", "sqnr_db", "cosine")} == {
+        "fp32 twin, random inputs"
+    }
 
 
 def test_identical_outputs_have_no_finite_sqnr_and_say_so(facts):
@@ -56,7 +61,7 @@ def test_a_twin_of_one_class_allows_no_agreement_but_distances(facts):
 def test_nan_and_inf_are_counted_noted_and_leave_no_distance(facts):
     outputs = TWIN.copy()
     outputs[0] = [np.nan, np.inf]
-    verdict = judge(facts(outputs=[outputs], twin_outputs=[TWIN]))
+    verdict = judge(facts(outputs=[outputs], twin_outputs=[TWIN], classes={"y": 1}))
     assert verdict.metrics["accuracy/nonfinite"].value == 2
     assert verdict.metrics["accuracy/sqnr_db"].reason == "2 of 6 elements are NaN or Inf"
     assert verdict.metrics["accuracy/agreement"].value == pytest.approx(2 / 3)
@@ -77,12 +82,73 @@ def test_labels_have_agreement_and_no_distance(facts):
 
 
 def test_values_have_distance_and_no_agreement(facts):
-    metrics = of(facts, np.array([1.0, 2.5]), np.array([1.0, 2.0]))
-    assert metrics["accuracy/max_abs_error"].value == 0.5
-    assert (
-        metrics["accuracy/agreement"].reason
-        == "the output is float64 of shape (2,): neither labels [n] nor scores [n, classes]"
+    for classes, reason in (
+        (["y"], "the output is float64 of shape (2,): neither labels [n] nor scores [n, classes]"),
+        ([], "no classes are known: the graph ends in no softmax or argmax; 'task: classification' says so"),
+    ):
+        metrics = of(facts, np.array([1.0, 2.5]), np.array([1.0, 2.0]), classes)
+        assert metrics["accuracy/max_abs_error"].value == 0.5
+        assert metrics["accuracy/agreement"].reason == reason
+
+
+def test_classes_lie_on_the_axis_that_the_graph_says(facts):
+    """Scores [n, classes, height, width] of a segmentation: 1 of 24 pixels of 2 samples has another class."""
+    twin = np.random.default_rng(0).standard_normal((2, 3, 3, 4))
+    outputs = twin.copy()
+    outputs[0, :, 1, 2] = -outputs[0, :, 1, 2]
+    agreement = judge(facts(outputs=[outputs], twin_outputs=[twin], classes={"y": 1})).metrics[
+        "accuracy/agreement"
+    ]
+    assert (agreement.value, agreement.n) == (pytest.approx(23 / 24), 24)
+
+
+def test_the_kind_of_a_metric_says_what_the_reference_is(facts):
+    own = "own unoptimized session"
+    verdict = judge(
+        facts(outputs=[TWIN + 3], twin_outputs=[TWIN], twin_kind=own, twin_precision="int8", reference="net")
     )
+    assert verdict.metrics["accuracy/sqnr_db"].kind == f"{own}, random inputs"
+    assert verdict.effective["reference_kind"] == own
+    assert [item["close"] for item in verdict.effective["drift"]] == [False]
+    (note,) = (note.text for note in verdict.notes if note.kind is NoteKind.DRIFT)
+    assert note == f"outputs drift: y: SQNR 4.4 dB; 20.0 dB are asked for, against the {own}"
+
+
+def varying(largest, **parts):
+    return make_observation(
+        outputs={"repeat": {"calls": 3, "equal": largest is None, "max_abs_diff": {"y": largest}}}, **parts
+    )
+
+
+def test_outputs_that_do_not_repeat_allow_no_drift(facts):
+    verdict = judge(facts(varying(0.5), outputs=[TWIN + 1], twin_outputs=[TWIN]))
+    metrics = verdict.metrics
+    assert (metrics["accuracy/repeatable"].value, metrics["accuracy/repeat_error"].value) == (0, 0.5)
+    assert metrics["accuracy/sqnr_db"].reason == "outputs vary by themselves by up to 0.5"
+    assert Note(NoteKind.VARIES, "outputs vary by themselves by up to 0.5") in verdict.notes
+    assert verdict.effective["drift"] == []
+    metrics = judge(facts(outputs=[TWIN + 1], twin_outputs=[TWIN], twin_varies=0.25)).metrics
+    assert metrics["accuracy/sqnr_db"].reason == "the fp32 twin's outputs vary by themselves by up to 0.25"
+
+
+def test_outputs_that_repeat_say_so(facts):
+    metrics = judge(facts(varying(None), outputs=[TWIN], twin_outputs=[TWIN])).metrics
+    assert (metrics["accuracy/repeatable"].value, metrics["accuracy/repeatable"].n) == (1, 3)
+    assert metrics["accuracy/repeat_error"].value == 0
+    unknown = judge(facts(outputs=[TWIN])).metrics["accuracy/repeatable"]
+    assert (unknown.value, unknown.reason) == (None, "no input was evaluated twice")
+
+
+def test_nan_in_the_inputs_and_random_calibration_are_notes(facts):
+    bad = make_observation(outputs={"nonfinite_inputs": {"x": (160, 160)}})
+    verdict = judge(facts(bad, outputs=[TWIN], provenance={"random_calibration": True}))
+    bad_inputs = "inputs are NaN: 160 of 160 elements of x are NaN or Inf"
+    assert Note(NoteKind.BAD_INPUTS, bad_inputs) in verdict.notes
+    kinds = {note.kind for note in verdict.notes}
+    assert NoteKind.RANDOM_CALIBRATION in kinds and NoteKind.RANDOM_INPUTS not in kinds
+    for outputs, noted in ((TWIN, False), (TWIN[:, ::-1], True)):
+        verdict = judge(facts(outputs=[outputs], twin_outputs=[TWIN], classes={"y": -1}))
+        assert (NoteKind.RANDOM_INPUTS in {note.kind for note in verdict.notes}) is noted
 
 
 def test_scores_at_every_position_agree_position_by_position(facts):
@@ -95,7 +161,8 @@ def test_scores_at_every_position_agree_position_by_position(facts):
 
 
 def test_a_regression_has_distance_and_no_agreement(facts, case):
-    metrics = judge(facts(outputs=[TWIN], twin_outputs=[TWIN + 1], case=case(task="regression"))).metrics
+    facts = facts(outputs=[TWIN], twin_outputs=[TWIN + 1], case=case(task="regression"), classes={"y": 1})
+    metrics = judge(facts).metrics
     assert metrics["accuracy/sqnr_db"].value is not None
     agreement = metrics["accuracy/agreement"]
     assert (agreement.value, agreement.reason) == (None, "the task is regression: there are no classes")

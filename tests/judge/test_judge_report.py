@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from harness.judge import report
@@ -106,10 +108,66 @@ def test_one_measured_case_is_no_choice(record):
         ({"accuracy/mae": 1.004, "accuracy/mae_delta": 0.004}, {}, True),
         ({"accuracy/mae": 1.01, "accuracy/mae_delta": 0.01}, {}, False),
         ({"accuracy/agreement": 0.995}, {}, True),
-        ({"accuracy/agreement": 0.99}, {}, False),
+        ({"accuracy/agreement": 0.985}, {}, False),
+        ({"accuracy/agreement": 0.995, "accuracy/sqnr_db": 12.0}, {"precision": "int8"}, False),
+        ({"accuracy/sqnr_db": 25.0}, {"precision": "int8"}, True),
+        ({"accuracy/sqnr_db": 25.0}, {"precision": "fp16"}, False),
         ({}, {"precision": "fp32"}, True),
         ({}, {"precision": "int8"}, False),
     ],
 )
 def test_accuracy_is_kept_by_the_best_evidence_there_is(record, metrics, axes, kept):
     assert keeps_accuracy(record(metrics, **axes), 0.005) is kept
+
+
+def timed(record, p50, low, high, steady=True, **axes):
+    """A case whose p50 has an interval."""
+    made = record({"latency/p50": p50}, **axes)
+    metric = replace(made.metrics["latency/p50"], low=low, high=high)
+    return replace(made, metrics={"latency/p50": metric}, effective={"steady": [steady]})
+
+
+def latency_advice(records):
+    return next(item for item in report("t", records).advice if item.aim == "latency")
+
+
+def test_cases_that_intervals_do_not_tell_apart_are_a_tie(record):
+    advice = latency_advice(
+        [
+            timed(record, 1.00, 0.98, 1.02, batch=1),
+            timed(record, 1.01, 0.99, 1.03, batch=2),
+            timed(record, 1.20, 1.18, 1.22, batch=3),
+        ]
+    )
+    assert (advice.case, advice.ties, advice.passed_over) == ("net/batch=1", ("net/batch=2",), ())
+
+
+def test_a_faster_case_that_is_not_steady_is_passed_over_and_named(record):
+    advice = latency_advice(
+        [
+            timed(record, 0.5, 0.4, 0.6, steady=False, batch=1),
+            timed(record, 1.0, 0.98, 1.02, batch=2),
+        ]
+    )
+    assert (advice.case, advice.steady) == ("net/batch=2", True)
+    assert [(item.case, item.reason) for item in advice.passed_over] == [("net/batch=1", "it is not steady")]
+
+
+def test_where_none_is_steady_the_best_says_so(record):
+    advice = latency_advice([timed(record, 1, 1, 1, False, batch=1), timed(record, 2, 2, 2, False, batch=2)])
+    assert (advice.case, advice.steady) == ("net/batch=1", False)
+
+
+def test_a_faster_case_that_loses_accuracy_is_passed_over_and_named(record):
+    fast = record({"latency/p50": 1e-3, "accuracy/sqnr_db": 12.0}, precision="int8")
+    advice = latency_advice([record({"latency/p50": 2e-3}, precision="fp32"), fast])
+    (passed,) = advice.passed_over
+    assert (passed.case, passed.reason) == (fast.case, "SQNR 12.0 dB; 20.0 dB are asked for")
+
+
+def test_a_lossy_precision_is_no_baseline_by_accident(record):
+    failed = record({}, precision="fp32", status="failed")
+    half = record({"latency/p50": 1e-3}, precision="fp16")
+    assert not any(row.baseline for row in report("t", [failed, half]).rows)
+    alone = report("t", [half, record({"latency/p50": 2e-3}, precision="fp16", batch=2)]).rows
+    assert [row.record.case for row in alone if row.baseline] == [half.case]

@@ -19,6 +19,9 @@ def test_outputs_are_joined_and_their_padding_cut_off(tmp_path):
         "batch": 3,
         "per_call": [],
         "unavailable": {},
+        "repeat": {"calls": 3, "equal": True, "max_abs_diff": {}},
+        "alone": {},
+        "nonfinite_inputs": {},
     }
     with np.load(tmp_path / "o.npz") as arrays:
         assert arrays["0"].tolist() == [0, 2, 4, 6, 8]

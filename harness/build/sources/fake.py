@@ -34,6 +34,7 @@ class Fake:
         rest = dict(options)
         inputs = rest.pop("inputs", {"x": {"shape": ["batch", 4]}})
         outputs = rest.pop("output_names", ["y"])
+        classes = rest.pop("classes", {})  # output -> axis, as a graph that ends in a softmax has them
         for key, error in (("unsupported", Unsupported), ("failed", Failed)):
             if reason := rest.pop(key, None):
                 raise error(reason)
@@ -44,6 +45,7 @@ class Fake:
             operators={},
             inputs=tuple(_input(name, item) for name, item in inputs.items()),
             outputs=tuple(outputs),
+            classes=dict(classes),
         )
         return Written(FILE, engine="fake", reading=reading)
 

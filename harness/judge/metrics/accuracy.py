@@ -22,7 +22,7 @@ from harness.judge.outputs import (
 )
 from harness.stats.intervals import mean_interval, paired_share_interval, share_interval
 
-LABELS, TWIN = "labels", "fp32 twin"
+LABELS, TWIN, OWN = "labels", "fp32 twin", "own unoptimized session"
 OVER_SAMPLES, PAIRED = "over samples", "over samples, paired"
 NAMES = {
     CLASSIFICATION: ("accuracy/top1", "accuracy/top1_delta"),
@@ -50,9 +50,9 @@ def accuracy(facts: Facts) -> dict[str, Metric]:
     try:
         twin = twin_score(facts, own.task)
     except Unfit as error:
-        metrics[delta] = missing(delta, str(error), kind=TWIN)
+        metrics[delta] = missing(delta, str(error), kind=facts.twin_kind)
     else:
-        metrics[delta] = _delta(delta, own, twin)
+        metrics[delta] = _delta(delta, own, twin, facts.twin_kind)
     return metrics
 
 
@@ -79,10 +79,15 @@ def _score(facts: Facts, outputs: tuple[Array, ...], labels: Array, task: str) -
     truth = label_vector(labels, len(output) if output.ndim else 0)
     if task == REGRESSION:
         return Score(task, np.abs(values(output, len(truth)) - truth))
-    answers = classes(output)
+    answers = classes(output, facts.built.classes.get(_name(facts), -1))
     if answers.shape != truth.shape:
         raise Unfit(f"answers have shape {answers.shape}; labels {truth.shape}")
     return Score(task, (answers == truth).astype(np.float64))
+
+
+def _name(facts: Facts) -> str:
+    """Name the output that counts."""
+    return facts.case.artifact.model.output or next(iter(facts.output_names), "")
 
 
 def _absolute(name: str, own: Score) -> Metric:
@@ -96,14 +101,14 @@ def _absolute(name: str, own: Score) -> Metric:
     return metric(name, value, interval=interval, spans=OVER_SAMPLES, n=n, kind=LABELS)
 
 
-def _delta(name: str, own: Score, twin: Score) -> Metric:
+def _delta(name: str, own: Score, twin: Score, kind: str) -> Metric:
     difference = own.per_sample - twin.per_sample
     n, value = len(difference), float(np.mean(difference))
     if not np.isfinite(value):
-        return missing(name, "an answer is NaN or Inf", n=n, kind=TWIN)
+        return missing(name, "an answer is NaN or Inf", n=n, kind=kind)
     if own.task == CLASSIFICATION:
         gained, lost = int((difference > 0).sum()), int((difference < 0).sum())
         interval: tuple[float, float] | None = paired_share_interval(gained, lost, n)
     else:
         interval = mean_interval(difference)
-    return metric(name, value, interval=interval, spans=PAIRED, n=n, kind=TWIN)
+    return metric(name, value, interval=interval, spans=PAIRED, n=n, kind=kind)

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.case import thaw
 from harness.core.metrics import BY_OUTPUTS, METRICS
 from harness.core.record import Absence, Metric
+from harness.judge.closeness import Limits, closeness, limits
 from harness.judge.facts import Facts
 from harness.judge.metrics import metric, missing
 from harness.judge.metrics.accuracy import OVER_SAMPLES, TWIN
-from harness.judge.outputs import NO_ANSWER, REGRESSION, Pair, Unfit, chosen, classes, nonfinite_count
+from harness.judge.outputs import (
+    NO_ANSWER,
+    REGRESSION,
+    Outputs,
+    Pair,
+    Unfit,
+    are_labels,
+    classes,
+    known_classes,
+    matched,
+    nonfinite_count,
+)
 from harness.stats.intervals import share_interval
 
 IDENTICAL = "identical outputs"
@@ -23,39 +39,143 @@ DISTANCES = tuple(name for name in NAMES if name != "accuracy/agreement")
 """Those that take real values, not classes."""
 
 
+RANDOM_INPUTS = "random inputs"
+"""Part of a metric's kind: what agrees on random numbers may not agree on real data."""
+
+NO_CLASSES = "no classes are known: the graph ends in no softmax or argmax; 'task: classification' says so"
+
+
 def drift(facts: Facts) -> dict[str, Metric]:
     """Judge the output that counts against the twin's, and count NaN and Inf in all of them."""
-    metrics = {"accuracy/nonfinite": _nonfinite(facts)}
+    metrics = {"accuracy/nonfinite": _nonfinite(facts), **_repeat(facts)}
+    kind = twin_kind(facts)
     try:
-        pair = _pair(facts)
+        _check_steady(facts)
+        (match,) = matched(own_outputs(facts), twin_outputs(facts), counted(facts))
+        metrics |= compare_outputs(Pair(match.ours, match.reference), kind, classes=match.classes)
     except Unfit as error:
-        return metrics | {name: missing(name, str(error), kind=TWIN) for name in NAMES}
-    metrics |= compare_outputs(pair)
-    if facts.case.artifact.model.task == REGRESSION:
+        return metrics | {name: missing(name, str(error), kind=kind) for name in NAMES}
+    if facts.case.artifact.model.task == REGRESSION and match.classes is None:
         reason = "the task is regression: there are no classes"
-        metrics["accuracy/agreement"] = missing("accuracy/agreement", reason, kind=TWIN)
+        metrics["accuracy/agreement"] = missing("accuracy/agreement", reason, kind=kind)
     return metrics
 
 
-def compare_outputs(pair: Pair, kind: str = TWIN) -> dict[str, Metric]:
-    """Judge one output against a reference on the same samples; `kind` names the reference."""
+def output_drift(facts: Facts) -> tuple[OutputDrift, ...]:
+    """Hold every output against the twin's, by the limits that fit; none where nothing can be compared."""
+    try:
+        _check_steady(facts)
+        pairs = matched(own_outputs(facts), twin_outputs(facts), facts.case.artifact.model.output)
+    except Unfit:
+        return ()
+    bounds, found = drift_limits(facts), []
+    for match in pairs:
+        try:
+            metrics = compare_outputs(Pair(match.ours, match.reference), classes=match.classes)
+        except Unfit as error:
+            found.append(OutputDrift(match.name, None, str(error)))
+        else:
+            near = closeness(metrics, bounds)
+            found.append(OutputDrift(match.name, near.close, near.reason))
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputDrift:
+    """Whether one output is close to the reference's."""
+
+    output: str
+    close: bool | None  # None: nothing to tell by
+    reason: str
+
+
+def drift_limits(facts: Facts) -> Limits:
+    """Return how far the outputs may be from the twin's."""
+    return limits((facts.built.precision, facts.twin_precision), thaw(facts.case.artifact.model.tolerance))
+
+
+def twin_kind(facts: Facts) -> str:
+    """Name the reference, and say where the inputs were drawn at random."""
+    return facts.twin_kind if facts.case.artifact.model.data else f"{facts.twin_kind}, {RANDOM_INPUTS}"
+
+
+def compare_outputs(pair: Pair, kind: str = TWIN, *, classes: int | None = None) -> dict[str, Metric]:
+    """Judge one output against a reference on the same samples; `kind` names the reference.
+
+    `classes` is the axis of the classes where they are known; without, only
+    integers agree or not.
+    """
     n = len(pair.ours) if pair.ours.ndim else 1
     if pair.degenerate():
-        reason = f"degenerate {kind}: its outputs do not vary with the input"
+        reason = f"degenerate {_short(kind)}: its outputs do not vary with the input"
         return {name: missing(name, reason, n=n, kind=kind) for name in NAMES}
-    return {"accuracy/agreement": _agreement(pair, kind), **_distances(pair, kind, n)}
+    return {"accuracy/agreement": _agreement(pair, kind, classes), **_distances(pair, kind, n)}
 
 
-def _pair(facts: Facts) -> Pair:
+def _short(kind: str) -> str:
+    """Name a reference without saying what it was fed with."""
+    return kind.removesuffix(f", {RANDOM_INPUTS}")
+
+
+def own_outputs(facts: Facts) -> Outputs:
+    """Give the outputs of the case. Raises Unfit where there are none."""
     if facts.outputs is None:
         raise Unfit(facts.outputs_reason or "no outputs")
+    model = facts.case.artifact.model
+    known = known_classes(
+        facts.built.classes, facts.output_names, wanted=model.output, task=model.task, labels=facts.labels
+    )
+    return Outputs(facts.output_names, facts.outputs, per_call=facts.per_call, classes=known)
+
+
+def twin_outputs(facts: Facts) -> Outputs:
+    """Give the outputs of the twin. Raises Unfit where there are none."""
     if facts.twin_outputs is None:
         raise Unfit(facts.twin_reason or "no FP32 twin")
+    return Outputs(facts.output_names, facts.twin_outputs, per_call=facts.per_call)
+
+
+def counted(facts: Facts) -> str | None:
+    """Name the output that metrics are taken of."""
     wanted = facts.case.artifact.model.output
-    return Pair(
-        chosen(facts.outputs, facts.output_names, wanted),
-        chosen(facts.twin_outputs, facts.output_names, wanted),
-    )
+    return wanted if wanted is not None else next(iter(facts.output_names), None)
+
+
+def variation(outputs: Mapping[str, Any]) -> float | None:
+    """Return by how much answers to the same input differ, as a worker found; None where they are equal."""
+    repeat = outputs.get("repeat") or {}
+    if repeat.get("equal", True):
+        return None
+    largest = [item for item in repeat.get("max_abs_diff", {}).values() if item is not None]
+    return max(largest, default=math.inf)
+
+
+def varies(largest: float) -> str:
+    """Say that outputs vary."""
+    by = f" by up to {largest:.3g}" if math.isfinite(largest) else ""
+    return f"outputs vary by themselves{by}"
+
+
+def _check_steady(facts: Facts) -> None:
+    """Raise Unfit where the case or its twin answers one input differently each time."""
+    own = variation(facts.observations[0].outputs) if facts.observations else None
+    for what, largest in (("", own), (f"the {facts.twin_kind}'s ", facts.twin_varies)):
+        if largest is not None:
+            raise Unfit(what + varies(largest))
+
+
+def _repeat(facts: Facts) -> dict[str, Metric]:
+    """Judge whether the same input is answered bit by bit the same, and by how much it is not."""
+    repeat = facts.observations[0].outputs.get("repeat") if facts.observations else None
+    names = ("accuracy/repeatable", "accuracy/repeat_error")
+    if not repeat:
+        reason = facts.outputs_reason or "no input was evaluated twice"
+        return {name: missing(name, reason) for name in names}
+    calls, largest = int(repeat["calls"]), variation(facts.observations[0].outputs)
+    equal = metric(names[0], float(largest is None), n=calls)
+    if largest is not None and not math.isfinite(largest):
+        return {names[0]: equal, names[1]: missing(names[1], "no number differs, or all are NaN", n=calls)}
+    return {names[0]: equal, names[1]: metric(names[1], largest or 0.0, n=calls)}
 
 
 def _nonfinite(facts: Facts) -> Metric:
@@ -65,16 +185,19 @@ def _nonfinite(facts: Facts) -> Metric:
     return metric(name, nonfinite_count(facts.outputs), n=sum(array.size for array in facts.outputs))
 
 
-def _agreement(pair: Pair, kind: str) -> Metric:
+def _agreement(pair: Pair, kind: str, axis: int | None) -> Metric:
     """Judge how often both give the same class: for scores of higher rank, at every position."""
     name = "accuracy/agreement"
+    if axis is None and not are_labels(pair.reference):
+        return missing(name, NO_CLASSES, kind=kind)
+    axis = -1 if axis is None else axis
     try:
-        ours, reference = classes(pair.ours), classes(pair.reference)
+        ours, reference = classes(pair.ours, axis), classes(pair.reference, axis)
     except Unfit as error:
         return missing(name, str(error), kind=kind)
     n = reference.size
     if n > 1 and np.all(reference == reference.flat[0]):
-        return missing(name, f"the {kind} gives one class for every sample", n=n, kind=kind)
+        return missing(name, f"the {_short(kind)} gives one class for every sample", n=n, kind=kind)
     hits = int(np.count_nonzero((ours == reference) & (ours != NO_ANSWER)))
     # positions within a sample are not independent of each other: then there is no interval
     interval = share_interval(hits, n) if reference.ndim == 1 else None
@@ -108,7 +231,7 @@ def _sqnr(ours: NDArray[np.float64], reference: NDArray[np.float64], n: int, kin
     if noise == 0:
         return missing(name, IDENTICAL, n=n, kind=kind, absence=Absence.IDENTICAL)
     if signal == 0:
-        return missing(name, f"the {kind} gives nothing but zeros", n=n, kind=kind)
+        return missing(name, f"the {_short(kind)} gives nothing but zeros", n=n, kind=kind)
     return metric(name, 10 * math.log10(signal / noise), n=n, kind=kind)
 
 
@@ -118,7 +241,7 @@ def _cosine(ours: NDArray[np.float64], reference: NDArray[np.float64], kind: str
     lengths = np.linalg.norm(reference, axis=1)
     kept = lengths > 0
     if not kept.any():
-        return missing(name, f"the {kind} gives nothing but zeros", kind=kind)
+        return missing(name, f"the {_short(kind)} gives nothing but zeros", kind=kind)
     ours, reference, lengths = ours[kept], reference[kept], lengths[kept]
     own = np.linalg.norm(ours, axis=1)
     products = np.sum(ours * reference, axis=1)

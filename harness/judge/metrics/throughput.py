@@ -6,20 +6,29 @@ from harness.core.record import Metric
 from harness.judge.facts import Facts
 from harness.judge.metrics import metric, missing
 from harness.judge.metrics.latency import BETWEEN
+from harness.judge.mixing import MIXES, mixes
 from harness.stats.intervals import between_processes
 
-NAME = "throughput/samples_per_s"
+NAME, CALLS = "throughput/samples_per_s", "throughput/calls_per_s"
 
 
 def throughput(facts: Facts) -> dict[str, Metric]:
-    """Judge samples a second: what lies between two calls counts too."""
+    """Judge samples a second: what lies between two calls counts too. Calls, where the batch is none."""
     timed = [timing for timing in facts.timings if timing.get("wall_ns")]
     if not timed:
-        return {NAME: missing(NAME, "no timed calls")}
+        return {name: missing(name, "no timed calls") for name in (NAME, CALLS)}
+    n = sum(len(timing["samples_ns"]) for timing in timed)
+    mixed = mixes(facts)
     rates = [
-        len(timing["samples_ns"]) * timing.get("batch", facts.case.load.batch) / (timing["wall_ns"] / 1e9)
+        len(timing["samples_ns"])
+        * (1 if mixed else timing.get("batch", facts.case.load.batch))
+        / (timing["wall_ns"] / 1e9)
         for timing in timed
     ]
     value, low, high = between_processes(rates)
-    n = sum(len(timing["samples_ns"]) for timing in timed)
-    return {NAME: metric(NAME, value, interval=(low, high), spans=BETWEEN, n=n)}
+    shown, other = (CALLS, NAME) if mixed else (NAME, CALLS)
+    reason = f"{MIXES}: {mixed}" if mixed else "samples a second say it"
+    return {
+        shown: metric(shown, value, interval=(low, high), spans=BETWEEN, n=n),
+        other: missing(other, reason, n=n),
+    }

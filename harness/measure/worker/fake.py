@@ -8,6 +8,7 @@ file, all keys optional::
      "memory": {"before_runtime": 10, "after_import": 20, "after_session": 30,
                 "session_peak": 35, "after_first_call": 40, "peak": 50, "arena_peak": 5},
      "outputs": {"y": [[0.1, 0.9], [0.8, 0.2]]},        one entry a row, in rotation
+     "varies": 0.5,                                     added to each further answer to one input
      "providers": ["CPUExecutionProvider"],
      "assignment": {"CPUExecutionProvider": {"Conv": 2}},   default: what `operators` says
      "operators": {"FusedConv": 2},
@@ -56,6 +57,8 @@ class FakeEngine(Engine):
         self.now_ns = 0
         self.clock = lambda: self.now_ns
         self.rows = 0
+        self.alone = 0
+        self.answered: dict[int, tuple[int, int]] = {}  # feed -> its first row, how often it was answered
         self.calls = {"warmup": 0, "timing": 0}
         model = json.loads(Path(request.path).read_text())
         asked = {**request.session, **request.load}
@@ -162,13 +165,19 @@ class FakeEngine(Engine):
         self._fail_after(number + 1)
 
     def evaluate(self, feed: Rows) -> dict[str, np.ndarray | str]:
-        """Answer the next rows of the file's outputs."""
+        """Answer the next rows of the file's outputs; to a feed of before, as before."""
         batch = self.request.load["batch"]
+        first, again = self.answered.get(id(feed), (self.rows, 0))
+        if any(len(array) == 1 < batch for array in feed.values() if array.ndim):  # a row alone
+            first, batch = self.alone, 1
+            self.alone += 1
+        elif id(feed) not in self.answered:
+            self.rows += batch
+        self.answered[id(feed)] = first, again + 1
         found: dict[str, np.ndarray | str] = {}
         for name, values in self.model.get("outputs", {}).items():
-            rows = [values[(self.rows + i) % len(values)] for i in range(batch)]
-            found[name] = np.asarray(rows, np.float32)
-        self.rows += batch
+            rows = [values[(first + i) % len(values)] for i in range(batch)]
+            found[name] = np.asarray(rows, np.float32) + again * np.float32(self.model.get("varies", 0))
         return found
 
     def close(self) -> None:
