@@ -136,7 +136,7 @@ def ab(
     from harness.ab.job import run_ab
     from harness.ab.view import ABDocument
     from harness.measure.runtimes import newest
-    from harness.run.job import settle
+    from harness.run.job import resolve_rolling_runtimes
     from harness.show.progress import Lines
 
     if not choices["alpha"]:
@@ -146,7 +146,7 @@ def ab(
     terms = ABSettings(choices["min_effect"], choices["alpha"], choices["budget_s"], seed, metrics)
     points = {"--base": _point("--base", base), "--head": _point("--head", head)}
     whole = [_plan(flag, point, _planner(models, flag, choices)) for flag, point in points.items()]
-    plans = [settle(plan, handed("newest", newest)) for plan in whole]
+    plans = [resolve_rolling_runtimes(plan, handed("newest", newest)) for plan in whole]
     asked = click.get_current_context().get_parameter_source("metrics") is not ParameterSource.DEFAULT
     if asked and MEMORY in metrics and not all(plan.suite.measure.wants("memory") for plan in plans):
         raise InputError(f"--metric {MEMORY}: the suite leaves memory out; add --set measure.memory=true")
