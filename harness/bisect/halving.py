@@ -20,7 +20,7 @@ from harness.core.units import format_percent
 TRIES = 6
 """Versions, spread over all, of which none runs the model: then none is taken to."""
 
-MOST = 0.8
+MAIN_SHARE = 0.8
 """Share of the difference between the ends below which a single step does not explain it."""
 
 
@@ -183,7 +183,7 @@ def _found(versions: Sequence[str], steps: Sequence[Step], base: str, end: Step)
         reasons.append(f"{end.version} does not run the model, so that is what was searched by: {end.reason}")
     if not shown and confirmation is not None:
         reasons.append(f"not confirmed: {versions[high]} against {versions[low]}: {confirmation.reason}")
-    if share is not None and share < MOST:
+    if share is not None and share < MAIN_SHARE:
         reasons.append(
             f"this step makes up {format_percent(share)} of what lies between {base} and {end.version}; "
             "search the rest with --good and --bad"

@@ -1,7 +1,7 @@
 """The parent's side of a build: what determines an artifact's bytes, and where they are kept.
 
 An artifact of another precision or format is made of the FP32 .onnx artifact
-of the same model, exporter and opset, which is kept as well: it is the twin
+of the same model, exporter and opset, which is kept as well: it is the reference
 that accuracy is judged against.
 """
 
@@ -77,7 +77,7 @@ def _identity(artifact: Artifact, sources: dict[Hashable, str]) -> str:
         return str(error)
 
 
-def twin(artifact: Artifact, built: Built) -> Artifact:
+def fp32_reference(artifact: Artifact, built: Built) -> Artifact:
     """Return the FP32 artifact that `built` is compared with: same model and exporter, opset as built."""
     same = replace(artifact, precision=FP32, format="onnx")
     if built.provenance.get("base", {}).get("opset", built.opset) == built.opset:
@@ -191,7 +191,7 @@ def _calibration(artifact: Artifact, cache_dir: Path) -> dict[str, Any]:
     return {"identity": {**shared, "data": data.name, "sha256": data.sha256}, "path": data.calibration}
 
 
-def _built(entry: cache.Entry) -> Built:
+def _built(entry: cache.CacheEntry) -> Built:
     content = {key: value for key, value in entry.content.items() if key != "reads"}
     path = entry.folder / content.pop("file")
     return Built.from_json(

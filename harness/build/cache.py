@@ -29,7 +29,7 @@ MANIFEST = "entry.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CacheEntry:
     """One folder of the cache: what it was made by, what it holds, its files' hashes."""
 
     folder: Path
@@ -78,7 +78,7 @@ def digest(recipe: Mapping[str, Any]) -> str:
 
 def fetch(
     cache_dir: Path, kind: str, recipe: Mapping[str, Any], make: Callable[[Path], Mapping[str, Any]]
-) -> Entry:
+) -> CacheEntry:
     """Return the entry of `recipe`, made by `make` where it is absent, damaged or outdated.
 
     `make` fills the folder it is given and returns the entry's content. What it
@@ -126,12 +126,12 @@ def _files(folder: Path) -> Iterator[Path]:
     return (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != MANIFEST)
 
 
-def read(folder: Path) -> Entry:
+def read(folder: Path) -> CacheEntry:
     """Read an entry's manifest. Raises OSError, ValueError, KeyError or TypeError where it is damaged."""
     manifest = json.loads((folder / MANIFEST).read_text())
     if manifest.pop("seal") != digest(manifest):
         raise ValueError("changed since it was written")
-    return Entry(folder, manifest["recipe"], manifest["content"], manifest["files"])
+    return CacheEntry(folder, manifest["recipe"], manifest["content"], manifest["files"])
 
 
 def verify(folder: Path) -> str:
@@ -147,7 +147,7 @@ def verify(folder: Path) -> str:
     return f"{changed[0]} does not have the hash it was written with" if changed else ""
 
 
-def outdated(entry: Entry) -> str:
+def outdated(entry: CacheEntry) -> str:
     """Say which file that an entry was made of is another now, or gone: empty where none is."""
     for name, sha256 in entry.content.get("reads", {}).items():
         try:

@@ -62,7 +62,7 @@ def take_source(request: Mapping[str, Any], target: Path) -> Content:
     reading, notes = written.reading, written.notes
     if reading is None:
         maker = asked.exporter or request["source"]
-        reading, complaints = settle(target / written.file, asked.opset, f"{maker} gave")
+        reading, complaints = check_and_read(target / written.file, asked.opset, f"{maker} gave")
         notes = (*notes, *complaints)
         if reading.precision != "fp32":
             notes = (*notes, f"the source is {reading.precision} as it is")
@@ -90,7 +90,7 @@ def convert(request: Mapping[str, Any], target: Path) -> Content:
         raise Failed(failure(kind, Path(base.path), error)) from error
     _, sorted_ = repair.mend(path, path, (repair.SORT,))
     discard(target, path)
-    reading, complaints = settle(path, request["opset"], f"{kind} needs")
+    reading, complaints = check_and_read(path, request["opset"], f"{kind} needs")
     if reading.precision != precision.reads_back:
         raise Unsupported(
             f"asked for {kind}; the file holds {reading.precision}: no operator of it could be converted: "
@@ -142,7 +142,7 @@ def split(request: Mapping[str, Any], target: Path) -> Content:
 STEPS = {"source": take_source, "precision": convert, "format": reformat, "split": split}
 
 
-def settle(path: Path, opset: int | None, who: str) -> tuple[Reading, tuple[str, ...]]:
+def check_and_read(path: Path, opset: int | None, who: str) -> tuple[Reading, tuple[str, ...]]:
     """Check a file and read it back; with it, what onnx.checker complains about.
 
     Raises Failed where ONNX Runtime does not load it, Unsupported where it has

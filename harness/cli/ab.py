@@ -134,7 +134,7 @@ def ab(
     """
     from harness.ab.job import run_ab
     from harness.ab.view import ABDocument
-    from harness.run.job import settle
+    from harness.run.job import resolve_rolling_runtimes
     from harness.show.progress import Lines
 
     if not choices["alpha"]:
@@ -143,7 +143,10 @@ def ab(
     metrics = tuple(dict.fromkeys(choices["metrics"]))
     terms = ABSettings(choices["min_effect"], choices["alpha"], choices["budget_s"], seed, metrics)
     points = {"--base": _point("--base", base), "--head": _point("--head", head)}
-    plans = [settle(_plan(flag, point, _planner(models, flag, choices))) for flag, point in points.items()]
+    plans = [
+        resolve_rolling_runtimes(_plan(flag, point, _planner(models, flag, choices)))
+        for flag, point in points.items()
+    ]
     asked = click.get_current_context().get_parameter_source("metrics") is not ParameterSource.DEFAULT
     if asked and MEMORY in metrics and not all(plan.suite.measure.wants("memory") for plan in plans):
         raise InputError(f"--metric {MEMORY}: the suite leaves memory out; add --set measure.memory=true")

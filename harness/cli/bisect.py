@@ -135,7 +135,7 @@ def bisect(
         ),
         scan=Scan.MINORS if choices["scan"] else Scan.HALVES,
         resume=resume,
-        listener=Lines(metric),
+        listener=BisectLines(metric),
     )
     print_document(BisectionDocument(search), view)
     click.echo(f"steps: {search.file}", err=True)
@@ -151,7 +151,7 @@ def exit_code(search: Search) -> int:
     return 0 if search.finding.outcome is SearchOutcome.NO_DIFFERENCE else 1
 
 
-class Lines(Listener):
+class BisectLines(Listener):
     """Print a line on standard error whenever a step ends."""
 
     def __init__(self, metric: str) -> None:

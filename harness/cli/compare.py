@@ -82,8 +82,7 @@ def compare(
 
     A run is an id or its beginning, latest, previous, anchor, a date or a git revision.
     """
-    from harness.compare.job import compare as compare_runs
-    from harness.compare.job import confirm_suspects, find_pair
+    from harness.compare.job import compare_runs, confirm_suspects, find_pair
     from harness.compare.view import ComparisonDocument
     from harness.core.conditions import parse_conditions
 

@@ -19,7 +19,7 @@ from typing import Any
 from harness.ab.job import run_ab
 from harness.ab.model import ABResult, ABSettings, Pair, Pairing, describe_lost
 from harness.build.cache import read as read_entry
-from harness.compare.settle import Untried
+from harness.compare.confirmed import Untried
 from harness.core.case import Artifact, Case, Session, Source, freeze
 from harness.core.decision import Decision, Unconfirmed
 from harness.core.errors import CaseError, InputError

@@ -22,7 +22,7 @@ ALPHA = 0.01
 """False discoveries among the regressions of one comparison, as a share."""
 
 
-def compare(
+def compare_records(
     base: Sequence[Record],
     head: Sequence[Record],
     *,

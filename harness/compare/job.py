@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from harness import judge, store
 from harness.ab.model import ABSettings
-from harness.compare.decide import compare as compare_records
+from harness.compare.confirmed import CALLS, carried, is_open, with_confirmation
+from harness.compare.decide import compare_records
 from harness.compare.noise import RUNS, noise_between
-from harness.compare.settle import CALLS, carried, is_open, settle
 from harness.core.conditions import fits, matches
 from harness.core.decision import Cause, MetricComparison, RunComparison, RunSide, worst_first
 from harness.core.errors import InputError, NotFoundError
@@ -61,7 +61,7 @@ def _find_base(results_dir: Path, name: str, head: store.RunInfo) -> store.RunIn
         return store.find_run(results_dir, name)
 
 
-def compare(
+def compare_runs(
     results_dir: Path,
     base: store.RunInfo,
     head: store.RunInfo,
@@ -169,7 +169,8 @@ def _settled(
             notes[-1] = f"A/B not trusted, nothing is settled: {trial.control.reason}"
             return replace(contrast, notes=tuple(notes))
     comparisons = [
-        settle(item, said.decisions, said.left, moved) if _is_tried(item, gated) else item for item in looked
+        with_confirmation(item, said.decisions, said.left, moved) if _is_tried(item, gated) else item
+        for item in looked
     ]
     return replace(
         contrast,

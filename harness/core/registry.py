@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.core.errors import InputError, NotFoundError
 
-MOST = 16
+MAX_LISTED_NAMES = 16
 """Names that one message lists; beyond that, those nearest to the one that was asked for."""
 
 
@@ -24,7 +24,7 @@ def closest(name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    if len(names) <= MOST:
+    if len(names) <= MAX_LISTED_NAMES:
         return f"{hint}known: {', '.join(names)}"
     nearest = difflib.get_close_matches(name, names, n=5, cutoff=0.0)
     return f"{hint}nearest of {len(names)}: {', '.join(nearest)}"

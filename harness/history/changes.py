@@ -26,7 +26,7 @@ from harness.judge.causes import changed
 
 Floats = NDArray[np.float64]
 
-FEWEST = 10
+MIN_RUNS = 10
 """Values below which nothing is said."""
 
 SCALES = (5, 10, 20, 40, 80)
@@ -40,7 +40,7 @@ LASTING = 2
 """Values that must lie on either side of a step."""
 
 _SHORT = 10  # a step must show at this scale already: a drift does not
-_SHARE = 0.5  # … by this share of what it comes to at a larger one
+_MIN_SHARE = 0.5  # … by this share of what it comes to at a larger one
 _PENALTY, _BANDWIDTH = 3.0, 3.0  # of the detector: cost of a point, width of its kernel in SDs
 _LEAST_SD = 1e-4
 _MEDIAN = 1.2533  # standard error of a median to that of a mean, √(π/2)
@@ -58,7 +58,7 @@ def shifts(
     """
     places = [index for index, value in enumerate(values) if value is not None and math.isfinite(value)]
     known = np.array([values[index] for index in places], np.float64)
-    if len(known) < FEWEST:
+    if len(known) < MIN_RUNS:
         return ()
     relative = metric.relative and bool((known > 0).all())
     y = np.log(known) if relative else known
@@ -176,7 +176,7 @@ def _strongest(
         growth = excess / before
         size, nights = _step(y, at, start, end, scale)
         lasting = min(nights) >= LASTING and (max(nights) >= scale or scale == SCALES[0])
-        abrupt = scale <= _SHORT or short * math.copysign(1, size) >= _SHARE * abs(size)
+        abrupt = scale <= _SHORT or short * math.copysign(1, size) >= _MIN_SHARE * abs(size)
         if lasting and abrupt and abs(size) >= least:
             error = excess * _MEDIAN * sd * math.sqrt(1 / nights[0] + 1 / nights[1])
             if best is None or abs(size) / error > best.strength:

@@ -89,7 +89,7 @@ def _outputs(facts: Facts) -> Iterator[Note]:
         yield Note(NoteKind.VARIES, varies(largest))
     for item in output_drift(facts):
         if item.close is False:
-            text = f"outputs drift: {item.output}: {item.reason}, against the {facts.twin_kind}"
+            text = f"outputs drift: {item.output}: {item.reason}, against the {facts.reference_kind}"
             yield Note(NoteKind.DRIFT, text)
     if why := mixes(facts):
         yield Note(NoteKind.MIXED_BATCH, f"{MIXES}: {why}")

@@ -65,7 +65,7 @@ def effective(facts: Facts) -> dict[str, Any]:
         "proof": dict(first.proof),
         **{name: dict(part) for name, part in first.parts.items()},
         "reference": facts.reference,
-        "reference_kind": facts.twin_kind if facts.reference else "",
+        "reference_kind": facts.reference_kind if facts.reference else "",
         "limits": asdict(drift_limits(facts)),
         "drift": [asdict(item) for item in output_drift(facts)],
         "processes": len(facts.observations),

@@ -23,7 +23,7 @@ from harness.measure.worker.request import Request
 
 TAIL_BYTES = 4096
 DISABLE_TELEMETRY = "ORT_DISABLE_TELEMETRY"  # read by ONNX Runtime when it is imported, from 1.29 on
-MOST_MS = 2**31 - 1  # that poll takes: 24 days
+MAX_POLL_MS = 2**31 - 1  # that poll takes: 24 days
 Command = Callable[[Path], list[str]]
 """Make the command line of a worker that answers the request at a path."""
 
@@ -130,7 +130,7 @@ def _ends_within(pid: int, timeout_s: float) -> bool:
     try:
         poll = select.poll()
         poll.register(pidfd, select.POLLIN)
-        return bool(poll.poll(min(timeout_s * 1000, MOST_MS)))
+        return bool(poll.poll(min(timeout_s * 1000, MAX_POLL_MS)))
     finally:
         os.close(pidfd)
 

@@ -68,7 +68,7 @@ def expand(sweep: Sweep) -> Expansion:
                     skips.append(Skip(case, because))
                 else:
                     cases.append(case)
-    _refuse_twins(sweep, cases, skips)
+    _refuse_equal_keys(sweep, cases, skips)
     return Expansion(Plan(sweep.suite, tuple(cases), tuple(skips)), rules.unmet(met))
 
 
@@ -134,13 +134,13 @@ def _cannot_export(artifact: Artifact) -> str:
     return f"an exporter needs a torch source: {artifact.model.name} is {kind}"
 
 
-def _refuse_twins(sweep: Sweep, cases: Sequence[Case], skips: Sequence[Skip]) -> None:
+def _refuse_equal_keys(sweep: Sweep, cases: Sequence[Case], skips: Sequence[Skip]) -> None:
     """Refuse two cells of one key: a trend could not tell them apart."""
     counts = Counter(case.key for case in cases)
     counts.update(skip.case.key for skip in skips)
-    twins = [key for key, count in counts.items() if count > 1]
-    if twins:
-        message = f"two cells have the key {twins[0]!r}: two values of an axis mean the same"
+    repeated = [key for key, count in counts.items() if count > 1]
+    if repeated:
+        message = f"two cells have the key {repeated[0]!r}: two values of an axis mean the same"
         raise SuiteError([Problem(sweep.file, None, "axes", message)])
 
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from harness.core.errors import InputError, Problem, SuiteError
 from harness.core.suite import Plan
 from harness.plan import starters, strict
-from harness.plan.document import Document, KeyPath, Place, one_line, read, spell_path
+from harness.plan.document import KeyPath, Place, YamlDocument, one_line, read, spell_path
 from harness.plan.expand import expand
 from harness.plan.files import absolute, missing, why_missing
 from harness.plan.layers import from_plain, put_together
@@ -101,7 +101,7 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-def _sweep(document: Document, base_dir: Path, name: str, path: str) -> Sweep:
+def _sweep(document: YamlDocument, base_dir: Path, name: str, path: str) -> Sweep:
     """Check the whole document at once, so that several mistakes are told together."""
     problems = [*document.problems, *missing(document, base_dir)]
     try:
@@ -112,7 +112,7 @@ def _sweep(document: Document, base_dir: Path, name: str, path: str) -> Sweep:
     return sweep(schema, document.places[()].file, name, path, dump(document.value))
 
 
-def _expand(made: Sweep, document: Document, overrides: Sequence[str], only: Sequence[str]) -> Plan:
+def _expand(made: Sweep, document: YamlDocument, overrides: Sequence[str], only: Sequence[str]) -> Plan:
     made = replace(made, rules=(*made.rules, *filters(only)))
     # A rule about what --set took out is no mistake.
     narrowed = any(text.startswith(("axes", "models")) for text in overrides)
@@ -126,18 +126,18 @@ def _expand(made: Sweep, document: Document, overrides: Sequence[str], only: Seq
     return expansion.plan
 
 
-def _unknown_values(rules: Iterable[Rule], made: Sweep, document: Document) -> Iterator[Problem]:
+def _unknown_values(rules: Iterable[Rule], made: Sweep, document: YamlDocument) -> Iterator[Problem]:
     for rule in rules:
         for axis, reason in unknown_values(rule, made.values):
             yield _problem((*rule.written, axis), reason, rule, document)
 
 
-def _unmet(rules: Iterable[Rule], document: Document) -> Iterator[Problem]:
+def _unmet(rules: Iterable[Rule], document: YamlDocument) -> Iterator[Problem]:
     for rule in rules:
         yield _problem(rule.written, "no cell of the suite meets all of this", rule, document)
 
 
-def _problem(path: KeyPath, message: str, rule: Rule, document: Document) -> Problem:
+def _problem(path: KeyPath, message: str, rule: Rule, document: YamlDocument) -> Problem:
     if rule.purpose == "filter":
         return Problem(rule.because, None, "", message)
     where = document.places.get(path, Place(""))

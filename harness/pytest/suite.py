@@ -51,9 +51,9 @@ class SuiteFile(pytest.File):
 
         Raises InputError, CaseError.
         """
-        from harness.run.job import settle
+        from harness.run.job import resolve_rolling_runtimes
 
-        return {case.key: case for case in settle(self.plan).cases}
+        return {case.key: case for case in resolve_rolling_runtimes(self.plan).cases}
 
     @cached_property
     def environment(self) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from harness.run.bench import OpenBench, open_bench
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RunOutcome:
     """What a run left behind."""
 
     run: str
@@ -44,7 +44,7 @@ def run(
     listener: Listener | None = None,
     machine: dict[str, Any] | None = None,
     opening: OpenBench = open_bench,
-) -> Outcome:
+) -> RunOutcome:
     """Measure every case of `plan` and seal the run; with `resume`, those that an unfinished run lacks.
 
     Ctrl-C ends the loop, not the run: what was measured is kept, unsealed; where
@@ -52,7 +52,7 @@ def run(
     Raises InputError where data is wrong or there is nothing to resume,
     StoreError where results cannot be kept.
     """
-    plan, listener = settle(plan), listener or Listener()
+    plan, listener = resolve_rolling_runtimes(plan), listener or Listener()
     machine = environment(plan) if machine is None else machine
     with scratch() as work:
         bench = opening(plan.suite, cache_dir, work, machine)
@@ -79,10 +79,10 @@ def run(
                     raise  # nothing that is left would say so
             else:
                 journal.seal()
-            return Outcome(journal.run, journal.folder, len(todo) - measured, measured)
+            return RunOutcome(journal.run, journal.folder, len(todo) - measured, measured)
 
 
-def settle(plan: Plan) -> Plan:
+def resolve_rolling_runtimes(plan: Plan) -> Plan:
     """Let ``latest`` and ``nightly`` mean the versions that they are now; keys keep their names.
 
     Raises InputError where there is none, CaseError where the package index cannot be asked.

@@ -43,7 +43,7 @@ def plan_of(name: str, **keys: Any) -> Plan:
 
 
 @pytest.fixture
-def lineup(tmp_path: Path) -> Candidates:
+def candidates(tmp_path: Path) -> Candidates:
     plans = {}
     for version in VERSIONS:
         path = tmp_path / version
@@ -52,9 +52,9 @@ def lineup(tmp_path: Path) -> Candidates:
     return numbered(over_models(plans))
 
 
-def numbered(lineup: Candidates) -> Candidates:
+def numbered(candidates: Candidates) -> Candidates:
     """Call the models by their version instead of their path."""
-    return replace(lineup, cases=dict(zip(VERSIONS, lineup.cases.values(), strict=True)))
+    return replace(candidates, cases=dict(zip(VERSIONS, candidates.cases.values(), strict=True)))
 
 
 @dataclass
@@ -150,13 +150,13 @@ def world(worlds: list[World]) -> Callable[..., World]:
 
 
 @pytest.fixture
-def search(tmp_path: Path, lineup: Candidates, worlds: list[World]) -> Callable[..., Search]:
+def search(tmp_path: Path, candidates: Candidates, worlds: list[World]) -> Callable[..., Search]:
     def open_world(*given: Any) -> Bench:
         bench = WorldBench(*given, keep_outputs=True)
         bench.worlds = worlds
         return bench
 
-    def run(metric: str, line: Candidates = lineup, **options: Any) -> Search:
+    def run(metric: str, line: Candidates = candidates, **options: Any) -> Search:
         options = {"terms": TIMED, "open_bench": open_world, **options}
         return bisect(line, metric, tmp_path / "results", tmp_path / "cache", **options)
 
@@ -229,23 +229,23 @@ def test_rounding_alone_is_no_difference(world, search) -> None:
     assert made.limit == pytest.approx(0.875e-4)
 
 
-def test_labelled_accuracy_is_searched_by_too(world, search, tmp_path: Path, lineup: Candidates) -> None:
+def test_labelled_accuracy_is_searched_by_too(world, search, tmp_path: Path, candidates: Candidates) -> None:
     world(top1=since("v4", 0.95))
     with pytest.raises(InputError, match="takes labelled data; name it with --data"):
         search("accuracy/top1")
-    plans = {path: plan_of(path.name, data="digits") for path in lineup.files}
+    plans = {path: plan_of(path.name, data="digits") for path in candidates.files}
     labelled = numbered(over_models(plans))
     assert found(search("accuracy/top1", labelled)) == ("v3", "v4")
 
 
-def test_what_the_good_version_cannot_answer_is_told_at_once(world, search, lineup: Candidates) -> None:
+def test_what_the_good_version_cannot_answer_is_told_at_once(world, search, candidates: Candidates) -> None:
     facts = world()
-    plans = {path: plan_of(path.name, output="typo") for path in lineup.files}
+    plans = {path: plan_of(path.name, output="typo") for path in candidates.files}
     named = numbered(over_models(plans))
     for metric in ("accuracy/cosine", "accuracy/max_abs_error"):
         with pytest.raises(InputError, match=f"--metric {metric}: v1: no output is named 'typo'"):
             search(metric, named)
-    plans = {path: plan_of(path.name, data="digits") for path in lineup.files}
+    plans = {path: plan_of(path.name, data="digits") for path in candidates.files}
     labelled = numbered(over_models(plans))
     with pytest.raises(InputError, match="v1: its labels make it accuracy/top1"):
         search("accuracy/mae", labelled)
@@ -414,20 +414,20 @@ def test_a_line_that_was_torn_by_a_kill_is_taken_again(world, search) -> None:
 
 
 @pytest.mark.parametrize("change", ["metric", "limit", "file", "name", "model"])
-def test_another_question_is_not_taken_up(world, search, lineup: Candidates, change: str) -> None:
+def test_another_question_is_not_taken_up(world, search, candidates: Candidates, change: str) -> None:
     world(error=since("v6", 0.25))
     search("accuracy/max_abs_error", listener=Stop(3))
     if change == "file":
-        lineup.files[3].write_text("retrained")
-    line = lineup
+        candidates.files[3].write_text("retrained")
+    line = candidates
     if change == "name":
-        cases = {{"v4": "v4b"}.get(version, version): case for version, case in lineup.cases.items()}
-        line = replace(lineup, cases=cases)
+        cases = {{"v4": "v4b"}.get(version, version): case for version, case in candidates.cases.items()}
+        line = replace(candidates, cases=cases)
     if change == "model":
-        case = lineup.cases["v4"]
+        case = candidates.cases["v4"]
         model = replace(case.artifact.model, source=Source("fake", freeze({"version": "2"})))
         changed = replace(case, artifact=replace(case.artifact, model=model))
-        line = replace(lineup, cases={**lineup.cases, "v4": changed})
+        line = replace(candidates, cases={**candidates.cases, "v4": changed})
     metric = "accuracy/agreement" if change == "metric" else "accuracy/max_abs_error"
     with pytest.raises(InputError, match="--resume"):
         search(metric, line, resume=True, limit=0.1 if change == "limit" else None)

@@ -31,10 +31,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Stand in for the search; return what it was asked."""
     found: dict[str, Any] = {"outcome": SearchOutcome.FOUND}
 
-    def search(lineup: Candidates, metric: str, results_dir: Path, cache_dir: Path, **options: Any) -> Search:
-        found.update(lineup=lineup, metric=metric, **options)
+    def search(
+        candidates: Candidates, metric: str, results_dir: Path, cache_dir: Path, **options: Any
+    ) -> Search:
+        found.update(candidates=candidates, metric=metric, **options)
         finding = found["outcome"] and SearchResult(outcome=found["outcome"], first_bad="1.18.0")
-        question = Question(lineup.title, metric, tuple(lineup.cases))
+        question = Question(candidates.title, metric, tuple(candidates.cases))
         return Search(id="i", question=question, steps=(), finding=finding, limit=0.01, file="f")
 
     monkeypatch.setattr(loop, "bisect", search)
@@ -87,8 +89,8 @@ def test_versions_are_searched_with_one_file(harness: Command, models: list[str]
     assert asked["metric"] == "latency/p50"
     assert asked["limit"] == 0.03
     assert asked["terms"] == ABSettings(budget_s=7.0, seed=5)
-    assert list(asked["lineup"].cases) == ["1.17.0", "1.18.0"]
-    case = asked["lineup"].cases["1.18.0"]
+    assert list(asked["candidates"].cases) == ["1.17.0", "1.18.0"]
+    case = asked["candidates"].cases["1.18.0"]
     assert case.key == "mon/runtime=onnxruntime-openvino==1.18.0/graph_opt=basic/batch=4"
     assert err == "steps: f\n"
 
@@ -97,7 +99,7 @@ def test_a_suite_gives_its_one_case(harness: Command, models: list[str], asked: 
     document = {"models": {"m": {"source": {"onnx": "mon.onnx"}}}, "axes": {"batch": [1, 8]}}
     Path("s.yaml").write_text(yaml.safe_dump(document))
     assert harness("bisect", "s.yaml", "--only", "batch=8")[0] == 1
-    assert {case.load.batch for case in asked["lineup"].cases.values()} == {8}
+    assert {case.load.batch for case in asked["candidates"].cases.values()} == {8}
     assert asked["limit"] is None
     code, _, err = harness("bisect", "s.yaml")
     assert (code, err.startswith("error: s.yaml: 2 cases; a search takes one")) == (2, True)

@@ -15,7 +15,7 @@ from harness import store
 from harness.ab.model import ABResult, ABSettings, Pair, Pairing
 from harness.compare import confirm as loop
 from harness.compare.confirm import Confirmation, confirm
-from harness.compare.settle import Untried
+from harness.compare.confirmed import Untried
 from harness.core.decision import Change, Decision, MetricComparison, Unconfirmed
 from harness.core.errors import Unsupported
 from harness.core.record import Record

@@ -22,7 +22,7 @@ from harness.ab.model import ABResult, ABSettings
 from harness.cli import main
 from harness.compare import confirm
 from harness.compare.confirm import Confirmation
-from harness.compare.job import compare, find_pair
+from harness.compare.job import compare_runs, find_pair
 from harness.core.decision import Change, Decision
 from harness.core.errors import InputError, NotFoundError
 from harness.core.record import Record
@@ -557,5 +557,5 @@ def test_suspects_are_settled_by_an_ab_of_what_the_runs_measured(
 
 def test_a_comparison_reads_runs_and_changes_nothing(runs: Runs, results: Path) -> None:
     before = {path: path.read_bytes() for path in results.rglob("*") if path.is_file()}
-    compare(results, *find_pair(results, runs["base3"], runs["slow3"]))
+    compare_runs(results, *find_pair(results, runs["base3"], runs["slow3"]))
     assert {path: path.read_bytes() for path in results.rglob("*") if path.is_file()} == before

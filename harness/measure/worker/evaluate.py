@@ -12,7 +12,7 @@ from harness.core.feeds import Rows
 
 MAX_VALUES = 1 << 26
 """Values kept of one case, all outputs together; counted in values, so that a case and its FP32
-twin stop at the same row."""
+reference stop at the same row."""
 
 AGAIN = 2
 """How often the first input is evaluated again, once all others were in between."""

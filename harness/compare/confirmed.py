@@ -37,7 +37,7 @@ def carried(items: Iterable[MetricComparison]) -> dict[str, float]:
     return found
 
 
-def settle(
+def with_confirmation(
     item: MetricComparison, said: Decisions, left: Mapping[str, Untried], moved: Mapping[str, float]
 ) -> MetricComparison:
     """Give `item` the decision of an A/B where there is one; `left` names the cases that have none, and why.
