@@ -16,7 +16,7 @@ import pytest
 
 from harness.ab import job as loop
 from harness.ab.model import ABResult, ABSettings, Control, Lost, Pairing
-from harness.core.decision import Change, Decision, MetricComparison
+from harness.core.decision import Change, Decision, MetricComparison, Source
 from harness.core.record import Status
 
 Call = Callable[..., tuple[int, str, str]]
@@ -40,7 +40,13 @@ class Loop:
     def __call__(self, pairing: Pairing, suite: Any, terms: ABSettings, *_: Any, **named: Any) -> ABResult:
         self.pairing, self.suite, self.terms, self.named = pairing, suite, terms, named
         control = Control("m", False, {}, "quiet")
-        known = {"job": "j", "settings": terms, "comparisons": (), "control": control, "file": "f.jsonl"}
+        known = {
+            "job": "j",
+            "settings": terms,
+            "comparisons": (row(Change.EQUIVALENT),),
+            "control": control,
+            "file": "f.jsonl",
+        }
         return ABResult(**{**known, "base": named["base"], "head": named["head"], **self.answer})
 
     @property
@@ -66,7 +72,9 @@ def models(tmp_path: Path) -> Path:
 
 
 def row(verdict: Change) -> MetricComparison:
-    return MetricComparison("m", "latency/p50", 1.0, 2.0, Decision(verdict=verdict, ratio=2.0))
+    return MetricComparison(
+        "m", "latency/p50", 1.0, 2.0, Decision(verdict=verdict, source=Source.AB, ratio=2.0)
+    )
 
 
 def test_two_files_are_the_two_arms(harness: Call, asked: Loop, models: Path) -> None:
@@ -185,6 +193,7 @@ def test_the_terms_are_as_asked_and_a_seed_is_drawn_where_none_is(
         ({"comparisons": (row(Change.REGRESSION),), "failed": {"m": CRASHED}}, 1),
         ({"failed": {"m": CRASHED}}, 3),
         ({"failed": {"m": UNSUPPORTED}, "unsupported": frozenset("m")}, 0),
+        ({"failed": {"m": UNSUPPORTED}, "unsupported": frozenset("m"), "comparisons": ()}, 3),
         (
             {"failed": {"m": UNSUPPORTED, "n": UNSUPPORTED[:1]}, "unsupported": frozenset("m")},
             3,
