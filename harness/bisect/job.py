@@ -1,6 +1,6 @@
 """The third loop: which version was the first to make a model slower, bigger or less accurate?
 
-Each step holds one version against the oldest that runs: by an A/B for speed
+Each step compares one version with the oldest that runs: by an A/B for speed
 and memory, else exactly, by outputs on the same inputs. Every step is on disk
 before the next one begins.
 """
@@ -269,7 +269,7 @@ class _Bisection:
         return self.candidates.cases[version].artifact.model.output
 
     def _see(self, version: str) -> losses.VersionOutputs:
-        """Run a version once, for all that is held against it."""
+        """Run a version once, for all that is compared with it."""
         if version not in self._seen:
             case = self.candidates.cases[version]
             record = self.bench.measure(case)
@@ -281,7 +281,7 @@ class _Bisection:
         head = self._see(version)
         if not against:
             if head.record.status is Status.OK:
-                return _blank(StepVerdict.GOOD, "it runs the model; the others are held against it")
+                return _blank(StepVerdict.GOOD, "it runs the model; the others are compared with it")
             return losses.lost(head.record, fatal=False)
         end_is_lost = halving.end_is_lost(self.question.versions, self.steps)
         if head.record.status is not Status.OK:

@@ -152,7 +152,7 @@ class _Line:
 
 
 def _source_recipe(artifact: Artifact) -> dict[str, Any]:
-    """Say what the FP32 model is made from. Raises CaseError, OSError."""
+    """Return what the FP32 model is made from. Raises CaseError, OSError."""
     source, asked = artifact.model.source, Asked(artifact.exporter, artifact.opset)
     if source.kind not in SOURCES:
         raise Failed(f"unknown source {source.kind!r}: {closest(source.kind, SOURCES)}")
@@ -169,7 +169,7 @@ def _source_recipe(artifact: Artifact) -> dict[str, Any]:
 
 
 def _precision_recipe(artifact: Artifact) -> dict[str, Any]:
-    """Say how a model is converted to its precision, what it is calibrated with aside."""
+    """Return how a model is converted to its precision, what it is calibrated with aside."""
     name, kind = artifact.precision.name, artifact.precision.kind
     precision: Precision = PRECISIONS.resolve(kind)
     return {
@@ -182,7 +182,7 @@ def _precision_recipe(artifact: Artifact) -> dict[str, Any]:
 
 
 def _calibration(artifact: Artifact, cache_dir: Path) -> dict[str, Any]:
-    """Say what a model is calibrated with, by content (`identity`) and where it lies."""
+    """Return what a model is calibrated with, by content (`identity`) and where it lies."""
     model = artifact.model
     shared = {"shapes": thaw(model.shapes), "batch_dim": model.batch_dim, "inputs": thaw(model.inputs)}
     if model.data is None or model.data.calibration == 0:

@@ -135,7 +135,7 @@ def read(folder: Path) -> CacheEntry:
 
 
 def verify(folder: Path) -> str:
-    """Say what is wrong with an entry: empty where its files are what was written."""
+    """Return what is wrong with an entry: empty where its files are what was written."""
     try:
         entry = read(folder)
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -148,7 +148,7 @@ def verify(folder: Path) -> str:
 
 
 def outdated(entry: CacheEntry) -> str:
-    """Say which file that an entry was made of is another now, or gone: empty where none is."""
+    """Return which file that an entry was made of is another now, or gone: empty where none is."""
     for name, sha256 in entry.content.get("reads", {}).items():
         try:
             if hash_file(Path(name)) != sha256:

@@ -88,7 +88,7 @@ def _walk_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
 
 
 def is_quantized(op_type: str) -> bool:
-    """Tell whether an operator computes on, or converts to or from, quantized values."""
+    """Return whether an operator computes on, or converts to or from, quantized values."""
     return op_type.startswith(("QLinear", "QOrdered")) or op_type.endswith("Integer") or op_type in QUANTIZED
 
 

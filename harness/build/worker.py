@@ -156,7 +156,7 @@ def check_and_read(path: Path, opset: int | None, who: str) -> tuple[Reading, tu
 
 
 def failure(kind: str, source: Path, error: Exception) -> str:
-    """Say which converter failed on whose file, in its own words, and what to try."""
+    """Return which converter failed on whose file, in its own words, and what to try."""
     model = files.parse(source)
     writer = " ".join(filter(None, (model.producer_name, model.producer_version))) or "an unnamed tool"
     what = f"{type(error).__name__}: {one_line(error, 600)}"

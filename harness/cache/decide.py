@@ -21,5 +21,5 @@ def choose(
 
 
 def in_use(used_at: float, oldest_job: float | None) -> bool:
-    """Say whether a running job may use it: one that began before it was used last."""
+    """Return whether a running job may use it: one that began before it was used last."""
     return oldest_job is not None and used_at >= oldest_job

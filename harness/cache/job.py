@@ -41,7 +41,7 @@ def _contents(cache_dir: Path) -> Iterator[Kept]:
 
 
 def _what(manifest: Path) -> str:
-    """Say what a folder was made from, in a few words; nothing where it does not say so itself."""
+    """Return what a folder was made from, in a few words; nothing where it does not say so itself."""
     if not manifest.is_file():
         return "unfinished"
     try:

@@ -25,7 +25,7 @@ from harness.cli.options import (
 from harness.cli.sweep import plan_of_file
 from harness.core.case import AXES
 from harness.core.conditions import spell
-from harness.core.decision import Source
+from harness.core.decision import DecisionSource
 from harness.core.errors import InputError
 from harness.core.registry import closest
 from harness.core.suite import Plan, Suite
@@ -174,7 +174,7 @@ def exit_code(trial: ABResult) -> int:
         return 3
     if trial.worse:
         return 1
-    measured = any(row.decision.source is Source.AB for row in trial.comparisons)
+    measured = any(row.decision.source is DecisionSource.AB for row in trial.comparisons)
     return 0 if measured and trial.failed.keys() <= trial.unsupported else 3
 
 
@@ -208,7 +208,7 @@ def _varied(models: Sequence[Path], points: Mapping[str, Point]) -> set[str]:
 
 
 def _planner(models: Sequence[Path], flag: str, choices: Mapping[str, Any]) -> Planner:
-    """Say how plans of one arm's suite or model file are made. Raises InputError."""
+    """Return how plans of one arm's suite or model file are made. Raises InputError."""
     from harness.plan import is_starter, plan
 
     suites = [path for path in models if path.suffix in SUITES or is_starter(path)]

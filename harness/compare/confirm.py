@@ -2,7 +2,7 @@
 
 What can be varied is what the two records differ in and what is still there:
 the runtime (installed again beside the other) and the model file (in the
-cache). What the A/B then ran is held against both records: names may have come
+cache). What the A/B then ran is compared with both records: names may have come
 to mean other bytes since.
 """
 
@@ -122,7 +122,7 @@ def _head_case(cases: Mapping[str, Case], head: Record) -> Case:
 
 
 def _is_replaced(record: Record) -> bool:
-    """Tell whether the runtime that was installed here when `record` was made is another version now."""
+    """Return whether the runtime that was installed here when `record` was made is another version now."""
     if record.runtime.distribution not in runtimes.DISTRIBUTIONS:
         return False
     try:
@@ -155,7 +155,7 @@ def _runtime(record: Record) -> str:
 
 
 def _same_runtime(one: Record, other: Record) -> bool:
-    """Tell whether both ran under the same runtime, by all that is known of both: version, wheel, build."""
+    """Return whether both ran under the same runtime, by all that is known of both: version, wheel, build."""
     return all(
         ours == theirs
         for ours, theirs in zip(_identity(one), _identity(other), strict=True)

@@ -1,4 +1,4 @@
-"""Hold two stored runs against each other: find them, learn the noise between runs, judge."""
+"""Compare two stored runs with each other: find them, learn the noise between runs, judge."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ def _noise(results_dir: Path, head: store.RunInfo, records: Sequence[Record]) ->
 
 
 def _causes(base: Sequence[Record], head: Sequence[Record]) -> dict[Cause, tuple[str, ...]]:
-    """Say what may explain a difference, each with the cases that it is true of."""
+    """Return what may explain a difference, each with the cases that it is true of."""
     earlier = {record.case: record for record in base}
     found: dict[Cause, tuple[str, ...]] = {}
     for record in head:

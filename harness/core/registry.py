@@ -20,7 +20,7 @@ MAX_LISTED_NAMES = 16
 
 
 def closest(name: str, known: Iterable[str]) -> str:
-    """Say which known name is nearest, then list all of them, or the nearest where they are many."""
+    """Return which known name is nearest, then list all of them, or the nearest where they are many."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""

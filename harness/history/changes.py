@@ -2,7 +2,7 @@
 
 A penalized kernel detector (ruptures, after Arlot, Celisse and Harchaoui
 2019) proposes points: its kernel is bounded, so a single wild night moves
-nothing. Each is then held against the noise of the series itself: a step is
+nothing. Each is then compared with the noise of the series itself: a step is
 believed where the medians of the nights before and after it differ by more
 than such medians elsewhere in the series do, at one of several scales. A
 series that drifts or switches between levels thus raises its own threshold.
@@ -87,7 +87,7 @@ def with_causes(
     Noise moves the place of a shift that is no larger than itself by a value
     or two; a change that is not at the very place says how far from it.
     `facts` holds what is known of each point (see `facts_of`), as many as
-    `values`; a point is held against the last one before it that has a value.
+    `values`; a point is compared with the last one before it that has a value.
     """
     known = [index for index, value in enumerate(values) if value is not None]
     return tuple(replace(shift, causes=_causes(known, known.index(shift.index), facts)) for shift in found)

@@ -124,7 +124,7 @@ def _around(trend: Trend) -> set[int]:
 def _why(
     results_dir: Path, metrics: Sequence[str], case: str | None, suite: str | None, machine: str | None
 ) -> str:
-    """Say why there is no series at all: the name that is not there, and the closest known one."""
+    """Return why there is no series at all: the name that is not there, and the closest known one."""
     found = store.runs(results_dir)
     if not found:
         return f"{results_dir}: no runs yet; measure one with 'harness run SUITE'"

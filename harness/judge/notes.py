@@ -1,4 +1,4 @@
-"""Say what a reader of the numbers must know."""
+"""Find what a reader of the numbers must know."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _nonfinite(metrics: dict[str, Metric]) -> Iterator[Note]:
 
 
 def _outputs(facts: Facts) -> Iterator[Note]:
-    """Say what is wrong with outputs and inputs: drift, no repetition, NaN, a batch that is none."""
+    """Return what is wrong with outputs and inputs: drift, no repetition, NaN, a batch that is none."""
     seen = facts.observations[0].outputs if facts.observations else {}
     largest = variation(seen)
     if largest is not None:
@@ -99,7 +99,7 @@ def _outputs(facts: Facts) -> Iterator[Note]:
 
 
 def _random(facts: Facts, metrics: dict[str, Metric]) -> Iterator[Note]:
-    """Say where random numbers stand for data."""
+    """Return where random numbers stand for data."""
     if facts.built.provenance.get("random_calibration"):
         text = "random calibration: INT8 ranges are those of random numbers; name data to calibrate on"
         yield Note(NoteKind.RANDOM_CALIBRATION, text)

@@ -1,4 +1,4 @@
-"""Say whether one process's timed calls are one steady stretch. Flags, never a silent no.
+"""Decide whether one process's timed calls are one steady stretch. Flags, never a silent no.
 
 Each check wants an effect that matters and one that the noise does not
 explain; calls in a row are not independent, so blocks of calls are compared
@@ -30,7 +30,7 @@ MINORITY = 0.1
 
 
 def why_unknown(calls_s: Floats) -> str:
-    """Say why nothing can be said of the timed calls of one process; empty where it can."""
+    """Return why nothing can be said of the timed calls of one process; empty where it can."""
     if len(calls_s) < MIN_CALLS:
         calls = "1 call is" if len(calls_s) == 1 else f"{len(calls_s)} calls are"
         return f"{calls} too few to tell, {MIN_CALLS} needed"

@@ -77,7 +77,7 @@ RAW = ("warmup_ns", "samples_ns", "wall_ns")
 
 
 def _steady(calls_s: Floats) -> bool | None:
-    """Tell whether a process was steady; None where that is unknown."""
+    """Return whether a process was steady; None where that is unknown."""
     flags = steadiness(calls_s)
     return None if flags is None else not flags
 

@@ -93,7 +93,7 @@ def observe_here(request: Request, workdir: Path) -> Observation:
 
 
 def worker_command(path: Path) -> list[str]:
-    """Say how to start a worker that answers the request at `path`."""
+    """Return how to start a worker that answers the request at `path`."""
     # -P: a file called numpy.py in the working folder must not be imported
     isolation = ["-P", *(["-s"] if sys.flags.no_user_site else [])]
     faults = ["-X", "faulthandler"]  # a crash leaves a stack in stderr
@@ -162,7 +162,7 @@ def _read(path: Path, request: Request, how: Mapping[str, Any]) -> Observation:
 def _error(
     found: Observation, request: Request, how: Mapping[str, Any], unreadable: str | None
 ) -> dict[str, str] | None:
-    """Say what went wrong where the worker itself could not."""
+    """Return what went wrong where the worker itself could not."""
     doing = next((name for name in ("session", *request.passes) if name not in found.passes), "exit")
     if how["timeout"]:
         message = f"not done after {request.sampling.timeout_s:g} s; stopped during {doing}"

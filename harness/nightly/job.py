@@ -19,9 +19,9 @@ from harness.compare.job import compare_runs, confirm_suspects, find_pair
 from harness.core.decision import (
     Change,
     Decision,
+    DecisionSource,
     MetricComparison,
     RunComparison,
-    Source,
     Unconfirmed,
 )
 from harness.core.errors import HarnessError, InputError
@@ -168,7 +168,7 @@ def _night(info: store.RunInfo, report: Report) -> NightlyReport:
 def _held(
     night: NightlyReport, results_dir: Path, info: store.RunInfo, against: Sequence[str]
 ) -> NightlyReport:
-    """Hold the run against earlier ones; where there is none, say so."""
+    """Compare the run with earlier ones; where there is none, say so."""
     contrasts: dict[str, RunComparison] = {}
     missing: dict[str, str] = {}
     for name in against:
@@ -233,10 +233,10 @@ def _finding(
 
 
 def _standing(before: Change, decision: Decision) -> Confidence:
-    """Say how sure it is, from the stored runs' verdict and the decision that counts."""
+    """Return how sure it is, from the stored runs' verdict and the decision that counts."""
     match decision.verdict:
         case Change.REGRESSION:
-            return Confidence.CONFIRMED if decision.source is Source.AB else Confidence.SHOWN
+            return Confidence.CONFIRMED if decision.source is DecisionSource.AB else Confidence.SHOWN
         case Change.INCONCLUSIVE if before is Change.INCONCLUSIVE:
             return Confidence.OPEN
     return Confidence.REFUTED

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from harness.core.decision import Change, Decision, MetricComparison, RunComparison, Source
+from harness.core.decision import Change, Decision, DecisionSource, MetricComparison, RunComparison
 from harness.core.metrics import HEADLINE, METRICS
 from harness.core.record import BAD
 from harness.core.report import Report, unevaluated
@@ -103,7 +103,7 @@ def surely(item: MetricComparison, standing: Confidence) -> str:
     unit = "block" if standing is Confidence.CONFIRMED else "process"
     parts = [
         f"{standing} by an A/B" if standing is Confidence.CONFIRMED else str(standing),
-        str(decision.source) if decision.source is Source.EXACT and decision.p is None else "",
+        str(decision.source) if decision.source is DecisionSource.EXACT and decision.p is None else "",
         f"p = {decision.p:.2g}" if decision.p is not None else "",
         count(decision.blocks, unit) if decision.blocks and decision.p is not None else "",
         decision.reason if decision.p is None else "",

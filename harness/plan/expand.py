@@ -90,7 +90,7 @@ class _Rules:
         return bits
 
     def keep(self, bits: int) -> bool:
-        """Say whether the filters keep a cell that meets the rules `bits`."""
+        """Return whether the filters keep a cell that meets the rules `bits`."""
         return (not self._only or bits & self._only != 0) and bits & self._filter == self._filter
 
     def because(self, bits: int) -> str:
@@ -127,7 +127,7 @@ def _taken(part: Part, values: Values) -> tuple[tuple[Any, ...], ...]:
 
 
 def _cannot_export(artifact: Artifact) -> str:
-    """Say why an exporter makes no sense for the artifact's source; empty where it does."""
+    """Return why an exporter makes no sense for the artifact's source; empty where it does."""
     kind = artifact.model.source.kind
     if artifact.exporter is None or kind == "torch" or kind not in SOURCES.builtin:
         return ""

@@ -58,7 +58,7 @@ def references(value: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
 
 
 def missing(document: YamlDocument, base_dir: Path) -> list[Problem]:
-    """Say which of the files that `document` names are not there."""
+    """Return which of the files that `document` names are not there."""
     problems = []
     for path, text in references(document.value):
         name = text.rpartition(":")[0] if path[-1] == "torch" else text
@@ -69,7 +69,7 @@ def missing(document: YamlDocument, base_dir: Path) -> list[Problem]:
 
 
 def why_missing(file: Path, name: str) -> str:
-    """Say why `file`, written as `name`, cannot be had, and what is close to it; empty if it is there."""
+    """Return why `file`, written as `name`, cannot be had, and what is close to it; empty if it is there."""
     shown = shorten(repr(name))
     try:
         if file.is_file():

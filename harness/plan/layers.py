@@ -60,7 +60,7 @@ def _merge(base: Any, top: Any, path: KeyPath, replaced: set[KeyPath]) -> Any:
 
 
 def _is_whole(path: KeyPath) -> bool:
-    """Say whether the mapping at `path` is one value, of which half a one makes no sense."""
+    """Return whether the mapping at `path` is one value, of which half a one makes no sense."""
     if path[:1] == ("models",):
         path = path[2:]  # within a model
         if path in (("source",), ("data",)):

@@ -34,7 +34,7 @@ def find(path: Path, kind: Kind = "suites", folder: Path | None = None) -> Path:
 
 
 def known(path: Path, kind: Kind = "suites") -> str:
-    """Say which names there are, where `path` looks like one; empty where it is a path."""
+    """Return which names there are, where `path` looks like one; empty where it is a path."""
     if not _is_name(path):
         return ""
     return f"; nor a starter {'suite' if kind == 'suites' else 'config'} of that name: " + closest(

@@ -146,7 +146,7 @@ class Bench:
         )
 
     def _provenance(self, case: Case, *, labelled: bool) -> dict[str, Any]:
-        """Say which data and which installed runtime were used: names alone may come to mean others."""
+        """Return which data and which installed runtime were used: names alone may come to mean others."""
         ref, runtime = case.artifact.model.data, self._runtime(case.session.runtime)
         return {
             "data": {**_without_paths(self._data[ref]), "labelled": labelled} if ref else None,

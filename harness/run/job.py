@@ -110,7 +110,7 @@ def _open(plan: Plan, results_dir: Path, machine: dict[str, Any], resume: bool) 
 
 
 def _nothing_to_resume(results_dir: Path, wanted: store.Header) -> str:
-    """Say why no run can go on: there is none, or the newest of this plan was measured otherwise."""
+    """Return why no run can go on: there is none, or the newest of this plan was measured otherwise."""
     for item in reversed(store.runs(results_dir, wanted.suite)):
         unlike = item.header.unlike(wanted)
         if unlike and "plan" not in unlike and not item.sealed and not item.live:

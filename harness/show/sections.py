@@ -117,7 +117,7 @@ def _by_reason(records: Sequence[Record]) -> tuple[Entry, ...]:
 
 
 def _gate(gate: GateOutcome) -> Entry:
-    """Say what failed, and which to believe where a comparison of the same numbers did not show it."""
+    """Return what failed, and which to believe where a comparison of the same numbers did not show it."""
     lines = [gate.case]
     if gate.compared in (Change.INCONCLUSIVE, Change.EQUIVALENT):
         lines.append(

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from harness.compare.confirmed import Untried, carried, is_open, with_confirmation
-from harness.core.decision import Change, Decision, MetricComparison, Source, Unconfirmed
+from harness.core.decision import Change, Decision, DecisionSource, MetricComparison, Unconfirmed
 
 REGRESSION = Decision(verdict=Change.REGRESSION, ratio=1.1, min_effect=0.01, reason="+10%")
 SUSPECT = MetricComparison("m", "latency/p50", 1.0, 1.1, REGRESSION, worse=0.1)
@@ -21,7 +21,7 @@ def said(verdict, metric="latency/p50", case="m"):
 def test_an_ab_decides_where_it_shows_anything(verdict):
     found = confirmed(SUSPECT, said(verdict), {})
     assert found.decision.verdict is verdict
-    assert (found.decision.source, found.decision.reason) == (Source.AB, "as the blocks say")
+    assert (found.decision.source, found.decision.reason) == (DecisionSource.AB, "as the blocks say")
     assert found.unconfirmed is None
     assert (found.base, found.head) == (1.0, 1.1)
 
@@ -29,7 +29,7 @@ def test_an_ab_decides_where_it_shows_anything(verdict):
 def test_an_ab_that_shows_nothing_leaves_what_the_runs_show():
     found = confirmed(SUSPECT, said(Change.INCONCLUSIVE), {})
     assert found.decision.verdict is Change.REGRESSION
-    assert found.decision.source is Source.STORED
+    assert found.decision.source is DecisionSource.STORED
     assert found.unconfirmed is Unconfirmed.UNDECIDED
     assert found.decision.reason == "+10%; an A/B did not settle it: as the blocks say"
 

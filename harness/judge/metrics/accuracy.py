@@ -57,7 +57,7 @@ def accuracy(facts: Facts) -> dict[str, Metric]:
 
 
 def score(facts: Facts) -> Score:
-    """Hold the case's outputs against the labels. Raises Unfit with the reason."""
+    """Compare the case's outputs with the labels. Raises Unfit with the reason."""
     if facts.labels is None:
         raise Unfit("no labels")
     if facts.built.random_weights:
@@ -68,7 +68,7 @@ def score(facts: Facts) -> Score:
 
 
 def reference_score(facts: Facts, task: str) -> Score:
-    """Hold the reference's outputs against the labels. Raises Unfit with the reason."""
+    """Compare the reference's outputs with the labels. Raises Unfit with the reason."""
     if facts.reference_outputs is None or facts.labels is None:
         raise Unfit(facts.reference_reason or "no FP32 reference")
     return _score(facts, facts.reference_outputs, facts.labels, task)

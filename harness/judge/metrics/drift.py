@@ -20,8 +20,8 @@ from harness.judge.metrics.accuracy import OVER_SAMPLES, REFERENCE
 from harness.judge.outputs import (
     NO_ANSWER,
     REGRESSION,
+    OutputPair,
     Outputs,
-    Pair,
     Unfit,
     are_labels,
     classes,
@@ -52,7 +52,7 @@ def drift(facts: Facts) -> dict[str, Metric]:
     try:
         _check_steady(facts)
         (match,) = matched(own_outputs(facts), reference_outputs(facts), counted(facts))
-        metrics |= compare_outputs(Pair(match.ours, match.reference), kind, classes=match.classes)
+        metrics |= compare_outputs(OutputPair(match.ours, match.reference), kind, classes=match.classes)
     except Unfit as error:
         return metrics | {name: missing(name, str(error), kind=kind) for name in NAMES}
     if facts.case.artifact.model.task == REGRESSION and match.classes is None:
@@ -71,7 +71,7 @@ def output_drift(facts: Facts) -> tuple[OutputDrift, ...]:
     bounds, found = drift_limits(facts), []
     for match in pairs:
         try:
-            metrics = compare_outputs(Pair(match.ours, match.reference), classes=match.classes)
+            metrics = compare_outputs(OutputPair(match.ours, match.reference), classes=match.classes)
         except Unfit as error:
             found.append(OutputDrift(match.name, None, str(error)))
         else:
@@ -103,7 +103,9 @@ def reference_kind(facts: Facts) -> str:
     )
 
 
-def compare_outputs(pair: Pair, kind: str = REFERENCE, *, classes: int | None = None) -> dict[str, Metric]:
+def compare_outputs(
+    pair: OutputPair, kind: str = REFERENCE, *, classes: int | None = None
+) -> dict[str, Metric]:
     """Judge one output against a reference on the same samples; `kind` names the reference.
 
     `classes` is the axis of the classes where they are known; without, only
@@ -189,7 +191,7 @@ def _nonfinite(facts: Facts) -> Metric:
     return metric(name, nonfinite_count(facts.outputs), n=sum(array.size for array in facts.outputs))
 
 
-def _agreement(pair: Pair, kind: str, axis: int | None) -> Metric:
+def _agreement(pair: OutputPair, kind: str, axis: int | None) -> Metric:
     """Judge how often both give the same class: for scores of higher rank, at every position."""
     name = "accuracy/agreement"
     if axis is None and not are_labels(pair.reference):
@@ -208,7 +210,7 @@ def _agreement(pair: Pair, kind: str, axis: int | None) -> Metric:
     return metric(name, hits / n, interval=interval, spans=OVER_SAMPLES, n=n, kind=kind)
 
 
-def _distances(pair: Pair, kind: str, n: int) -> dict[str, Metric]:
+def _distances(pair: OutputPair, kind: str, n: int) -> dict[str, Metric]:
     if not pair.numeric:
         reason = f"outputs are {pair.ours.dtype}, not real values"
         return {name: missing(name, reason, n=n, kind=kind) for name in DISTANCES}

@@ -86,7 +86,7 @@ def _per_call(arrays: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _repeat(first: Result, again: Sequence[Result]) -> dict[str, Any]:
-    """Tell whether the same input had the same answer, bit by bit, and the largest difference of each output.
+    """Return whether the same input had the same answer, bit by bit, and the largest difference by output.
 
     None stands for a difference that no number tells: of shape, of strings, of NaN.
     """
