@@ -17,7 +17,7 @@ PACKAGE = Path(harness.__file__).parent
 
 FLOOR = ("core", "stats")
 ROOMS = ("plan", "build", "measure", "judge", "store", "show")
-FEATURES = ("inspect", "cache", "ab", "compare", "bisect", "history", "nightly", "doctor", "asv")
+FEATURES = ("inspect", "init", "cache", "ab", "compare", "bisect", "history", "nightly", "doctor", "asv")
 TOP = ("cli", "pytest", "api")
 ROOT = {"__init__.py", "__main__.py", "api.py", "py.typed"}
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harness.build import files
 from harness.build.classes import class_axes
 from harness.build.computing import computing_types
+from harness.build.files import parse
 from harness.build.hints import hint
 from harness.core.artifact import Input
 from harness.core.errors import Unsupported
@@ -43,8 +44,15 @@ class Reading:
 
 
 def read_onnx(path: Path) -> Reading:
+<<<<<<< HEAD
     """Read a checked file, external data left alone. Raises Unsupported for inputs that are no tensors."""
     model = files.parse(path)
+=======
+    """Read a checked file, external data left alone. Raises Unsupported for inputs that are no tensors,
+    Failed where it is no ONNX file.
+    """
+    model = parse(path)
+>>>>>>> b359c308a14d153541af503bd964cda37f7f5b74
     nodes = list(walk(model))
     constants = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in constants]
@@ -62,7 +70,11 @@ def read_onnx(path: Path) -> Reading:
 
 def output_kinds(path: Path) -> tuple[str, ...]:
     """Return what each output of a file is: "tensor", "sequence", "map", "optional"; "tensor" if untold."""
+<<<<<<< HEAD
     graph = files.parse(path).graph
+=======
+    graph = parse(path).graph
+>>>>>>> b359c308a14d153541af503bd964cda37f7f5b74
     kinds = (str(value.type.WhichOneof("value") or "tensor_type") for value in graph.output)
     return tuple(kind.removesuffix("_type") for kind in kinds)
 

@@ -22,6 +22,7 @@ from harness.core.registry import closest
 
 COMMANDS = {
     "inspect": "Show what a model file is, what in it costs or breaks, and the command that measures it.",
+    "init": "Write a suite and CI jobs for your own models.",
     "run": "Measure a suite.",
     "plan": "Show what a suite comes to, without measuring.",
     "schema": "Print the JSON schema of a suite, for editors.",
