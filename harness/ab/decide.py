@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness.ab import screening, verdict
-from harness.ab.model import ABSettings, CaseBlocks, Control, Lost, Reading
+from harness.ab.model import ABSettings, BlockReading, CaseBlocks, Control, Lost
 from harness.ab.schedule import Schedule, SeveralCases, count_tests
 from harness.core.decision import Change, Decision, DecisionSource, MetricComparison, worst_first
 from harness.core.metrics import HEADLINE as P50
@@ -21,7 +21,7 @@ from harness.judge.exact import MAX_LOSS, exact, status_change
 from harness.judge.outputs import Outputs
 from harness.stats.sequential import LOOKS
 
-Blocks = Sequence[Mapping[str, Reading]]
+Blocks = Sequence[Mapping[str, BlockReading]]
 
 CONTROLLED = (P50, "latency/p95")
 """Metrics that the control is judged by."""

@@ -72,7 +72,7 @@ def models(tmp_path: Path) -> Path:
 
 def row(verdict: Change) -> MetricComparison:
     return MetricComparison(
-        "m", "latency/p50", 1.0, 2.0, Decision(verdict=verdict, ratio=2.0, source=Source.AB)
+        "m", "latency/p50", 1.0, 2.0, Decision(verdict=verdict, source=Source.AB, ratio=2.0)
     )
 
 
@@ -192,6 +192,7 @@ def test_the_terms_are_as_asked_and_a_seed_is_drawn_where_none_is(
         ({"comparisons": (row(Change.REGRESSION),), "failed": {"m": CRASHED}}, 1),
         ({"failed": {"m": CRASHED}}, 3),
         ({"failed": {"m": UNSUPPORTED}, "unsupported": frozenset("m")}, 0),
+        ({"failed": {"m": UNSUPPORTED}, "unsupported": frozenset("m"), "comparisons": ()}, 3),
         (
             {"failed": {"m": UNSUPPORTED, "n": UNSUPPORTED[:1]}, "unsupported": frozenset("m")},
             3,

@@ -229,7 +229,7 @@ def test_unlike_machines_are_refused_by_name(runs: Runs, again: Store, harness: 
     assert code == 2
     assert machine.startswith("machine: ")
     assert machine.endswith(" / elsewhere")
-    assert set(verdicts(document)) == {"model/size", "accuracy/agreement", "accuracy/nonfinite"}
+    assert set(verdicts(document)) == {"model/size", "accuracy/repeatable", "accuracy/nonfinite"}
     code, out, err = harness("compare", base, head)
     assert "Timings not compared, measured unlike: 1" in out
     assert err == "error: no timing was compared: every case was measured unlike in the two runs\n"
@@ -313,7 +313,7 @@ def test_gates_of_head_are_held_against_base(runs: Runs, again: Store, harness: 
     head = again(runs["wide"], LATER, {"gates": tuple(map(asdict, gates))})
     code, document = found(harness, runs["slow"], head)
     told = {(gate["gate"], gate["case"]): (gate["outcome"], gate["reason"]) for gate in document["gates"]}
-    assert code == 0
+    assert code == 3  # the gate on p99 has no data
     assert told.pop((LATE, "m"))[0] == "no data"
     assert "662" in told.pop((LATE, "m/batch=2"))[1]
     assert told == {
