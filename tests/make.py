@@ -52,7 +52,7 @@ def make_facts(*observations: Observation, case: Case | None = None, **parts: An
     built = Built("net.onnx", "00", 4096, 17, "fp32", {}, (), ("y",), engine="fake", **facts)
     arrays = {
         name: tuple(np.asarray(array) for array in parts.pop(name))
-        for name in ("outputs", "twin_outputs")
+        for name in ("outputs", "reference_outputs")
         if parts.get(name) is not None
     }
     names = parts.pop("output_names", ("y",))

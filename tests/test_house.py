@@ -17,7 +17,7 @@ PACKAGE = Path(harness.__file__).parent
 
 FLOOR = ("core", "stats")
 ROOMS = ("plan", "build", "measure", "judge", "store", "show")
-FEATURES = ("inspect", "ab", "compare", "bisect", "history", "nightly", "doctor", "asv")
+FEATURES = ("inspect", "init", "cache", "ab", "compare", "bisect", "history", "nightly", "doctor", "asv")
 TOP = ("cli", "pytest", "api")
 ROOT = {"__init__.py", "__main__.py", "api.py", "py.typed"}
 
@@ -139,7 +139,7 @@ def test_only_the_command_line_imports_the_command_line() -> None:
 )
 def test_a_wrong_import_is_refused(tmp_path: Path, place: str, line: str, found: str) -> None:
     copy = tmp_path / "harness"
-    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__", "vendor", "*.npz"))
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__", "vendor", "starter", "*.npz"))
     path = copy / place
     path.write_text(f"{path.read_text()}\n\n{line}\n")
     assert set(strangers(copy)) | set(impure(copy)) == {*strangers(PACKAGE), *impure(PACKAGE), found}

@@ -15,8 +15,8 @@ from harness.bisect.halving import conclude
 from harness.bisect.model import Step, StepVerdict
 from harness.cli.compare import exit_code as compare_code
 from harness.cli.nightly import exit_code as nightly_code
-from harness.compare.decide import compare
-from harness.compare.settle import Untried, settle
+from harness.compare.confirmed import Untried, with_confirmation
+from harness.compare.decide import compare_records
 from harness.core.decision import (
     Change,
     Decision,
@@ -77,8 +77,8 @@ def settled() -> list[MetricComparison]:
     place = ("net", "latency/p50")
     shown = {verdict: {place: Decision(verdict=verdict, ratio=1.1, reason="by blocks")} for verdict in Change}
     left = [{"net": Untried(why, "so it is")} for why in Unconfirmed]
-    return [settle(item, said, {}, {}) for said in shown.values()] + [
-        settle(item, {}, why, {}) for why in left
+    return [with_confirmation(item, said, {}, {}) for said in shown.values()] + [
+        with_confirmation(item, {}, why, {}) for why in left
     ]
 
 
@@ -101,7 +101,7 @@ def outcome() -> dict[str, Any]:
     head = replace(head, metrics={**head.metrics, "latency/p99": few.metrics["latency/p99"]})
     held = evaluate(gates, [head], {"previous": {"net": base}})
     decided = [with_evidence(held, gates, {"previous": [item]}) for item in items]
-    lost = compare([base], [make_record(status="unsupported")]).comparisons
+    lost = compare_records([base], [make_record(status="unsupported")]).comparisons
     contrasts = [
         RunComparison(
             base=RunSide("r1", "s", ""),

@@ -69,8 +69,8 @@ def test_what_is_installed_is_there(path: Path) -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     for _, step in steps(load(path.name)):
         if "pip install" in step["run"]:
-            (named,) = re.findall(r"'\.\[(.*?)\]'", step["run"])
-            assert set(named.split(",")) <= extras.keys()
+            (named,) = re.findall(r"--editable (?:'\.\[(.*?)\]'|\.(?=\s|$))", step["run"])
+            assert set(filter(None, named.split(","))) <= extras.keys()
             assert "--constraint .ci/constraints.txt" in step["run"]
         elif step["run"].startswith("python -m pytest "):
             command = [sys.executable, *step["run"].split()[1:], "--collect-only", "-q"]

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from harness.ab.model import Reading
+from harness.ab.model import BlockReading
 from harness.core.metrics import METRICS
 from harness.core.record import Observation
 from harness.stats.signed_rank import Floats
@@ -53,12 +53,12 @@ def read_block(
     slices: tuple[Slices, Slices],
     preempted: tuple[Sequence[int], Sequence[int]],
     observations: tuple[Observation | None, Observation | None],
-) -> tuple[dict[str, Reading], dict[str, str]]:
+) -> tuple[dict[str, BlockReading], dict[str, str]]:
     """Return a reading of each metric that this block has, and why it has not the others.
 
     Memory is among them where both workers were asked for it.
     """
-    readings: dict[str, Reading] = {}
+    readings: dict[str, BlockReading] = {}
     missing: dict[str, str] = {}
     turns = _turns(*slices)
     calls = _calls(turns)
@@ -74,7 +74,7 @@ def read_block(
     if None not in peaks:
         before, after = (peak.get("bytes") for peak in peaks if peak is not None)
         if before and after:
-            readings[MEMORY] = Reading(math.log(after / before), before, after)
+            readings[MEMORY] = BlockReading(math.log(after / before), before, after)
         else:
             missing[MEMORY] = str(
                 next(peak["unavailable"] for peak in peaks if peak and "unavailable" in peak)
@@ -131,7 +131,7 @@ def _rounds(turns: Sequence[Round]) -> list[Round]:
     ]
 
 
-def _read_p50(turns: Sequence[Round], weights: Floats) -> Reading:
+def _read_p50(turns: Sequence[Round], weights: Floats) -> BlockReading:
     """Take the ratio of every call of HEAD to every call of BASE in the same ABBA; keep the median of all.
 
     That is Hodges and Lehmann's (1963) estimate of a shift between two samples, of the logarithms.
@@ -141,13 +141,13 @@ def _read_p50(turns: Sequence[Round], weights: Floats) -> Reading:
     """
     medians, before, after = _ratios(turns, QUANTILES[P50])
     if not np.isfinite(medians).all():
-        return Reading(math.nan, before, after)
+        return BlockReading(math.nan, before, after)
     pairs = [_pairs(base, head) for base, head in turns]
     shares = [np.full(len(part), weight / len(part)) for part, weight in zip(pairs, weights, strict=True)]
     ratio = _median(np.concatenate(pairs), np.concatenate(shares))
     apart = [abs(float(np.median(part)) - ratio) for part in pairs]
     error = MEDIAN_TO_MEAN * MAD_TO_SD * float(np.median(apart)) / math.sqrt(len(apart))
-    return Reading(ratio, before, after, error)
+    return BlockReading(ratio, before, after, error)
 
 
 def _pairs(base: Sequence[int], head: Sequence[int]) -> Floats:
@@ -164,7 +164,7 @@ def _thinned(calls: Sequence[int]) -> Floats:
     return np.quantile(found, (np.arange(PAIRED_CALLS) + 0.5) / PAIRED_CALLS)
 
 
-def _read_p95(turns: Sequence[Round]) -> Reading:
+def _read_p95(turns: Sequence[Round]) -> BlockReading:
     """Take the ratio of the p95s in each round of calls enough, and keep the median over the rounds.
 
     The error is that of a quantile of all calls, which the calls beside it tell (both arms together).
@@ -172,7 +172,7 @@ def _read_p95(turns: Sequence[Round]) -> Reading:
     rounds = _rounds(turns)
     ratios, before, after = _ratios(rounds, QUANTILES[P95])
     arms = [np.concatenate([np.asarray(part) for part in arm]) for arm in zip(*turns, strict=True)]
-    return Reading(float(np.median(ratios)), before, after, math.hypot(*map(_error_of_p95, arms)))
+    return BlockReading(float(np.median(ratios)), before, after, math.hypot(*map(_error_of_p95, arms)))
 
 
 def _error_of_p95(calls: Floats) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 
-from harness.ab.model import CaseBlocks, Reading
+from harness.ab.model import BlockReading, CaseBlocks
 from harness.ab.schedule import Schedule
 from harness.measure import BlockOrder, Request
 
@@ -35,8 +35,8 @@ class BlockBudget:
     requests: tuple[Request, Request]
     budget_s: float
     schedule: Schedule
-    screening: list[Mapping[str, Reading]] = field(default_factory=list)
-    fresh: list[Mapping[str, Reading]] = field(default_factory=list)  # that decide
+    screening: list[Mapping[str, BlockReading]] = field(default_factory=list)
+    fresh: list[Mapping[str, BlockReading]] = field(default_factory=list)  # that decide
     missing: dict[str, str] = field(default_factory=dict)
     candidates: frozenset[str] = frozenset()
     planned: int = 0  # fresh blocks

@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 
 from harness.ab import screening, verdict
-from harness.ab.model import ABSettings, CaseBlocks, Control, Lost, Reading
+from harness.ab.model import ABSettings, BlockReading, CaseBlocks, Control, Lost
 from harness.ab.schedule import Schedule, SeveralCases, count_tests
-from harness.core.decision import Change, Decision, MetricComparison, Source, worst_first
+from harness.core.decision import Change, Decision, DecisionSource, MetricComparison, worst_first
 from harness.core.metrics import HEADLINE as P50
 from harness.core.metrics import METRICS, Evidence, spec_of
 from harness.core.record import BAD, Record, Status
@@ -21,7 +21,7 @@ from harness.judge.exact import MAX_LOSS, exact, status_change
 from harness.judge.outputs import Outputs
 from harness.stats.sequential import LOOKS
 
-Blocks = Sequence[Mapping[str, Reading]]
+Blocks = Sequence[Mapping[str, BlockReading]]
 
 CONTROLLED = (P50, "latency/p95")
 """Metrics that the control is judged by."""
@@ -133,7 +133,7 @@ def decide_blocks(seen: Sequence[CaseBlocks], settings: ABSettings) -> list[Metr
             decision = _decision(item, metric, confirmed.get((item.case, metric)), settings)
             if decision is not None:
                 reason = "; ".join(filter(None, (decision.reason, item.late)))
-                rows.append(_row(item, metric, replace(decision, reason=reason, source=Source.AB)))
+                rows.append(_row(item, metric, replace(decision, reason=reason, source=DecisionSource.AB)))
     return rows
 
 
@@ -237,7 +237,7 @@ def compare_records(
                 "status",
                 None,
                 None,
-                Decision(verdict=Change.INCONCLUSIVE, reason=reason, source=Source.EXACT),
+                Decision(verdict=Change.INCONCLUSIVE, reason=reason, source=DecisionSource.EXACT),
             )
         ]
     pair = replace(base, case=case), replace(head, case=case)
@@ -264,10 +264,10 @@ def compare_answers(
     `unlike`, which says why, only NaN and Inf where BASE has none count.
     """
     if unlike:
-        decision = replace(only_nonfinite(base, head, wanted, unlike), source=Source.EXACT)
+        decision = replace(only_nonfinite(base, head, wanted, unlike), source=DecisionSource.EXACT)
         return [MetricComparison(case, "accuracy/agreement", None, None, decision)]
     decision, metrics = outputs_change(base, head, wanted, tolerance=tolerance, same_load=same_load)
-    decision = replace(decision, source=Source.EXACT)
+    decision = replace(decision, source=DecisionSource.EXACT)
     wanted_metrics = ("accuracy/agreement", "accuracy/sqnr_db", "accuracy/max_abs_error")
     values = {name: metrics[name].value for name in wanted_metrics if name in metrics}
     rows = [
@@ -283,7 +283,7 @@ def judge_lost(case: str, lost: Lost) -> MetricComparison:
     worse = lost.arm == "head" and lost.status in BAD
     found = Change.REGRESSION if worse else Change.INCONCLUSIVE
     reason = f"{lost.arm} {lost.status}: {lost.reason}"
-    decision = Decision(verdict=found, reason=reason, source=Source.EXACT)
+    decision = Decision(verdict=found, reason=reason, source=DecisionSource.EXACT)
     return MetricComparison(case, "status", None, None, decision, math.inf if worse else 0.0)
 
 

@@ -26,11 +26,11 @@ from harness.ab.model import (
     ARMS,
     ABResult,
     ABSettings,
+    BlockReading,
     CaseBlocks,
     Lost,
     Pair,
     Pairing,
-    Reading,
     describe_lost,
 )
 from harness.ab.schedule import SCREEN_ALL, SCREEN_FEW, OnlyCase, SeveralCases, count_tests, schedule_of
@@ -54,7 +54,7 @@ WARMUP_CALLS, WARMUP_S = 3, 0.01
 ONCE = ("accuracy/", "memory/", "model/")
 """Beginnings of the metrics that a record of few calls has as well as any other."""
 
-Read = Callable[..., tuple[dict[str, Reading], dict[str, str]]]
+Read = Callable[..., tuple[dict[str, BlockReading], dict[str, str]]]
 """Turns the raw slices of a block into readings, as `harness.ab.blocks.read_block` does."""
 
 
@@ -359,7 +359,7 @@ class _Job:
 
     # steps of a stage
 
-    def _probe(self, budget: BlockBudget, blocks: list[Mapping[str, Reading]], stage: str) -> None:
+    def _probe(self, budget: BlockBudget, blocks: list[Mapping[str, BlockReading]], stage: str) -> None:
         """Run the first blocks of a case, until it is a candidate or there is little hope that it is."""
         while budget.pays():
             self._run_block(budget, blocks, stage)
@@ -368,7 +368,7 @@ class _Job:
             if len(blocks) >= SCREEN_ALL and not self._goes_on(budget, blocks):
                 break
 
-    def _goes_on(self, budget: BlockBudget, blocks: Sequence[Mapping[str, Reading]]) -> bool:
+    def _goes_on(self, budget: BlockBudget, blocks: Sequence[Mapping[str, BlockReading]]) -> bool:
         """Tell whether a case that is no candidate goes on: for half the budget, until it is one.
 
         That nothing changed is tested once on the way, so that no run of luck is waited for.
@@ -409,7 +409,7 @@ class _Job:
 
     # blocks
 
-    def _run_block(self, budget: BlockBudget, into: list[Mapping[str, Reading]], stage: str) -> None:
+    def _run_block(self, budget: BlockBudget, into: list[Mapping[str, BlockReading]], stage: str) -> None:
         """Run one block of a case, and one of the control where it is this one that is controlled."""
         into.extend(self._read_block(budget, stage))
         if budget is self.controlled and self.control is not None and not self.control.ended:
@@ -428,7 +428,7 @@ class _Job:
         if not control.ended and not control.pays():
             control.give_up(f"its budget of {format_seconds(control.budget_s)} is spent")
 
-    def _read_block(self, budget: BlockBudget, stage: str) -> list[Mapping[str, Reading]]:
+    def _read_block(self, budget: BlockBudget, stage: str) -> list[Mapping[str, BlockReading]]:
         """Run one block, keep its raw facts, and read it; nothing of one whose start outlasted the budget."""
         span_s = budget.span_s()
         block = self.bench.run_block(budget.requests, budget.draw(self.random), span_s, budget.limit_s())
@@ -456,7 +456,7 @@ def _describe_loss(block: Block, number: int) -> Lost:
     return Lost(ARMS[block.lost], Status(error["status"]), error["message"], number)
 
 
-def _facts(case: str, stage: str, block: Block, readings: Mapping[str, Reading]) -> dict[str, Any]:
+def _facts(case: str, stage: str, block: Block, readings: Mapping[str, BlockReading]) -> dict[str, Any]:
     """Return what is kept of a block: everything that its numbers were computed from."""
     return {
         "case": case,

@@ -48,7 +48,7 @@ class ABSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class BlockReading:
     """One metric in one block."""
 
     ratio: float  # HEAD over BASE, as a logarithm
@@ -62,8 +62,10 @@ class CaseBlocks:
     """What the blocks of one pair showed: for each block, a reading of every metric that it has."""
 
     case: str
-    screening: tuple[Mapping[str, Reading], ...] = ()  # none in a job of one case
-    fresh: tuple[Mapping[str, Reading], ...] = ()  # that decide: of the confirmation, or of the only case
+    screening: tuple[Mapping[str, BlockReading], ...] = ()  # none in a job of one case
+    fresh: tuple[
+        Mapping[str, BlockReading], ...
+    ] = ()  # that decide: of the confirmation, or of the only case
     planned: int = 0  # blocks that decide, or those that would have
     first: int | None = None  # of these, the blocks after which they were looked at first
     candidates: frozenset[str] = frozenset()  # metrics that they decide: those that may raise an alarm

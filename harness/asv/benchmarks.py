@@ -104,7 +104,7 @@ def quote(value: str) -> str:
 
 
 def place(case: str) -> Place:
-    """Say where a case lies, by its key; axes at their default are not in a key, nor in a place."""
+    """Return where a case lies, by its key; axes at their default are not in a key, nor in a place."""
     axes = dict(part.split("=", 1) for part in case.split("/")[1:])
     batch = axes.pop("batch", "1")
     threads = axes.pop("intra_threads", "auto")

@@ -46,7 +46,7 @@ SAMPLES = 512  # labelled samples behind an accuracy
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class DemoStep:
     """What happens to some cases from one night on: a factor on each metric."""
 
     night: int
@@ -59,10 +59,10 @@ class Step:
 
 
 STEPS = (
-    Step(20, "synthetic_cnn", "int8_static", "a faster INT8 kernel", latency=0.8),
-    Step(30, "synthetic_encoder", "fp32", "an arena that grows", memory=1.15),
-    Step(40, "synthetic_encoder", "fp32", "a slower fusion", latency=1.10),
-    Step(50, "synthetic_cnn", "int8_static", "a worse calibration", wrong=2.5),
+    DemoStep(20, "synthetic_cnn", "int8_static", "a faster INT8 kernel", latency=0.8),
+    DemoStep(30, "synthetic_encoder", "fp32", "an arena that grows", memory=1.15),
+    DemoStep(40, "synthetic_encoder", "fp32", "a slower fusion", latency=1.10),
+    DemoStep(50, "synthetic_cnn", "int8_static", "a worse calibration", wrong=2.5),
 )
 CRASH_NIGHT, CRASH_CASE = 25, "synthetic_encoder/precision=int8_static/intra_threads=1/batch=8"
 UPGRADE_NIGHT = 40
@@ -70,7 +70,7 @@ UPGRADE_NIGHT = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class DemoLevel:
     """What a model costs before anything happens, at batch 1."""
 
     latency_s: float
@@ -80,10 +80,10 @@ class Level:
 
 
 LEVELS = {
-    ("synthetic_cnn", "fp32"): Level(1.2e-3, 48_000_000, 4_800_000, 6),
-    ("synthetic_cnn", "int8_static"): Level(0.9e-3, 41_000_000, 1_300_000, 8),
-    ("synthetic_encoder", "fp32"): Level(6.5e-3, 120_000_000, 44_000_000, 10),
-    ("synthetic_encoder", "int8_static"): Level(4.1e-3, 88_000_000, 11_500_000, 13),
+    ("synthetic_cnn", "fp32"): DemoLevel(1.2e-3, 48_000_000, 4_800_000, 6),
+    ("synthetic_cnn", "int8_static"): DemoLevel(0.9e-3, 41_000_000, 1_300_000, 8),
+    ("synthetic_encoder", "fp32"): DemoLevel(6.5e-3, 120_000_000, 44_000_000, 10),
+    ("synthetic_encoder", "int8_static"): DemoLevel(4.1e-3, 88_000_000, 11_500_000, 13),
 }
 BATCHES = (1, 8)
 
@@ -195,7 +195,7 @@ def _version(night: int) -> str:
     return "1.31.0" if night < UPGRADE_NIGHT else "1.32.0"
 
 
-def _level(case: Case, night: int) -> Level:
+def _level(case: Case, night: int) -> DemoLevel:
     """Give what a case costs on a night: its level, and every step so far."""
     model, precision = case.artifact.model.name, case.artifact.precision.name
     level = LEVELS[model, precision]
@@ -217,7 +217,7 @@ def _calls(latency_s: float, rng: np.random.Generator) -> np.ndarray:
     return np.rint(latency_s * 1e9 * processes * tail).astype(np.int64)
 
 
-def _metrics(level: Level, calls: np.ndarray, batch: int) -> dict[str, Metric]:
+def _metrics(level: DemoLevel, calls: np.ndarray, batch: int) -> dict[str, Metric]:
     p50, p95 = (np.log(np.quantile(calls, quantile, axis=1) * 1e-9) for quantile in (0.5, 0.95))
     spread = float(np.std(p50, ddof=1)) * 4.303 / np.sqrt(PROCESSES)  # Student's t, 2 degrees of freedom
     centre = float(np.mean(p50))

@@ -217,7 +217,7 @@ def _commits(conf: Config, target: Path, infos: Sequence[RunInfo]) -> dict[str, 
 
 
 def _why_not(info: RunInfo) -> str:
-    """Say why a run stands at no commit."""
+    """Return why a run stands at no commit."""
     return "measured with uncommitted changes" if info.header.dirty else "its commit is not in 'repo'"
 
 

@@ -1,4 +1,4 @@
-"""Say how much worse one version is than another, for a bisection.
+"""Find how much worse one version is than another, for a bisection.
 
 Speed and memory are decided by an A/B; everything else is compared exactly,
 on the same inputs. `worse` is 0 where nothing changed, and grows with what
@@ -33,7 +33,7 @@ from harness.core.record import Absence, Record, Status
 from harness.judge.agreement import BASE, unlike_inputs
 from harness.judge.closeness import limits
 from harness.judge.metrics.drift import IDENTICAL, compare_outputs, varies
-from harness.judge.outputs import OtherShape, Outputs, Pair, Unfit, chosen, matched
+from harness.judge.outputs import OtherShape, OutputPair, Outputs, Unfit, chosen, matched
 
 TIMED = tuple(name for name, row in METRICS.items() if row.alpha_share)
 """What takes an A/B."""
@@ -52,12 +52,12 @@ SEARCHED = (*TIMED, *COUNTED, *LABELLED, *OUTPUTS, "status")
 
 
 def is_scaled(metric: str) -> bool:
-    """Tell whether a loss is in the outputs' own unit, so that what counts as none depends on them."""
+    """Return whether a loss is in the outputs' own unit, so that what counts as none depends on them."""
     return spec_of(metric).loss is Loss.DISTANCE
 
 
 def is_read(metric: str) -> bool:
-    """Tell whether a loss is read off the records of both versions."""
+    """Return whether a loss is read off the records of both versions."""
     return metric in (*COUNTED, *LABELLED) or metric not in SEARCHED
 
 
@@ -70,7 +70,7 @@ class VersionOutputs:
 
 
 def refusal(metric: str, base: VersionOutputs, wanted: str | None = None) -> str:
-    """Say why nothing can be held against `base` by `metric`; empty where it can."""
+    """Return why nothing can be compared with `base` by `metric`; empty where it can."""
     if metric in LABELLED:
         found = base.record.metrics.get(metric)
         if found is not None:
@@ -111,7 +111,7 @@ def least(metric: str, base: VersionOutputs | None, wanted: str | None = None) -
 def hold(
     metric: str, base: VersionOutputs, head: VersionOutputs, limit: float, wanted: str | None = None
 ) -> Step:
-    """Hold `head` against `base` exactly: bad where it is worse by more than `limit`.
+    """Compare `head` with `base` exactly: bad where it is worse by more than `limit`.
 
     `wanted` names the output that counts, else it is the first. The step has
     no versions yet.
@@ -135,7 +135,7 @@ def hold(
         if broken := sum(match.new_nonfinite for match in counted):
             return _step(StepVerdict.BAD, f"{broken} more NaN or Inf in the outputs")
         first = counted[0]
-        return _drift(metric, Pair(first.ours, first.reference), limit, first.classes)
+        return _drift(metric, OutputPair(first.ours, first.reference), limit, first.classes)
     except OtherShape as error:
         mark = StepVerdict.UNDECIDED if counted[0].sized_by_data else StepVerdict.BAD
         return _step(mark, str(error).replace("the reference's", "the good version's"))
@@ -207,7 +207,7 @@ def _read(metric: str, base: Record, head: Record, limit: float) -> Step:
     return replace(step, sure=row.machine_free)
 
 
-def _drift(metric: str, pair: Pair, limit: float, classes: int | None) -> Step:
+def _drift(metric: str, pair: OutputPair, limit: float, classes: int | None) -> Step:
     found = compare_outputs(pair, kind=BASE, classes=classes)[metric]
     if found.value is None and found.absence is not Absence.IDENTICAL:
         return _step(StepVerdict.UNDECIDED, found.reason)

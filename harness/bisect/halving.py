@@ -2,7 +2,7 @@
 
 Everything is read off the steps taken so far, so a search can be stopped and
 taken up at any step. The ends come first: the oldest version that runs, which
-the others are held against, and the newest. Then the untested version nearest
+the others are compared with, and the newest. Then the untested version nearest
 to the middle between the last good and the first bad one. A version that
 cannot be tested is passed over: its neighbours are tested instead.
 """
@@ -20,7 +20,7 @@ from harness.core.units import format_percent
 TRIES = 6
 """Versions, spread over all, of which none runs the model: then none is taken to."""
 
-MOST = 0.8
+MAIN_SHARE = 0.8
 """Share of the difference between the ends below which a single step does not explain it."""
 
 
@@ -62,7 +62,7 @@ def next_step(
 
 
 def end_is_lost(versions: Sequence[str], steps: Sequence[Step]) -> bool | None:
-    """Tell whether the newest version does not run the model: then that is what is searched by.
+    """Return whether the newest version does not run the model: then that is what is searched by.
 
     None where it was not tested yet.
     """
@@ -96,7 +96,7 @@ def _next_base(versions: Sequence[str], steps: Sequence[Step]) -> str | None:
 
 
 def _alone(steps: Sequence[Step]) -> dict[str, StepVerdict]:
-    """Return what is known of versions that were held against nothing."""
+    """Return what is known of versions that were compared with nothing."""
     return {step.version: step.mark for step in steps if not step.against}
 
 
@@ -124,7 +124,7 @@ def limit(asked: float | None, least: float, versions: Sequence[str], steps: Seq
 
 
 def conclude(versions: Sequence[str], steps: Sequence[Step]) -> SearchResult:
-    """Say what the steps of a search that is over come to."""
+    """Return what the steps of a search that is over come to."""
     base = base_of(versions, steps)
     if base is None:
         tried = ", ".join(step.version for step in steps)
@@ -183,7 +183,7 @@ def _found(versions: Sequence[str], steps: Sequence[Step], base: str, end: Step)
         reasons.append(f"{end.version} does not run the model, so that is what was searched by: {end.reason}")
     if not shown and confirmation is not None:
         reasons.append(f"not confirmed: {versions[high]} against {versions[low]}: {confirmation.reason}")
-    if share is not None and share < MOST:
+    if share is not None and share < MAIN_SHARE:
         reasons.append(
             f"this step makes up {format_percent(share)} of what lies between {base} and {end.version}; "
             "search the rest with --good and --bad"

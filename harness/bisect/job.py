@@ -1,6 +1,6 @@
 """The third loop: which version was the first to make a model slower, bigger or less accurate?
 
-Each step holds one version against the oldest that runs: by an A/B for speed
+Each step compares one version with the oldest that runs: by an A/B for speed
 and memory, else exactly, by outputs on the same inputs. Every step is on disk
 before the next one begins.
 """
@@ -8,7 +8,7 @@ before the next one begins.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import monotonic
@@ -50,7 +50,13 @@ class Candidates:
 
 
 def over_runtimes(
-    plan: Plan, path: Path, distribution: str, good: str | None = None, bad: str | None = None
+    plan: Plan,
+    path: Path,
+    distribution: str,
+    good: str | None = None,
+    bad: str | None = None,
+    *,
+    released: Callable[[str], Sequence[str]] = runtimes.released,
 ) -> Candidates:
     """Line up the released versions of `distribution` from `good` to `bad` for the one case of `plan`.
 
@@ -61,14 +67,14 @@ def over_runtimes(
     case = _only_case(plan, path)
     if case.session.runtime != "current":
         raise InputError("--runtime: a search goes over all versions; name its ends with --good and --bad")
-    released = sorted(runtimes.released(distribution), key=Version)
-    first = _find(good, released, "--good")
-    last = _find(bad, released, "--bad")
+    known = sorted(released(distribution), key=Version)
+    first = _find(good, known, "--good")
+    last = _find(bad, known, "--bad")
     if first is None:
-        first = next((version for version in released if Version(version) >= OLDEST), None)
+        first = next((version for version in known if Version(version) >= OLDEST), None)
     wanted = [
         version
-        for version in released
+        for version in known
         if (first is None or Version(version) >= Version(first))
         and (last is None or Version(version) <= Version(last))
     ]
@@ -108,7 +114,7 @@ def _find(wanted: str | None, released: Sequence[str], flag: str) -> str | None:
 
 
 def bisect(
-    lineup: Candidates,
+    candidates: Candidates,
     metric: str,
     results_dir: Path,
     cache_dir: Path,
@@ -120,7 +126,7 @@ def bisect(
     listener: Listener | None = None,
     open_bench: OpenBench = open_arms,
 ) -> Search:
-    """Search `lineup` for the first version where `metric` is worse than `limit` allows.
+    """Search `candidates` for the first version where `metric` is worse than `limit` allows.
 
     Exact questions look at every version, timed ones at those that `scan` names.
     Without `limit`: worse than half of what lies between the ends. `terms` are
@@ -129,20 +135,20 @@ def bisect(
     to resume or data is wrong, NotFoundError for a metric that cannot be
     searched by, StoreError where steps cannot be kept.
     """
-    _check(lineup, metric)
-    question = Question(lineup.title, metric, tuple(lineup.cases), limit)
+    _check(candidates, metric)
+    question = Question(candidates.title, metric, tuple(candidates.cases), limit)
     with (
         scratch() as work,
-        _open(lineup, question, results_dir, resume) as ledger,
+        _open(candidates, question, results_dir, resume) as ledger,
     ):
         lines = ledger.lines()
         steps = [Step.from_json(line["step"]) for line in lines if "step" in line]
         question = Question.from_json(lines[0]["question"])
-        suite = _only(lineup.suite, question.metric)
+        suite = _only(candidates.suite, question.metric)
         bench = open_bench(suite, cache_dir, work, measure.describe_machine())
         listener = listener or Listener()
         search = _Bisection(
-            lineup, question, bench, terms, results_dir, ledger, listener, steps, open_bench, scan
+            candidates, question, bench, terms, results_dir, ledger, listener, steps, open_bench, scan
         )
         finding = None
         try:
@@ -161,17 +167,19 @@ def bisect(
         )
 
 
-def _check(lineup: Candidates, metric: str) -> None:
+def _check(candidates: Candidates, metric: str) -> None:
     if metric not in losses.SEARCHED and not is_foreign(metric.partition("/")[0]):
         raise NotFoundError(f"--metric {metric}: cannot be searched by; {closest(metric, losses.SEARCHED)}")
-    if metric in losses.LABELLED and any(case.artifact.model.data is None for case in lineup.cases.values()):
+    if metric in losses.LABELLED and any(
+        case.artifact.model.data is None for case in candidates.cases.values()
+    ):
         raise InputError(f"--metric {metric}: takes labelled data; name it with --data")
 
 
-def _open(lineup: Candidates, question: Question, results_dir: Path, resume: bool) -> Ledger:
+def _open(candidates: Candidates, question: Question, results_dir: Path, resume: bool) -> Ledger:
     """Begin a search, or take up the newest unfinished one that asks the same."""
     folder = results_dir / FOLDER
-    header = {"bisect": 1, "key": _key(lineup, question)}
+    header = {"bisect": 1, "key": _key(candidates, question)}
     if resume:
         path = unfinished(folder, header, "finding")
         if path is None:
@@ -182,13 +190,13 @@ def _open(lineup: Candidates, question: Question, results_dir: Path, resume: boo
     return ledger
 
 
-def _key(lineup: Candidates, question: Question) -> str:
+def _key(candidates: Candidates, question: Question) -> str:
     """Identify what is searched: versions and cases in full, metric, limit, and the bytes of all files."""
-    files = [hashlib.sha256(path.read_bytes()).hexdigest() for path in lineup.files]
-    artifacts = dict.fromkeys(case.artifact for case in lineup.cases.values())
-    data = {model.data for model in lineup.suite.models if model.data is not None}
+    files = [hashlib.sha256(path.read_bytes()).hexdigest() for path in candidates.files]
+    artifacts = dict.fromkeys(case.artifact for case in candidates.cases.values())
+    data = {model.data for model in candidates.suite.models if model.data is not None}
     used = [*build.identify(artifacts), *sorted(map(build.identify_data, data))]
-    parts = [*lineup.cases.items(), question.metric, question.limit, *files, *used]
+    parts = [*candidates.cases.items(), question.metric, question.limit, *files, *used]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
@@ -208,7 +216,7 @@ def _only(suite: Suite, metric: str) -> Suite:
 class _Bisection:
     """One search on its way."""
 
-    lineup: Candidates
+    candidates: Candidates
     question: Question
     bench: Bench
     terms: ABSettings
@@ -264,12 +272,12 @@ class _Bisection:
 
     def _wanted(self, version: str) -> str | None:
         """Name the output that counts."""
-        return self.lineup.cases[version].artifact.model.output
+        return self.candidates.cases[version].artifact.model.output
 
     def _see(self, version: str) -> losses.VersionOutputs:
-        """Run a version once, for all that is held against it."""
+        """Run a version once, for all that is compared with it."""
         if version not in self._seen:
-            case = self.lineup.cases[version]
+            case = self.candidates.cases[version]
             record = self.bench.measure(case)
             self._seen[version] = losses.VersionOutputs(record, self.bench.outputs.get(case, Outputs()))
         return self._seen[version]
@@ -279,7 +287,7 @@ class _Bisection:
         head = self._see(version)
         if not against:
             if head.record.status is Status.OK:
-                return _blank(StepVerdict.GOOD, "it runs the model; the others are held against it")
+                return _blank(StepVerdict.GOOD, "it runs the model; the others are compared with it")
             return losses.lost(head.record, fatal=False)
         end_is_lost = halving.end_is_lost(self.question.versions, self.steps)
         if head.record.status is not Status.OK:
@@ -299,10 +307,10 @@ class _Bisection:
         """Decide a step by an A/B; the last one, between neighbours, asks for any difference at all."""
         confirms = against != halving.base_of(self.question.versions, self.steps)
         limit = min(self.limit, self._least()) if confirms else self.limit
-        metric, cases = self.question.metric, self.lineup.cases
+        metric, cases = self.question.metric, self.candidates.cases
         trial = run_ab(
             Pairing((Pair(self.question.case, cases[against], cases[version]),)),
-            _speed_only(self.lineup.suite, metric),
+            _speed_only(self.candidates.suite, metric),
             replace(self.terms, min_effect=limit, seed=self.terms.seed + len(self.steps), metrics=(metric,)),
             self.results_dir,
             self.bench.cache_dir,

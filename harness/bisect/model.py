@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from harness.core.decision import Change, Decision, Source
+from harness.core.decision import Change, Decision, DecisionSource
 
 
 class StepVerdict(StrEnum):
@@ -68,7 +68,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One version, held against another one.
+    """One version, compared with another one.
 
     `worse` is how much worse it is, 0 for equal and negative for better: a
     ratio less one for speed and memory, a difference for the others; None
@@ -78,7 +78,7 @@ class Step:
     """
 
     version: str
-    against: str  # empty for the one that the others are held against
+    against: str  # empty for the one that the others are compared with
     mark: StepVerdict
     worse: float | None = None
     sure: bool = True
@@ -100,7 +100,9 @@ class Step:
         """Inverse of `to_json`."""
         decision = data["decision"]
         if decision is not None:
-            source = Source(decision.get("source", Source.AB))  # steps from before have A/Bs alone
+            source = DecisionSource(
+                decision.get("source", DecisionSource.AB)
+            )  # steps from before have A/Bs alone
             decision = Decision(**{**decision, "verdict": Change(decision["verdict"]), "source": source})
         return Step(**{**data, "mark": StepVerdict(data["mark"]), "decision": decision})
 

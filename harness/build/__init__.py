@@ -7,7 +7,7 @@ precision, operators) is read back from the file, never taken from the request.
 The steps, in the order in which an artifact passes them:
 
 ===================== ==================================================
-`artifact`            the parent's side: recipes, the cache, the twin
+`artifact`            the parent's side: recipes, the cache, the reference
 `worker`              the process in which a step runs
 `sources`             where a model comes from: onnx, zoo, torch, fake
 `opset`               onnx.version_converter
@@ -18,7 +18,7 @@ The steps, in the order in which an artifact passes them:
 ===================== ==================================================
 """
 
-from harness.build.artifact import Stored, build, identify, list_cache, twin
+from harness.build.artifact import Stored, build, fp32_reference, identify, list_cache
 from harness.build.cache import default_cache_dir
 from harness.build.data import identify_data, load_data, load_labels
 
@@ -26,10 +26,10 @@ __all__ = [
     "Stored",
     "build",
     "default_cache_dir",
+    "fp32_reference",
     "identify",
     "identify_data",
     "list_cache",
     "load_data",
     "load_labels",
-    "twin",
 ]

@@ -1,7 +1,7 @@
 """The parent's side of a build: what determines an artifact's bytes, and where they are kept.
 
 An artifact of another precision or format is made of the FP32 .onnx artifact
-of the same model, exporter and opset, which is kept as well: it is the twin
+of the same model, exporter and opset, which is kept as well: it is the reference
 that accuracy is judged against.
 """
 
@@ -77,7 +77,7 @@ def _identity(artifact: Artifact, sources: dict[Hashable, str]) -> str:
         return str(error)
 
 
-def twin(artifact: Artifact, built: Built) -> Artifact:
+def fp32_reference(artifact: Artifact, built: Built) -> Artifact:
     """Return the FP32 artifact that `built` is compared with: same model and exporter, opset as built."""
     same = replace(artifact, precision=FP32, format="onnx")
     if built.provenance.get("base", {}).get("opset", built.opset) == built.opset:
@@ -152,7 +152,7 @@ class _Line:
 
 
 def _source_recipe(artifact: Artifact) -> dict[str, Any]:
-    """Say what the FP32 model is made from. Raises CaseError, OSError."""
+    """Return what the FP32 model is made from. Raises CaseError, OSError."""
     source, asked = artifact.model.source, Asked(artifact.exporter, artifact.opset)
     if source.kind not in SOURCES:
         raise Failed(f"unknown source {source.kind!r}: {closest(source.kind, SOURCES)}")
@@ -169,7 +169,7 @@ def _source_recipe(artifact: Artifact) -> dict[str, Any]:
 
 
 def _precision_recipe(artifact: Artifact) -> dict[str, Any]:
-    """Say how a model is converted to its precision, what it is calibrated with aside."""
+    """Return how a model is converted to its precision, what it is calibrated with aside."""
     name, kind = artifact.precision.name, artifact.precision.kind
     precision: Precision = PRECISIONS.resolve(kind)
     return {
@@ -182,7 +182,7 @@ def _precision_recipe(artifact: Artifact) -> dict[str, Any]:
 
 
 def _calibration(artifact: Artifact, cache_dir: Path) -> dict[str, Any]:
-    """Say what a model is calibrated with, by content (`identity`) and where it lies."""
+    """Return what a model is calibrated with, by content (`identity`) and where it lies."""
     model = artifact.model
     shared = {"shapes": thaw(model.shapes), "batch_dim": model.batch_dim, "inputs": thaw(model.inputs)}
     if model.data is None or model.data.calibration == 0:
@@ -191,7 +191,7 @@ def _calibration(artifact: Artifact, cache_dir: Path) -> dict[str, Any]:
     return {"identity": {**shared, "data": data.name, "sha256": data.sha256}, "path": data.calibration}
 
 
-def _built(entry: cache.Entry) -> Built:
+def _built(entry: cache.CacheEntry) -> Built:
     content = {key: value for key, value in entry.content.items() if key != "reads"}
     path = entry.folder / content.pop("file")
     return Built.from_json(

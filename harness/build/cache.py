@@ -18,6 +18,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ MANIFEST = "entry.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CacheEntry:
     """One folder of the cache: what it was made by, what it holds, its files' hashes."""
 
     folder: Path
@@ -77,7 +78,7 @@ def digest(recipe: Mapping[str, Any]) -> str:
 
 def fetch(
     cache_dir: Path, kind: str, recipe: Mapping[str, Any], make: Callable[[Path], Mapping[str, Any]]
-) -> Entry:
+) -> CacheEntry:
     """Return the entry of `recipe`, made by `make` where it is absent, damaged or outdated.
 
     `make` fills the folder it is given and returns the entry's content. What it
@@ -99,6 +100,8 @@ def fetch(
     with held:
         damage = (verify(folder) or outdated(read(folder))) if folder.exists() else "absent"
         if damage == "":
+            with suppress(OSError):  # of a cache that is read-only
+                os.utime(folder / MANIFEST)  # used now: what prunes the cache asks
             return read(folder)
         if damage != "absent":
             logging.getLogger(__name__).warning("cache entry %s: %s; it is built again", folder, damage)
@@ -123,16 +126,16 @@ def _files(folder: Path) -> Iterator[Path]:
     return (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != MANIFEST)
 
 
-def read(folder: Path) -> Entry:
+def read(folder: Path) -> CacheEntry:
     """Read an entry's manifest. Raises OSError, ValueError, KeyError or TypeError where it is damaged."""
     manifest = json.loads((folder / MANIFEST).read_text())
     if manifest.pop("seal") != digest(manifest):
         raise ValueError("changed since it was written")
-    return Entry(folder, manifest["recipe"], manifest["content"], manifest["files"])
+    return CacheEntry(folder, manifest["recipe"], manifest["content"], manifest["files"])
 
 
 def verify(folder: Path) -> str:
-    """Say what is wrong with an entry: empty where its files are what was written."""
+    """Return what is wrong with an entry: empty where its files are what was written."""
     try:
         entry = read(folder)
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -144,8 +147,8 @@ def verify(folder: Path) -> str:
     return f"{changed[0]} does not have the hash it was written with" if changed else ""
 
 
-def outdated(entry: Entry) -> str:
-    """Say which file that an entry was made of is another now, or gone: empty where none is."""
+def outdated(entry: CacheEntry) -> str:
+    """Return which file that an entry was made of is another now, or gone: empty where none is."""
     for name, sha256 in entry.content.get("reads", {}).items():
         try:
             if hash_file(Path(name)) != sha256:

@@ -26,7 +26,7 @@ _SAME_VALUES = frozenset({"Identity", "Cast", "Reshape", "Expand", "Unsqueeze", 
 
 
 @dataclass(frozen=True, slots=True)
-class _Graph:
+class _Links:
     """What made each tensor, and the constants."""
 
     made: Mapping[str, onnx.NodeProto]
@@ -39,7 +39,7 @@ def class_axes(model: onnx.ModelProto) -> dict[str, int]:
     Of labels (integers), the axis is the one that was reduced.
     """
     made = {name: (node, place) for node in model.graph.node for place, name in enumerate(node.output)}
-    graph = _Graph(
+    graph = _Links(
         {name: node for name, (node, _) in made.items()},
         {tensor.name: tensor for tensor in model.graph.initializer},
     )
@@ -62,7 +62,7 @@ def class_axes(model: onnx.ModelProto) -> dict[str, int]:
 
 
 def _axis(
-    node: onnx.NodeProto, place: int, graph: _Graph, opset: int, shape: Sequence[int | None]
+    node: onnx.NodeProto, place: int, graph: _Links, opset: int, shape: Sequence[int | None]
 ) -> int | None:
     """Return the axis of the classes in a node's output; None where it gives no classes."""
     if node.op_type in _CLASSIFIERS:
@@ -82,7 +82,7 @@ def _axis(
     return axis if all(size == 1 for size in shape[axis + 1 :]) and len(shape) > axis else None
 
 
-def _written_out(node: onnx.NodeProto, graph: _Graph) -> int | None:
+def _written_out(node: onnx.NodeProto, graph: _Links) -> int | None:
     """Return the axis of a softmax that is written out: Exp(x) / ReduceSum(Exp(x))."""
     from onnx import numpy_helper
 

@@ -71,7 +71,7 @@ def locate(path: Path, location: str) -> Path:
 
 
 def _is_below(location: str) -> bool:
-    """Tell whether a relative path stays in its folder, links apart."""
+    """Return whether a relative path stays in its folder, links apart."""
     return not Path(location).is_absolute() and ".." not in Path(location).parts
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.build import files
 from harness.build.classes import class_axes
 from harness.build.computing import computing_types
 from harness.build.hints import hint
@@ -42,10 +43,11 @@ class Reading:
 
 
 def read_onnx(path: Path) -> Reading:
-    """Read a checked file, external data left alone. Raises Unsupported for inputs that are no tensors."""
-    import onnx
+    """Read a file, external data left alone.
 
-    model = onnx.load(path, load_external_data=False)
+    Raises Unsupported for inputs that are no tensors, Failed where it is no ONNX file.
+    """
+    model = files.parse(path)
     nodes = list(walk(model))
     constants = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in constants]
@@ -63,9 +65,7 @@ def read_onnx(path: Path) -> Reading:
 
 def output_kinds(path: Path) -> tuple[str, ...]:
     """Return what each output of a file is: "tensor", "sequence", "map", "optional"; "tensor" if untold."""
-    import onnx
-
-    graph = onnx.load(path, load_external_data=False).graph
+    graph = files.parse(path).graph
     kinds = (str(value.type.WhichOneof("value") or "tensor_type") for value in graph.output)
     return tuple(kind.removesuffix("_type") for kind in kinds)
 
@@ -91,7 +91,7 @@ def _walk_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
 
 
 def is_quantized(op_type: str) -> bool:
-    """Tell whether an operator computes on, or converts to or from, quantized values."""
+    """Return whether an operator computes on, or converts to or from, quantized values."""
     return op_type.startswith(("QLinear", "QOrdered")) or op_type.endswith("Integer") or op_type in QUANTIZED
 
 

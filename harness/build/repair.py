@@ -29,13 +29,13 @@ class Repair:
 
 
 def weights_are_inputs(model: onnx.ModelProto) -> bool:
-    """Tell whether a weight is listed among the inputs too, so that it could be fed."""
+    """Return whether a weight is listed among the inputs too, so that it could be fed."""
     constants = {tensor.name for tensor in model.graph.initializer}
     return any(item.name in constants for item in model.graph.input)
 
 
 def weights_are_nodes(model: onnx.ModelProto) -> bool:
-    """Tell whether a weight is written as a Constant node."""
+    """Return whether a weight is written as a Constant node."""
     return any(
         node.op_type == "Constant" and any(item.HasField("t") and item.t.dims for item in node.attribute)
         for node in model.graph.node
@@ -43,7 +43,7 @@ def weights_are_nodes(model: onnx.ModelProto) -> bool:
 
 
 def is_unsorted(model: onnx.ModelProto) -> bool:
-    """Tell whether a node stands before one whose output it reads, in the graph or in a subgraph."""
+    """Return whether a node stands before one whose output it reads, in the graph or in a subgraph."""
     return not _is_sorted(model.graph, frozenset())
 
 

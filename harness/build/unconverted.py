@@ -1,4 +1,4 @@
-"""Say why a quantizer found nothing to convert in a model."""
+"""Find why a quantizer found nothing to convert in a model."""
 
 from __future__ import annotations
 

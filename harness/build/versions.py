@@ -1,4 +1,4 @@
-"""Say which versions of what a build went through: they are part of its key."""
+"""Find which versions of what a build went through: they are part of its key."""
 
 from __future__ import annotations
 

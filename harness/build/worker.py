@@ -11,6 +11,7 @@ import json
 import signal
 import traceback
 from collections.abc import Mapping
+from contextlib import chdir
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ def take_source(request: Mapping[str, Any], target: Path) -> Content:
     reading, notes = written.reading, written.notes
     if reading is None:
         maker = asked.exporter or request["source"]
-        reading, complaints = settle(target / written.file, asked.opset, f"{maker} gave")
+        reading, complaints = check_and_read(target / written.file, asked.opset, f"{maker} gave")
         notes = (*notes, *complaints)
         if reading.precision != "fp32":
             notes = (*notes, f"the source is {reading.precision} as it is")
@@ -77,17 +78,19 @@ def convert(request: Mapping[str, Any], target: Path) -> Content:
     base, kind = Built.from_json(request["built"]), request["precision"]
     precision: Precision = PRECISIONS.resolve(kind)
     feeds, calibration = calibrate(base, request["feeds"]) if precision.calibrated else ([], None)
+    target = target.absolute()
     path = target / files.MODEL
-    mended, repairs = repair.mend(Path(base.path), target / "mended.onnx")
+    mended, repairs = repair.mend(Path(base.path).absolute(), target / "mended.onnx")
     try:
-        done = precision.convert(mended, path, request["options"], feeds)
+        with chdir(target):  # tools leave external data in the current folder
+            done = precision.convert(mended, path, request["options"], feeds)
     except HarnessError:
         raise
     except Exception as error:  # a converter raises what it likes
         raise Failed(failure(kind, Path(base.path), error)) from error
     _, sorted_ = repair.mend(path, path, (repair.SORT,))
     discard(target, path)
-    reading, complaints = settle(path, request["opset"], f"{kind} needs")
+    reading, complaints = check_and_read(path, request["opset"], f"{kind} needs")
     if reading.precision != precision.reads_back:
         raise Unsupported(
             f"asked for {kind}; the file holds {reading.precision}: no operator of it could be converted: "
@@ -139,7 +142,7 @@ def split(request: Mapping[str, Any], target: Path) -> Content:
 STEPS = {"source": take_source, "precision": convert, "format": reformat, "split": split}
 
 
-def settle(path: Path, opset: int | None, who: str) -> tuple[Reading, tuple[str, ...]]:
+def check_and_read(path: Path, opset: int | None, who: str) -> tuple[Reading, tuple[str, ...]]:
     """Check a file and read it back; with it, what onnx.checker complains about.
 
     Raises Failed where ONNX Runtime does not load it, Unsupported where it has
@@ -153,7 +156,7 @@ def settle(path: Path, opset: int | None, who: str) -> tuple[Reading, tuple[str,
 
 
 def failure(kind: str, source: Path, error: Exception) -> str:
-    """Say which converter failed on whose file, in its own words, and what to try."""
+    """Return which converter failed on whose file, in its own words, and what to try."""
     model = files.parse(source)
     writer = " ".join(filter(None, (model.producer_name, model.producer_version))) or "an unnamed tool"
     what = f"{type(error).__name__}: {one_line(error, 600)}"

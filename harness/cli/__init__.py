@@ -11,9 +11,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -22,6 +23,7 @@ from harness.core.registry import closest
 
 COMMANDS = {
     "inspect": "Show what a model file is, what in it costs or breaks, and the command that measures it.",
+    "init": "Write a suite and CI jobs for your own models.",
     "run": "Measure a suite.",
     "plan": "Show what a suite comes to, without measuring.",
     "schema": "Print the JSON schema of a suite, for editors.",
@@ -34,6 +36,7 @@ COMMANDS = {
     "bisect": "Find the first bad version of ONNX Runtime, or the first bad file.",
     "anchor": "Pin the run that later runs are compared with.",
     "merge": "Copy the runs of several results folders into one.",
+    "cache": "Show what the cache holds, and remove from it.",
     "models": "List the built models in the cache.",
     "runtimes": "List, add and remove versions of ONNX Runtime.",
     "repro": "Print a script that repeats one case's timed loop.",
@@ -87,12 +90,15 @@ def harness() -> None:
     """Benchmark ONNX models with ONNX Runtime, and notice when they get worse."""
 
 
-def main(args: list[str] | None = None) -> int:
-    """Run the command line and return its exit code; whatever goes wrong is a line each on stderr."""
+def main(args: list[str] | None = None, parts: Mapping[str, Any] | None = None) -> int:
+    """Run the command line and return its exit code; whatever goes wrong is a line each on stderr.
+
+    `parts` go in place of what a command calls by that name, such as ``run_ab`` or ``open_bench``.
+    """
     from harness.cli.streams import guarded
 
     with guarded() as output, _warned():
-        code = _call(args)
+        code = _call(args, parts)
         if output is not None and sys.stdout is not None:
             sys.stdout.flush()
         if output is not None and output.reason:
@@ -101,13 +107,13 @@ def main(args: list[str] | None = None) -> int:
         return code
 
 
-def _call(args: list[str] | None) -> int:
+def _call(args: list[str] | None, parts: Mapping[str, Any] | None) -> int:
     try:
         # A job that is cancelled, or loses its terminal, keeps what it measured: as one interrupted does.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
             signal.signal(signal.SIGHUP, signal.default_int_handler)
-        result = harness.main(args=args, prog_name="harness", standalone_mode=False)
+        result = harness.main(args=args, prog_name="harness", standalone_mode=False, obj=parts)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         return 0

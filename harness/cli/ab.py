@@ -18,6 +18,7 @@ from harness.cli.options import (
     DOCUMENT_FORMATS,
     cache_option,
     format_option,
+    handed,
     parse_effect,
     print_document,
     results_option,
@@ -25,7 +26,7 @@ from harness.cli.options import (
 from harness.cli.sweep import plan_of_file
 from harness.core.case import AXES
 from harness.core.conditions import spell
-from harness.core.decision import Source
+from harness.core.decision import DecisionSource
 from harness.core.errors import InputError
 from harness.core.registry import closest
 from harness.core.suite import Plan, Suite
@@ -134,7 +135,8 @@ def ab(
     """
     from harness.ab.job import run_ab
     from harness.ab.view import ABDocument
-    from harness.run.job import settle
+    from harness.measure.runtimes import newest
+    from harness.run.job import resolve_rolling_runtimes
     from harness.show.progress import Lines
 
     if not choices["alpha"]:
@@ -143,12 +145,13 @@ def ab(
     metrics = tuple(dict.fromkeys(choices["metrics"]))
     terms = ABSettings(choices["min_effect"], choices["alpha"], choices["budget_s"], seed, metrics)
     points = {"--base": _point("--base", base), "--head": _point("--head", head)}
-    plans = [settle(_plan(flag, point, _planner(models, flag, choices))) for flag, point in points.items()]
+    whole = [_plan(flag, point, _planner(models, flag, choices)) for flag, point in points.items()]
+    plans = [resolve_rolling_runtimes(plan, handed("newest", newest)) for plan in whole]
     asked = click.get_current_context().get_parameter_source("metrics") is not ParameterSource.DEFAULT
     if asked and MEMORY in metrics and not all(plan.suite.measure.wants("memory") for plan in plans):
         raise InputError(f"--metric {MEMORY}: the suite leaves memory out; add --set measure.memory=true")
     pairing = pair_cases(plans[0], plans[1], _varied(models, points))
-    trial = run_ab(
+    trial = handed("run_ab", run_ab)(
         pairing,
         _join(*plans),
         terms,
@@ -171,7 +174,7 @@ def exit_code(trial: ABResult) -> int:
         return 3
     if trial.worse:
         return 1
-    measured = any(row.decision.source is Source.AB for row in trial.comparisons)
+    measured = any(row.decision.source is DecisionSource.AB for row in trial.comparisons)
     return 0 if measured and trial.failed.keys() <= trial.unsupported else 3
 
 
@@ -205,10 +208,10 @@ def _varied(models: Sequence[Path], points: Mapping[str, Point]) -> set[str]:
 
 
 def _planner(models: Sequence[Path], flag: str, choices: Mapping[str, Any]) -> Planner:
-    """Say how plans of one arm's suite or model file are made. Raises InputError."""
-    from harness.plan import plan
+    """Return how plans of one arm's suite or model file are made. Raises InputError."""
+    from harness.plan import is_starter, plan
 
-    suites = [path for path in models if path.suffix in SUITES]
+    suites = [path for path in models if path.suffix in SUITES or is_starter(path)]
     if len(models) > 2 or (suites and len(models) > 1):
         raise InputError("expected one suite, one model file, or two model files")
     overrides, only = choices["overrides"], choices["only"]

@@ -85,5 +85,7 @@ def load_asv() -> ModuleType:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "asv":
             raise
-        raise MissingExtraError("asv is not installed; say pip install 'onnx-harness[asv]'") from None
+        raise MissingExtraError(
+            "asv is not installed; say pip install asv==0.6.6 asv_runner==0.3.2"
+        ) from None
     return harness.asv.export

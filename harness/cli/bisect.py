@@ -15,6 +15,7 @@ from harness.cli.options import (
     Command,
     cache_option,
     format_option,
+    handed,
     parse_effect,
     print_document,
     results_option,
@@ -123,7 +124,7 @@ def bisect(
     from harness.bisect.view import BisectionDocument
 
     metric = choices["metric"]
-    search = search_for(
+    search = handed("bisect", search_for)(
         _lineup(models, choices),
         metric,
         results_dir,
@@ -135,7 +136,7 @@ def bisect(
         ),
         scan=Scan.MINORS if choices["scan"] else Scan.HALVES,
         resume=resume,
-        listener=Lines(metric),
+        listener=BisectLines(metric),
     )
     print_document(BisectionDocument(search), view)
     click.echo(f"steps: {search.file}", err=True)
@@ -151,7 +152,7 @@ def exit_code(search: Search) -> int:
     return 0 if search.finding.outcome is SearchOutcome.NO_DIFFERENCE else 1
 
 
-class Lines(Listener):
+class BisectLines(Listener):
     """Print a line on standard error whenever a step ends."""
 
     def __init__(self, metric: str) -> None:
@@ -181,25 +182,32 @@ def _limit(metric: str, min_effect: float | None, tolerance: float | None) -> fl
 
 def _lineup(models: tuple[Path, ...], choices: Mapping[str, Any]) -> Candidates:
     from harness.bisect.job import over_models, over_runtimes
+    from harness.measure.runtimes import released
+    from harness.plan import is_starter
 
     if len(models) == 1:
         (path,) = models
         return over_runtimes(
-            _plan(path, choices), path, choices["distribution"], choices["good"], choices["bad"]
+            _plan(path, choices),
+            path,
+            choices["distribution"],
+            choices["good"],
+            choices["bad"],
+            released=handed("released", released),
         )
     if choices["good"] or choices["bad"]:
         raise InputError("--good and --bad are for versions of a runtime; of files, the first one is good")
-    if suites := [path for path in models if path.suffix in SUITES]:
+    if suites := [path for path in models if path.suffix in SUITES or is_starter(path)]:
         raise InputError(f"{suites[0]}: expected one suite, or model files only")
     return over_models({path: _plan(path, choices) for path in models})
 
 
 def _plan(path: Path, choices: Mapping[str, Any]) -> Plan:
     """Make the plan of a suite or of a model file. Raises InputError."""
-    from harness.plan import plan
+    from harness.plan import is_starter, plan
 
     of_files = (*AXES, "data", "shapes", "output")
-    if path.suffix in SUITES:
+    if path.suffix in SUITES or is_starter(path):
         if given := [name for name in of_files if choices[name]]:
             raise InputError(
                 f"--{given[0].replace('_', '-')} is for model files; of a suite, use --only or --set"

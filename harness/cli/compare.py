@@ -10,6 +10,7 @@ from harness.cli.options import (
     DOCUMENT_FORMATS,
     cache_option,
     format_option,
+    handed,
     parse_effect,
     print_document,
     results_option,
@@ -82,8 +83,7 @@ def compare(
 
     A run is an id or its beginning, latest, previous, anchor, a date or a git revision.
     """
-    from harness.compare.job import compare as compare_runs
-    from harness.compare.job import confirm_suspects, find_pair
+    from harness.compare.job import compare_runs, confirm_suspects, find_pair
     from harness.compare.view import ComparisonDocument
     from harness.core.conditions import parse_conditions
 
@@ -95,7 +95,13 @@ def compare(
         from harness.show.progress import Lines
 
         contrast = confirm_suspects(
-            contrast, results_dir, cache_dir, min_effect=min_effect, budget_s=budget_s, listener=Lines()
+            contrast,
+            results_dir,
+            cache_dir,
+            min_effect=min_effect,
+            budget_s=budget_s,
+            listener=Lines(),
+            confirm=handed("confirm", None),
         )
     print_document(ComparisonDocument(contrast, everything), view)
     if not confirm and any(item.suspect for item in contrast.compared.comparisons):

@@ -93,7 +93,7 @@ def nightly(
     view: str,
     results_dir: Path,
     cache_dir: Path,
-    **wishes: Any,
+    **options: Any,
 ) -> int:
     """Measure SUITE, compare it with the previous run and the anchor, publish, report what got worse.
 
@@ -118,13 +118,13 @@ def nightly(
     made = shard_of(plan(suite, overrides=asked, only=only), shard)
     if anchor:
         click.echo(pin_run(results_dir, anchor, made.suite.name), err=True)
-    config, against = wishes.pop("config"), wishes.pop("against") or AGAINST
+    config, against = options.pop("config"), options.pop("against") or AGAINST
     expected = estimate(made, durations(results_dir, made.suite.name))
     done = run_night(
         made,
         results_dir,
         cache_dir,
-        NightlyOptions(asv_config=config, against=against, **wishes),
+        NightlyOptions(asv_config=config, against=against, **options),
         listener=Progress(expected.seconds),
     )
     if done.night is None:

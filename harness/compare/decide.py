@@ -1,4 +1,4 @@
-"""Hold the stored records of two runs against each other.
+"""Compare the stored records of two runs with each other.
 
 The process is the unit of replication: a metric that was taken in several
 processes is tested between them; one taken once can at most be suspected,
@@ -22,7 +22,7 @@ ALPHA = 0.01
 """False discoveries among the regressions of one comparison, as a share."""
 
 
-def compare(
+def compare_records(
     base: Sequence[Record],
     head: Sequence[Record],
     *,

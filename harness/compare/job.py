@@ -1,18 +1,18 @@
-"""Hold two stored runs against each other: find them, learn the noise between runs, judge."""
+"""Compare two stored runs with each other: find them, learn the noise between runs, judge."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import judge, store
 from harness.ab.model import ABSettings
-from harness.compare.decide import compare as compare_records
+from harness.compare.confirmed import CALLS, carried, is_open, with_confirmation
+from harness.compare.decide import compare_records
 from harness.compare.noise import RUNS, noise_between
-from harness.compare.settle import CALLS, carried, is_open, settle
 from harness.core.conditions import fits, matches
 from harness.core.decision import Cause, MetricComparison, RunComparison, RunSide, worst_first
 from harness.core.errors import InputError, NotFoundError
@@ -61,7 +61,7 @@ def _find_base(results_dir: Path, name: str, head: store.RunInfo) -> store.RunIn
         return store.find_run(results_dir, name)
 
 
-def compare(
+def compare_runs(
     results_dir: Path,
     base: store.RunInfo,
     head: store.RunInfo,
@@ -113,6 +113,7 @@ def confirm_suspects(
     min_effect: float = 0.01,
     budget_s: float = 300.0,
     listener: Listener | None = None,
+    confirm: Callable[..., Confirmation] | None = None,
 ) -> RunComparison:
     """Run an A/B of every case whose timings or memory look worse, and let it decide.
 
@@ -121,7 +122,9 @@ def confirm_suspects(
     HEAD's suite cannot be planned any more, StoreError. Ctrl-C ends the A/B,
     not what is known by then: the contrast is marked interrupted.
     """
-    from harness.compare.confirm import confirm  # a plain comparison measures nothing
+    from harness.compare.confirm import confirm as confirm_by_ab  # a plain comparison measures nothing
+
+    confirm = confirm or confirm_by_ab
 
     gates = [Gate(**gate) for gate in store.find_run(results_dir, contrast.head.run).header.gates]
     gated = {(gate.case, gate.metric) for gate in contrast.gates if gate.no_data is NoData.UNCONFIRMED}
@@ -169,7 +172,8 @@ def _settled(
             notes[-1] = f"A/B not trusted, nothing is settled: {trial.control.reason}"
             return replace(contrast, notes=tuple(notes))
     comparisons = [
-        settle(item, said.decisions, said.left, moved) if _is_tried(item, gated) else item for item in looked
+        with_confirmation(item, said.decisions, said.left, moved) if _is_tried(item, gated) else item
+        for item in looked
     ]
     return replace(
         contrast,
@@ -212,7 +216,7 @@ def _noise(results_dir: Path, head: store.RunInfo, records: Sequence[Record]) ->
 
 
 def _causes(base: Sequence[Record], head: Sequence[Record]) -> dict[Cause, tuple[str, ...]]:
-    """Say what may explain a difference, each with the cases that it is true of."""
+    """Return what may explain a difference, each with the cases that it is true of."""
     earlier = {record.case: record for record in base}
     found: dict[Cause, tuple[str, ...]] = {}
     for record in head:

@@ -17,13 +17,16 @@ from harness.core.record import Record, Status
 from harness.judge.comparability import blocking_differences
 from harness.judge.records import value_of
 
-FEWEST = 10
+MIN_VALUES = 10
 """Runs below which nothing is known."""
 
 RUNS = 30
 """Runs that are enough: more of them hardly sharpen the noise, and the older ones know another machine."""
 
-_SHARE, _NORMAL = 0.9, 1.6449  # of all steps between neighbours, and that quantile of |N(0, 1)|
+_STEP_QUANTILE, _NORMAL_QUANTILE = (
+    0.9,
+    1.6449,
+)  # of all steps between neighbours, and that quantile of |N(0, 1)|
 
 
 def noise_between(head: Record, earlier: Sequence[Record]) -> dict[str, float]:
@@ -49,14 +52,14 @@ def run_noise(values: Sequence[float]) -> float | None:
     and by a quantile of them, so that it does not count by its height. Of so
     few runs the SD itself is uncertain: this is its upper bound at 95%, by the
     chi-square distribution (such a quantile tells as much as half as many
-    independent values). None below FEWEST values.
+    independent values). None below MIN_VALUES values.
     """
     from scipy.special import chdtri
 
-    if len(values) < FEWEST:
+    if len(values) < MIN_VALUES:
         return None
     steps = np.abs(np.diff(np.log(np.asarray(values, np.float64))))
-    sd = float(np.quantile(steps, _SHARE)) / (_NORMAL * math.sqrt(2))
+    sd = float(np.quantile(steps, _STEP_QUANTILE)) / (_NORMAL_QUANTILE * math.sqrt(2))
     degrees = (len(values) - 1) / 2
     return sd * math.sqrt(degrees / float(chdtri(degrees, 0.95)))
 

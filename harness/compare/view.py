@@ -60,7 +60,7 @@ class ComparisonDocument:
 
 
 def tells(item: MetricComparison) -> bool:
-    """Tell whether a comparison shows a change, or something that looks like a regression."""
+    """Return whether a comparison shows a change, or something that looks like a regression."""
     return item.suspect or item.decision.verdict is Change.IMPROVEMENT
 
 
@@ -105,7 +105,7 @@ def _sections(contrast: RunComparison, hidden: list[MetricComparison]) -> Iterat
 
 
 def _causes(contrast: RunComparison) -> Iterator[Entry]:
-    """Say what else changed, and where that is not all cases, in which."""
+    """Return what else changed, and where that is not all cases, in which."""
     most = max(map(len, contrast.causes.values()))
     for change, cases in contrast.causes.items():
         yield Entry(f"{cause(change)} ({count(len(cases), 'case')})", cases if len(cases) < most else ())
@@ -133,7 +133,7 @@ def _hidden(items: list[MetricComparison]) -> Iterator[Entry]:
 
 
 def _reach(decisions: list[Decision]) -> str:
-    """Say how small a change could have been seen."""
+    """Return how small a change could have been seen."""
     known = [decision.mde for decision in decisions if decision.mde is not None]
     if not known:
         return " (no change could have been shown)"

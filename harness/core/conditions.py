@@ -1,4 +1,4 @@
-"""Say whether a case meets a condition: of a skip rule, a gate, a filter.
+"""Decide whether a case meets a condition: of a skip rule, a gate, a filter.
 
 A condition maps axes to what their values may be, as text; shell-style globs
 are allowed. A case meets it when every axis that it names fits.
@@ -19,13 +19,13 @@ def spell(value: Any) -> str:
 
 
 def fits(value: Any, patterns: Sequence[str]) -> bool:
-    """Say whether `value` is one of `patterns`, to the letter or as a glob."""
+    """Return whether `value` is one of `patterns`, to the letter or as a glob."""
     text = spell(value)
     return text in patterns or any(fnmatchcase(text, pattern) for pattern in patterns)
 
 
 def matches(axes: Mapping[str, Any], when: Mapping[str, Sequence[str]]) -> bool:
-    """Say whether `axes` (as in `Case.axes`) meets the condition `when`."""
+    """Return whether `axes` (as in `Case.axes`) meets the condition `when`."""
     return all(axis in axes and fits(axes[axis], patterns) for axis, patterns in when.items())
 
 

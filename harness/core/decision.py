@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harness.core.report import GateOutcome
 
 
-class Source(StrEnum):
+class DecisionSource(StrEnum):
     """What a decision rests on."""
 
     STORED = "stored runs"  # numbers of two stored runs
@@ -64,7 +64,7 @@ class Decision:
     min_effect: float | None = None
     mde: float | None = None
     reason: str = ""  # for people: nothing is decided by it
-    source: Source = Source.STORED
+    source: DecisionSource = DecisionSource.STORED
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ def worst_first(found: Iterable[MetricComparison]) -> tuple[MetricComparison, ..
 
 @dataclass(frozen=True, slots=True)
 class MetricComparisons:
-    """Two runs held against each other, worst first."""
+    """Two runs compared with each other, worst first."""
 
     comparisons: tuple[MetricComparison, ...]
     refused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # case -> what differs
@@ -145,7 +145,7 @@ class MetricComparisons:
 
 @dataclass(frozen=True, slots=True)
 class RunSide:
-    """One of two runs that are held against each other."""
+    """One of two runs that are compared with each other."""
 
     run: str
     suite: str
@@ -157,12 +157,12 @@ class RunSide:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunComparison:
-    """Two stored runs held against each other, with all that a reader needs to judge them."""
+    """Two stored runs compared with each other, with all that a reader needs to judge them."""
 
     base: RunSide
     head: RunSide
     compared: MetricComparisons
-    gates: tuple[GateOutcome, ...] = ()  # those of HEAD's suite, held against BASE
+    gates: tuple[GateOutcome, ...] = ()  # those of HEAD's suite, compared with BASE
     bad: Mapping[str, str] = field(default_factory=dict)  # case of HEAD that ended badly -> how
     causes: Mapping[Cause, tuple[str, ...]] = field(default_factory=dict)  # what else differs -> cases
     settled: tuple[tuple[str, str], ...] = ()  # (case, metric) that an A/B looked at again

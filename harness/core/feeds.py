@@ -262,7 +262,7 @@ def _draw(item: Input, shape: tuple[int, ...], generator: np.random.Generator) -
     if item.fill is not None:
         return np.full(shape, item.fill, dtype)
     if dtype.kind == "f":
-        # in float32 whatever the type: an FP16 model and its FP32 twin are fed the same rows
+        # in float32 whatever the type: an FP16 model and its FP32 reference are fed the same rows
         if item.low is None and item.high is None:
             return generator.standard_normal(shape, np.float32).astype(dtype)
         low = 0.0 if item.low is None else item.low

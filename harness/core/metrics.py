@@ -307,7 +307,7 @@ def all_specs() -> dict[str, MetricSpec]:
 
 
 def is_foreign(family: str) -> bool:
-    """Tell whether another package gives a family of this name."""
+    """Return whether another package gives a family of this name."""
     return any(point.name == family for point in metadata.entry_points(group=METRICS_GROUP))
 
 

@@ -15,16 +15,16 @@ from typing import Any
 
 from harness.core.errors import InputError, NotFoundError
 
-MOST = 16
+MAX_LISTED_NAMES = 16
 """Names that one message lists; beyond that, those nearest to the one that was asked for."""
 
 
 def closest(name: str, known: Iterable[str]) -> str:
-    """Say which known name is nearest, then list all of them, or the nearest where they are many."""
+    """Return which known name is nearest, then list all of them, or the nearest where they are many."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    if len(names) <= MOST:
+    if len(names) <= MAX_LISTED_NAMES:
         return f"{hint}known: {', '.join(names)}"
     nearest = difflib.get_close_matches(name, names, n=5, cutoff=0.0)
     return f"{hint}nearest of {len(names)}: {', '.join(nearest)}"

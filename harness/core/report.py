@@ -16,11 +16,11 @@ from harness.core.record import BAD, Record, Status
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One record among its peers: ranked, and held against the baseline case of its model."""
+    """One record among its peers: ranked, and compared with the baseline case of its model."""
 
     record: Record
     rank: int  # 1 is best within the model, by p50 a sample; 0 where it has no p50
-    baseline: bool  # this row is what the others are held against
+    baseline: bool  # this row is what the others are compared with
     speedup: float | None  # p50 a sample of the baseline over this one's; > 1 is faster
     deltas: Mapping[str, float] = field(default_factory=dict)  # metric -> value - baseline's
 

@@ -50,7 +50,7 @@ class Measure:
     telemetry: bool = False  # let the runtime start its telemetry (ORT 1.29 on)
 
     def wants(self, key: str) -> bool:
-        """Tell whether the pass of this key runs."""
+        """Return whether the pass of this key runs."""
         return self.passes.get(key, SWITCHES[key])
 
     def with_passes(self, **passes: bool) -> Measure:

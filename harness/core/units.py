@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import signal
 
-_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
+_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _NUMBER = re.compile(r"\s*([+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*([^\d\s]*)\s*")
 
@@ -37,6 +37,11 @@ def format_span(value_s: float) -> str:
     if total < 3600:
         return f"{total // 60} min {total % 60:02d} s"
     return f"{total // 3600} h {total % 3600 // 60:02d} min"
+
+
+def format_age(value_s: float) -> str:
+    """Format how long ago something was: days from two days on."""
+    return f"{value_s // 86400:.0f} d" if value_s >= 2 * 86400 else format_span(value_s)
 
 
 def format_bytes(value_bytes: float) -> str:

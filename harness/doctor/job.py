@@ -56,7 +56,7 @@ def self_test(
     listener: Listener | None = None,
     open_bench: OpenBench = open_arms,
 ) -> SelfTest:
-    """Hold a chain of layers against one that is 2% longer, and against itself. Raises as `examine`."""
+    """Compare a chain of layers with one that is 2% longer, and against itself. Raises as `examine`."""
     with scratch() as folder:
         cases = []
         for layers in (LAYERS, MORE_LAYERS):

@@ -19,7 +19,7 @@ SPAN_S = 1.0
 HEAVY = 0.05
 """Share of a core from which a process is named."""
 
-MOST = 8
+MAX_PROCESSES = 8
 _STEAL = 7  # its place in a line of /proc/stat; idle and iowait are 3 and 4
 _IDLE = (3, 4)
 
@@ -137,7 +137,7 @@ def _processes(
         share = (spent - before.get(pid, (name, 0, core))[1]) / ticks_a_second / span_s
         if share >= HEAVY:
             found.append(Process(pid, name, share, core))
-    return tuple(sorted(found, key=lambda process: -process.share)[:MOST])
+    return tuple(sorted(found, key=lambda process: -process.share)[:MAX_PROCESSES])
 
 
 def _text(path: Path) -> str:

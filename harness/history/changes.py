@@ -2,7 +2,7 @@
 
 A penalized kernel detector (ruptures, after Arlot, Celisse and Harchaoui
 2019) proposes points: its kernel is bounded, so a single wild night moves
-nothing. Each is then held against the noise of the series itself: a step is
+nothing. Each is then compared with the noise of the series itself: a step is
 believed where the medians of the nights before and after it differ by more
 than such medians elsewhere in the series do, at one of several scales. A
 series that drifts or switches between levels thus raises its own threshold.
@@ -26,7 +26,7 @@ from harness.judge.causes import changed
 
 Floats = NDArray[np.float64]
 
-FEWEST = 10
+MIN_RUNS = 10
 """Values below which nothing is said."""
 
 SCALES = (5, 10, 20, 40, 80)
@@ -40,7 +40,7 @@ LASTING = 2
 """Values that must lie on either side of a step."""
 
 _SHORT = 10  # a step must show at this scale already: a drift does not
-_SHARE = 0.5  # … by this share of what it comes to at a larger one
+_MIN_SHARE = 0.5  # … by this share of what it comes to at a larger one
 _PENALTY, _BANDWIDTH = 3.0, 3.0  # of the detector: cost of a point, width of its kernel in SDs
 _LEAST_SD = 1e-4
 _MEDIAN = 1.2533  # standard error of a median to that of a mean, √(π/2)
@@ -58,7 +58,7 @@ def shifts(
     """
     places = [index for index, value in enumerate(values) if value is not None and math.isfinite(value)]
     known = np.array([values[index] for index in places], np.float64)
-    if len(known) < FEWEST:
+    if len(known) < MIN_RUNS:
         return ()
     relative = metric.relative and bool((known > 0).all())
     y = np.log(known) if relative else known
@@ -87,7 +87,7 @@ def with_causes(
     Noise moves the place of a shift that is no larger than itself by a value
     or two; a change that is not at the very place says how far from it.
     `facts` holds what is known of each point (see `facts_of`), as many as
-    `values`; a point is held against the last one before it that has a value.
+    `values`; a point is compared with the last one before it that has a value.
     """
     known = [index for index, value in enumerate(values) if value is not None]
     return tuple(replace(shift, causes=_causes(known, known.index(shift.index), facts)) for shift in found)
@@ -176,7 +176,7 @@ def _strongest(
         growth = excess / before
         size, nights = _step(y, at, start, end, scale)
         lasting = min(nights) >= LASTING and (max(nights) >= scale or scale == SCALES[0])
-        abrupt = scale <= _SHORT or short * math.copysign(1, size) >= _SHARE * abs(size)
+        abrupt = scale <= _SHORT or short * math.copysign(1, size) >= _MIN_SHARE * abs(size)
         if lasting and abrupt and abs(size) >= least:
             error = excess * _MEDIAN * sd * math.sqrt(1 / nights[0] + 1 / nights[1])
             if best is None or abs(size) / error > best.strength:

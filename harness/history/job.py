@@ -14,7 +14,7 @@ from harness.core.decision import Point, Trend
 from harness.core.errors import NotFoundError
 from harness.core.metrics import HEADLINE, METRICS, MetricSpec, all_specs, spec_of
 from harness.core.registry import closest
-from harness.history.changes import FEWEST, LASTING, shifts, with_causes
+from harness.history.changes import LASTING, MIN_RUNS, shifts, with_causes
 from harness.judge.causes import facts_of
 
 if TYPE_CHECKING:
@@ -83,8 +83,8 @@ def _trends(frame: pd.DataFrame, spec: MetricSpec, last: int | None) -> Iterable
 def _judged(trend: Trend, spec: MetricSpec) -> Trend:
     """Find the shifts of a trend, and name what the series itself tells of their causes."""
     values = [point.value for point in trend.points]
-    if len(values) < FEWEST:
-        return replace(trend, reason=f"{len(values)} runs; {FEWEST} are needed to tell a change from noise")
+    if len(values) < MIN_RUNS:
+        return replace(trend, reason=f"{len(values)} runs; {MIN_RUNS} are needed to tell a change from noise")
     return replace(trend, shifts=shifts(values, spec))
 
 
@@ -124,7 +124,7 @@ def _around(trend: Trend) -> set[int]:
 def _why(
     results_dir: Path, metrics: Sequence[str], case: str | None, suite: str | None, machine: str | None
 ) -> str:
-    """Say why there is no series at all: the name that is not there, and the closest known one."""
+    """Return why there is no series at all: the name that is not there, and the closest known one."""
     found = store.runs(results_dir)
     if not found:
         return f"{results_dir}: no runs yet; measure one with 'harness run SUITE'"

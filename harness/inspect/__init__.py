@@ -1,1 +1,1 @@
-"""Say what a model file is, what will cost time or break, and the command that measures it."""
+"""Find what a model file is, what will cost time or break, and the command that measures it."""

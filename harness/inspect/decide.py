@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from harness.core.roles import unbound
 from harness.inspect.lint import lint
-from harness.inspect.model import KNOWN_DOMAINS, Facts, Inspection, Node, Weight
+from harness.inspect.model import KNOWN_DOMAINS, Inspection, ModelFacts, Node, Weight
 from harness.inspect.quantization import quantized_units
 
 RELEASES = (
@@ -51,7 +51,7 @@ MOVES = frozenset(
 """Operators that move values, and compute nothing."""
 
 
-def conclude(facts: Facts, runtime: str | None = None) -> Inspection:
+def conclude(facts: ModelFacts, runtime: str | None = None) -> Inspection:
     """Sum up `facts`; `runtime` is the version of ONNX Runtime that would run the model."""
     counted = Counter(node.name for node in facts.nodes)
     types = element_types(facts)
@@ -68,7 +68,7 @@ def conclude(facts: Facts, runtime: str | None = None) -> Inspection:
     )
 
 
-def oldest_runtime(facts: Facts) -> str:
+def oldest_runtime(facts: ModelFacts) -> str:
     """Return the oldest release tried that takes opset and IR version; empty where none does."""
     return next((v for v, opset, ir in RELEASES if opset >= facts.opset and ir >= facts.ir_version), "")
 
@@ -86,14 +86,14 @@ def _minor(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
 
 
-def all_weights(facts: Facts) -> Iterator[Weight]:
+def all_weights(facts: ModelFacts) -> Iterator[Weight]:
     """Yield every constant: initializers, and those that nodes carry."""
     yield from facts.weights
     for node in facts.nodes:
         yield from (value for value in node.attributes.values() if isinstance(value, Weight))
 
 
-def _weights(facts: Facts) -> dict[str, tuple[int, int, int]]:
+def _weights(facts: ModelFacts) -> dict[str, tuple[int, int, int]]:
     found: dict[str, tuple[int, int, int]] = {}
     for weight in all_weights(facts):
         tensors, elements, size = found.get(weight.dtype, (0, 0, 0))
@@ -102,7 +102,7 @@ def _weights(facts: Facts) -> dict[str, tuple[int, int, int]]:
     return dict(sorted(found.items(), key=lambda item: -item[1][2]))
 
 
-def element_types(facts: Facts) -> dict[str, str]:
+def element_types(facts: ModelFacts) -> dict[str, str]:
     """Follow the element type of every tensor through the nodes; what is unknown is left out."""
     types = {weight.name: weight.dtype for weight in facts.weights}
     types |= {value.name: value.dtype for value in facts.inputs if value.dtype}
@@ -143,7 +143,7 @@ _CAST = {
 """ONNX's numbers of the element types that Cast makes."""
 
 
-def _computes(facts: Facts, types: Mapping[str, str]) -> dict[str, int]:
+def _computes(facts: ModelFacts, types: Mapping[str, str]) -> dict[str, int]:
     """Count the operators that compute, by the type that they compute on."""
     found: Counter[str] = Counter()
     quantized = {id(node) for node in quantized_units(facts.nodes)}
@@ -163,7 +163,7 @@ def _computes(facts: Facts, types: Mapping[str, str]) -> dict[str, int]:
     return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
-def _custom(facts: Facts) -> dict[str, int]:
+def _custom(facts: ModelFacts) -> dict[str, int]:
     own = set(facts.functions)
     return dict(
         Counter(
@@ -172,7 +172,7 @@ def _custom(facts: Facts) -> dict[str, int]:
     )
 
 
-def command(facts: Facts) -> tuple[str, ...]:
+def command(facts: ModelFacts) -> tuple[str, ...]:
     """Return the command line that measures the model, every dimension bound."""
     shapes = {value.name: value.dims or () for value in facts.inputs}
     dtypes = {value.name: value.dtype for value in facts.inputs}

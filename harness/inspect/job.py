@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.core.errors import InputError
 from harness.inspect.decide import conclude
-from harness.inspect.model import Dimension, Facts, Inspection, Node, Value, Weight
+from harness.inspect.model import Dimension, Inspection, ModelFacts, Node, Value, Weight
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,14 +30,14 @@ def inspect(path: Path, runtime: str | None = None) -> Inspection:
     return conclude(read_facts(path), runtime)
 
 
-def read_facts(path: Path) -> Facts:
+def read_facts(path: Path) -> ModelFacts:
     """Read everything that can be told without running the model. Raises InputError."""
     model = _load(path)
     graph = model.graph
     constants = {tensor.name for tensor in graph.initializer}
     scan = _Scan(path.parent)
     weights = tuple(scan.weight(tensor, tensor.name) for tensor in graph.initializer)
-    return Facts(
+    return ModelFacts(
         path=str(path),
         size_bytes=path.stat().st_size,
         ir_version=model.ir_version,

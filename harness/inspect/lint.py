@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from harness.core.units import format_percent
-from harness.inspect.model import KNOWN_DOMAINS, Facts, Lint, Severity, Value, Weight
+from harness.inspect.model import KNOWN_DOMAINS, Lint, ModelFacts, Severity, Value, Weight
 from harness.inspect.quantization import QUANTIZES, open_units
 
 RANDOM = frozenset(
@@ -22,29 +22,29 @@ LARGE_CONSTANT = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class LintSubject:
     """What the rules look at."""
 
-    facts: Facts
+    facts: ModelFacts
     types: Mapping[str, str]  # tensor -> element type
     runtime: str | None  # version of ONNX Runtime
     newest_opset: int | None  # that this runtime takes
 
 
-Rule = Callable[[Model], Iterator[Lint]]
+Rule = Callable[[LintSubject], Iterator[Lint]]
 
 
 def lint(
-    facts: Facts, types: Mapping[str, str], runtime: str | None = None, newest_opset: int | None = None
+    facts: ModelFacts, types: Mapping[str, str], runtime: str | None = None, newest_opset: int | None = None
 ) -> tuple[Lint, ...]:
     """Apply every rule; what breaks comes first."""
-    model = Model(facts, types, runtime, newest_opset)
+    model = LintSubject(facts, types, runtime, newest_opset)
     order = list(Severity)
     found = [item for rule in RULES for item in rule(model)]
     return tuple(sorted(found, key=lambda item: order.index(item.severity)))
 
 
-def _constants(facts: Facts) -> list[Weight]:
+def _constants(facts: ModelFacts) -> list[Weight]:
     carried = (
         value for node in facts.nodes for value in node.attributes.values() if isinstance(value, Weight)
     )
@@ -55,7 +55,7 @@ def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _missing_data(model: Model) -> Iterator[Lint]:
+def _missing_data(model: LintSubject) -> Iterator[Lint]:
     lost = [name for name, size in model.facts.external.items() if size is None]
     if lost:
         yield Lint(
@@ -67,7 +67,7 @@ def _missing_data(model: Model) -> Iterator[Lint]:
         )
 
 
-def _new_opset(model: Model) -> Iterator[Lint]:
+def _new_opset(model: LintSubject) -> Iterator[Lint]:
     newest, opset = model.newest_opset, model.facts.opset
     if newest is not None and opset > newest:
         yield Lint(
@@ -87,7 +87,7 @@ def _new_opset(model: Model) -> Iterator[Lint]:
         )
 
 
-def _custom_operators(model: Model) -> Iterator[Lint]:
+def _custom_operators(model: LintSubject) -> Iterator[Lint]:
     own = set(model.facts.functions)
     nodes = [n for n in model.facts.nodes if n.domain not in KNOWN_DOMAINS and n.name not in own]
     if nodes:
@@ -101,7 +101,7 @@ def _custom_operators(model: Model) -> Iterator[Lint]:
         )
 
 
-def _old_qdq(model: Model) -> Iterator[Lint]:
+def _old_qdq(model: LintSubject) -> Iterator[Lint]:
     facts = model.facts
     quantizing = [node for node in facts.nodes if node.op_type in QUANTIZES and not node.domain]
     scales = {weight.name: weight for weight in _constants(facts)}
@@ -128,7 +128,7 @@ def _old_qdq(model: Model) -> Iterator[Lint]:
         )
 
 
-def _unfused_qdq(model: Model) -> Iterator[Lint]:
+def _unfused_qdq(model: LintSubject) -> Iterator[Lint]:
     """Find operators that read dequantized values and whose result is not quantized again."""
     open_ends = Counter(node.op_type for node in open_units(model.facts.nodes))
     if open_ends:
@@ -142,7 +142,7 @@ def _unfused_qdq(model: Model) -> Iterator[Lint]:
         )
 
 
-def _nbits(model: Model) -> Iterator[Lint]:
+def _nbits(model: LintSubject) -> Iterator[Lint]:
     plain = [
         n for n in model.facts.nodes if n.op_type == "MatMulNBits" and not n.attributes.get("accuracy_level")
     ]
@@ -156,7 +156,7 @@ def _nbits(model: Model) -> Iterator[Lint]:
         )
 
 
-def _denormals(model: Model) -> Iterator[Lint]:
+def _denormals(model: LintSubject) -> Iterator[Lint]:
     weights = _constants(model.facts)
     count = sum(weight.denormal for weight in weights)
     total = sum(math.prod(weight.dims) for weight in weights if weight.dtype == "float32")
@@ -171,7 +171,7 @@ def _denormals(model: Model) -> Iterator[Lint]:
         )
 
 
-def _nonfinite(model: Model) -> Iterator[Lint]:
+def _nonfinite(model: LintSubject) -> Iterator[Lint]:
     bad = [weight for weight in _constants(model.facts) if weight.nonfinite and math.prod(weight.dims) > 1]
     if bad:
         yield Lint(
@@ -183,7 +183,7 @@ def _nonfinite(model: Model) -> Iterator[Lint]:
         )
 
 
-def _fed_weights(model: Model) -> Iterator[Lint]:
+def _fed_weights(model: LintSubject) -> Iterator[Lint]:
     if names := model.facts.fed_weights:
         yield Lint(
             "weights-are-inputs",
@@ -194,7 +194,7 @@ def _fed_weights(model: Model) -> Iterator[Lint]:
         )
 
 
-def _constant_nodes(model: Model) -> Iterator[Lint]:
+def _constant_nodes(model: LintSubject) -> Iterator[Lint]:
     made = {
         node.outputs[0]: value
         for node in model.facts.nodes
@@ -215,7 +215,7 @@ def _constant_nodes(model: Model) -> Iterator[Lint]:
         )
 
 
-def _random(model: Model) -> Iterator[Lint]:
+def _random(model: LintSubject) -> Iterator[Lint]:
     found = Counter(node.op_type for node in model.facts.nodes if node.op_type in RANDOM)
     if found:
         yield Lint(
@@ -227,7 +227,7 @@ def _random(model: Model) -> Iterator[Lint]:
         )
 
 
-def _fixed_batch(model: Model) -> Iterator[Lint]:
+def _fixed_batch(model: LintSubject) -> Iterator[Lint]:
     def first(value: Value) -> object:
         return value.dims[0] if value.dims else None
 
@@ -243,7 +243,7 @@ def _fixed_batch(model: Model) -> Iterator[Lint]:
         )
 
 
-def _float64(model: Model) -> Iterator[Lint]:
+def _float64(model: LintSubject) -> Iterator[Lint]:
     count = sum(model.types.get(name) == "float64" for node in model.facts.nodes for name in node.inputs[:1])
     if count:
         yield Lint(
@@ -255,7 +255,7 @@ def _float64(model: Model) -> Iterator[Lint]:
         )
 
 
-def _unread(model: Model) -> Iterator[Lint]:
+def _unread(model: LintSubject) -> Iterator[Lint]:
     unread = [weight for weight in model.facts.weights if not weight.read]
     if unread and not any(size is None for size in model.facts.external.values()):
         size = sum(weight.size_bytes for weight in unread)

@@ -58,7 +58,7 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class ModelFacts:
     """Everything read from a model file."""
 
     path: str
@@ -104,7 +104,7 @@ class Lint:
 class Inspection:
     """A model file, summed up."""
 
-    facts: Facts
+    facts: ModelFacts
     oldest_runtime: str  # the oldest minor release that takes IR version and opset; "" where none is known
     operators: Mapping[str, int]  # most frequent first
     weights: Mapping[str, tuple[int, int, int]]  # element type -> (tensors, elements, bytes)

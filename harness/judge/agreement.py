@@ -12,7 +12,7 @@ from harness.core.decision import Change, Decision
 from harness.core.record import Metric, Record
 from harness.judge.closeness import Limits, closeness, limits
 from harness.judge.metrics.drift import IDENTICAL, compare_outputs, varies
-from harness.judge.outputs import Match, OtherShape, Outputs, Pair, Unfit, matched
+from harness.judge.outputs import Match, OtherShape, OutputPair, Outputs, Unfit, matched
 
 BASE = "base"
 
@@ -97,7 +97,7 @@ def _judge(match: Match, same_load: bool, bounds: Limits) -> tuple[Decision, Met
     """Judge one output by the limits; give its drift metrics as well."""
     metrics: Metrics = {}
     try:
-        metrics = compare_outputs(Pair(match.ours, match.reference), kind=BASE, classes=match.classes)
+        metrics = compare_outputs(OutputPair(match.ours, match.reference), kind=BASE, classes=match.classes)
     except Unfit as error:
         verdict, reason = _unfit(error, same_load and not match.sized_by_data)
     else:

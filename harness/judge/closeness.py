@@ -51,7 +51,7 @@ def limits(precisions: Iterable[str], tolerance: Mapping[str, float] | None = No
 
 
 def closeness(metrics: Mapping[str, Metric], limits: Limits) -> Closeness:
-    """Hold the drift metrics of one output against `limits`: all that have a value count."""
+    """Compare the drift metrics of one output with `limits`: all that have a value count."""
     checks = [
         check
         for check in (

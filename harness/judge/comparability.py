@@ -1,4 +1,4 @@
-"""Say whether two records were measured alike, so that their speed or their answers may be compared."""
+"""Decide whether two records were measured alike, so that their speed or their answers may be compared."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.core.decision import Change, Decision, MetricComparison, Source
+from harness.core.decision import Change, Decision, DecisionSource, MetricComparison
 from harness.core.metrics import Evidence, MetricSpec, specs_for
 from harness.core.record import Record, Status
 from harness.core.units import format_percent, format_value
@@ -33,10 +33,10 @@ def status_change(base: Record, head: Record) -> MetricComparison:
         lost = head.status is not Status.SKIPPED  # that one the suite itself leaves out
         verdict = Change.REGRESSION if lost else Change.INCONCLUSIVE
         reason = f"ok in base, {head.status} in head: {head.reason}"
-        decision = Decision(verdict=verdict, reason=reason, source=Source.EXACT)
+        decision = Decision(verdict=verdict, reason=reason, source=DecisionSource.EXACT)
         return MetricComparison(base.case, "status", None, None, decision, worse=math.inf)
     reason = f"{base.status} in base, ok in head"
-    decision = Decision(verdict=Change.IMPROVEMENT, reason=reason, source=Source.EXACT)
+    decision = Decision(verdict=Change.IMPROVEMENT, reason=reason, source=DecisionSource.EXACT)
     return MetricComparison(base.case, "status", None, None, decision)
 
 
@@ -58,7 +58,7 @@ def exact(
     rows = [row for row in specs_for((base, head)).values() if row.evidence in EXACT]
     decisions = [(row, decide[row.evidence](row)) for row in rows]
     return [
-        comparison(base, head, row, replace(decision, source=Source.EXACT))
+        comparison(base, head, row, replace(decision, source=DecisionSource.EXACT))
         for row, decision in decisions
         if decision is not None
     ]
@@ -125,7 +125,7 @@ def _outputs(base: Record, head: Record, row: MetricSpec, max_loss: float) -> De
 
 
 def _lost(row: MetricSpec, before: float, after: float, max_loss: float, floor: float | None) -> bool:
-    """Tell whether a value is worse: below the `floor` where there is one, of shares by `max_loss`."""
+    """Return whether a value is worse: below the `floor` where there is one, of shares by `max_loss`."""
     if floor is not None:
         return before >= floor > after
     worse = before - after if row.better == "higher" else after - before

@@ -20,9 +20,9 @@ Array = NDArray[Any]
 class Facts:
     """What one case is judged by.
 
-    `outputs` and `twin_outputs` hold one array an output, in the order of
+    `outputs` and `reference_outputs` hold one array an output, in the order of
     `output_names`, samples on the first axis and no padding; they are None
-    where there are none, and `outputs_reason` and `twin_reason` say why.
+    where there are none, and `outputs_reason` and `reference_reason` say why.
     `cores` are the cores that the workers were to run on, `passes` what the
     first worker was asked for. `brief` says that few calls were timed on
     purpose, because the case is timed elsewhere.
@@ -34,12 +34,12 @@ class Facts:
     output_names: tuple[str, ...] = ()
     outputs: tuple[Array, ...] | None = None
     outputs_reason: str = ""
-    twin_outputs: tuple[Array, ...] | None = None
-    twin_reason: str = ""
-    reference: str = ""  # the twin's key
-    twin_kind: str = "fp32 twin"  # what the twin is: FP32, or the model's own unoptimized session
-    twin_precision: str = "fp32"
-    twin_varies: float | None = None  # as `harness.judge.outputs.Outputs.varies`
+    reference_outputs: tuple[Array, ...] | None = None
+    reference_reason: str = ""
+    reference: str = ""  # the reference's key
+    reference_kind: str = "fp32 twin"  # what the reference is: FP32, or the model's own unoptimized session
+    reference_precision: str = "fp32"
+    reference_varies: float | None = None  # as `harness.judge.outputs.Outputs.varies`
     alone: Mapping[str, tuple[Array, Array]] = field(default_factory=dict)  # rows alone, the same together
     per_call: frozenset[str] = frozenset()  # outputs without a row a sample
     labels: Array | None = None

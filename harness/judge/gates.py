@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.core.conditions import matches
-from harness.core.decision import Change, MetricComparison, Source
+from harness.core.decision import Change, DecisionSource, MetricComparison
 from harness.core.metrics import spec_of
 from harness.core.record import BAD, Absence, Record, Status
 from harness.core.report import GateOutcome, NoData, Outcome, Reference, Setting
@@ -126,7 +126,7 @@ def with_evidence(
         item = found.get(outcome.against or "", {}).get((outcome.case, outcome.metric))
         if outcome.no_data is not NoData.UNCONFIRMED or item is None:
             return outcome
-        if item.decision.source is not Source.AB or item.decision.ratio is None:
+        if item.decision.source is not DecisionSource.AB or item.decision.ratio is None:
             why = f": {item.unconfirmed}" if item.unconfirmed else ""
             return replace(outcome, reason=f"{outcome.reason}; no A/B decided it{why}")
         gate, limit = asked[outcome.gate]

@@ -1,4 +1,4 @@
-"""Tell whether the batch axis holds samples: rows alone and rows together must have the same answer."""
+"""Decide whether the batch axis holds samples: rows alone and rows together must have the same answer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MIXES = "the batch axis mixes samples"
 
 
 def mixes(facts: Facts) -> str:
-    """Say why the batch axis is none, as far as rows were evaluated alone; empty where it is one."""
+    """Return why the batch axis is none, as far as rows were evaluated alone; empty where it is one."""
     seen = facts.observations[0].outputs if facts.observations else {}
     alone = seen.get("alone") or {}
     if not alone or alone.get("unavailable"):
@@ -20,7 +20,7 @@ def mixes(facts: Facts) -> str:
     if not alone.get("axes"):
         return f"no output has an axis of its size ({seen.get('batch')})"
     from harness.judge.metrics.drift import compare_outputs, variation  # it reads this file's answer
-    from harness.judge.outputs import Pair, Unfit
+    from harness.judge.outputs import OutputPair, Unfit
 
     if variation(seen) is not None:
         return ""  # nothing can be told from two answers
@@ -29,7 +29,7 @@ def mixes(facts: Facts) -> str:
         if np.array_equal(ours, together):
             continue
         try:
-            near = closeness(compare_outputs(Pair(ours, together), "rows together"), bounds)
+            near = closeness(compare_outputs(OutputPair(ours, together), "rows together"), bounds)
         except Unfit as error:
             return f"{name}: {error}"
         if near.close is False:

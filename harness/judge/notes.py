@@ -1,4 +1,4 @@
-"""Say what a reader of the numbers must know."""
+"""Find what a reader of the numbers must know."""
 
 from __future__ import annotations
 
@@ -82,14 +82,14 @@ def _nonfinite(metrics: dict[str, Metric]) -> Iterator[Note]:
 
 
 def _outputs(facts: Facts) -> Iterator[Note]:
-    """Say what is wrong with outputs and inputs: drift, no repetition, NaN, a batch that is none."""
+    """Return what is wrong with outputs and inputs: drift, no repetition, NaN, a batch that is none."""
     seen = facts.observations[0].outputs if facts.observations else {}
     largest = variation(seen)
     if largest is not None:
         yield Note(NoteKind.VARIES, varies(largest))
     for item in output_drift(facts):
         if item.close is False:
-            text = f"outputs drift: {item.output}: {item.reason}, against the {facts.twin_kind}"
+            text = f"outputs drift: {item.output}: {item.reason}, against the {facts.reference_kind}"
             yield Note(NoteKind.DRIFT, text)
     if why := mixes(facts):
         yield Note(NoteKind.MIXED_BATCH, f"{MIXES}: {why}")
@@ -99,7 +99,7 @@ def _outputs(facts: Facts) -> Iterator[Note]:
 
 
 def _random(facts: Facts, metrics: dict[str, Metric]) -> Iterator[Note]:
-    """Say where random numbers stand for data."""
+    """Return where random numbers stand for data."""
     if facts.built.provenance.get("random_calibration"):
         text = "random calibration: INT8 ranges are those of random numbers; name data to calibrate on"
         yield Note(NoteKind.RANDOM_CALIBRATION, text)

@@ -93,17 +93,17 @@ def task_of(task: str | None, labels: Array) -> str:
 
 
 def is_scores(output: Array) -> bool:
-    """Tell whether `output` holds scores, whose largest along the last axis is the answer."""
+    """Return whether `output` holds scores, whose largest along the last axis is the answer."""
     return output.dtype.kind == "f" and output.ndim >= 2 and output.shape[-1] > 1
 
 
 def is_numeric(output: Array) -> bool:
-    """Tell whether distances mean anything: of real values, and of integers too small for labels."""
+    """Return whether distances mean anything: of real values, and of integers too small for labels."""
     return output.dtype.kind == "f" or (output.dtype.kind in "iu" and output.dtype.itemsize <= SMALL_BYTES)
 
 
 def are_labels(output: Array) -> bool:
-    """Tell whether an output is labels as it stands: truth values, or integers that are no quantized ones."""
+    """Return whether an output holds labels: truth values, or integers that are no quantized ones."""
     return output.dtype.kind in "iub" and not is_numeric(output)
 
 
@@ -179,7 +179,7 @@ def label_vector(labels: Array, n: int) -> Array:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class OutputPair:
     """The outputs of a case and of its reference, on the same samples, element by element."""
 
     ours: Array
@@ -197,7 +197,7 @@ class Pair:
         return is_numeric(self.ours) and is_numeric(self.reference)
 
     def degenerate(self) -> bool:
-        """Tell whether the reference gives (almost) the same output for every sample."""
+        """Return whether the reference gives (almost) the same output for every sample."""
         if self.reference.ndim == 0 or len(self.reference) < 2:
             return False
         rows = self.reference.reshape(len(self.reference), -1)

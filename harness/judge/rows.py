@@ -1,4 +1,4 @@
-"""Rank the records of a run, hold them against their baselines, and advise."""
+"""Rank the records of a run, compare them with their baselines, and advise."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def report(
     """Make what a view shows of `records`, which stand in plan order.
 
     `baseline` (axis -> value or values, as a suite has it) picks the case that
-    a model's others are held against: the first ok one that meets it. Without
+    a model's others are compared with: the first ok one that meets it. Without
     it: the first ok fp32 case, or the first ok case where all are of one
     precision; a lossy precision is no baseline by accident. `max_loss` bounds
     what the advised settings may cost in accuracy.
@@ -45,7 +45,7 @@ def report(
 
 
 def narrow(whole: Report, records: Sequence[Record], gates: Sequence[GateOutcome]) -> Report:
-    """Keep `records` of a report, each still held against the baseline of the whole."""
+    """Keep `records` of a report, each still compared with the baseline of the whole."""
     kept = {record.case for record in records}
     return replace(
         whole,

@@ -1,4 +1,4 @@
-"""Decide how a case ended: what was asked for, held against what was in effect."""
+"""Decide how a case ended: what was asked for, compared with what was in effect."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def status(facts: Facts) -> tuple[Status, str]:
 
 
 def _ended(observation: Observation, wanted: tuple[str, ...]) -> tuple[Status, str] | None:
-    """Tell how the worker ended, unless it did what was wanted."""
+    """Return how the worker ended, unless it did what was wanted."""
     leave, error = observation.exit, observation.error
     during = next((name for name in wanted if name not in observation.passes), "")
     where = f" in the {during} pass" if during else ""
@@ -126,7 +126,7 @@ def short_provider(name: str) -> str:
 
 
 def partial_placement(facts: Facts, observation: Observation) -> str:
-    """Say what share of the nodes the provider took and what ran elsewhere; empty where it took all."""
+    """Return what share of the nodes the provider took and what ran elsewhere; empty where it took all."""
     kind, counts = facts.case.session.provider.kind, node_counts(observation)
     asked, total = PROVIDERS.get(kind, kind), sum(counts.values())
     taken = counts.get(asked, 0)

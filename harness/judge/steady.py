@@ -1,4 +1,4 @@
-"""Say whether one process's timed calls are one steady stretch. Flags, never a silent no.
+"""Decide whether one process's timed calls are one steady stretch. Flags, never a silent no.
 
 Each check wants an effect that matters and one that the noise does not
 explain; calls in a row are not independent, so blocks of calls are compared
@@ -13,7 +13,7 @@ from harness.core.units import format_percent, format_seconds
 from harness.judge.metrics.latency import outlier_count
 from harness.stats.intervals import Floats
 
-FEWEST = 30
+MIN_CALLS = 30
 """Calls below which nothing can be said."""
 
 BLOCKS = 10
@@ -30,10 +30,10 @@ MINORITY = 0.1
 
 
 def why_unknown(calls_s: Floats) -> str:
-    """Say why nothing can be said of the timed calls of one process; empty where it can."""
-    if len(calls_s) < FEWEST:
+    """Return why nothing can be said of the timed calls of one process; empty where it can."""
+    if len(calls_s) < MIN_CALLS:
         calls = "1 call is" if len(calls_s) == 1 else f"{len(calls_s)} calls are"
-        return f"{calls} too few to tell, {FEWEST} needed"
+        return f"{calls} too few to tell, {MIN_CALLS} needed"
     return "calls of 0 s" if float(np.min(calls_s)) <= 0 else ""
 
 

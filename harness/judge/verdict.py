@@ -65,7 +65,7 @@ def effective(facts: Facts) -> dict[str, Any]:
         "proof": dict(first.proof),
         **{name: dict(part) for name, part in first.parts.items()},
         "reference": facts.reference,
-        "reference_kind": facts.twin_kind if facts.reference else "",
+        "reference_kind": facts.reference_kind if facts.reference else "",
         "limits": asdict(drift_limits(facts)),
         "drift": [asdict(item) for item in output_drift(facts)],
         "processes": len(facts.observations),
@@ -77,7 +77,7 @@ RAW = ("warmup_ns", "samples_ns", "wall_ns")
 
 
 def _steady(calls_s: Floats) -> bool | None:
-    """Tell whether a process was steady; None where that is unknown."""
+    """Return whether a process was steady; None where that is unknown."""
     flags = steadiness(calls_s)
     return None if flags is None else not flags
 

@@ -23,7 +23,7 @@ from harness.measure.worker.request import Request
 
 TAIL_BYTES = 4096
 DISABLE_TELEMETRY = "ORT_DISABLE_TELEMETRY"  # read by ONNX Runtime when it is imported, from 1.29 on
-MOST_MS = 2**31 - 1  # that poll takes: 24 days
+MAX_POLL_MS = 2**31 - 1  # that poll takes: 24 days
 Command = Callable[[Path], list[str]]
 """Make the command line of a worker that answers the request at a path."""
 
@@ -93,7 +93,7 @@ def observe_here(request: Request, workdir: Path) -> Observation:
 
 
 def worker_command(path: Path) -> list[str]:
-    """Say how to start a worker that answers the request at `path`."""
+    """Return how to start a worker that answers the request at `path`."""
     # -P: a file called numpy.py in the working folder must not be imported
     isolation = ["-P", *(["-s"] if sys.flags.no_user_site else [])]
     faults = ["-X", "faulthandler"]  # a crash leaves a stack in stderr
@@ -130,7 +130,7 @@ def _ends_within(pid: int, timeout_s: float) -> bool:
     try:
         poll = select.poll()
         poll.register(pidfd, select.POLLIN)
-        return bool(poll.poll(min(timeout_s * 1000, MOST_MS)))
+        return bool(poll.poll(min(timeout_s * 1000, MAX_POLL_MS)))
     finally:
         os.close(pidfd)
 
@@ -162,7 +162,7 @@ def _read(path: Path, request: Request, how: Mapping[str, Any]) -> Observation:
 def _error(
     found: Observation, request: Request, how: Mapping[str, Any], unreadable: str | None
 ) -> dict[str, str] | None:
-    """Say what went wrong where the worker itself could not."""
+    """Return what went wrong where the worker itself could not."""
     doing = next((name for name in ("session", *request.passes) if name not in found.passes), "exit")
     if how["timeout"]:
         message = f"not done after {request.sampling.timeout_s:g} s; stopped during {doing}"

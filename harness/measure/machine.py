@@ -113,13 +113,13 @@ def _physical(logical: int, kernel: Kernel) -> int:
 
 
 def _smt(kernel: Kernel) -> bool | None:
-    """Tell whether two logical cores share one, None where the system does not say."""
+    """Return whether two logical cores share one, None where the system does not say."""
     active = _read("devices/system/cpu/smt/active", kernel)
     return active == "1" if active else None
 
 
 def _turbo(kernel: Kernel) -> bool | None:
-    """Tell whether the clock may rise above its base, None where the system does not say."""
+    """Return whether the clock may rise above its base, None where the system does not say."""
     if no_turbo := _read("devices/system/cpu/intel_pstate/no_turbo", kernel):
         return no_turbo == "0"
     if boost := _read("devices/system/cpu/cpufreq/boost", kernel):

@@ -13,7 +13,7 @@ from harness.nightly.model import Confidence, NightlyFinding, NightlyReport, num
 from harness.nightly.view import change, group, surely
 from harness.show.escape import visible
 
-MOST = 10
+MAX_ANNOTATIONS = 10
 """Annotations of one kind that GitHub shows for one step."""
 
 
@@ -72,8 +72,8 @@ def _property(text: str) -> str:
 
 
 def _capped(kind: str, commands: Sequence[str]) -> Iterator[str]:
-    if len(commands) <= MOST:
+    if len(commands) <= MAX_ANNOTATIONS:
         yield from commands
         return
-    yield from commands[: MOST - 1]
-    yield _command(kind, "More", f"{len(commands) - MOST + 1} more: see the summary of this job")
+    yield from commands[: MAX_ANNOTATIONS - 1]
+    yield _command(kind, "More", f"{len(commands) - MAX_ANNOTATIONS + 1} more: see the summary of this job")

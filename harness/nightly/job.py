@@ -15,13 +15,13 @@ from pathlib import Path
 from time import monotonic
 
 from harness import show, store
-from harness.compare.job import compare, confirm_suspects, find_pair
+from harness.compare.job import compare_runs, confirm_suspects, find_pair
 from harness.core.decision import (
     Change,
     Decision,
+    DecisionSource,
     MetricComparison,
     RunComparison,
-    Source,
     Unconfirmed,
 )
 from harness.core.errors import HarnessError, InputError
@@ -33,7 +33,7 @@ from harness.judge.gates import beside_comparisons, with_evidence
 from harness.nightly.model import AGAINST, Confidence, NightlyFinding, NightlyReport
 from harness.nightly.since import since
 from harness.nightly.view import NightlyDocument
-from harness.run.job import Outcome, environment, header, run, settle
+from harness.run.job import RunOutcome, environment, header, resolve_rolling_runtimes, run
 from harness.run.review import review
 from harness.store.files import write_whole, writing
 from harness.store.header import JOURNAL
@@ -73,7 +73,7 @@ def nightly(
     plan: Plan,
     results_dir: Path,
     cache_dir: Path,
-    wishes: NightlyOptions | None = None,
+    options: NightlyOptions | None = None,
     *,
     listener: Listener | None = None,
 ) -> NightlyOutcome:
@@ -82,26 +82,26 @@ def nightly(
     Ctrl-C while it measures gives a `NightlyOutcome` with cases left; later it is
     raised. Raises InputError, StoreError.
     """
-    wishes, plan = wishes or NightlyOptions(), settle(plan)
-    if wishes.out:
-        with writing(wishes.out):  # a folder that cannot be written is said before anything is measured
-            wishes.out.mkdir(parents=True, exist_ok=True)
-    outcome = _measure(plan, results_dir, cache_dir, wishes, listener)
+    options, plan = options or NightlyOptions(), resolve_rolling_runtimes(plan)
+    if options.out:
+        with writing(options.out):  # a folder that cannot be written is said before anything is measured
+            options.out.mkdir(parents=True, exist_ok=True)
+    outcome = _measure(plan, results_dir, cache_dir, options, listener)
     if outcome.left:
         return NightlyOutcome(None, outcome.folder, outcome.left)
     info = store.find_run(results_dir, outcome.run)
     unreported = info.folder / UNREPORTED
     with writing(unreported):
         unreported.touch()
-    folder = wishes.out or results_dir / "nightly" / outcome.run
+    folder = options.out or results_dir / "nightly" / outcome.run
     report = review(results_dir, info)
     _begin(folder)
     _write(folder, {"records.json": show.render_run(report, "json")})
-    night = _held(_night(info, report), results_dir, info, wishes.against)
-    night = _confirmed(night, results_dir, cache_dir, wishes.confirm_s, listener)
+    night = _held(_night(info, report), results_dir, info, options.against)
+    night = _confirmed(night, results_dir, cache_dir, options.confirm_s, listener)
     night = replace(night, report=_gated(night, info))
     night = replace(night, findings=_dated(night, results_dir))
-    dashboard, published = _publish(results_dir, wishes.asv_config, outcome.run)
+    dashboard, published = _publish(results_dir, options.asv_config, outcome.run)
     night = replace(night, dashboard=dashboard, published=published)
     page = NightlyDocument(night)
     _write(
@@ -122,17 +122,17 @@ def nightly(
 
 
 def _measure(
-    plan: Plan, results_dir: Path, cache_dir: Path, wishes: NightlyOptions, listener: Listener | None
-) -> Outcome:
+    plan: Plan, results_dir: Path, cache_dir: Path, options: NightlyOptions, listener: Listener | None
+) -> RunOutcome:
     """Measure what is not measured yet: all, the rest of an unfinished run, or nothing."""
-    info = None if wishes.resume is False else _unreported(plan, results_dir, wishes)
+    info = None if options.resume is False else _unreported(plan, results_dir, options)
     if info is not None and not (info.folder / JOURNAL).exists():
-        return Outcome(info.run, info.folder, left=0)
-    resume = info is not None or bool(wishes.resume)
+        return RunOutcome(info.run, info.folder, left=0)
+    resume = info is not None or bool(options.resume)
     return run(plan, results_dir, cache_dir, resume=resume, listener=listener)
 
 
-def _unreported(plan: Plan, results_dir: Path, wishes: NightlyOptions) -> store.RunInfo | None:
+def _unreported(plan: Plan, results_dir: Path, options: NightlyOptions) -> store.RunInfo | None:
     """Find the newest run that may go on as this one, if it is unfinished or its night is not reported."""
     ours = header(plan, environment(plan))
     found = [
@@ -140,7 +140,7 @@ def _unreported(plan: Plan, results_dir: Path, wishes: NightlyOptions) -> store.
         for info in store.runs(results_dir, ours.suite, ours.machine)
         if not info.header.unlike(ours) and not info.live
     ]
-    if not found or not (wishes.resume or _young(found[-1])):
+    if not found or not (options.resume or _young(found[-1])):
         return None
     newest = found[-1]
     return newest if any((newest.folder / name).exists() for name in (JOURNAL, UNREPORTED)) else None
@@ -168,13 +168,13 @@ def _night(info: store.RunInfo, report: Report) -> NightlyReport:
 def _held(
     night: NightlyReport, results_dir: Path, info: store.RunInfo, against: Sequence[str]
 ) -> NightlyReport:
-    """Hold the run against earlier ones; where there is none, say so."""
+    """Compare the run with earlier ones; where there is none, say so."""
     contrasts: dict[str, RunComparison] = {}
     missing: dict[str, str] = {}
     for name in against:
         try:
             base, head = find_pair(results_dir, name, info.run, info.header.suite)
-            contrasts[name] = compare(results_dir, base, head, gated=name)
+            contrasts[name] = compare_runs(results_dir, base, head, gated=name)
         except InputError as error:
             missing[name] = str(error)
     return replace(night, contrasts=contrasts, not_compared=missing)
@@ -233,10 +233,10 @@ def _finding(
 
 
 def _standing(before: Change, decision: Decision) -> Confidence:
-    """Say how sure it is, from the stored runs' verdict and the decision that counts."""
+    """Return how sure it is, from the stored runs' verdict and the decision that counts."""
     match decision.verdict:
         case Change.REGRESSION:
-            return Confidence.CONFIRMED if decision.source is Source.AB else Confidence.SHOWN
+            return Confidence.CONFIRMED if decision.source is DecisionSource.AB else Confidence.SHOWN
         case Change.INCONCLUSIVE if before is Change.INCONCLUSIVE:
             return Confidence.OPEN
     return Confidence.REFUTED
@@ -269,7 +269,7 @@ def _date(finding: NightlyFinding, night: NightlyReport, results_dir: Path) -> N
 def _publish(results_dir: Path, config: Path, run: str) -> tuple[str, bool]:
     """Put the run on asv's dashboard; say where it is, or why it is not there, and whether that will do."""
     if find_spec("asv") is None:
-        return "not published: asv is not installed (pip install 'onnx-harness[asv]')", True
+        return "not published: asv is not installed (pip install asv==0.6.6 asv_runner==0.3.2)", True
     if not config.is_file():
         return f"not published: no file {str(config)!r} (docs/asv.md has one to begin with)", True
     from harness.asv import export as asv

@@ -14,7 +14,7 @@ from harness.core.report import GateOutcome, Outcome, Reference, Report
 from harness.core.units import format_value
 
 AGAINST = ("previous", "anchor")
-"""What a night is held against."""
+"""What a night is compared with."""
 
 
 class Confidence(StrEnum):
@@ -45,7 +45,7 @@ class NightlyFinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NightlyReport:
-    """One run, held against the night before and the anchor."""
+    """One run, compared with the night before and the anchor."""
 
     run: str
     suite: str

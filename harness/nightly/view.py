@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from harness.core.decision import Change, Decision, MetricComparison, RunComparison, Source
+from harness.core.decision import Change, Decision, DecisionSource, MetricComparison, RunComparison
 from harness.core.metrics import HEADLINE, METRICS
 from harness.core.record import BAD
 from harness.core.report import Report, unevaluated
@@ -18,7 +18,7 @@ from harness.show.sections import Entry, Section, SectionKind, sections
 from harness.show.sections import summary as count_cases
 from harness.show.wording import cause
 
-MOST, MOST_LINES = 50, 20
+MAX_ENTRIES, MAX_LINES = 50, 20
 """Rows of a table or entries of a section, and lines of an entry: CI systems refuse more than a megabyte."""
 
 LEFT_OUT = (SectionKind.NOTES, SectionKind.BEST, SectionKind.GATES_PASSED)
@@ -103,7 +103,7 @@ def surely(item: MetricComparison, standing: Confidence) -> str:
     unit = "block" if standing is Confidence.CONFIRMED else "process"
     parts = [
         f"{standing} by an A/B" if standing is Confidence.CONFIRMED else str(standing),
-        str(decision.source) if decision.source is Source.EXACT and decision.p is None else "",
+        str(decision.source) if decision.source is DecisionSource.EXACT and decision.p is None else "",
         f"p = {decision.p:.2g}" if decision.p is not None else "",
         count(decision.blocks, unit) if decision.blocks and decision.p is not None else "",
         decision.reason if decision.p is None else "",
@@ -135,7 +135,11 @@ def _lead(findings: Sequence[NightlyFinding]) -> tuple[NightlyFinding, str]:
 
 def _page(night: NightlyReport) -> Page:
     alarms = group(night.alarms)
-    more = [f"{len(alarms) - MOST} more regressions: comparison.json has all"] if len(alarms) > MOST else []
+    more = (
+        [f"{len(alarms) - MAX_ENTRIES} more regressions: comparison.json has all"]
+        if len(alarms) > MAX_ENTRIES
+        else []
+    )
     return Page(
         title=f"{night.suite}: {headline(night)}",
         head=(
@@ -148,7 +152,7 @@ def _page(night: NightlyReport) -> Page:
             *more,
         ),
         columns=COLUMNS if alarms else (),
-        lines=tuple(Line(_cells(*alarm), "bad") for alarm in alarms[:MOST]),
+        lines=tuple(Line(_cells(*alarm), "bad") for alarm in alarms[:MAX_ENTRIES]),
         sections=tuple(map(_short, _sections(night))),
     )
 
@@ -244,18 +248,18 @@ def _uncompared(night: NightlyReport) -> Iterator[Section]:
 
 
 def _short(section: Section) -> Section:
-    """Keep a section within MOST entries of MOST_LINES each, and say what is left out."""
-    entries = [Entry(entry.text, _first(entry.lines)) for entry in section.entries[:MOST]]
-    if len(section.entries) > MOST:
+    """Keep a section within MAX_ENTRIES entries of MAX_LINES each, and say what is left out."""
+    entries = [Entry(entry.text, _first(entry.lines)) for entry in section.entries[:MAX_ENTRIES]]
+    if len(section.entries) > MAX_ENTRIES:
         entries.append(
-            Entry(f"... and {len(section.entries) - MOST} more: see report.md and comparison.json")
+            Entry(f"... and {len(section.entries) - MAX_ENTRIES} more: see report.md and comparison.json")
         )
     return Section(section.title, tuple(entries), section.mood, section.kind)
 
 
 def _first(lines: tuple[str, ...]) -> tuple[str, ...]:
-    more = len(lines) - MOST_LINES
-    return (*lines[:MOST_LINES], f"... and {more} more") if more > 0 else lines
+    more = len(lines) - MAX_LINES
+    return (*lines[:MAX_LINES], f"... and {more} more") if more > 0 else lines
 
 
 def _finding(finding: NightlyFinding) -> dict[str, Any]:

@@ -40,7 +40,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class YamlDocument:
     """Plain data (dict, list, str, int, float, bool, None) with the place of every value.
 
     A mapping entry's place is that of its key. `problems` are mistakes that
@@ -52,12 +52,12 @@ class Document:
     problems: tuple[Problem, ...] = ()
 
 
-def read(path: Path, shown: str) -> Document:
+def read(path: Path, shown: str) -> YamlDocument:
     """Read the file at `path`, called `shown` in messages. Raises SuiteError."""
     return parse(_text(path, shown), shown)
 
 
-def parse(text: str, file: str) -> Document:
+def parse(text: str, file: str) -> YamlDocument:
     """Read one YAML mapping. Raises SuiteError where nothing of it can be read."""
     node = compose(text, file)
     if node is None:
@@ -67,7 +67,7 @@ def parse(text: str, file: str) -> Document:
     construction = _Construction(file)
     value = construction.build(node, (), 0)
     construction.places[()] = Place(file, node.start_mark.line + 1)
-    return Document(value, construction.places, tuple(construction.problems))
+    return YamlDocument(value, construction.places, tuple(construction.problems))
 
 
 def place(value: Any, where: Place, path: KeyPath = ()) -> dict[KeyPath, Place]:

@@ -24,7 +24,7 @@ class Estimate:
     """What a plan comes to."""
 
     cases: int
-    artifacts_to_build: int  # distinct ones, the FP32 twins that accuracy is held against included
+    artifacts_to_build: int  # distinct ones, the FP32 references that accuracy is compared with included
     skips: Mapping[str, int]  # reason -> cells
     seconds: float
 

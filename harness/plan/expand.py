@@ -68,7 +68,7 @@ def expand(sweep: Sweep) -> Expansion:
                     skips.append(Skip(case, because))
                 else:
                     cases.append(case)
-    _refuse_twins(sweep, cases, skips)
+    _refuse_equal_keys(sweep, cases, skips)
     return Expansion(Plan(sweep.suite, tuple(cases), tuple(skips)), rules.unmet(met))
 
 
@@ -90,7 +90,7 @@ class _Rules:
         return bits
 
     def keep(self, bits: int) -> bool:
-        """Say whether the filters keep a cell that meets the rules `bits`."""
+        """Return whether the filters keep a cell that meets the rules `bits`."""
         return (not self._only or bits & self._only != 0) and bits & self._filter == self._filter
 
     def because(self, bits: int) -> str:
@@ -127,20 +127,20 @@ def _taken(part: Part, values: Values) -> tuple[tuple[Any, ...], ...]:
 
 
 def _cannot_export(artifact: Artifact) -> str:
-    """Say why an exporter makes no sense for the artifact's source; empty where it does."""
+    """Return why an exporter makes no sense for the artifact's source; empty where it does."""
     kind = artifact.model.source.kind
     if artifact.exporter is None or kind == "torch" or kind not in SOURCES.builtin:
         return ""
     return f"an exporter needs a torch source: {artifact.model.name} is {kind}"
 
 
-def _refuse_twins(sweep: Sweep, cases: Sequence[Case], skips: Sequence[Skip]) -> None:
+def _refuse_equal_keys(sweep: Sweep, cases: Sequence[Case], skips: Sequence[Skip]) -> None:
     """Refuse two cells of one key: a trend could not tell them apart."""
     counts = Counter(case.key for case in cases)
     counts.update(skip.case.key for skip in skips)
-    twins = [key for key, count in counts.items() if count > 1]
-    if twins:
-        message = f"two cells have the key {twins[0]!r}: two values of an axis mean the same"
+    repeated = [key for key, count in counts.items() if count > 1]
+    if repeated:
+        message = f"two cells have the key {repeated[0]!r}: two values of an axis mean the same"
         raise SuiteError([Problem(sweep.file, None, "axes", message)])
 
 

@@ -16,10 +16,10 @@ from typing import Any
 
 from harness.core.errors import Problem
 from harness.core.requirement import WheelFile
-from harness.plan.document import Document, KeyPath, Place, shorten, spell_path
+from harness.plan.document import KeyPath, Place, YamlDocument, shorten, spell_path
 
 
-def rebase(document: Document, from_dir: Path, to_dir: Path) -> Document:
+def rebase(document: YamlDocument, from_dir: Path, to_dir: Path) -> YamlDocument:
     """Rewrite the paths written in `from_dir` so that they hold in `to_dir`."""
     start, end = _absolute(from_dir), _absolute(to_dir)
     if start == end:
@@ -57,8 +57,8 @@ def references(value: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
             yield from _text((*here, "data", "npz"), data.get("npz"), ".npz")
 
 
-def missing(document: Document, base_dir: Path) -> list[Problem]:
-    """Say which of the files that `document` names are not there."""
+def missing(document: YamlDocument, base_dir: Path) -> list[Problem]:
+    """Return which of the files that `document` names are not there."""
     problems = []
     for path, text in references(document.value):
         name = text.rpartition(":")[0] if path[-1] == "torch" else text
@@ -69,7 +69,7 @@ def missing(document: Document, base_dir: Path) -> list[Problem]:
 
 
 def why_missing(file: Path, name: str) -> str:
-    """Say why `file`, written as `name`, cannot be had, and what is close to it; empty if it is there."""
+    """Return why `file`, written as `name`, cannot be had, and what is close to it; empty if it is there."""
     shown = shorten(repr(name))
     try:
         if file.is_file():

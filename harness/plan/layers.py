@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import Problem, SuiteError
-from harness.plan.document import Document, KeyPath, Place, place, read, shorten
+from harness.plan import starters
+from harness.plan.document import KeyPath, Place, YamlDocument, place, read, shorten
 from harness.plan.files import rebase, why_missing
 from harness.plan.override import override
 
@@ -21,8 +22,8 @@ MAX_FILES = 100
 
 
 def put_together(
-    top: Document, base_dir: Path, overrides: Sequence[str] = (), *, file: Path | None = None
-) -> Document:
+    top: YamlDocument, base_dir: Path, overrides: Sequence[str] = (), *, file: Path | None = None
+) -> YamlDocument:
     """Merge what `top` extends, `top` itself and `overrides`, paths relative to `base_dir`.
 
     Raises SuiteError for an override that cannot be read; mistakes in the
@@ -36,7 +37,7 @@ def put_together(
     return document
 
 
-def merge(base: Document, top: Document) -> Document:
+def merge(base: YamlDocument, top: YamlDocument) -> YamlDocument:
     """Lay `top` over `base`."""
     replaced: set[KeyPath] = set()
     value = _merge(base.value, top.value, (), replaced)
@@ -45,7 +46,7 @@ def merge(base: Document, top: Document) -> Document:
         for path, where in base.places.items()
         if not any(path[:length] in replaced for length in range(1, len(path) + 1))
     }
-    return Document(value, {**kept, **top.places}, (*base.problems, *top.problems))
+    return YamlDocument(value, {**kept, **top.places}, (*base.problems, *top.problems))
 
 
 def _merge(base: Any, top: Any, path: KeyPath, replaced: set[KeyPath]) -> Any:
@@ -59,7 +60,7 @@ def _merge(base: Any, top: Any, path: KeyPath, replaced: set[KeyPath]) -> Any:
 
 
 def _is_whole(path: KeyPath) -> bool:
-    """Say whether the mapping at `path` is one value, of which half a one makes no sense."""
+    """Return whether the mapping at `path` is one value, of which half a one makes no sense."""
     if path[:1] == ("models",):
         path = path[2:]  # within a model
         if path in (("source",), ("data",)):
@@ -74,12 +75,12 @@ class _Extension:
     root_dir: Path
     files: int = field(default=0)
 
-    def extend(self, document: Document, folder: Path, chain: tuple[Path, ...]) -> Document:
+    def extend(self, document: YamlDocument, folder: Path, chain: tuple[Path, ...]) -> YamlDocument:
         """Lay `document`, written in `folder`, over what it extends; `chain` leads from the suite to it."""
         value = dict(document.value)
         names = value.pop("extends", [])
         document = rebase(replace(document, value=value), folder, self.root_dir)
-        base = Document({}, {})
+        base = YamlDocument({}, {})
         for path, name in _named(names):
             where = document.places.get(path) or document.places.get(path[:1]) or Place("")
             try:
@@ -88,18 +89,19 @@ class _Extension:
                 base = replace(base, problems=(*base.problems, *error.problems))
         return merge(base, document)
 
-    def _read(self, name: Any, where: Place, folder: Path, chain: tuple[Path, ...]) -> Document:
+    def _read(self, name: Any, where: Place, folder: Path, chain: tuple[Path, ...]) -> YamlDocument:
         if not isinstance(name, str) or not name:
             raise _error(where, "expected the path of a YAML file, or a list of paths")
-        path = folder / name
+        path = starters.find(Path(name), "configs", folder)
         if reason := why_missing(path, name):
-            raise _error(where, reason)
+            raise _error(where, reason + starters.known(Path(name), "configs"))
         if path.resolve() in chain:
             raise _error(where, f"{shorten(repr(name))} leads back to itself: a file may not extend itself")
         self.files += 1
         if self.files > MAX_FILES:
             raise _error(where, f"more than {MAX_FILES} files are extended")
-        shown = os.path.normpath(Path(where.file).parent / name)
+        own = path == folder / name
+        shown = os.path.normpath(Path(where.file).parent / name) if own else str(path)
         return self.extend(read(path, shown), path.parent, (*chain, path.resolve()))
 
 
@@ -114,6 +116,6 @@ def _error(where: Place, message: str) -> SuiteError:
     return SuiteError([Problem(where.file, where.line, "extends", message)])
 
 
-def from_plain(value: dict[str, Any], name: str) -> Document:
+def from_plain(value: dict[str, Any], name: str) -> YamlDocument:
     """Make a document of plain data that stands in no file; messages call it `name`."""
-    return Document(value, place(value, Place(name)))
+    return YamlDocument(value, place(value, Place(name)))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from harness.core.errors import InputError, SuiteError
-from harness.plan.document import Document, KeyPath, Place, compose, construct, one_line, place
+from harness.plan.document import KeyPath, Place, YamlDocument, compose, construct, one_line, place
 
 
-def override(text: str, document: dict[str, Any]) -> Document:
+def override(text: str, document: dict[str, Any]) -> YamlDocument:
     """Turn ``dotted.path=value`` into the layer that it stands for.
 
     The value is YAML; of an axis it may be a comma-separated list. A key that
@@ -28,7 +28,7 @@ def override(text: str, document: dict[str, Any]) -> Document:
         places[path[:length]] = Place(flag)
     for key in reversed(path):
         value = {key: value}
-    return Document(value, places)
+    return YamlDocument(value, places)
 
 
 def _value(written: str, flag: str) -> Any:

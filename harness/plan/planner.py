@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from harness.core.errors import InputError, Problem, SuiteError
 from harness.core.suite import Plan
-from harness.plan import strict
-from harness.plan.document import Document, KeyPath, Place, one_line, read, spell_path
+from harness.plan import starters, strict
+from harness.plan.document import KeyPath, Place, YamlDocument, one_line, read, spell_path
 from harness.plan.expand import expand
 from harness.plan.files import absolute, missing, why_missing
 from harness.plan.layers import from_plain, put_together
@@ -22,15 +22,16 @@ from harness.plan.sweep import Rule, Sweep, filters, sweep, unknown_values
 
 
 def plan(path: Path, overrides: Sequence[str] = (), only: Sequence[str] = ()) -> Plan:
-    """Read the suite at `path` and make its plan.
+    """Read the suite at `path`, or the starter suite of that name, and make its plan.
 
     `overrides` are ``dotted.path=value`` (paths in them are relative to the
     current folder), `only` are ``axis=value[,value]``: a cell must fit every
     axis that they name. Raises SuiteError with every problem found in the
     files, InputError for a mistake in `overrides` or `only`.
     """
+    asked, path = path, starters.find(path)
     if reason := why_missing(path, str(path)):
-        raise InputError(reason)
+        raise InputError(reason + starters.known(asked))
     document = put_together(read(path, str(path)), path.parent, overrides, file=path)
     made = _sweep(document, path.parent, path.stem, str(path.absolute()))
     return _expand(made, document, overrides, only)
@@ -100,7 +101,7 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-def _sweep(document: Document, base_dir: Path, name: str, path: str) -> Sweep:
+def _sweep(document: YamlDocument, base_dir: Path, name: str, path: str) -> Sweep:
     """Check the whole document at once, so that several mistakes are told together."""
     problems = [*document.problems, *missing(document, base_dir)]
     try:
@@ -111,7 +112,7 @@ def _sweep(document: Document, base_dir: Path, name: str, path: str) -> Sweep:
     return sweep(schema, document.places[()].file, name, path, dump(document.value))
 
 
-def _expand(made: Sweep, document: Document, overrides: Sequence[str], only: Sequence[str]) -> Plan:
+def _expand(made: Sweep, document: YamlDocument, overrides: Sequence[str], only: Sequence[str]) -> Plan:
     made = replace(made, rules=(*made.rules, *filters(only)))
     # A rule about what --set took out is no mistake.
     narrowed = any(text.startswith(("axes", "models")) for text in overrides)
@@ -125,18 +126,18 @@ def _expand(made: Sweep, document: Document, overrides: Sequence[str], only: Seq
     return expansion.plan
 
 
-def _unknown_values(rules: Iterable[Rule], made: Sweep, document: Document) -> Iterator[Problem]:
+def _unknown_values(rules: Iterable[Rule], made: Sweep, document: YamlDocument) -> Iterator[Problem]:
     for rule in rules:
         for axis, reason in unknown_values(rule, made.values):
             yield _problem((*rule.written, axis), reason, rule, document)
 
 
-def _unmet(rules: Iterable[Rule], document: Document) -> Iterator[Problem]:
+def _unmet(rules: Iterable[Rule], document: YamlDocument) -> Iterator[Problem]:
     for rule in rules:
         yield _problem(rule.written, "no cell of the suite meets all of this", rule, document)
 
 
-def _problem(path: KeyPath, message: str, rule: Rule, document: Document) -> Problem:
+def _problem(path: KeyPath, message: str, rule: Rule, document: YamlDocument) -> Problem:
     if rule.purpose == "filter":
         return Problem(rule.because, None, "", message)
     where = document.places.get(path, Place(""))

@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from harness.core.errors import Problem
 from harness.core.registry import closest
-from harness.plan.document import Document, KeyPath, Place, shorten, spell_path
+from harness.plan.document import KeyPath, Place, YamlDocument, shorten, spell_path
 from harness.plan.scalar import Expected
 
 _EXPECTED = {"tuple_type": "a list", "dict_type": "a mapping", "model_type": "a mapping"}
@@ -50,7 +50,7 @@ def written(model: Strict) -> dict[str, Any]:
     return {key: getattr(model, key) for key in type(model).model_fields if key in model.model_fields_set}
 
 
-def problems(error: ValidationError, document: Document) -> Iterator[Problem]:
+def problems(error: ValidationError, document: YamlDocument) -> Iterator[Problem]:
     """Give each mistake with the place in `document` where it was written."""
     for line in error.errors(include_url=False):
         path = _known(line["loc"], document.places)

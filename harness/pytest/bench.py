@@ -73,9 +73,9 @@ class OnnxBench:
     def _measure(self, model: Path | dict[str, Any], axes: Mapping[str, Any], **how: Any) -> Record:
         from harness.plan import plan_model
         from harness.run.bench import open_bench
-        from harness.run.job import environment, settle
+        from harness.run.job import environment, resolve_rolling_runtimes
 
-        plan = settle(plan_model(model, axes, name="onnx_bench", **how))
+        plan = resolve_rolling_runtimes(plan_model(model, axes, name="onnx_bench", **how))
         if len(plan.cases) != 1:
             cases = f"these are {len(plan.cases)}; give every axis one value"
             raise InputError(f"onnx_bench measures one case, {cases}")

@@ -120,7 +120,7 @@ def _benchmark_json(config: pytest.Config) -> Path | None:
     if path.is_dir() or not path.parent.is_dir():
         raise pytest.UsageError(f"{flag}: name a file in an existing folder")
     if find_spec("pytest_benchmark") is None:
-        raise pytest.UsageError(f"{flag} needs pytest-benchmark: pip install 'onnx-harness[pytest]'")
+        raise pytest.UsageError(f"{flag} needs pytest-benchmark: pip install 'pytest-benchmark>=5.1,<6'")
     return path
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Run:
+class SuiteRun:
     """The run of one suite; unfinished while a cell of it has no record."""
 
     suite: str  # absolute path
@@ -33,7 +33,7 @@ class Runs:
     config: pytest.Config
     results_dir: Path
     benchmark_json: Path | None
-    runs: dict[str, Run] = field(default_factory=dict)
+    runs: dict[str, SuiteRun] = field(default_factory=dict)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Put a case's record on disk. One that is measured again is not kept twice."""
@@ -84,18 +84,20 @@ class Runs:
             run.journal.append(replace(record, run=run.journal.run))
             run.left.remove(record.case)
 
-    def _begin(self, suite: str) -> Run:
+    def _begin(self, suite: str) -> SuiteRun:
         from harness import store
         from harness.plan import plan
-        from harness.run.job import environment, header, settle
+        from harness.run.job import environment, header, resolve_rolling_runtimes
 
-        made = settle(plan(Path(suite)))  # by the controller of pytest-xdist, which collects nothing itself
+        made = resolve_rolling_runtimes(
+            plan(Path(suite))
+        )  # by the controller of pytest-xdist, which collects nothing itself
         cells = [*made.cases, *(skip.case for skip in made.skips)]
         journal = store.new_run(self.results_dir, header(made, environment(made)))
-        self.runs[suite] = Run(suite, journal, {cell.key for cell in cells})
+        self.runs[suite] = SuiteRun(suite, journal, {cell.key for cell in cells})
         return self.runs[suite]
 
-    def _unfinished(self, run: Run) -> str:
+    def _unfinished(self, run: SuiteRun) -> str:
         results = self._shown(self.results_dir)
         where = [] if results == "results" else ["--results", results]
         command = shlex.join(["harness", "run", self._shown(Path(run.suite)), "--resume", *where])
@@ -106,7 +108,7 @@ class Runs:
         here = self.config.invocation_params.dir
         return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
-    def _report(self, run: Run) -> Report:
+    def _report(self, run: SuiteRun) -> Report:
         from harness import store
         from harness.run.review import review
 

@@ -105,7 +105,7 @@ class Stats:
 
     @property
     def agreement(self) -> float:
-        """The share of samples on which the model and its FP32 twin decide alike."""
+        """The share of samples on which the model and its FP32 reference decide alike."""
         return self["accuracy/agreement"]
 
     def __repr__(self) -> str:

@@ -51,9 +51,9 @@ class SuiteFile(pytest.File):
 
         Raises InputError, CaseError.
         """
-        from harness.run.job import settle
+        from harness.run.job import resolve_rolling_runtimes
 
-        return {case.key: case for case in settle(self.plan).cases}
+        return {case.key: case for case in resolve_rolling_runtimes(self.plan).cases}
 
     @cached_property
     def environment(self) -> dict[str, Any]:
@@ -75,7 +75,7 @@ class SuiteFile(pytest.File):
 
     @cached_property
     def references(self) -> dict[str, dict[str, Record]]:
-        """The runs that gates hold this one against. Raises StoreError."""
+        """The runs that gates compare this one with. Raises StoreError."""
         from harness.run.review import references
         from harness.store import Header
 
@@ -83,7 +83,7 @@ class SuiteFile(pytest.File):
         return references(results_dir(self.config), about, self.plan.suite.gates)
 
     def failed_gates(self, record: Record) -> list[GateOutcome]:
-        """Hold `record` against the suite's gates; one that has no data has not failed."""
+        """Compare `record` with the suite's gates; one that has no data has not failed."""
         from harness.judge import evaluate_gates
 
         outcomes = evaluate_gates(self.plan.suite.gates, [record], self.references)
@@ -124,7 +124,7 @@ class CellItem(pytest.Item):
             pytest.fail("\n".join(f"{gate.gate}: {gate.reason}" for gate in broken), pytrace=False)
 
     def reportinfo(self) -> tuple[Path, None, str]:
-        """Say where the case comes from."""
+        """Return where the case comes from."""
         return self.path, None, self.name
 
 

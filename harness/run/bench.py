@@ -1,7 +1,7 @@
 """Measure one case into one record, whatever happens to it.
 
 The step that every loop repeats: build -> measure -> judge. Builds, data and
-FP32 twins are shared by the cases of one sweep; a measurement never is.
+FP32 references are shared by the cases of one sweep; a measurement never is.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ from harness.core.passes import chosen, repeated
 from harness.core.record import Note, NoteKind, Observation, Record, Status
 from harness.core.suite import Sampling, Skip, Suite
 from harness.judge.metrics.accuracy import OWN as OWN_KIND
-from harness.judge.metrics.accuracy import TWIN as FP32_KIND
+from harness.judge.metrics.accuracy import REFERENCE as FP32_KIND
 from harness.judge.metrics.drift import variation
 from harness.judge.outputs import Outputs, known_classes
 from harness.measure import Block, BlockOrder, Cores, Request, runtimes
 from harness.measure.runtimes import Runtime
 from harness.plan.gated import gated_sampling
+from harness.run import lease
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +45,7 @@ class Bench:
     """What the cases of one sweep share; made by `open_bench` or `open_arms`.
 
     With `keep_outputs`, cases are compared with each other: `outputs` has what
-    each computed, and no FP32 twin is run.
+    each computed, and no FP32 reference is run.
     """
 
     suite: Suite
@@ -56,7 +57,7 @@ class Bench:
     hold: Callable[[Iterable[int]], AbstractContextManager[None]] = measure.measuring
     _built: dict[Artifact, Built | CaseError] = field(default_factory=dict)
     _data: dict[DataRef, Dataset] = field(default_factory=dict)
-    _twins: dict[Case, Outputs] = field(default_factory=dict)
+    _references: dict[Case, Outputs] = field(default_factory=dict)
     _runtimes: dict[str, Runtime | CaseError] = field(default_factory=dict)
     _workers: int = 0
 
@@ -66,6 +67,7 @@ class Bench:
         Raises InputError where a model's data or the cores are wrong.
         """
         measure.choose_cores(0, self.suite.measure.cores)
+        lease.take(self, self.cache_dir)
         for ref in {model.data for model in self.suite.models if model.data is not None}:
             self._data[ref] = build.load_data(ref, self.cache_dir)
 
@@ -95,14 +97,14 @@ class Bench:
         observations = [first]
         while len(observations) < self.suite.sampling.processes and _went_well(observations[-1]):
             observations.append(self._observe(case, built, cores, repeated(passes))[0])
-        twin, reference = Outputs(reason=outputs.reason), ""
+        reference, key = Outputs(reason=outputs.reason), ""
         if self.keep_outputs:
             self.outputs[case] = outputs
-            twin = Outputs(reason="compared with the other arm instead")
+            reference = Outputs(reason="compared with the other arm instead")
         elif outputs.values is not None:
-            twin_case = self._twin_case(case, built)
-            twin = self._twin(twin_case)
-            reference = twin_case.key if twin.values is not None else ""
+            reference_case = self._reference_case(case, built)
+            reference = self._reference(reference_case)
+            key = reference_case.key if reference.values is not None else ""
         verdict = judge.judge(
             judge.Facts(
                 case=case,
@@ -111,12 +113,12 @@ class Bench:
                 output_names=outputs.names,
                 outputs=outputs.values,
                 outputs_reason=outputs.reason,
-                twin_outputs=twin.values,
-                twin_reason=twin.reason,
-                reference=reference,
-                twin_kind=FP32_KIND if twin.precision == FP32.kind else OWN_KIND,
-                twin_precision=twin.precision,
-                twin_varies=twin.varies,
+                reference_outputs=reference.values,
+                reference_reason=reference.reason,
+                reference=key,
+                reference_kind=FP32_KIND if reference.precision == FP32.kind else OWN_KIND,
+                reference_precision=reference.precision,
+                reference_varies=reference.varies,
                 alone=outputs.alone,
                 per_call=outputs.per_call,
                 labels=None if labels is None else labels[: first.outputs.get("rows", 0)],
@@ -144,7 +146,7 @@ class Bench:
         )
 
     def _provenance(self, case: Case, *, labelled: bool) -> dict[str, Any]:
-        """Say which data and which installed runtime were used: names alone may come to mean others."""
+        """Return which data and which installed runtime were used: names alone may come to mean others."""
         ref, runtime = case.artifact.model.data, self._runtime(case.session.runtime)
         return {
             "data": {**_without_paths(self._data[ref]), "labelled": labelled} if ref else None,
@@ -251,28 +253,28 @@ class Bench:
         ref = case.artifact.model.data
         return self._data[ref].evaluation if ref else None
 
-    def _twin_case(self, case: Case, built: Built) -> Case:
+    def _reference_case(self, case: Case, built: Built) -> Case:
         """Name the reference: same model, opset and shapes; unoptimized, on the CPU, as the source is.
 
         That is FP32, but for a source that is of another one as it is.
         """
         return Case(
-            build.twin(case.artifact, built),
+            build.fp32_reference(case.artifact, built),
             Session(graph_opt="disable"),
             Load(batch=case.load.batch, shapes=case.load.shapes, io="run"),
         )
 
-    def _twin(self, twin: Case) -> Outputs:
-        """Compute the twin's outputs on the same rows, once for all cases that share it."""
-        if twin not in self._twins:
+    def _reference(self, reference: Case) -> Outputs:
+        """Compute the reference's outputs on the same rows, once for all cases that share it."""
+        if reference not in self._references:
             # cases come by their artifact: outputs of another one are not asked for again, and may be large
-            for known in [known for known in self._twins if known.artifact != twin.artifact]:
-                del self._twins[known]
+            for known in [known for known in self._references if known.artifact != reference.artifact]:
+                del self._references[known]
             try:
-                self._twins[twin] = self.evaluate(twin)
+                self._references[reference] = self.evaluate(reference)
             except CaseError as error:
-                self._twins[twin] = Outputs(reason=f"the FP32 twin cannot be built: {error}")
-        return self._twins[twin]
+                self._references[reference] = Outputs(reason=f"the FP32 reference cannot be built: {error}")
+        return self._references[reference]
 
     def evaluate(self, case: Case) -> Outputs:
         """Compute the outputs of `case` in a process of their own, and nothing else. Raises CaseError."""

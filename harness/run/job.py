@@ -8,6 +8,7 @@ taken up again.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +20,7 @@ from harness.build.scratch import scratch
 from harness.core.case import Case
 from harness.core.errors import InputError
 from harness.core.listener import Listener
+from harness.core.requirement import Requirement
 from harness.core.suite import Plan
 from harness.core.vocabulary import ROLLING
 from harness.measure import runtimes
@@ -26,7 +28,7 @@ from harness.run.bench import OpenBench, open_bench
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RunOutcome:
     """What a run left behind."""
 
     run: str
@@ -44,7 +46,7 @@ def run(
     listener: Listener | None = None,
     machine: dict[str, Any] | None = None,
     opening: OpenBench = open_bench,
-) -> Outcome:
+) -> RunOutcome:
     """Measure every case of `plan` and seal the run; with `resume`, those that an unfinished run lacks.
 
     Ctrl-C ends the loop, not the run: what was measured is kept, unsealed; where
@@ -52,7 +54,7 @@ def run(
     Raises InputError where data is wrong or there is nothing to resume,
     StoreError where results cannot be kept.
     """
-    plan, listener = settle(plan), listener or Listener()
+    plan, listener = resolve_rolling_runtimes(plan), listener or Listener()
     machine = environment(plan) if machine is None else machine
     with scratch() as work:
         bench = opening(plan.suite, cache_dir, work, machine)
@@ -79,16 +81,16 @@ def run(
                     raise  # nothing that is left would say so
             else:
                 journal.seal()
-            return Outcome(journal.run, journal.folder, len(todo) - measured, measured)
+            return RunOutcome(journal.run, journal.folder, len(todo) - measured, measured)
 
 
-def settle(plan: Plan) -> Plan:
+def resolve_rolling_runtimes(plan: Plan, newest: Callable[[str], Requirement] = runtimes.newest) -> Plan:
     """Let ``latest`` and ``nightly`` mean the versions that they are now; keys keep their names.
 
     Raises InputError where there is none, CaseError where the package index cannot be asked.
     """
     asked = {case.session.runtime for case in plan.cases}
-    found = {name: str(runtimes.newest(name)) for name in ROLLING if name in asked}
+    found = {name: str(newest(name)) for name in ROLLING if name in asked}
 
     def settled(case: Case) -> Case:
         name = case.session.runtime
@@ -110,7 +112,7 @@ def _open(plan: Plan, results_dir: Path, machine: dict[str, Any], resume: bool) 
 
 
 def _nothing_to_resume(results_dir: Path, wanted: store.Header) -> str:
-    """Say why no run can go on: there is none, or the newest of this plan was measured otherwise."""
+    """Return why no run can go on: there is none, or the newest of this plan was measured otherwise."""
     for item in reversed(store.runs(results_dir, wanted.suite)):
         unlike = item.header.unlike(wanted)
         if unlike and "plan" not in unlike and not item.sealed and not item.live:

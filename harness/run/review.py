@@ -1,4 +1,4 @@
-"""Look at a stored run: rank its cases, hold it against its gates and earlier runs."""
+"""Look at a stored run: rank its cases, compare it with its gates and earlier runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def review(
     """Make what a view shows of the run `info`.
 
     `where` narrows what is shown (a condition as in `harness.core.conditions`, in which
-    ``status`` counts as an axis), not what it is held against. Raises
+    ``status`` counts as an axis), not what it is compared with. Raises
     StoreError.
     """
     header = info.header
@@ -38,7 +38,7 @@ def review(
 def references(
     results_dir: Path, header: store.Header, gates: Sequence[Gate]
 ) -> dict[str, dict[str, Record]]:
-    """Read the runs that `gates` hold the run of `header` against, one that has not begun included.
+    """Read the runs that `gates` compare the run of `header` with, one that has not begun included.
 
     A run that there is none of, or that is gone or damaged, is not in the answer. Raises StoreError.
     """
@@ -62,7 +62,7 @@ def references(
 def _without_anchor(
     outcomes: Sequence[GateOutcome], results_dir: Path, info: store.RunInfo
 ) -> tuple[GateOutcome, ...]:
-    """Say why gates lack the anchor; only a first run has a reason to."""
+    """Return why gates lack the anchor; only a first run has a reason to."""
     header = info.header
     pinned = store.anchor(results_dir, header.suite, header.machine)
     earlier = [

@@ -18,7 +18,7 @@ Draw = Callable[[Row], Cell]
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class NotedCases:
     """What is to be known of several cases; `flag` stands in their rows for any of `texts`."""
 
     flag: str
@@ -76,14 +76,14 @@ def model(record: Record) -> str:
     return spell(record.axes.get("model"))
 
 
-def notes(report: Report) -> list[Note]:
+def notes(report: Report) -> list[NotedCases]:
     """Give the notes of the measured rows: those of the same flag together, with their cases."""
     found: dict[str, dict[str, list[str]]] = {}
     for row in report.rows:
         for text in row.record.notes if row.rank else ():
             found.setdefault(_head(text), {}).setdefault(text, []).append(row.record.case)
     return [
-        Note(
+        NotedCases(
             flag=head if len(head) <= LONGEST_FLAG else f"note {number}",
             texts=tuple(texts),
             cases=tuple(dict.fromkeys(case for cases in texts.values() for case in cases)),

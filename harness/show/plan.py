@@ -14,11 +14,11 @@ from harness.show.cells import Column
 from harness.show.page import Line, Page
 from harness.show.sections import Entry, Section
 
-MOST = 30
+MAX_CASES = 30
 """Cases that are named on a terminal; all of them elsewhere."""
 
 
-class Estimate(Protocol):
+class KnownPlan(Protocol):
     """What is known of a plan beforehand; `harness.plan` fills it in."""
 
     @property
@@ -43,7 +43,7 @@ class PlanDocument:
     """A plan, for every view."""
 
     plan: Plan
-    estimate: Estimate
+    estimate: KnownPlan
 
     @property
     def kind(self) -> str:
@@ -67,7 +67,7 @@ class PlanDocument:
             columns=(Column("case", number=False),),
             lines=tuple(Line((case.key,)) for case in self.plan.cases),
             sections=tuple(_skipped(known.skips, skipped)),
-            most=MOST,
+            most=MAX_CASES,
         )
 
     def rows(self) -> list[dict[str, Any]]:

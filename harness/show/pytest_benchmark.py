@@ -63,7 +63,7 @@ def _stats(calls_ns: list[int]) -> dict[str, Any]:
         stats: Any = import_module("pytest_benchmark.stats").Stats()
     except ImportError as error:
         raise MissingExtraError(
-            "this format needs pytest-benchmark: pip install 'onnx-harness[pytest]'"
+            "this format needs pytest-benchmark: pip install 'pytest-benchmark>=5.1,<6'"
         ) from error
     for call_ns in calls_ns:
         stats.update(call_ns * 1e-9)

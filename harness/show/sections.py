@@ -11,10 +11,10 @@ from harness.core.record import BAD, Record, Status
 from harness.core.report import Advice, GateOutcome, NoData, Outcome, Report, unevaluated
 from harness.core.units import count, format_value
 from harness.show.cells import format_delta
-from harness.show.grid import Note, notes
+from harness.show.grid import NotedCases, notes
 from harness.show.wording import remedy
 
-MOST_DETAILS = 3
+MAX_DETAILS = 3
 """Wordings of one note, and cases of one gate without data, that are spelled out."""
 
 
@@ -117,7 +117,7 @@ def _by_reason(records: Sequence[Record]) -> tuple[Entry, ...]:
 
 
 def _gate(gate: GateOutcome) -> Entry:
-    """Say what failed, and which to believe where a comparison of the same numbers did not show it."""
+    """Return what failed, and which to believe where a comparison of the same numbers did not show it."""
     lines = [gate.case]
     if gate.compared in (Change.INCONCLUSIVE, Change.EQUIVALENT):
         lines.append(
@@ -134,7 +134,7 @@ def _without_data(gates: Sequence[GateOutcome]) -> tuple[Entry, ...]:
         reason = _ENDED.get(gate.no_data or NoData.NO_VALUE, gate.reason)
         helps = f"; {remedy(gate.setting)}" if gate.setting else ""
         found.setdefault(f"{gate.gate}: {reason}{helps}", []).append(gate.case)
-    few = MOST_DETAILS
+    few = MAX_DETAILS
     return tuple(
         Entry(text, tuple(cases)) if len(cases) <= few else Entry(f"{text} ({count(len(cases), 'case')})")
         for text, cases in found.items()
@@ -145,15 +145,15 @@ _ENDED = {NoData.UNSUPPORTED: "the case is unsupported", NoData.CASE_FAILED: "th
 """What the sections above and below explain."""
 
 
-def _note(note: Note) -> Entry:
+def _note(note: NotedCases) -> Entry:
     of = f" ({count(len(note.cases), 'case')})"
     if len(note.texts) == 1:
         (text,) = note.texts
         return Entry(text + of if text.startswith(note.flag) else f"{note.flag}: {text}{of}")
     details = [text.removeprefix(f"{note.flag}: ") for text in note.texts]
-    more = len(details) - MOST_DETAILS
+    more = len(details) - MAX_DETAILS
     tail = [f"... and {more} more: --format json has each with its case"] if more > 0 else []
-    return Entry(note.flag + of, (*details[:MOST_DETAILS], *tail))
+    return Entry(note.flag + of, (*details[:MAX_DETAILS], *tail))
 
 
 def _advice(advice: Advice, record: Record | None) -> Entry:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from harness.ab import decide as trial
-from harness.ab.model import ABSettings, CaseBlocks, Lost, Reading
+from harness.ab.model import ABSettings, BlockReading, CaseBlocks, Lost
 from harness.ab.schedule import OnlyCase, SeveralCases, count_tests
 from harness.core.decision import Change
 from harness.core.record import Metric, Record, Status
@@ -24,7 +24,7 @@ def block(**percent):
     """One block: metric -> change in percent, by the metric's short name."""
     names = {"p50": P50, "p95": P95, "peak": PEAK}
     return {
-        names[name]: Reading(math.log1p(value / 100), 1.0, 1.0 + value / 100)
+        names[name]: BlockReading(math.log1p(value / 100), 1.0, 1.0 + value / 100)
         for name, value in percent.items()
     }
 

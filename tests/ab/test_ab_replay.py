@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 from harness.ab.job import run_ab
-from harness.ab.model import ABResult, ABSettings, Pair, Pairing, Reading
+from harness.ab.model import ABResult, ABSettings, BlockReading, Pair, Pairing
 from harness.core.case import Artifact, Case, Load, Model, Session, Source, freeze
 from harness.core.record import Observation, Record, Status
 from harness.core.suite import Suite
@@ -80,9 +80,9 @@ class Replay:
             late=late,
         )
 
-    def read(self, *_: object) -> tuple[dict[str, Reading], dict[str, str]]:
+    def read(self, *_: object) -> tuple[dict[str, BlockReading], dict[str, str]]:
         """Give the readings of the block that was run last."""
-        readings = {metric: Reading(*numbers) for metric, numbers in self.block["readings"].items()}
+        readings = {metric: BlockReading(*numbers) for metric, numbers in self.block["readings"].items()}
         return readings, self.block.get("missing", {})
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from models import scaled
 
 from harness import show
 from harness.ab.model import ABSettings
-from harness.bisect import job as loop
 from harness.bisect.job import Candidates, _key, bisect, over_models, over_runtimes
 from harness.bisect.model import Question, Search, SearchOutcome, Step, StepVerdict, Window
 from harness.bisect.view import BisectionDocument
@@ -43,7 +45,7 @@ def plan_of(name: str, **keys: Any) -> Plan:
 
 
 @pytest.fixture
-def lineup(tmp_path: Path) -> Candidates:
+def candidates(tmp_path: Path) -> Candidates:
     plans = {}
     for version in VERSIONS:
         path = tmp_path / version
@@ -52,9 +54,9 @@ def lineup(tmp_path: Path) -> Candidates:
     return numbered(over_models(plans))
 
 
-def numbered(lineup: Candidates) -> Candidates:
+def numbered(candidates: Candidates) -> Candidates:
     """Call the models by their version instead of their path."""
-    return replace(lineup, cases=dict(zip(VERSIONS, lineup.cases.values(), strict=True)))
+    return replace(candidates, cases=dict(zip(VERSIONS, candidates.cases.values(), strict=True)))
 
 
 @dataclass
@@ -150,13 +152,13 @@ def world(worlds: list[World]) -> Callable[..., World]:
 
 
 @pytest.fixture
-def search(tmp_path: Path, lineup: Candidates, worlds: list[World]) -> Callable[..., Search]:
+def search(tmp_path: Path, candidates: Candidates, worlds: list[World]) -> Callable[..., Search]:
     def open_world(*given: Any) -> Bench:
         bench = WorldBench(*given, keep_outputs=True)
         bench.worlds = worlds
         return bench
 
-    def run(metric: str, line: Candidates = lineup, **options: Any) -> Search:
+    def run(metric: str, line: Candidates = candidates, **options: Any) -> Search:
         options = {"terms": TIMED, "open_bench": open_world, **options}
         return bisect(line, metric, tmp_path / "results", tmp_path / "cache", **options)
 
@@ -229,23 +231,23 @@ def test_rounding_alone_is_no_difference(world, search) -> None:
     assert made.limit == pytest.approx(0.875e-4)
 
 
-def test_labelled_accuracy_is_searched_by_too(world, search, tmp_path: Path, lineup: Candidates) -> None:
+def test_labelled_accuracy_is_searched_by_too(world, search, tmp_path: Path, candidates: Candidates) -> None:
     world(top1=since("v4", 0.95))
     with pytest.raises(InputError, match="takes labelled data; name it with --data"):
         search("accuracy/top1")
-    plans = {path: plan_of(path.name, data="digits") for path in lineup.files}
+    plans = {path: plan_of(path.name, data="digits") for path in candidates.files}
     labelled = numbered(over_models(plans))
     assert found(search("accuracy/top1", labelled)) == ("v3", "v4")
 
 
-def test_what_the_good_version_cannot_answer_is_told_at_once(world, search, lineup: Candidates) -> None:
+def test_what_the_good_version_cannot_answer_is_told_at_once(world, search, candidates: Candidates) -> None:
     facts = world()
-    plans = {path: plan_of(path.name, output="typo") for path in lineup.files}
+    plans = {path: plan_of(path.name, output="typo") for path in candidates.files}
     named = numbered(over_models(plans))
     for metric in ("accuracy/cosine", "accuracy/max_abs_error"):
         with pytest.raises(InputError, match=f"--metric {metric}: v1: no output is named 'typo'"):
             search(metric, named)
-    plans = {path: plan_of(path.name, data="digits") for path in lineup.files}
+    plans = {path: plan_of(path.name, data="digits") for path in candidates.files}
     labelled = numbered(over_models(plans))
     with pytest.raises(InputError, match="v1: its labels make it accuracy/top1"):
         search("accuracy/mae", labelled)
@@ -414,20 +416,20 @@ def test_a_line_that_was_torn_by_a_kill_is_taken_again(world, search) -> None:
 
 
 @pytest.mark.parametrize("change", ["metric", "limit", "file", "name", "model"])
-def test_another_question_is_not_taken_up(world, search, lineup: Candidates, change: str) -> None:
+def test_another_question_is_not_taken_up(world, search, candidates: Candidates, change: str) -> None:
     world(error=since("v6", 0.25))
     search("accuracy/max_abs_error", listener=Stop(3))
     if change == "file":
-        lineup.files[3].write_text("retrained")
-    line = lineup
+        candidates.files[3].write_text("retrained")
+    line = candidates
     if change == "name":
-        cases = {{"v4": "v4b"}.get(version, version): case for version, case in lineup.cases.items()}
-        line = replace(lineup, cases=cases)
+        cases = {{"v4": "v4b"}.get(version, version): case for version, case in candidates.cases.items()}
+        line = replace(candidates, cases=cases)
     if change == "model":
-        case = lineup.cases["v4"]
+        case = candidates.cases["v4"]
         model = replace(case.artifact.model, source=Source("fake", freeze({"version": "2"})))
         changed = replace(case, artifact=replace(case.artifact, model=model))
-        line = replace(lineup, cases={**lineup.cases, "v4": changed})
+        line = replace(candidates, cases={**candidates.cases, "v4": changed})
     metric = "accuracy/agreement" if change == "metric" else "accuracy/max_abs_error"
     with pytest.raises(InputError, match="--resume"):
         search(metric, line, resume=True, limit=0.1 if change == "limit" else None)
@@ -439,7 +441,7 @@ def test_what_a_suite_names_must_be_as_it_was_to_go_on(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text("the same")
     keys = []
     for scale in (2.0, 2.0, 2.5):
-        write_scale(path, scale)
+        onnx.save(scaled(scale), path)
         case = plan_document(document, tmp_path, "s").cases[0]
         line = Candidates(
             "s", plan_document(document, tmp_path, "s").suite, {"v1": case}, (tmp_path / "s.yaml",)
@@ -475,39 +477,37 @@ def test_a_search_is_plain_json(world, search) -> None:
 RELEASED = ("1.15.0", "1.16.0", "1.17.0", "1.18.0", "1.19.2", "1.20.0")
 
 
-@pytest.fixture
-def released(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop.runtimes, "released", lambda distribution: RELEASED)
+over_released = partial(over_runtimes, released=lambda distribution: RELEASED)
 
 
 def versions(**ends: str) -> tuple[str, ...]:
-    return tuple(over_runtimes(plan_of("m"), Path("m.onnx"), "onnxruntime", **ends).cases)
+    return tuple(over_released(plan_of("m"), Path("m.onnx"), "onnxruntime", **ends).cases)
 
 
-def test_the_versions_are_those_that_a_worker_runs_under(released: None) -> None:
+def test_the_versions_are_those_that_a_worker_runs_under() -> None:
     assert versions() == RELEASED[2:]
     assert versions(good="1.16.0", bad="1.19.2") == ("1.16.0", "1.17.0", "1.18.0", "1.19.2")
-    cases = over_runtimes(plan_of("m"), Path("m"), "onnxruntime-openvino", bad="1.18.0").cases
+    cases = over_released(plan_of("m"), Path("m"), "onnxruntime-openvino", bad="1.18.0").cases
     assert [case.session.runtime for case in cases.values()] == [
         "onnxruntime-openvino==1.17.0",
         "onnxruntime-openvino==1.18.0",
     ]
 
 
-def test_ends_that_are_wrong_are_told(released: None) -> None:
+def test_ends_that_are_wrong_are_told() -> None:
     with pytest.raises(NotFoundError, match=r"--good 1\.19\.1: not a released version; did you mean"):
         versions(good="1.19.1")
     with pytest.raises(InputError, match=r"--good 1\.20\.0 --bad 1\.18\.0: a search needs two versions"):
         versions(good="1.20.0", bad="1.18.0")
 
 
-def test_a_search_takes_one_case(released: None) -> None:
+def test_a_search_takes_one_case() -> None:
     two = plan_of("m", axes={"batch": [1, 8]})
     with pytest.raises(InputError, match=r"s\.yaml: 2 cases; a search takes one"):
-        over_runtimes(two, Path("s.yaml"), "onnxruntime")
+        over_released(two, Path("s.yaml"), "onnxruntime")
     old = plan_of("m", axes={"runtime": "onnxruntime==1.18.0"})
     with pytest.raises(InputError, match="name its ends with --good and --bad"):
-        over_runtimes(old, Path("s.yaml"), "onnxruntime")
+        over_released(old, Path("s.yaml"), "onnxruntime")
     with pytest.raises(InputError, match="two files at least"):
         over_models({Path("m"): plan_of("m")})
 
@@ -515,22 +515,11 @@ def test_a_search_takes_one_case(released: None) -> None:
 # real sessions
 
 
-def write_scale(path: Path, scale: float) -> None:
-    """Write ``y = scale * x``."""
-    import onnx
-    from onnx import TensorProto, helper
-
-    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 4]) for name in ("x", "y"))
-    constant = helper.make_tensor("s", TensorProto.FLOAT, [], [scale])
-    graph = helper.make_graph([helper.make_node("Mul", ["x", "s"], ["y"])], "g", [x], [y], [constant])
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
-
-
 def test_real_models_are_searched_by_their_outputs(tmp_path: Path) -> None:
     plans = {}
     for number in range(5):
         path = tmp_path / f"night{number}.onnx"
-        write_scale(path, 2.0 if number < 3 else 2.5)
+        onnx.save(scaled(2.0 if number < 3 else 2.5), path)
         document = {"models": {"m": {"source": {"onnx": str(path)}}}}
         plans[path] = plan_document(document, tmp_path, "m")
     made = bisect(

@@ -29,7 +29,7 @@ class Kitchen:
         return {"cups": 2}
 
 
-def fetch(folder: Path, make: Any) -> cache.Entry:
+def fetch(folder: Path, make: Any) -> cache.CacheEntry:
     return cache.fetch(folder, "drinks", RECIPE, make)
 
 

@@ -12,7 +12,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from harness.build import build, load_data, twin
+from harness.build import build, fp32_reference, load_data
 from harness.build.precisions import quantization
 from harness.core.artifact import Built
 from harness.core.case import DataRef, freeze
@@ -199,15 +199,15 @@ def test_quantization_that_needs_a_newer_opset_says_so(cache: Path) -> None:
 
 def test_the_twin_is_the_fp32_model_at_the_opset_as_built(cache: Path) -> None:
     asked = artifact(DIGITS_CNN, precision="int8_static", data=DIGITS, format="ort")
-    same = twin(asked, build(asked, cache))
+    same = fp32_reference(asked, build(asked, cache))
     assert same == artifact(DIGITS_CNN, data=DIGITS)
     assert build(same, cache).sha256 == digits(cache, "int8_static").provenance["base"]["sha256"]
     raised = artifact(DIGITS_CNN, precision=("int8_static", {"activation_type": "uint16"}), data=DIGITS)
-    newer = twin(raised, build(raised, cache))
+    newer = fp32_reference(raised, build(raised, cache))
     assert newer == artifact(DIGITS_CNN, data=DIGITS, opset=21)
     assert build(newer, cache).opset == 21
     fixed = artifact(DIGITS_CNN, precision="int8_dynamic", opset=18)
-    assert twin(fixed, build(fixed, cache)) == artifact(DIGITS_CNN, opset=18)
+    assert fp32_reference(fixed, build(fixed, cache)) == artifact(DIGITS_CNN, opset=18)
 
 
 def embedding() -> onnx.ModelProto:

@@ -197,7 +197,7 @@ def test_without_torch_the_case_says_what_to_install(
     monkeypatch.setitem(sys.modules, "torch", None)  # as where it is not installed
     with pytest.raises(Unsupported) as caught:
         build(artifact(target(tiny, "pair"), "torch"), tmp_path / "cache")
-    assert str(caught.value) == "needs the torch extra: pip install 'onnx-harness[torch]'"
+    assert str(caught.value) == "needs torch: pip install 'torch>=2.9,<3' 'onnxscript>=0.5'"
 
 
 def identify(where: str) -> str:

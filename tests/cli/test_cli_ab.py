@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from models import relu
 
-from harness.ab import job as loop
 from harness.ab.model import ABResult, ABSettings, Control, Lost, Pairing
-from harness.core.decision import Change, Decision, MetricComparison
+from harness.core.decision import Change, Decision, MetricComparison, Source
 from harness.core.record import Status
 
 Call = Callable[..., tuple[int, str, str]]
@@ -40,7 +40,13 @@ class Loop:
     def __call__(self, pairing: Pairing, suite: Any, terms: ABSettings, *_: Any, **named: Any) -> ABResult:
         self.pairing, self.suite, self.terms, self.named = pairing, suite, terms, named
         control = Control("m", False, {}, "quiet")
-        known = {"job": "j", "settings": terms, "comparisons": (), "control": control, "file": "f.jsonl"}
+        known = {
+            "job": "j",
+            "settings": terms,
+            "comparisons": (row(Change.EQUIVALENT),),
+            "control": control,
+            "file": "f.jsonl",
+        }
         return ABResult(**{**known, "base": named["base"], "head": named["head"], **self.answer})
 
     @property
@@ -49,24 +55,25 @@ class Loop:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Loop:
+def asked(parts: dict[str, Any]) -> Loop:
     """Have nothing measured."""
-    made = Loop()
-    monkeypatch.setattr(loop, "run_ab", made)
+    made = parts["run_ab"] = Loop()
     return made
 
 
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
-    """A folder with files that are called models."""
+    """A folder with small models of several names."""
     for name in ("old.onnx", "new.onnx", "v1/model.onnx", "v2/model.onnx"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(name.encode())
+        (tmp_path / name).write_bytes(relu(doc_string=name).SerializeToString())
     return tmp_path
 
 
 def row(verdict: Change) -> MetricComparison:
-    return MetricComparison("m", "latency/p50", 1.0, 2.0, Decision(verdict=verdict, ratio=2.0))
+    return MetricComparison(
+        "m", "latency/p50", 1.0, 2.0, Decision(verdict=verdict, source=Source.AB, ratio=2.0)
+    )
 
 
 def test_two_files_are_the_two_arms(harness: Call, asked: Loop, models: Path) -> None:
@@ -108,9 +115,9 @@ def test_what_an_arm_does_not_name_is_as_it_stands(harness: Call, asked: Loop, s
 
 
 def test_a_runtime_that_moves_is_the_version_that_it_is_now(
-    harness: Call, asked: Loop, suite: Any, monkeypatch: pytest.MonkeyPatch
+    harness: Call, asked: Loop, suite: Any, parts: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr("harness.measure.runtimes.newest", lambda name: f"onnxruntime==1.9{len(name)}.0")
+    parts["newest"] = lambda name: f"onnxruntime==1.9{len(name)}.0"
     assert harness("ab", suite(), "--base", "runtime=nightly", "--head", "runtime=latest")[0] == 0
     (pair,) = asked.pairing.pairs
     assert (pair.base.session.runtime, pair.head.session.runtime) == (
@@ -185,6 +192,7 @@ def test_the_terms_are_as_asked_and_a_seed_is_drawn_where_none_is(
         ({"comparisons": (row(Change.REGRESSION),), "failed": {"m": CRASHED}}, 1),
         ({"failed": {"m": CRASHED}}, 3),
         ({"failed": {"m": UNSUPPORTED}, "unsupported": frozenset("m")}, 0),
+        ({"failed": {"m": UNSUPPORTED}, "unsupported": frozenset("m"), "comparisons": ()}, 3),
         (
             {"failed": {"m": UNSUPPORTED, "n": UNSUPPORTED[:1]}, "unsupported": frozenset("m")},
             3,

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.compare.decide import compare
+from harness.compare.decide import compare_records
 from harness.compare.processes import between, by_process
 from harness.core.decision import Change
 from harness.core.metrics import METRICS
@@ -31,7 +31,7 @@ def verdicts(compared):
 
 
 def test_a_slowdown_between_three_processes_a_side_is_a_regression(measured):
-    compared = compare([measured(1000, 1001, 1002)], [measured(1100, 1101, 1102)])
+    compared = compare_records([measured(1000, 1001, 1002)], [measured(1100, 1101, 1102)])
     found = {item.metric: item for item in compared.comparisons}
     assert found["latency/p50"].decision.verdict is Change.REGRESSION
     assert found["latency/p50"].decision.ratio == pytest.approx(1101 / 1001, rel=1e-6)
@@ -74,7 +74,7 @@ def test_a_faster_head_is_an_improvement():
 
 
 def test_single_processes_decide_nothing_but_raise_a_suspicion(measured):
-    compared = compare([measured(1000)], [measured(1100)])
+    compared = compare_records([measured(1000)], [measured(1100)])
     found = {item.metric: item for item in compared.comparisons}
     decision = found["latency/p50"].decision
     assert decision.verdict is Change.INCONCLUSIVE
@@ -82,12 +82,12 @@ def test_single_processes_decide_nothing_but_raise_a_suspicion(measured):
         "+10.00% between single processes, and nothing is known of the noise between them"
     )
     assert found["latency/p50"].suspect
-    assert not compare([measured(1000)], [measured(1005)]).comparisons[0].suspect
+    assert not compare_records([measured(1000)], [measured(1005)]).comparisons[0].suspect
 
 
 def test_single_processes_are_decided_where_the_noise_is_known(measured):
     known = {"net/batch=a": {"latency/p50": 0.01}}
-    found = compare([measured(1000)], [measured(1100)], noise=known)
+    found = compare_records([measured(1000)], [measured(1100)], noise=known)
     decision = {item.metric: item.decision for item in found.comparisons}["latency/p50"]
     assert decision.verdict is Change.REGRESSION
     z = (math.log(1.1) - math.log(1.01)) / (0.01 * math.sqrt(2))
@@ -95,16 +95,16 @@ def test_single_processes_are_decided_where_the_noise_is_known(measured):
 
     assert decision.p == pytest.approx(norm.sf(z), rel=1e-3)
     known = {"net/batch=a": {"latency/p50": 0.05}}
-    wide = compare([measured(1000)], [measured(1100)], noise=known)
+    wide = compare_records([measured(1000)], [measured(1100)], noise=known)
     assert {item.metric: item.decision.verdict for item in wide.comparisons}["latency/p50"] is (
         Change.INCONCLUSIVE
     )
 
 
 def test_size_is_exact(measured):
-    grown = compare([measured(1000)], [measured(1000, size=1020.0)])
+    grown = compare_records([measured(1000)], [measured(1000, size=1020.0)])
     assert verdicts(grown)["net/batch=a", "model/size"] is Change.REGRESSION
-    same = compare([measured(1000)], [measured(1000)])
+    same = compare_records([measured(1000)], [measured(1000)])
     assert verdicts(same)["net/batch=a", "model/size"] is Change.EQUIVALENT
 
 
@@ -115,13 +115,13 @@ def test_accuracy_is_paired_from_the_stored_bits(measured):
         replace(side, metrics={**side.metrics, "accuracy/top1": side.metrics["model/size"]})
         for side in (measured(1000, correct=base), measured(1000, correct=head))
     ]
-    compared = compare(sides[:1], sides[1:])
+    compared = compare_records(sides[:1], sides[1:])
     assert verdicts(compared)["net/batch=a", "accuracy/top1"] is Change.REGRESSION
 
 
 def test_unlike_environments_are_refused_by_name_and_size_is_still_compared(measured):
     base, head = measured(1000), measured(2000, machine="m2", size=2000.0)
-    compared = compare([base], [head])
+    compared = compare_records([base], [head])
     assert compared.refused == {"net/batch=a": ("machine: m1 / m2",)}
     assert verdicts(compared) == {("net/batch=a", "model/size"): Change.REGRESSION}
 
@@ -152,20 +152,20 @@ def test_the_sampling_kind_is_the_rule_that_ends_the_stretch():
 
 
 def test_cases_are_matched_by_key(measured):
-    compared = compare([measured(1, case="a"), measured(1, case="b")], [measured(1, case="b")])
+    compared = compare_records([measured(1, case="a"), measured(1, case="b")], [measured(1, case="b")])
     assert (compared.only_base, compared.only_head) == (("net/batch=a",), ())
     assert {case for case, _ in verdicts(compared)} == {"net/batch=b"}
 
 
 def test_a_case_that_fails_now_is_the_worst_regression(measured, record):
     broken = record(status="crashed", batch="a")
-    compared = compare([measured(1000), measured(1, case="b")], [broken, measured(1, case="b")])
+    compared = compare_records([measured(1000), measured(1, case="b")], [broken, measured(1, case="b")])
     first = compared.comparisons[0]
     assert (first.metric, first.decision.verdict) == ("status", Change.REGRESSION)
     assert first.decision.reason == "ok in base, crashed in head: "
-    back = compare([broken], [measured(1000)]).comparisons[0]
+    back = compare_records([broken], [measured(1000)]).comparisons[0]
     assert back.decision.verdict is Change.IMPROVEMENT
-    assert compare([broken], [broken]).comparisons == ()
+    assert compare_records([broken], [broken]).comparisons == ()
 
 
 def test_the_worst_comes_first(measured):
@@ -175,7 +175,7 @@ def test_the_worst_comes_first(measured):
         measured(1100, 1101, 1102, case="b"),
         measured(1300, 1301, 1302, case="c"),
     ]
-    p50 = [item.case for item in compare(base, head).comparisons if item.metric == "latency/p50"]
+    p50 = [item.case for item in compare_records(base, head).comparisons if item.metric == "latency/p50"]
     assert p50 == ["net/batch=c", "net/batch=b", "net/batch=a"]
 
 
@@ -188,7 +188,7 @@ def test_of_many_comparisons_hardly_any_false_regression_is_left(measured):
             for index in range(150)
         ]
 
-    compared = compare(side(), side(), min_effect=0.0)
+    compared = compare_records(side(), side(), min_effect=0.0)
     bad = [item for item in compared.comparisons if item.decision.verdict is Change.REGRESSION]
     assert len(bad) <= 1
     taken_back = [item for item in compared.comparisons if "tests at once" in item.decision.reason]
@@ -205,7 +205,7 @@ def test_raw_samples_give_a_number_a_process(measured):
 
 
 def test_a_comparison_is_one_flat_object(measured):
-    (item, *_) = compare([measured(1000)], [measured(1100)]).comparisons
+    (item, *_) = compare_records([measured(1000)], [measured(1100)]).comparisons
     assert list(item.to_json()) == [
         "case",
         "metric",
@@ -238,13 +238,13 @@ def test_a_comparison_is_one_flat_object(measured):
     ],
 )
 def test_drift_without_labels_is_exact(record, metric, before, after, verdict):
-    (item,) = compare([record({metric: before})], [record({metric: after})]).comparisons
+    (item,) = compare_records([record({metric: before})], [record({metric: after})]).comparisons
     assert (item.metric, item.decision.verdict) == (metric, verdict)
 
 
 def test_memory_is_a_single_reading(record):
     base, head = record({"memory/peak": 100e6}), record({"memory/peak": 120e6})
-    (item,) = compare([base], [head]).comparisons
+    (item,) = compare_records([base], [head]).comparisons
     assert (item.decision.verdict, item.suspect) == (Change.INCONCLUSIVE, True)
-    (item,) = compare([base], [head], noise={"net": {"memory/peak": 0.01}}).comparisons
+    (item,) = compare_records([base], [head], noise={"net": {"memory/peak": 0.01}}).comparisons
     assert item.decision.verdict is Change.REGRESSION

@@ -20,14 +20,12 @@ import yaml
 from harness import store
 from harness.ab.model import ABResult, ABSettings
 from harness.cli import main
-from harness.compare import confirm
 from harness.compare.confirm import Confirmation
-from harness.compare.job import compare, find_pair
+from harness.compare.job import compare_runs, find_pair
 from harness.core.decision import Change, Decision
 from harness.core.errors import InputError, NotFoundError
 from harness.core.record import Record
 from harness.core.suite import Gate
-from harness.store.files import hash_file
 from harness.store.header import SEALED, run_folder, write_header
 from harness.store.merge import merge
 from harness.store.parquet import write_run
@@ -122,8 +120,7 @@ def again(results: Path) -> Store:
         folder.mkdir()
         columns = write_run(folder / SEALED, records)
         old = store.find_run(results, run).header
-        files = {SEALED: hash_file(folder / SEALED)}
-        write_header(folder, replace(old, run=name, columns=columns, files=files, **(header or {})))
+        write_header(folder, replace(old, run=name, columns=columns, files={}, **(header or {})))
         return name
 
     return copy
@@ -316,7 +313,7 @@ def test_gates_of_head_are_held_against_base(runs: Runs, again: Store, harness: 
     head = again(runs["wide"], LATER, {"gates": tuple(map(asdict, gates))})
     code, document = found(harness, runs["slow"], head)
     told = {(gate["gate"], gate["case"]): (gate["outcome"], gate["reason"]) for gate in document["gates"]}
-    assert code == 3  # p99 could not be judged
+    assert code == 3  # the gate on p99 has no data
     assert told.pop((LATE, "m"))[0] == "no data"
     assert "662" in told.pop((LATE, "m/batch=2"))[1]
     assert told == {
@@ -493,9 +490,7 @@ def test_what_cannot_be_run_again_keeps_its_verdict_and_says_why(runs: Runs, har
     assert document["notes"] == ["A/B: none could be run"]
 
 
-def test_an_interrupted_ab_keeps_what_the_runs_show(
-    runs: Runs, harness: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_ab_keeps_what_the_runs_show(runs: Runs, harness: Call, parts: dict[str, Any]) -> None:
     def interrupted(*_: Any, **__: Any) -> Confirmation:
         decision = Decision(verdict=Change.INCONCLUSIVE, reason="interrupted after 3 blocks")
         trial = ABResult(
@@ -510,7 +505,7 @@ def test_an_interrupted_ab_keeps_what_the_runs_show(
         )
         return Confirmation({("m", "latency/p50"): decision}, {}, trial)
 
-    monkeypatch.setattr(confirm, "confirm", interrupted)
+    parts["confirm"] = interrupted
     code, document = found(harness, runs["base3"], runs["slow3"], *P50, "--confirm")
     (p50,) = document["comparisons"]
     assert (code, p50["verdict"], document["interrupted"]) == (130, "regression", True)
@@ -519,22 +514,22 @@ def test_an_interrupted_ab_keeps_what_the_runs_show(
 
 
 def test_an_interrupt_before_the_ab_keeps_what_the_runs_show(
-    runs: Runs, harness: Call, monkeypatch: pytest.MonkeyPatch
+    runs: Runs, harness: Call, parts: dict[str, Any]
 ) -> None:
     def interrupted(*_: Any, **__: Any) -> Confirmation:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(confirm, "confirm", interrupted)
+    parts["confirm"] = interrupted
     code, document = found(harness, runs["base3"], runs["slow3"], *P50, "--confirm")
     assert (code, verdicts(document)) == (130, {"latency/p50": "regression"})
     assert document["notes"] == ["interrupted before the A/B began"]
 
 
 def test_an_alarm_follows_p50_though_the_table_leaves_p50_out(
-    runs: Runs, harness: Call, monkeypatch: pytest.MonkeyPatch
+    runs: Runs, harness: Call, parts: dict[str, Any]
 ) -> None:
     refuted = {("m", name): Decision(verdict=Change.EQUIVALENT) for name in ("latency/p50", "latency/p95")}
-    monkeypatch.setattr(confirm, "confirm", lambda *_, **__: Confirmation(refuted, {}))
+    parts["confirm"] = lambda *_, **__: Confirmation(refuted, {})
     code, document = found(
         harness, runs["base3"], runs["slow3"], "--metric", "throughput/*", "--confirm", "--all"
     )
@@ -559,5 +554,5 @@ def test_suspects_are_settled_by_an_ab_of_what_the_runs_measured(
 
 def test_a_comparison_reads_runs_and_changes_nothing(runs: Runs, results: Path) -> None:
     before = {path: path.read_bytes() for path in results.rglob("*") if path.is_file()}
-    compare(results, *find_pair(results, runs["base3"], runs["slow3"]))
+    compare_runs(results, *find_pair(results, runs["base3"], runs["slow3"]))
     assert {path: path.read_bytes() for path in results.rglob("*") if path.is_file()} == before

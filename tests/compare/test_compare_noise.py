@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.compare.decide import compare
+from harness.compare.decide import compare_records
 from harness.compare.noise import noise_between, run_noise
 from harness.compare.processes import between
 from harness.core.decision import Change
@@ -93,9 +93,9 @@ def test_single_processes_are_hardly_ever_called_a_regression_by_learned_noise()
 def test_only_the_metrics_asked_for_are_compared(record):
     base = record({"model/size": 100.0, "memory/peak": 100.0})
     head = replace(record({"model/size": 120.0, "memory/peak": 100.0}), machine="m2")
-    everything = compare([base], [head])
+    everything = compare_records([base], [head])
     assert everything.refused == {"net": ("machine: m1 / m2",)}
-    sizes = compare([base], [head], metrics=["model/*"])
+    sizes = compare_records([base], [head], metrics=["model/*"])
     assert [item.metric for item in sizes.comparisons] == ["model/size"]
     assert sizes.refused == {}  # no timing was asked for
-    assert compare([base], [head], metrics=["accuracy/*"]).comparisons == ()
+    assert compare_records([base], [head], metrics=["accuracy/*"]).comparisons == ()

@@ -17,7 +17,7 @@ FAKE = {"fake": {"call_ns": [1_000_000, 1_200_000], "session_ns": 5_000_000}}
 TOKENS = {"fake": {**FAKE["fake"], "inputs": {"ids": {"dtype": "int64", "shape": ["batch", "sequence"]}}}}
 QUICK = {
     "sampling": {"warmup_calls": 1, "warmup_seconds": 0, "calls": 20},
-    "measure": {"accuracy": False},  # no worker for the FP32 twin
+    "measure": {"accuracy": False},  # no worker for the FP32 reference
 }
 SUITES: dict[str, dict[str, Any]] = {
     "quickstart": {

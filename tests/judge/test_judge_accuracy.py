@@ -37,10 +37,10 @@ def test_labels_may_be_a_column(facts):
     assert of(facts, outputs=[SCORES], labels=LABELS.reshape(8, 1))["accuracy/top1"].value == 7 / 8
 
 
-def test_the_delta_is_paired_with_the_twin_on_the_same_samples(facts):
-    twin = SCORES.copy()
-    twin[7] = [1, 0, 0]  # right where the case is wrong
-    delta = of(facts, outputs=[SCORES], twin_outputs=[twin], labels=LABELS)["accuracy/top1_delta"]
+def test_the_delta_is_paired_with_the_reference_on_the_same_samples(facts):
+    reference = SCORES.copy()
+    reference[7] = [1, 0, 0]  # right where the case is wrong
+    delta = of(facts, outputs=[SCORES], reference_outputs=[reference], labels=LABELS)["accuracy/top1_delta"]
     assert delta.value == pytest.approx(-1 / 8)
     centre, half = (1 - 2) / 10, 1.959963984540054 * np.sqrt((0.3 - 0.01) / 10)
     assert delta.low == pytest.approx(centre - half)
@@ -48,14 +48,14 @@ def test_the_delta_is_paired_with_the_twin_on_the_same_samples(facts):
     assert (delta.kind, delta.interval, delta.n) == ("fp32 twin", "over samples, paired", 8)
 
 
-def test_without_a_twin_the_delta_says_why(facts):
-    delta = of(facts, outputs=[SCORES], labels=LABELS, twin_reason="the FP32 twin cannot be built")
-    assert delta["accuracy/top1_delta"].reason == "the FP32 twin cannot be built"
+def test_without_a_reference_the_delta_says_why(facts):
+    delta = of(facts, outputs=[SCORES], labels=LABELS, reference_reason="the FP32 reference cannot be built")
+    assert delta["accuracy/top1_delta"].reason == "the FP32 reference cannot be built"
 
 
 def test_float_labels_make_it_a_regression(facts):
-    outputs, twin, labels = [[[1.0], [2.0], [4.0]]], [[1.0, 2.5, 3.0]], np.array([1.0, 2.0, 3.0])
-    metrics = of(facts, outputs=outputs, twin_outputs=twin, labels=labels)
+    outputs, reference, labels = [[[1.0], [2.0], [4.0]]], [[1.0, 2.5, 3.0]], np.array([1.0, 2.0, 3.0])
+    metrics = of(facts, outputs=outputs, reference_outputs=reference, labels=labels)
     assert metrics["accuracy/mae"].value == pytest.approx(1 / 3)
     assert metrics["accuracy/mae_delta"].value == pytest.approx((0 - 0.5 + 1) / 3)
     assert "accuracy/top1" not in metrics
@@ -112,7 +112,7 @@ def test_a_value_of_nan_leaves_no_mean_error(facts):
 
 
 def test_random_weights_claim_no_accuracy(facts):
-    parts = {"outputs": [SCORES], "twin_outputs": [SCORES], "labels": LABELS}
+    parts = {"outputs": [SCORES], "reference_outputs": [SCORES], "labels": LABELS}
     metrics = of(facts, random_weights=True, **parts)
     assert metrics["accuracy/top1"].reason == "random weights"
     assert metrics["accuracy/agreement"].value == 1.0

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.compare.decide import compare
+from harness.compare.decide import compare_records
 from harness.core.decision import Change
 from harness.core.suite import Gate
 from harness.judge.comparability import unlike_data
@@ -46,14 +46,14 @@ def test_data_is_told_apart_by_hash_and_size_and_random_inputs_by_seed(pair, our
 
 def test_accuracy_of_unlike_data_is_not_comparable_and_size_still_is(pair):
     base, head = pair(DIGITS, OTHER)
-    found = {item.metric: item.decision for item in compare([base], [head]).comparisons}
+    found = {item.metric: item.decision for item in compare_records([base], [head]).comparisons}
     assert found["accuracy/agreement"].verdict is Change.INCONCLUSIVE
     assert found["accuracy/agreement"].reason.startswith(
         "not comparable: evaluated on 100 samples of data ab"
     )
     assert found["model/size"].verdict is Change.EQUIVALENT
     base, head = pair(DIGITS, DIGITS)
-    found = {item.metric: item.decision for item in compare([base], [head]).comparisons}
+    found = {item.metric: item.decision for item in compare_records([base], [head]).comparisons}
     assert found["accuracy/agreement"].verdict is Change.REGRESSION
 
 
@@ -61,7 +61,7 @@ def test_labelled_answers_to_unlike_data_are_not_paired(pair):
     bits = {"correct": {"n": 8, "bits": "ff"}}
     base, head = pair(DIGITS, OTHER, metric="accuracy/top1")
     base, head = replace(base, samples=bits), replace(head, samples={"correct": {"n": 8, "bits": "00"}})
-    (top1,) = (item for item in compare([base], [head]).comparisons if item.metric == "accuracy/top1")
+    (top1,) = (item for item in compare_records([base], [head]).comparisons if item.metric == "accuracy/top1")
     assert top1.decision.verdict is Change.INCONCLUSIVE
     assert "not comparable" in top1.decision.reason
 

@@ -49,8 +49,8 @@ def test_the_document_of_statistics_says_the_constants_that_the_code_uses():
     assert "{} for one candidate, {} for two".format(*strays) in text
     factors = [f"{visible_shift(n, ALPHA):.1f}" for n in (7, 10, 20)]
     assert "{} standard deviations for 7 blocks, {} for 10, {} for 20".format(*factors) in text
-    assert f"in every process of {steady.FEWEST} calls or more" in text
+    assert f"in every process of {steady.MIN_CALLS} calls or more" in text
     assert f"more than {steady.MODES:.0%} of the variance" in text
     assert "of up to {}, {}, {}, {} and {} nights".format(*history.SCALES) in text
     assert history.STRENGTH == 5 and "five standard errors" in text
-    assert history.FEWEST == 10 and "fewer than ten values" in text
+    assert history.MIN_RUNS == 10 and "fewer than ten values" in text

@@ -26,13 +26,13 @@ calls = st.lists(st.integers(0, 2**62), max_size=80)
 @settings(max_examples=300, deadline=None)
 @given(
     ours=st.none() | outputs,
-    twin=st.none() | outputs,
+    reference=st.none() | outputs,
     same=st.booleans(),
     labels=st.none() | st.integers(0, 5).flatmap(lambda n: npst.arrays(DTYPES, (n,))),
     task=st.sampled_from([None, "classification", "regression"]),
     samples=st.lists(calls, min_size=1, max_size=3),
 )
-def test_whatever_a_model_answers_is_judged_and_fits_in_json(ours, twin, same, labels, task, samples):
+def test_whatever_a_model_answers_is_judged_and_fits_in_json(ours, reference, same, labels, task, samples):
     model = Model("net", Source("fake", ()), task=task)
     facts = Facts(
         case=Case(Artifact(model), Session(), Load()),
@@ -43,7 +43,11 @@ def test_whatever_a_model_answers_is_judged_and_fits_in_json(ours, twin, same, l
         ),
         output_names=("y",),
         outputs=None if ours is None else (ours,),
-        twin_outputs=(ours,) if same and ours is not None else None if twin is None else (twin,),
+        reference_outputs=(ours,)
+        if same and ours is not None
+        else None
+        if reference is None
+        else (reference,),
         labels=labels,
     )
     with warnings.catch_warnings():

@@ -156,10 +156,8 @@ def test_a_gate_whose_anchor_is_gone_has_no_data_and_says_so(night: Callable[...
     code, folder = night(gates=gates)
     assert code == 3  # a gate that could not be judged
     (gate,) = json.loads((folder / "comparison.json").read_text())["gates"]
-    assert (gate["outcome"], gate["reason"]) == (
-        "no data",
-        f"the anchor's run {pinned} is gone or damaged; pin another with 'harness anchor set RUN'",
-    )
+    assert (gate["outcome"], gate["reason"]) == ("no data", f"the anchor's run {pinned} is gone or damaged")
+    assert gate["setting"] == {"name": "harness anchor set", "value": runs()[0].run}
 
 
 def test_a_gate_without_an_anchor_says_no_more_than_that(night: Callable[..., tuple[int, Path]]) -> None:

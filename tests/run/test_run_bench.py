@@ -1,4 +1,4 @@
-"""What the cases of one sweep share: cores, twins, labels; and what a record keeps of its workers."""
+"""What the cases of one sweep share: cores, references, labels; and what a record keeps of its workers."""
 
 from __future__ import annotations
 
@@ -106,14 +106,14 @@ def test_parallel_mode_takes_all_cores_where_no_count_is_asked_for(real: Any, re
     assert (options["intra_threads"], options["inter_threads"], len(cores)) == (1, at_hand, at_hand)
 
 
-def test_twins_of_another_artifact_are_not_kept(suite: Suite, tmp_path: Path) -> None:
+def test_references_of_another_artifact_are_not_kept(suite: Suite, tmp_path: Path) -> None:
     """Their outputs may be large, and the parent's memory is that of the machine that measures."""
     kept = []
     made = plan(suite(axes={"opset": [13, 17], "batch": [1, 2]}))
     bench = open_bench(made.suite, tmp_path / "cache", tmp_path / "work", environment(made))
     for case in made.cases:
         bench.measure(case)
-        kept.append(len(bench._twins))
+        kept.append(len(bench._references))
     assert kept == [1, 2, 1, 2]
 
 

@@ -1,6 +1,6 @@
 """FP16 by ONNX Runtime's converter.
 
-Inputs and outputs stay FP32, so that a model and its twin are fed and compared alike.
+Inputs and outputs stay FP32, so that a model and its reference are fed and compared alike.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def quant_type(name: str) -> QuantType:
 
 
 def is_large(base: Path) -> bool:
-    """Tell whether a model needs external data once it is written again."""
+    """Return whether a model needs external data once it is written again."""
     return sum(path.stat().st_size for path in base.parent.iterdir()) > files.LARGE_BYTES
 
 

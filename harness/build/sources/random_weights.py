@@ -82,7 +82,7 @@ class _Graph:
         return 1.0 if maker is None or maker.op_type in CENTRED else RELU_GAIN
 
     def is_branch(self, node: onnx.NodeProto) -> bool:
-        """Tell whether the output of `node` is added to another branch."""
+        """Return whether the output of `node` is added to another branch."""
         return any(reader.op_type == "Sum" for reader, _ in self.readers.get(node.output[0], ()))
 
 

@@ -19,7 +19,7 @@ from harness.core.plugins import EXPORTERS
 from harness.core.registry import closest
 
 PACKAGES = ("torch", "onnxscript", "onnx_ir", "onnx", "numpy")
-NEEDED = "needs the torch extra: pip install 'onnx-harness[torch]'"
+NEEDED = "needs torch: pip install 'torch>=2.9,<3' 'onnxscript>=0.5'"
 
 
 class TorchModule:

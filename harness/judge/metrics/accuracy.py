@@ -1,4 +1,4 @@
-"""Accuracy on labelled data, and its difference to the FP32 twin on the same samples."""
+"""Accuracy on labelled data, and its difference to the FP32 reference on the same samples."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from harness.judge.outputs import (
 )
 from harness.stats.intervals import mean_interval, paired_share_interval, share_interval
 
-LABELS, TWIN, OWN = "labels", "fp32 twin", "own unoptimized session"
+LABELS, REFERENCE, OWN = "labels", "fp32 twin", "own unoptimized session"
 OVER_SAMPLES, PAIRED = "over samples", "over samples, paired"
 NAMES = {
     CLASSIFICATION: ("accuracy/top1", "accuracy/top1_delta"),
@@ -39,7 +39,7 @@ class Score:
 
 
 def accuracy(facts: Facts) -> dict[str, Metric]:
-    """Judge the task's own metric, and its paired difference to the FP32 twin."""
+    """Judge the task's own metric, and its paired difference to the FP32 reference."""
     try:
         own = score(facts)
     except Unfit as error:
@@ -48,16 +48,16 @@ def accuracy(facts: Facts) -> dict[str, Metric]:
     absolute, delta = NAMES[own.task]
     metrics = {absolute: _absolute(absolute, own)}
     try:
-        twin = twin_score(facts, own.task)
+        reference = reference_score(facts, own.task)
     except Unfit as error:
-        metrics[delta] = missing(delta, str(error), kind=facts.twin_kind)
+        metrics[delta] = missing(delta, str(error), kind=facts.reference_kind)
     else:
-        metrics[delta] = _delta(delta, own, twin, facts.twin_kind)
+        metrics[delta] = _delta(delta, own, reference, facts.reference_kind)
     return metrics
 
 
 def score(facts: Facts) -> Score:
-    """Hold the case's outputs against the labels. Raises Unfit with the reason."""
+    """Compare the case's outputs with the labels. Raises Unfit with the reason."""
     if facts.labels is None:
         raise Unfit("no labels")
     if facts.built.random_weights:
@@ -67,11 +67,11 @@ def score(facts: Facts) -> Score:
     return _score(facts, facts.outputs, facts.labels, task_of(facts.case.artifact.model.task, facts.labels))
 
 
-def twin_score(facts: Facts, task: str) -> Score:
-    """Hold the twin's outputs against the labels. Raises Unfit with the reason."""
-    if facts.twin_outputs is None or facts.labels is None:
-        raise Unfit(facts.twin_reason or "no FP32 twin")
-    return _score(facts, facts.twin_outputs, facts.labels, task)
+def reference_score(facts: Facts, task: str) -> Score:
+    """Compare the reference's outputs with the labels. Raises Unfit with the reason."""
+    if facts.reference_outputs is None or facts.labels is None:
+        raise Unfit(facts.reference_reason or "no FP32 reference")
+    return _score(facts, facts.reference_outputs, facts.labels, task)
 
 
 def _score(facts: Facts, outputs: tuple[Array, ...], labels: Array, task: str) -> Score:
@@ -101,8 +101,8 @@ def _absolute(name: str, own: Score) -> Metric:
     return metric(name, value, interval=interval, spans=OVER_SAMPLES, n=n, kind=LABELS)
 
 
-def _delta(name: str, own: Score, twin: Score, kind: str) -> Metric:
-    difference = own.per_sample - twin.per_sample
+def _delta(name: str, own: Score, reference: Score, kind: str) -> Metric:
+    difference = own.per_sample - reference.per_sample
     n, value = len(difference), float(np.mean(difference))
     if not np.isfinite(value):
         return missing(name, "an answer is NaN or Inf", n=n, kind=kind)

@@ -1,4 +1,4 @@
-"""Drift: how far the outputs are from those of the FP32 twin, labels or not."""
+"""Drift: how far the outputs are from those of the FP32 reference, labels or not."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from harness.core.record import Absence, Metric
 from harness.judge.closeness import Limits, closeness, limits
 from harness.judge.facts import Facts
 from harness.judge.metrics import metric, missing
-from harness.judge.metrics.accuracy import OVER_SAMPLES, TWIN
+from harness.judge.metrics.accuracy import OVER_SAMPLES, REFERENCE
 from harness.judge.outputs import (
     NO_ANSWER,
     REGRESSION,
+    OutputPair,
     Outputs,
-    Pair,
     Unfit,
     are_labels,
     classes,
@@ -46,13 +46,13 @@ NO_CLASSES = "no classes are known: the graph ends in no softmax or argmax; 'tas
 
 
 def drift(facts: Facts) -> dict[str, Metric]:
-    """Judge the output that counts against the twin's, and count NaN and Inf in all of them."""
+    """Judge the output that counts against the reference's, and count NaN and Inf in all of them."""
     metrics = {"accuracy/nonfinite": _nonfinite(facts), **_repeat(facts)}
-    kind = twin_kind(facts)
+    kind = reference_kind(facts)
     try:
         _check_steady(facts)
-        (match,) = matched(own_outputs(facts), twin_outputs(facts), counted(facts))
-        metrics |= compare_outputs(Pair(match.ours, match.reference), kind, classes=match.classes)
+        (match,) = matched(own_outputs(facts), reference_outputs(facts), counted(facts))
+        metrics |= compare_outputs(OutputPair(match.ours, match.reference), kind, classes=match.classes)
     except Unfit as error:
         return metrics | {name: missing(name, str(error), kind=kind) for name in NAMES}
     if facts.case.artifact.model.task == REGRESSION and match.classes is None:
@@ -62,16 +62,16 @@ def drift(facts: Facts) -> dict[str, Metric]:
 
 
 def output_drift(facts: Facts) -> tuple[OutputDrift, ...]:
-    """Hold every output against the twin's, by the limits that fit; none where nothing can be compared."""
+    """Compare every output with the reference's, by the limits that fit; empty where none can be."""
     try:
         _check_steady(facts)
-        pairs = matched(own_outputs(facts), twin_outputs(facts), facts.case.artifact.model.output)
+        pairs = matched(own_outputs(facts), reference_outputs(facts), facts.case.artifact.model.output)
     except Unfit:
         return ()
     bounds, found = drift_limits(facts), []
     for match in pairs:
         try:
-            metrics = compare_outputs(Pair(match.ours, match.reference), classes=match.classes)
+            metrics = compare_outputs(OutputPair(match.ours, match.reference), classes=match.classes)
         except Unfit as error:
             found.append(OutputDrift(match.name, None, str(error)))
         else:
@@ -90,16 +90,22 @@ class OutputDrift:
 
 
 def drift_limits(facts: Facts) -> Limits:
-    """Return how far the outputs may be from the twin's."""
-    return limits((facts.built.precision, facts.twin_precision), thaw(facts.case.artifact.model.tolerance))
+    """Return how far the outputs may be from the reference's."""
+    return limits(
+        (facts.built.precision, facts.reference_precision), thaw(facts.case.artifact.model.tolerance)
+    )
 
 
-def twin_kind(facts: Facts) -> str:
+def reference_kind(facts: Facts) -> str:
     """Name the reference, and say where the inputs were drawn at random."""
-    return facts.twin_kind if facts.case.artifact.model.data else f"{facts.twin_kind}, {RANDOM_INPUTS}"
+    return (
+        facts.reference_kind if facts.case.artifact.model.data else f"{facts.reference_kind}, {RANDOM_INPUTS}"
+    )
 
 
-def compare_outputs(pair: Pair, kind: str = TWIN, *, classes: int | None = None) -> dict[str, Metric]:
+def compare_outputs(
+    pair: OutputPair, kind: str = REFERENCE, *, classes: int | None = None
+) -> dict[str, Metric]:
     """Judge one output against a reference on the same samples; `kind` names the reference.
 
     `classes` is the axis of the classes where they are known; without, only
@@ -128,11 +134,11 @@ def own_outputs(facts: Facts) -> Outputs:
     return Outputs(facts.output_names, facts.outputs, per_call=facts.per_call, classes=known)
 
 
-def twin_outputs(facts: Facts) -> Outputs:
-    """Give the outputs of the twin. Raises Unfit where there are none."""
-    if facts.twin_outputs is None:
-        raise Unfit(facts.twin_reason or "no FP32 twin")
-    return Outputs(facts.output_names, facts.twin_outputs, per_call=facts.per_call)
+def reference_outputs(facts: Facts) -> Outputs:
+    """Give the outputs of the reference. Raises Unfit where there are none."""
+    if facts.reference_outputs is None:
+        raise Unfit(facts.reference_reason or "no FP32 reference")
+    return Outputs(facts.output_names, facts.reference_outputs, per_call=facts.per_call)
 
 
 def counted(facts: Facts) -> str | None:
@@ -157,9 +163,9 @@ def varies(largest: float) -> str:
 
 
 def _check_steady(facts: Facts) -> None:
-    """Raise Unfit where the case or its twin answers one input differently each time."""
+    """Raise Unfit where the case or its reference answers one input differently each time."""
     own = variation(facts.observations[0].outputs) if facts.observations else None
-    for what, largest in (("", own), (f"the {facts.twin_kind}'s ", facts.twin_varies)):
+    for what, largest in (("", own), (f"the {facts.reference_kind}'s ", facts.reference_varies)):
         if largest is not None:
             raise Unfit(what + varies(largest))
 
@@ -185,7 +191,7 @@ def _nonfinite(facts: Facts) -> Metric:
     return metric(name, nonfinite_count(facts.outputs), n=sum(array.size for array in facts.outputs))
 
 
-def _agreement(pair: Pair, kind: str, axis: int | None) -> Metric:
+def _agreement(pair: OutputPair, kind: str, axis: int | None) -> Metric:
     """Judge how often both give the same class: for scores of higher rank, at every position."""
     name = "accuracy/agreement"
     if axis is None and not are_labels(pair.reference):
@@ -204,7 +210,7 @@ def _agreement(pair: Pair, kind: str, axis: int | None) -> Metric:
     return metric(name, hits / n, interval=interval, spans=OVER_SAMPLES, n=n, kind=kind)
 
 
-def _distances(pair: Pair, kind: str, n: int) -> dict[str, Metric]:
+def _distances(pair: OutputPair, kind: str, n: int) -> dict[str, Metric]:
     if not pair.numeric:
         reason = f"outputs are {pair.ours.dtype}, not real values"
         return {name: missing(name, reason, n=n, kind=kind) for name in DISTANCES}

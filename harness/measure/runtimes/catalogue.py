@@ -11,10 +11,11 @@ A runtime is a folder that appears by one rename, under a lock of its own::
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +24,15 @@ from packaging.version import Version
 from harness.core.errors import Failed, NotFoundError
 from harness.core.registry import closest
 from harness.core.requirement import Requirement
-from harness.measure.runtimes.folder import SITE, Runtime, describe, folder_name, read, write_manifest
+from harness.measure.runtimes.folder import (
+    MANIFEST,
+    SITE,
+    Runtime,
+    describe,
+    folder_name,
+    read,
+    write_manifest,
+)
 from harness.measure.runtimes.installer import Installer, pip_install
 
 RUNTIMES = "runtimes"
@@ -40,6 +49,8 @@ def ensure(requirement: Requirement, cache_dir: Path, install: Installer = pip_i
     with _failing(requirement, cache_dir):
         cache_dir = cache_dir.absolute()  # a worker runs in a folder of its own
         folder = cache_dir / RUNTIMES / folder_name(requirement)
+        if folder.exists():
+            _mark_used(cache_dir, folder)
         if (runtime := read(folder)).damage == "":
             return runtime
         with _locked(cache_dir, folder.name):
@@ -48,6 +59,12 @@ def ensure(requirement: Requirement, cache_dir: Path, install: Installer = pip_i
             if folder.exists():
                 logging.getLogger(__name__).warning("%s: %s; it is installed again", folder, runtime.damage)
             return _install(requirement, cache_dir, folder, install)
+
+
+def _mark_used(cache_dir: Path, folder: Path) -> None:
+    """Stamp a runtime as used now, which what prunes the cache asks for; not in a cache that is read-only."""
+    with suppress(OSError), _locked(cache_dir, folder.name):
+        os.utime(folder / MANIFEST)
 
 
 def _install(requirement: Requirement, cache_dir: Path, folder: Path, install: Installer) -> Runtime:

@@ -155,7 +155,7 @@ def _reason(said: str) -> str:
 
 
 def _no_version(said: str, name: str, wanted: str, versions: str) -> str:
-    """Say which versions there are, and which are nearest to `wanted`."""
+    """Return which versions there are, and which are nearest to `wanted`."""
     needs = re.search(rf"{re.escape(wanted)} Requires-Python ([^;\n]+)", said)
     reason = f"no wheel of {name} {wanted} for {this_python()}"
     reason += f" (it needs Python {needs[1].strip()})" if needs else ""

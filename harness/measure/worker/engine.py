@@ -77,11 +77,11 @@ class Engine(ABC):
         """
 
     def explain(self, error: Exception) -> CaseError:
-        """Say what an exception of the runtime means: Unsupported, or Failed."""
+        """Return what an exception of the runtime means: Unsupported, or Failed."""
         return Failed(one_line(f"{type(error).__name__}: {error}"))
 
     def enter(self, stage: str) -> None:
-        """Hear that `stage` begins: "import", "session", "first_call", a pass, or "warmup"."""
+        """Called when `stage` begins: "import", "session", "first_call", a pass, or "warmup"."""
         self.stage = stage
 
     def usage(self) -> dict[str, int]:

@@ -12,7 +12,7 @@ from harness.core.feeds import Rows
 
 MAX_VALUES = 1 << 26
 """Values kept of one case, all outputs together; counted in values, so that a case and its FP32
-twin stop at the same row."""
+reference stop at the same row."""
 
 AGAIN = 2
 """How often the first input is evaluated again, once all others were in between."""
@@ -86,7 +86,7 @@ def _per_call(arrays: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _repeat(first: Result, again: Sequence[Result]) -> dict[str, Any]:
-    """Tell whether the same input had the same answer, bit by bit, and the largest difference of each output.
+    """Return whether the same input had the same answer, bit by bit, and the largest difference by output.
 
     None stands for a difference that no number tells: of shape, of strings, of NaN.
     """

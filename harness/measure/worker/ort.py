@@ -155,7 +155,7 @@ class OrtEngine(Engine):
         return proof
 
     def explain(self, error: Exception) -> CaseError:
-        """Tell what this runtime lacks from what went wrong, by ORT's own codes and messages."""
+        """Return what this runtime lacks from what went wrong, by ORT's own codes and messages."""
         text = one_line(_NOISE.sub("", str(error)))
         lacks = type(error).__name__ == "NotImplemented" or any(sign in str(error) for sign in _LACKS)
         return Unsupported(text) if lacks else Failed(text)

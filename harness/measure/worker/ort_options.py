@@ -79,7 +79,7 @@ def read_back(options: Any, request: Request) -> dict[str, Any]:
 
 
 def telemetry(version: str) -> bool:
-    """Tell whether this runtime has its telemetry on, which is read from the environment at its import."""
+    """Return whether this runtime has its telemetry on, which is read from the environment at its import."""
     major, minor = map(int, version.split(".")[:2])
     return (major, minor) >= TELEMETRY_SINCE and os.environ.get("ORT_DISABLE_TELEMETRY") not in ("1", "true")
 

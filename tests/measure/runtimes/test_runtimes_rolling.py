@@ -9,7 +9,7 @@ from harness.core.case import Artifact, Case, Load, Model, Session, Source
 from harness.core.errors import InputError
 from harness.core.suite import Plan, Suite
 from harness.measure.runtimes import newest
-from harness.run.job import settle
+from harness.run.job import resolve_rolling_runtimes
 
 MakeWheel = Callable[..., Path]
 
@@ -50,9 +50,9 @@ def test_the_key_stays_while_the_version_moves(index: Callable[..., None]) -> No
         Suite("s", "", ()), tuple(Case(model, Session(name), Load()) for name in ("current", "latest"))
     )
     index("9.1.0")
-    first = settle(plan)
+    first = resolve_rolling_runtimes(plan)
     index("9.2.0")
-    second = settle(plan)
+    second = resolve_rolling_runtimes(plan)
     assert (
         [case.key for case in first.cases] == [case.key for case in second.cases] == ["m", "m/runtime=latest"]
     )
@@ -64,6 +64,6 @@ def test_the_key_stays_while_the_version_moves(index: Callable[..., None]) -> No
 def test_a_plan_is_settled_once(index: Callable[..., None]) -> None:
     model = Artifact(Model("m", Source("fake", ())))
     index("9.1.0")
-    settled = settle(Plan(Suite("s", "", ()), (Case(model, Session("latest"), Load()),)))
+    settled = resolve_rolling_runtimes(Plan(Suite("s", "", ()), (Case(model, Session("latest"), Load()),)))
     index("9.2.0")
-    assert settle(settled) is settled
+    assert resolve_rolling_runtimes(settled) is settled

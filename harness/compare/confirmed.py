@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from harness.core.decision import Change, Decision, MetricComparison, Source, Unconfirmed
+from harness.core.decision import Change, Decision, DecisionSource, MetricComparison, Unconfirmed
 from harness.core.metrics import METRICS, spec_of
 
 CALLS = tuple(name for name, row in METRICS.items() if row.alpha_share and row.follows_calls)
@@ -24,7 +24,7 @@ class Untried:
 
 
 def is_open(item: MetricComparison) -> bool:
-    """Tell whether an A/B should look again: a suspect that may be noise."""
+    """Return whether an A/B should look again: a suspect that may be noise."""
     return item.suspect and spec_of(item.metric).replicated
 
 
@@ -37,7 +37,7 @@ def carried(items: Iterable[MetricComparison]) -> dict[str, float]:
     return found
 
 
-def settle(
+def with_confirmation(
     item: MetricComparison, said: Decisions, left: Mapping[str, Untried], moved: Mapping[str, float]
 ) -> MetricComparison:
     """Give `item` the decision of an A/B where there is one; `left` names the cases that have none, and why.
@@ -54,7 +54,7 @@ def settle(
         return _follow(item, said, moved.get(item.case, 0.0))
     if decision.verdict is Change.INCONCLUSIVE:
         return _noted(item, f"an A/B did not settle it: {decision.reason}", Unconfirmed.UNDECIDED)
-    return replace(item, decision=replace(decision, source=Source.AB), unconfirmed=None)
+    return replace(item, decision=replace(decision, source=DecisionSource.AB), unconfirmed=None)
 
 
 def _follow(item: MetricComparison, said: Decisions, moved: float) -> MetricComparison:

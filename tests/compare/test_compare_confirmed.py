@@ -2,16 +2,15 @@ from dataclasses import replace
 
 import pytest
 
-from harness.compare.settle import Untried, carried, is_open
-from harness.compare.settle import settle as settle_
-from harness.core.decision import Change, Decision, MetricComparison, Source, Unconfirmed
+from harness.compare.confirmed import Untried, carried, is_open, with_confirmation
+from harness.core.decision import Change, Decision, DecisionSource, MetricComparison, Unconfirmed
 
 REGRESSION = Decision(verdict=Change.REGRESSION, ratio=1.1, min_effect=0.01, reason="+10%")
 SUSPECT = MetricComparison("m", "latency/p50", 1.0, 1.1, REGRESSION, worse=0.1)
 
 
-def settle(item, said, left, carried=None):
-    return settle_(item, said, left, {"m": 0.1} if carried is None else carried)
+def confirmed(item, said, left, carried=None):
+    return with_confirmation(item, said, left, {"m": 0.1} if carried is None else carried)
 
 
 def said(verdict, metric="latency/p50", case="m"):
@@ -20,32 +19,32 @@ def said(verdict, metric="latency/p50", case="m"):
 
 @pytest.mark.parametrize("verdict", [Change.REGRESSION, Change.EQUIVALENT, Change.IMPROVEMENT])
 def test_an_ab_decides_where_it_shows_anything(verdict):
-    settled = settle(SUSPECT, said(verdict), {})
-    assert settled.decision.verdict is verdict
-    assert (settled.decision.source, settled.decision.reason) == (Source.AB, "as the blocks say")
-    assert settled.unconfirmed is None
-    assert (settled.base, settled.head) == (1.0, 1.1)
+    found = confirmed(SUSPECT, said(verdict), {})
+    assert found.decision.verdict is verdict
+    assert (found.decision.source, found.decision.reason) == (DecisionSource.AB, "as the blocks say")
+    assert found.unconfirmed is None
+    assert (found.base, found.head) == (1.0, 1.1)
 
 
 def test_an_ab_that_shows_nothing_leaves_what_the_runs_show():
-    settled = settle(SUSPECT, said(Change.INCONCLUSIVE), {})
-    assert settled.decision.verdict is Change.REGRESSION
-    assert settled.decision.source is Source.STORED
-    assert settled.unconfirmed is Unconfirmed.UNDECIDED
-    assert settled.decision.reason == "+10%; an A/B did not settle it: as the blocks say"
+    found = confirmed(SUSPECT, said(Change.INCONCLUSIVE), {})
+    assert found.decision.verdict is Change.REGRESSION
+    assert found.decision.source is DecisionSource.STORED
+    assert found.unconfirmed is Unconfirmed.UNDECIDED
+    assert found.decision.reason == "+10%; an A/B did not settle it: as the blocks say"
 
 
 def test_a_case_without_an_ab_says_why():
-    settled = settle(SUSPECT, {}, {"m": Untried(Unconfirmed.GONE, "the model file is gone")})
-    assert settled.unconfirmed is Unconfirmed.GONE
-    assert settled.decision == replace(REGRESSION, reason="+10%; no A/B: the model file is gone")
+    found = confirmed(SUSPECT, {}, {"m": Untried(Unconfirmed.GONE, "the model file is gone")})
+    assert found.unconfirmed is Unconfirmed.GONE
+    assert found.decision == replace(REGRESSION, reason="+10%; no A/B: the model file is gone")
 
 
 def test_calls_that_are_no_slower_take_an_alarm_of_the_same_calls_back():
     throughput = replace(SUSPECT, metric="throughput/samples_per_s")
-    settled = settle(throughput, said(Change.EQUIVALENT), {})
-    assert settled.decision.verdict is Change.INCONCLUSIVE
-    assert settled.decision.reason.endswith("an A/B does not measure it, and shows latency/p50 equivalent")
+    found = confirmed(throughput, said(Change.EQUIVALENT), {})
+    assert found.decision.verdict is Change.INCONCLUSIVE
+    assert found.decision.reason.endswith("an A/B does not measure it, and shows latency/p50 equivalent")
 
 
 @pytest.mark.parametrize(
@@ -60,9 +59,9 @@ def test_calls_that_are_no_slower_take_an_alarm_of_the_same_calls_back():
     ],
 )
 def test_what_an_ab_does_not_speak_of_stays_an_alarm(metric, decisions):
-    settled = settle(replace(SUSPECT, metric=metric), decisions, {})
-    assert settled.decision.verdict is Change.REGRESSION
-    assert settled.decision.reason == "+10%; an A/B does not measure it"
+    found = confirmed(replace(SUSPECT, metric=metric), decisions, {})
+    assert found.decision.verdict is Change.REGRESSION
+    assert found.decision.reason == "+10%; an A/B does not measure it"
 
 
 def test_a_tail_that_grew_alone_is_not_refuted_by_what_an_ab_sees():
@@ -71,8 +70,8 @@ def test_a_tail_that_grew_alone_is_not_refuted_by_what_an_ab_sees():
     for metric in ("latency/p99", "throughput/samples_per_s"):
         item = replace(SUSPECT, metric=metric)
         for moved in ({}, {"m": 0.04}, {"other": 1.0}):
-            assert settle(item, calls, {}, moved).decision.verdict is Change.REGRESSION
-        assert settle(item, calls, {}, {"m": 0.05}).decision.verdict is Change.INCONCLUSIVE
+            assert confirmed(item, calls, {}, moved).decision.verdict is Change.REGRESSION
+        assert confirmed(item, calls, {}, {"m": 0.05}).decision.verdict is Change.INCONCLUSIVE
 
 
 def test_what_the_calls_carried_is_the_larger_of_p50_and_p95():
