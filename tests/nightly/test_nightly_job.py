@@ -187,7 +187,7 @@ def test_an_anchor_that_is_no_run_is_said_before_anything_is_measured(suite: Sui
 
 
 def test_a_runtime_is_measured_in_place_of_a_models_own(
-    suite: Suite, harness: Call, monkeypatch: pytest.MonkeyPatch
+    suite: Suite, harness: Call, parts: dict[str, Any]
 ) -> None:
     asked: list[str] = []
 
@@ -195,7 +195,7 @@ def test_a_runtime_is_measured_in_place_of_a_models_own(
         asked.extend(case.key for case in plan.cases)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("harness.nightly.job.nightly", listen)
+    parts["nightly"] = listen
     source = {"source": {"fake": {"call_ns": [1]}}}
     path = suite(models={"m": {**source, "axes": {"runtime": "onnxruntime==1.30.0"}}, "n.1": source})
     harness("nightly", path, "--runtime", "onnxruntime==1.31.0", "--runtime", "current")
@@ -417,7 +417,7 @@ def test_a_dashboard_that_cannot_be_built_is_said_and_does_not_fail_the_night(
     code, folder = night()
     assert code == 0
     assert "dashboard: not published: asv.conf.json: " in (folder / "summary.md").read_text()
-    monkeypatch.setattr("harness.nightly.job.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "asv", None)
     code, folder = night()
     assert code == 0
     assert "dashboard: not published: asv is not installed" in (folder / "summary.md").read_text()

@@ -310,9 +310,9 @@ def killed_in_the_second(call: Callable[..., None]) -> Callable[..., None]:
 def test_a_hint_calls_the_program_as_it_was_called(
     suite: Suite, harness: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["my envs/bin/harness", "run"])
     monkeypatch.setenv("PATH", "")
-    assert "next:    'my envs/bin/harness' show --format markdown; " in harness("run", suite())[2]
+    assert program("my envs/bin/harness") == "'my envs/bin/harness'"
+    assert f"next:    {program()} show --format markdown; " in harness("run", suite())[2]
 
 
 @pytest.mark.parametrize(
