@@ -29,6 +29,7 @@ from harness.core.conditions import spell
 from harness.core.decision import DecisionSource
 from harness.core.errors import InputError
 from harness.core.registry import closest
+from harness.core.report import unevaluated
 from harness.core.suite import Plan, Suite
 
 SUITES = (".yaml", ".yml")
@@ -167,7 +168,11 @@ def ab(
 
 
 def exit_code(trial: ABResult) -> int:
-    """Give 130 where interrupted, 3 where untrusted, 1 where HEAD is worse, 3 where an arm failed, else 0."""
+    """Give the exit code.
+
+    130 where interrupted, 3 where untrusted, 1 where HEAD is worse, 3 where an arm failed, nothing was
+    measured or a gate has no data, else 0.
+    """
     if trial.interrupted:
         return 130
     if not trial.trusted:
@@ -175,7 +180,8 @@ def exit_code(trial: ABResult) -> int:
     if trial.worse:
         return 1
     measured = any(row.decision.source is DecisionSource.AB for row in trial.comparisons)
-    return 0 if measured and trial.failed.keys() <= trial.unsupported else 3
+    complete = measured and trial.failed.keys() <= trial.unsupported and not unevaluated(trial.gates)
+    return 0 if complete else 3
 
 
 def _point(flag: str, texts: Sequence[str]) -> Point:

@@ -16,8 +16,9 @@ import pytest
 from models import relu
 
 from harness.ab.model import ABResult, ABSettings, Control, Lost, Pairing
-from harness.core.decision import Change, Decision, MetricComparison, Source
+from harness.core.decision import Change, Decision, DecisionSource, MetricComparison
 from harness.core.record import Status
+from harness.core.report import GateOutcome, NoData, Outcome
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -72,7 +73,7 @@ def models(tmp_path: Path) -> Path:
 
 def row(verdict: Change) -> MetricComparison:
     return MetricComparison(
-        "m", "latency/p50", 1.0, 2.0, Decision(verdict=verdict, source=Source.AB, ratio=2.0)
+        "m", "latency/p50", 1.0, 2.0, Decision(verdict=verdict, source=DecisionSource.AB, ratio=2.0)
     )
 
 
@@ -183,6 +184,13 @@ def test_the_terms_are_as_asked_and_a_seed_is_drawn_where_none_is(
     assert asked.terms == ABSettings(0.003, 0.05, 30, 7)
 
 
+def without_data(why: NoData) -> GateOutcome:
+    """A gate on the case `m` that could not be evaluated."""
+    return GateOutcome(
+        "latency/p95 max 1 ms", "m", "latency/p95", Outcome.NO_DATA, None, 1e-3, str(why), no_data=why
+    )
+
+
 @pytest.mark.parametrize(
     ("answer", "code"),
     [
@@ -200,6 +208,8 @@ def test_the_terms_are_as_asked_and_a_seed_is_drawn_where_none_is(
         ({"control": Control("m", True, {}, "it differs")}, 3),
         ({"comparisons": (row(Change.REGRESSION),), "control": Control("m", True, {}, "it differs")}, 3),
         ({"comparisons": (row(Change.REGRESSION),), "interrupted": True}, 130),
+        ({"gates": (without_data(NoData.TOO_FEW_CALLS),)}, 3),
+        ({"gates": (without_data(NoData.NOT_COMPARED),)}, 0),
     ],
 )
 def test_the_exit_code_says_what_was_found(
