@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.build import files
 from harness.build.classes import class_axes
 from harness.build.computing import computing_types
 from harness.build.files import parse
@@ -44,15 +43,11 @@ class Reading:
 
 
 def read_onnx(path: Path) -> Reading:
-<<<<<<< HEAD
-    """Read a checked file, external data left alone. Raises Unsupported for inputs that are no tensors."""
-    model = files.parse(path)
-=======
-    """Read a checked file, external data left alone. Raises Unsupported for inputs that are no tensors,
-    Failed where it is no ONNX file.
+    """Read a file, external data left alone.
+
+    Raises Unsupported for inputs that are no tensors, Failed where it is no ONNX file.
     """
     model = parse(path)
->>>>>>> b359c308a14d153541af503bd964cda37f7f5b74
     nodes = list(walk(model))
     constants = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in constants]
@@ -70,11 +65,7 @@ def read_onnx(path: Path) -> Reading:
 
 def output_kinds(path: Path) -> tuple[str, ...]:
     """Return what each output of a file is: "tensor", "sequence", "map", "optional"; "tensor" if untold."""
-<<<<<<< HEAD
-    graph = files.parse(path).graph
-=======
     graph = parse(path).graph
->>>>>>> b359c308a14d153541af503bd964cda37f7f5b74
     kinds = (str(value.type.WhichOneof("value") or "tensor_type") for value in graph.output)
     return tuple(kind.removesuffix("_type") for kind in kinds)
 
