@@ -74,8 +74,17 @@ def suite(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
+def parts() -> dict[str, Any]:
+    """What the command line of `harness` calls in place of its own parts, by name; a test fills it."""
+    return {}
+
+
+@pytest.fixture
 def harness(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    parts: dict[str, Any],
 ) -> Callable[..., tuple[int, str, str]]:
     """Run a command line in a folder of its own; return exit code, standard output, standard error."""
     monkeypatch.chdir(tmp_path)
@@ -83,7 +92,7 @@ def harness(
 
     def call(*arguments: object) -> tuple[int, str, str]:
         capsys.readouterr()
-        code = main([str(argument) for argument in arguments])
+        code = main([str(argument) for argument in arguments], parts)
         out, err = capsys.readouterr()
         return code, out, err
 

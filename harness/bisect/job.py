@@ -8,7 +8,7 @@ before the next one begins.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import monotonic
@@ -50,7 +50,13 @@ class Candidates:
 
 
 def over_runtimes(
-    plan: Plan, path: Path, distribution: str, good: str | None = None, bad: str | None = None
+    plan: Plan,
+    path: Path,
+    distribution: str,
+    good: str | None = None,
+    bad: str | None = None,
+    *,
+    released: Callable[[str], Sequence[str]] = runtimes.released,
 ) -> Candidates:
     """Line up the released versions of `distribution` from `good` to `bad` for the one case of `plan`.
 
@@ -61,14 +67,14 @@ def over_runtimes(
     case = _only_case(plan, path)
     if case.session.runtime != "current":
         raise InputError("--runtime: a search goes over all versions; name its ends with --good and --bad")
-    released = sorted(runtimes.released(distribution), key=Version)
-    first = _find(good, released, "--good")
-    last = _find(bad, released, "--bad")
+    known = sorted(released(distribution), key=Version)
+    first = _find(good, known, "--good")
+    last = _find(bad, known, "--bad")
     if first is None:
-        first = next((version for version in released if Version(version) >= OLDEST), None)
+        first = next((version for version in known if Version(version) >= OLDEST), None)
     wanted = [
         version
-        for version in released
+        for version in known
         if (first is None or Version(version) >= Version(first))
         and (last is None or Version(version) <= Version(last))
     ]

@@ -48,21 +48,22 @@ class Catalogued:
     split: Split
 
 
-def load_data(ref: DataRef, cache_dir: Path) -> Dataset:
+def load_data(ref: DataRef, cache_dir: Path, *, large_bytes: int = LARGE_BYTES) -> Dataset:
     """Return the data that `ref` names, split, on disk and ready to feed.
 
     A sample is calibrated on or evaluated, never both. Of a user's file,
     ``ref.calibration`` samples (a fifth at most) drawn by a seeded permutation
-    are calibrated on; a catalogued set has a split of its own. Raises
-    InputError naming the file, the array and what was expected.
+    are calibrated on; a catalogued set has a split of its own. A file of more than
+    `large_bytes` is read by another process. Raises InputError naming the file, the
+    array and what was expected.
     """
     try:
-        return _load(ref, cache_dir)
+        return _load(ref, cache_dir, large_bytes)
     except OSError as error:
         raise InputError(f"{error.filename or ref.location}: {error.strerror or error}") from error
 
 
-def _load(ref: DataRef, cache_dir: Path) -> Dataset:
+def _load(ref: DataRef, cache_dir: Path, large_bytes: int) -> Dataset:
     if ref.kind == "catalogue":
         if ref.location not in CATALOGUE:
             raise InputError(f"unknown data set {ref.location!r}: {closest(ref.location, CATALOGUE)}")
@@ -82,7 +83,7 @@ def _load(ref: DataRef, cache_dir: Path) -> Dataset:
     }
 
     def make(folder: Path) -> Mapping[str, Any]:
-        if split is permute and declared_bytes(path) > LARGE_BYTES:
+        if split is permute and declared_bytes(path) > large_bytes:
             return _split_apart(path, ref.calibration, folder)
         return _write(*split(read(path), ref.calibration), folder)
 
@@ -165,10 +166,10 @@ def permute(arrays: Arrays, calibration: int) -> tuple[Arrays, Arrays]:
     )
 
 
-def read(path: Path) -> Arrays:
+def read(path: Path, available: Callable[[], int | None] = available_bytes) -> Arrays:
     """Read an .npz of samples. Raises InputError naming the array and what was expected of it."""
     needed = COPIES * declared_bytes(path)
-    if (there := available_bytes()) is not None and needed > there:
+    if (there := available()) is not None and needed > there:
         raise InputError(
             f"{path}: splitting it takes {format_bytes(needed)} of memory, {format_bytes(there)} are there"
         )

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.build import files
 from harness.build.classes import class_axes
 from harness.build.computing import computing_types
-from harness.build.files import parse
 from harness.build.hints import hint
 from harness.core.artifact import Input
 from harness.core.errors import Unsupported
@@ -47,7 +47,7 @@ def read_onnx(path: Path) -> Reading:
 
     Raises Unsupported for inputs that are no tensors, Failed where it is no ONNX file.
     """
-    model = parse(path)
+    model = files.parse(path)
     nodes = list(walk(model))
     constants = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in constants]
@@ -65,7 +65,7 @@ def read_onnx(path: Path) -> Reading:
 
 def output_kinds(path: Path) -> tuple[str, ...]:
     """Return what each output of a file is: "tensor", "sequence", "map", "optional"; "tensor" if untold."""
-    graph = parse(path).graph
+    graph = files.parse(path).graph
     kinds = (str(value.type.WhichOneof("value") or "tensor_type") for value in graph.output)
     return tuple(kind.removesuffix("_type") for kind in kinds)
 

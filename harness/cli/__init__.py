@@ -11,9 +11,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -89,12 +90,15 @@ def harness() -> None:
     """Benchmark ONNX models with ONNX Runtime, and notice when they get worse."""
 
 
-def main(args: list[str] | None = None) -> int:
-    """Run the command line and return its exit code; whatever goes wrong is a line each on stderr."""
+def main(args: list[str] | None = None, parts: Mapping[str, Any] | None = None) -> int:
+    """Run the command line and return its exit code; whatever goes wrong is a line each on stderr.
+
+    `parts` go in place of what a command calls by that name, such as ``run_ab`` or ``open_bench``.
+    """
     from harness.cli.streams import guarded
 
     with guarded() as output, _warned():
-        code = _call(args)
+        code = _call(args, parts)
         if output is not None and sys.stdout is not None:
             sys.stdout.flush()
         if output is not None and output.reason:
@@ -103,13 +107,13 @@ def main(args: list[str] | None = None) -> int:
         return code
 
 
-def _call(args: list[str] | None) -> int:
+def _call(args: list[str] | None, parts: Mapping[str, Any] | None) -> int:
     try:
         # A job that is cancelled, or loses its terminal, keeps what it measured: as one interrupted does.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
             signal.signal(signal.SIGHUP, signal.default_int_handler)
-        result = harness.main(args=args, prog_name="harness", standalone_mode=False)
+        result = harness.main(args=args, prog_name="harness", standalone_mode=False, obj=parts)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         return 0

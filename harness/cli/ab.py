@@ -18,6 +18,7 @@ from harness.cli.options import (
     DOCUMENT_FORMATS,
     cache_option,
     format_option,
+    handed,
     parse_effect,
     print_document,
     results_option,
@@ -134,6 +135,7 @@ def ab(
     """
     from harness.ab.job import run_ab
     from harness.ab.view import ABDocument
+    from harness.measure.runtimes import newest
     from harness.run.job import resolve_rolling_runtimes
     from harness.show.progress import Lines
 
@@ -143,15 +145,13 @@ def ab(
     metrics = tuple(dict.fromkeys(choices["metrics"]))
     terms = ABSettings(choices["min_effect"], choices["alpha"], choices["budget_s"], seed, metrics)
     points = {"--base": _point("--base", base), "--head": _point("--head", head)}
-    plans = [
-        resolve_rolling_runtimes(_plan(flag, point, _planner(models, flag, choices)))
-        for flag, point in points.items()
-    ]
+    whole = [_plan(flag, point, _planner(models, flag, choices)) for flag, point in points.items()]
+    plans = [resolve_rolling_runtimes(plan, handed("newest", newest)) for plan in whole]
     asked = click.get_current_context().get_parameter_source("metrics") is not ParameterSource.DEFAULT
     if asked and MEMORY in metrics and not all(plan.suite.measure.wants("memory") for plan in plans):
         raise InputError(f"--metric {MEMORY}: the suite leaves memory out; add --set measure.memory=true")
     pairing = pair_cases(plans[0], plans[1], _varied(models, points))
-    trial = run_ab(
+    trial = handed("run_ab", run_ab)(
         pairing,
         _join(*plans),
         terms,

@@ -15,6 +15,7 @@ from harness.cli.options import (
     Command,
     cache_option,
     format_option,
+    handed,
     parse_effect,
     print_document,
     results_option,
@@ -123,7 +124,7 @@ def bisect(
     from harness.bisect.view import BisectionDocument
 
     metric = choices["metric"]
-    search = search_for(
+    search = handed("bisect", search_for)(
         _lineup(models, choices),
         metric,
         results_dir,
@@ -181,12 +182,18 @@ def _limit(metric: str, min_effect: float | None, tolerance: float | None) -> fl
 
 def _lineup(models: tuple[Path, ...], choices: Mapping[str, Any]) -> Candidates:
     from harness.bisect.job import over_models, over_runtimes
+    from harness.measure.runtimes import released
     from harness.plan import is_starter
 
     if len(models) == 1:
         (path,) = models
         return over_runtimes(
-            _plan(path, choices), path, choices["distribution"], choices["good"], choices["bad"]
+            _plan(path, choices),
+            path,
+            choices["distribution"],
+            choices["good"],
+            choices["bad"],
+            released=handed("released", released),
         )
     if choices["good"] or choices["bad"]:
         raise InputError("--good and --bad are for versions of a runtime; of files, the first one is good")

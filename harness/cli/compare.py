@@ -10,6 +10,7 @@ from harness.cli.options import (
     DOCUMENT_FORMATS,
     cache_option,
     format_option,
+    handed,
     parse_effect,
     print_document,
     results_option,
@@ -94,7 +95,13 @@ def compare(
         from harness.show.progress import Lines
 
         contrast = confirm_suspects(
-            contrast, results_dir, cache_dir, min_effect=min_effect, budget_s=budget_s, listener=Lines()
+            contrast,
+            results_dir,
+            cache_dir,
+            min_effect=min_effect,
+            budget_s=budget_s,
+            listener=Lines(),
+            confirm=handed("confirm", None),
         )
     print_document(ComparisonDocument(contrast, everything), view)
     if not confirm and any(item.suspect for item in contrast.compared.comparisons):

@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 import click
 
@@ -29,6 +29,13 @@ RECORD_FORMATS = tuple(VIEWS)
 """The views of a run, those of other packages too."""
 
 Command = Callable[..., Any]
+Part = TypeVar("Part")
+
+
+def handed(name: str, part: Part) -> Part:
+    """Return what the caller of `harness.cli.main` handed in as `name`; `part` where nothing was."""
+    given: dict[str, Part] = click.get_current_context().find_root().obj or {}
+    return given.get(name, part)
 
 
 def results_option(command: Command) -> Command:

@@ -14,6 +14,7 @@ from harness.cli.options import (
     RECORD_FORMATS,
     cache_option,
     format_option,
+    handed,
     plan_options,
     print_report,
     results_option,
@@ -63,6 +64,7 @@ def measure_and_print(
     """Run `plan` with progress on standard error, print the result, and give the exit code."""
     from harness import store
     from harness.plan import estimate
+    from harness.run.bench import open_bench
     from harness.run.job import run as measure_all
     from harness.run.review import review
     from harness.show.progress import Progress
@@ -74,6 +76,7 @@ def measure_and_print(
         cache_dir,
         resume=resume,
         listener=Progress(expected.seconds),
+        opening=handed("open_bench", open_bench),
     )
     if not outcome.folder.exists():
         click.echo("interrupted before anything was measured", err=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import cache_option, format_option
+from harness.cli.options import cache_option, format_option, handed
 
 if TYPE_CHECKING:
     from harness.measure.runtimes import Runtime
@@ -64,11 +64,12 @@ Examples:
 def add(requirements: tuple[str, ...], cache_dir: Path, view: str) -> int:
     """Install each REQUIREMENT: name==version, or the path of a wheel file."""
     from harness.measure.runtimes import ensure, parse
+    from harness.measure.runtimes.installer import pip_install
 
     installed = []
     for requirement in [parse(text) for text in requirements]:  # all are checked before one is installed
         click.echo(f"{requirement} ...", err=True)
-        installed.append(ensure(requirement, cache_dir))
+        installed.append(ensure(requirement, cache_dir, handed("install", pip_install)))
     _print(installed, view)
     return 0
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -25,9 +25,11 @@ from harness.core.decision import Decision, Unconfirmed
 from harness.core.errors import CaseError, InputError
 from harness.core.listener import Listener
 from harness.core.record import Record
+from harness.core.requirement import Requirement
 from harness.core.suite import Plan
 from harness.core.vocabulary import ROLLING
 from harness.measure import runtimes
+from harness.measure.runtimes import Runtime
 from harness.store.ledger import read_lines
 
 
@@ -40,6 +42,15 @@ class Confirmation:
     trial: ABResult | None = None  # None: there was nothing to try
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What confirming takes of the world: an A/B, runtimes, and which version is installed here."""
+
+    run_ab: Callable[..., ABResult] = run_ab
+    ensure: Callable[[Requirement, Path], Runtime] = runtimes.ensure
+    version: Callable[[str], str] = metadata.version
+
+
 def confirm(
     plan: Plan,
     pairs: Sequence[tuple[Record, Record]],
@@ -49,6 +60,7 @@ def confirm(
     terms: ABSettings | None = None,
     budget_s: float = 600.0,
     listener: Listener | None = None,
+    means: Means = Means(),
 ) -> Confirmation:
     """Run an A/B of each pair of records (BASE, HEAD) of one case, those first in the list first.
 
@@ -66,8 +78,8 @@ def confirm(
             if len(found) >= most:
                 text = f"the {budget_s:g} s for A/Bs do not pay for this case too"
                 raise _Left(Unconfirmed.BUDGET, text)
-            case = _head_case(cases, head)
-            found.append(Pair(head.case, _base_case(case, base, head, cache_dir), case))
+            case = _head_case(cases, head, means)
+            found.append(Pair(head.case, _base_case(case, base, head, cache_dir, means), case))
             tried.append((base, head))
         except _Left as why:
             left[head.case] = Untried(why.why, str(why))
@@ -76,7 +88,7 @@ def confirm(
     suite = replace(plan.suite, gates=())
     base_run, head_run = ({"run": record.run} for record in pairs[0])
     pairing = Pairing(tuple(found))
-    trial = run_ab(
+    trial = means.run_ab(
         pairing, suite, terms, results_dir, cache_dir, base=base_run, head=head_run, listener=listener
     )
     left |= {
@@ -97,12 +109,12 @@ class _Left(Exception):
         self.why = why
 
 
-def _base_case(case: Case, base: Record, head: Record, cache_dir: Path) -> Case:
+def _base_case(case: Case, base: Record, head: Record, cache_dir: Path, means: Means) -> Case:
     """Make the case that BASE measured, out of HEAD's. Raises _Left."""
     made = replace(
         case,
         artifact=_artifact(case.artifact, base, head),
-        session=_session(case.session, base, head, cache_dir),
+        session=_session(case.session, base, head, cache_dir, means),
     )
     if made == case:
         text = "the same runtime and model file in both runs: an A/B has nothing to vary"
@@ -110,35 +122,35 @@ def _base_case(case: Case, base: Record, head: Record, cache_dir: Path) -> Case:
     return made
 
 
-def _head_case(cases: Mapping[str, Case], head: Record) -> Case:
+def _head_case(cases: Mapping[str, Case], head: Record, means: Means) -> Case:
     """Find the case that HEAD measured; a runtime that moves is the version that it was. Raises _Left."""
     if head.case not in cases:
         raise _Left(Unconfirmed.GONE, "the suite does not have this case any more")
     case = cases[head.case]
     name = case.session.runtime
-    if name not in ROLLING and not (name == "current" and _is_replaced(head)):
+    if name not in ROLLING and not (name == "current" and _is_replaced(head, means)):
         return case
     return replace(case, session=replace(case.session, runtime=_runtime(head), alias=name))
 
 
-def _is_replaced(record: Record) -> bool:
+def _is_replaced(record: Record, means: Means) -> bool:
     """Return whether the runtime that was installed here when `record` was made is another version now."""
     if record.runtime.distribution not in runtimes.DISTRIBUTIONS:
         return False
     try:
-        return metadata.version(record.runtime.distribution) != record.runtime.version
+        return means.version(record.runtime.distribution) != record.runtime.version
     except metadata.PackageNotFoundError:
         return True
 
 
-def _session(session: Session, base: Record, head: Record, cache_dir: Path) -> Session:
+def _session(session: Session, base: Record, head: Record, cache_dir: Path, means: Means) -> Session:
     if _same_runtime(base, head):
         return session
     ours = _runtime(base)
     if ours == _runtime(head):
         raise _Left(Unconfirmed.GONE, _gone("runtime", base))  # rebuilt: its name stands for HEAD's now
     try:
-        found = runtimes.ensure(runtimes.parse(ours), cache_dir)
+        found = means.ensure(runtimes.parse(ours), cache_dir)
     except (InputError, CaseError) as error:
         text = f"the runtime of run {base.run} cannot be had: {error}"
         raise _Left(Unconfirmed.GONE, text) from None

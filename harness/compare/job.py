@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -113,6 +113,7 @@ def confirm_suspects(
     min_effect: float = 0.01,
     budget_s: float = 300.0,
     listener: Listener | None = None,
+    confirm: Callable[..., Confirmation] | None = None,
 ) -> RunComparison:
     """Run an A/B of every case whose timings or memory look worse, and let it decide.
 
@@ -121,7 +122,9 @@ def confirm_suspects(
     HEAD's suite cannot be planned any more, StoreError. Ctrl-C ends the A/B,
     not what is known by then: the contrast is marked interrupted.
     """
-    from harness.compare.confirm import confirm  # a plain comparison measures nothing
+    from harness.compare.confirm import confirm as confirm_by_ab  # a plain comparison measures nothing
+
+    confirm = confirm or confirm_by_ab
 
     gates = [Gate(**gate) for gate in store.find_run(results_dir, contrast.head.run).header.gates]
     gated = {(gate.case, gate.metric) for gate in contrast.gates if gate.no_data is NoData.UNCONFIRMED}

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from harness.init.model import Entry
+from harness.init.model import SuiteEntry
 
 SUITE, CONFIG, ASV = "suites/nightly.yaml", "configs/nightly.yaml", "asv.conf.json"
 GITHUB, GITLAB = ".github/workflows/harness.yml", ".gitlab/harness.yml"
@@ -23,7 +23,7 @@ VARIABLE = {
 """The line that the user fills in, where nothing is known: until then, a variable of the repository."""
 
 
-def suite(entries: Iterable[Entry], extends: str) -> dict[str, Any]:
+def suite(entries: Iterable[SuiteEntry], extends: str) -> dict[str, Any]:
     """Return the suite of some models as plain data; what was assumed for each stands in it."""
     return {
         "extends": extends,
@@ -33,7 +33,7 @@ def suite(entries: Iterable[Entry], extends: str) -> dict[str, Any]:
     }
 
 
-def _model(entry: Entry) -> dict[str, Any]:
+def _model(entry: SuiteEntry) -> dict[str, Any]:
     parts = {"source": entry.source, "shapes": entry.shapes, "axes": entry.axes}
     return {key: dict(value) for key, value in parts.items() if value}
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.core.errors import CaseError, InputError
 from harness.init.compose import ASV, CONFIG, GITHUB, GITLAB, HEADER, SUITE, fill, names, suite
-from harness.init.model import Entry, Setup
+from harness.init.model import Setup, SuiteEntry
 from harness.plan import dump, plan_document
 from harness.plan.starters import FOLDER as STARTERS
 from harness.run.assume import assume
@@ -20,7 +20,7 @@ TEMPLATES = {ASV: "asv.conf.json", GITHUB: "github.yml", GITLAB: "gitlab.yml"}
 MOST_FOUND = 20
 """Models that are taken into the suite without being named."""
 
-INSTEAD = Entry(
+INSTEAD = SuiteEntry(
     "squeezenet",
     {"zoo": "squeezenet"},
     notes=("no .onnx file was named or found: the suite measures squeezenet; put your own in its place",),
@@ -83,7 +83,7 @@ def installed_from() -> str:
     return url
 
 
-def _entries(folder: Path, models: Sequence[Path], bound: Mapping[str, int]) -> Iterator[Entry]:
+def _entries(folder: Path, models: Sequence[Path], bound: Mapping[str, int]) -> Iterator[SuiteEntry]:
     from harness.build.reading import read_onnx
     from harness.plan.files import why_missing
 
@@ -106,10 +106,10 @@ def _entries(folder: Path, models: Sequence[Path], bound: Mapping[str, int]) -> 
         if not inside:
             notes.append(f"{name}: {path} lies outside {folder}, where CI will not find it")
         place = os.path.relpath(path.absolute(), (folder / SUITE).absolute().parent)
-        yield Entry(name, {"onnx": place}, {**given, **assumed.sizes}, assumed.axes, tuple(notes))
+        yield SuiteEntry(name, {"onnx": place}, {**given, **assumed.sizes}, assumed.axes, tuple(notes))
 
 
-def _check(folder: Path, entries: Sequence[Entry]) -> None:
+def _check(folder: Path, entries: Sequence[SuiteEntry]) -> None:
     """Plan the suite before it is written. Raises SuiteError."""
     base = (folder / SUITE).absolute().parent
     whole = suite(entries, "nightly")

@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SuiteEntry:
     """One model of the suite: its name, its source, and what was assumed for it."""
 
     name: str

@@ -8,6 +8,7 @@ taken up again.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +20,7 @@ from harness.build.scratch import scratch
 from harness.core.case import Case
 from harness.core.errors import InputError
 from harness.core.listener import Listener
+from harness.core.requirement import Requirement
 from harness.core.suite import Plan
 from harness.core.vocabulary import ROLLING
 from harness.measure import runtimes
@@ -82,13 +84,13 @@ def run(
             return RunOutcome(journal.run, journal.folder, len(todo) - measured, measured)
 
 
-def resolve_rolling_runtimes(plan: Plan) -> Plan:
+def resolve_rolling_runtimes(plan: Plan, newest: Callable[[str], Requirement] = runtimes.newest) -> Plan:
     """Let ``latest`` and ``nightly`` mean the versions that they are now; keys keep their names.
 
     Raises InputError where there is none, CaseError where the package index cannot be asked.
     """
     asked = {case.session.runtime for case in plan.cases}
-    found = {name: str(runtimes.newest(name)) for name in ROLLING if name in asked}
+    found = {name: str(newest(name)) for name in ROLLING if name in asked}
 
     def settled(case: Case) -> Case:
         name = case.session.runtime

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from models import scaled
 
 from harness import show
 from harness.ab.model import ABSettings
-from harness.bisect import job as loop
 from harness.bisect.job import Candidates, _key, bisect, over_models, over_runtimes
 from harness.bisect.model import Question, Search, SearchOutcome, Step, StepVerdict, Window
 from harness.bisect.view import BisectionDocument
@@ -439,7 +441,7 @@ def test_what_a_suite_names_must_be_as_it_was_to_go_on(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text("the same")
     keys = []
     for scale in (2.0, 2.0, 2.5):
-        write_scale(path, scale)
+        onnx.save(scaled(scale), path)
         case = plan_document(document, tmp_path, "s").cases[0]
         line = Candidates(
             "s", plan_document(document, tmp_path, "s").suite, {"v1": case}, (tmp_path / "s.yaml",)
@@ -475,39 +477,37 @@ def test_a_search_is_plain_json(world, search) -> None:
 RELEASED = ("1.15.0", "1.16.0", "1.17.0", "1.18.0", "1.19.2", "1.20.0")
 
 
-@pytest.fixture
-def released(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop.runtimes, "released", lambda distribution: RELEASED)
+over_released = partial(over_runtimes, released=lambda distribution: RELEASED)
 
 
 def versions(**ends: str) -> tuple[str, ...]:
-    return tuple(over_runtimes(plan_of("m"), Path("m.onnx"), "onnxruntime", **ends).cases)
+    return tuple(over_released(plan_of("m"), Path("m.onnx"), "onnxruntime", **ends).cases)
 
 
-def test_the_versions_are_those_that_a_worker_runs_under(released: None) -> None:
+def test_the_versions_are_those_that_a_worker_runs_under() -> None:
     assert versions() == RELEASED[2:]
     assert versions(good="1.16.0", bad="1.19.2") == ("1.16.0", "1.17.0", "1.18.0", "1.19.2")
-    cases = over_runtimes(plan_of("m"), Path("m"), "onnxruntime-openvino", bad="1.18.0").cases
+    cases = over_released(plan_of("m"), Path("m"), "onnxruntime-openvino", bad="1.18.0").cases
     assert [case.session.runtime for case in cases.values()] == [
         "onnxruntime-openvino==1.17.0",
         "onnxruntime-openvino==1.18.0",
     ]
 
 
-def test_ends_that_are_wrong_are_told(released: None) -> None:
+def test_ends_that_are_wrong_are_told() -> None:
     with pytest.raises(NotFoundError, match=r"--good 1\.19\.1: not a released version; did you mean"):
         versions(good="1.19.1")
     with pytest.raises(InputError, match=r"--good 1\.20\.0 --bad 1\.18\.0: a search needs two versions"):
         versions(good="1.20.0", bad="1.18.0")
 
 
-def test_a_search_takes_one_case(released: None) -> None:
+def test_a_search_takes_one_case() -> None:
     two = plan_of("m", axes={"batch": [1, 8]})
     with pytest.raises(InputError, match=r"s\.yaml: 2 cases; a search takes one"):
-        over_runtimes(two, Path("s.yaml"), "onnxruntime")
+        over_released(two, Path("s.yaml"), "onnxruntime")
     old = plan_of("m", axes={"runtime": "onnxruntime==1.18.0"})
     with pytest.raises(InputError, match="name its ends with --good and --bad"):
-        over_runtimes(old, Path("s.yaml"), "onnxruntime")
+        over_released(old, Path("s.yaml"), "onnxruntime")
     with pytest.raises(InputError, match="two files at least"):
         over_models({Path("m"): plan_of("m")})
 
@@ -515,22 +515,11 @@ def test_a_search_takes_one_case(released: None) -> None:
 # real sessions
 
 
-def write_scale(path: Path, scale: float) -> None:
-    """Write ``y = scale * x``."""
-    import onnx
-    from onnx import TensorProto, helper
-
-    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 4]) for name in ("x", "y"))
-    constant = helper.make_tensor("s", TensorProto.FLOAT, [], [scale])
-    graph = helper.make_graph([helper.make_node("Mul", ["x", "s"], ["y"])], "g", [x], [y], [constant])
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
-
-
 def test_real_models_are_searched_by_their_outputs(tmp_path: Path) -> None:
     plans = {}
     for number in range(5):
         path = tmp_path / f"night{number}.onnx"
-        write_scale(path, 2.0 if number < 3 else 2.5)
+        onnx.save(scaled(2.0 if number < 3 else 2.5), path)
         document = {"models": {"m": {"source": {"onnx": str(path)}}}}
         plans[path] = plan_document(document, tmp_path, "m")
     made = bisect(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -146,18 +147,19 @@ def test_a_sweep_saves_the_suite_that_it_stands_for(harness: Call, tmp_path: Pat
 
 
 def test_an_interrupted_sweep_is_taken_up_by_the_same_command_with_resume(
-    harness: Call, monkeypatch: pytest.MonkeyPatch
+    harness: Call, parts: dict[str, Any]
 ) -> None:
     command = ["sweep", DIGITS, "--batch", "1,8", "--seconds", "0.05", "--format", "json"]
-    measure, seen = Bench.measure, []
+    seen: list[str] = []
 
-    def interrupted(bench: Bench, case: Case, run: str = "") -> Record:
-        seen.append(case.key)
-        if len(seen) == 2:
-            raise KeyboardInterrupt
-        return measure(bench, case, run)
+    class Interrupted(Bench):
+        def measure(self, case: Case, run: str = "") -> Record:
+            seen.append(case.key)
+            if len(seen) == 2:
+                raise KeyboardInterrupt
+            return super().measure(case, run)
 
-    monkeypatch.setattr(Bench, "measure", interrupted)
+    parts["open_bench"] = Interrupted
     code, first, err = harness(*command)
     assert code == 130
     assert "1 of 2 cases are left" in err

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from models import relu
 
-from harness.ab import job as loop
 from harness.ab.model import ABResult, ABSettings, Control, Lost, Pairing
 from harness.core.decision import Change, Decision, MetricComparison, Source
 from harness.core.record import Status
@@ -55,19 +55,18 @@ class Loop:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Loop:
+def asked(parts: dict[str, Any]) -> Loop:
     """Have nothing measured."""
-    made = Loop()
-    monkeypatch.setattr(loop, "run_ab", made)
+    made = parts["run_ab"] = Loop()
     return made
 
 
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
-    """A folder with files that are called models."""
+    """A folder with small models of several names."""
     for name in ("old.onnx", "new.onnx", "v1/model.onnx", "v2/model.onnx"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(name.encode())
+        (tmp_path / name).write_bytes(relu(doc_string=name).SerializeToString())
     return tmp_path
 
 
@@ -116,9 +115,9 @@ def test_what_an_arm_does_not_name_is_as_it_stands(harness: Call, asked: Loop, s
 
 
 def test_a_runtime_that_moves_is_the_version_that_it_is_now(
-    harness: Call, asked: Loop, suite: Any, monkeypatch: pytest.MonkeyPatch
+    harness: Call, asked: Loop, suite: Any, parts: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr("harness.measure.runtimes.newest", lambda name: f"onnxruntime==1.9{len(name)}.0")
+    parts["newest"] = lambda name: f"onnxruntime==1.9{len(name)}.0"
     assert harness("ab", suite(), "--base", "runtime=nightly", "--head", "runtime=latest")[0] == 0
     (pair,) = asked.pairing.pairs
     assert (pair.base.session.runtime, pair.head.session.runtime) == (

@@ -7,27 +7,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 import yaml
+from models import scaled
 
 from harness.ab.model import ABSettings
-from harness.bisect import job as loop
 from harness.bisect.job import Candidates
 from harness.bisect.model import Question, Search, SearchOutcome, SearchResult
-from harness.cli import COMMANDS
 
 Command = Callable[..., tuple[int, str, str]]
-RELEASED = loop.runtimes.released
 
 
 @pytest.fixture(autouse=True)
-def registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(COMMANDS, "bisect", "Find the first bad version.")
-    monkeypatch.setattr(loop.runtimes, "released", lambda distribution: ("1.17.0", "1.18.0", "1.19.2"))
+def released(parts: dict[str, Any]) -> None:
+    """Let three versions be released, without asking an index."""
+    parts["released"] = lambda distribution: ("1.17.0", "1.18.0", "1.19.2")
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def asked(parts: dict[str, Any]) -> dict[str, Any]:
     """Stand in for the search; return what it was asked."""
     found: dict[str, Any] = {"outcome": SearchOutcome.FOUND}
 
@@ -39,19 +38,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         question = Question(candidates.title, metric, tuple(candidates.cases))
         return Search(id="i", question=question, steps=(), finding=finding, limit=0.01, file="f")
 
-    monkeypatch.setattr(loop, "bisect", search)
+    parts["bisect"] = search
     return found
-
-
-def write_model(path: Path, scale: float) -> None:
-    """Write ``y = scale * x``."""
-    import onnx
-    from onnx import TensorProto, helper
-
-    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 4]) for name in ("x", "y"))
-    constant = helper.make_tensor("s", TensorProto.FLOAT, [], [scale])
-    graph = helper.make_graph([helper.make_node("Mul", ["x", "s"], ["y"])], "g", [x], [y], [constant])
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
 
 
 @pytest.fixture
@@ -59,7 +47,7 @@ def models(harness: Command) -> list[str]:
     """Four files in the current folder; from the third on they answer otherwise."""
     names = ["mon.onnx", "tue.onnx", "wed.onnx", "thu.onnx"]
     for name, scale in zip(names, (2.0, 2.0, 2.5, 2.5), strict=True):
-        write_model(Path(name), scale)
+        onnx.save(scaled(scale), name)
     return names
 
 
@@ -145,8 +133,8 @@ def test_mistakes_are_one_line(
 
 
 def test_a_distribution_that_is_unknown_names_the_closest(
-    harness: Command, models: list[str], monkeypatch: pytest.MonkeyPatch
+    harness: Command, models: list[str], parts: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr(loop.runtimes, "released", RELEASED)
+    del parts["released"]
     code, _, err = harness("bisect", models[0], "--distribution", "onnxruntime-gpus")
     assert (code, "did you mean 'onnxruntime-gpu'" in err) == (2, True)

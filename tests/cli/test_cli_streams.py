@@ -8,12 +8,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 import pytest
 
 from harness.cli import COMMANDS
-from harness.cli import harness as program
 
 Call = Callable[..., tuple[int, str, str]]
 Shell = Callable[..., subprocess.CompletedProcess[bytes]]
@@ -72,7 +72,8 @@ def test_any_other_exception_is_one_line_with_a_report_and_never_exit_code_1(
         raise ZeroDivisionError("no\nluck")
 
     monkeypatch.setitem(COMMANDS, "broken", "")
-    monkeypatch.setattr(program, "get_command", lambda ctx, name: click.Command("broken", callback=broken))
+    module = SimpleNamespace(broken=click.Command("broken", callback=broken))
+    monkeypatch.setitem(sys.modules, "harness.cli.broken", module)
     code, out, err = harness("broken")
     assert (code, out) == (4, "")
     (name,) = re.fullmatch(

@@ -20,7 +20,6 @@ import yaml
 from harness import store
 from harness.ab.model import ABResult, ABSettings
 from harness.cli import main
-from harness.compare import confirm
 from harness.compare.confirm import Confirmation
 from harness.compare.job import compare_runs, find_pair
 from harness.core.decision import Change, Decision
@@ -491,9 +490,7 @@ def test_what_cannot_be_run_again_keeps_its_verdict_and_says_why(runs: Runs, har
     assert document["notes"] == ["A/B: none could be run"]
 
 
-def test_an_interrupted_ab_keeps_what_the_runs_show(
-    runs: Runs, harness: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_ab_keeps_what_the_runs_show(runs: Runs, harness: Call, parts: dict[str, Any]) -> None:
     def interrupted(*_: Any, **__: Any) -> Confirmation:
         decision = Decision(verdict=Change.INCONCLUSIVE, reason="interrupted after 3 blocks")
         trial = ABResult(
@@ -508,7 +505,7 @@ def test_an_interrupted_ab_keeps_what_the_runs_show(
         )
         return Confirmation({("m", "latency/p50"): decision}, {}, trial)
 
-    monkeypatch.setattr(confirm, "confirm", interrupted)
+    parts["confirm"] = interrupted
     code, document = found(harness, runs["base3"], runs["slow3"], *P50, "--confirm")
     (p50,) = document["comparisons"]
     assert (code, p50["verdict"], document["interrupted"]) == (130, "regression", True)
@@ -517,22 +514,22 @@ def test_an_interrupted_ab_keeps_what_the_runs_show(
 
 
 def test_an_interrupt_before_the_ab_keeps_what_the_runs_show(
-    runs: Runs, harness: Call, monkeypatch: pytest.MonkeyPatch
+    runs: Runs, harness: Call, parts: dict[str, Any]
 ) -> None:
     def interrupted(*_: Any, **__: Any) -> Confirmation:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(confirm, "confirm", interrupted)
+    parts["confirm"] = interrupted
     code, document = found(harness, runs["base3"], runs["slow3"], *P50, "--confirm")
     assert (code, verdicts(document)) == (130, {"latency/p50": "regression"})
     assert document["notes"] == ["interrupted before the A/B began"]
 
 
 def test_an_alarm_follows_p50_though_the_table_leaves_p50_out(
-    runs: Runs, harness: Call, monkeypatch: pytest.MonkeyPatch
+    runs: Runs, harness: Call, parts: dict[str, Any]
 ) -> None:
     refuted = {("m", name): Decision(verdict=Change.EQUIVALENT) for name in ("latency/p50", "latency/p95")}
-    monkeypatch.setattr(confirm, "confirm", lambda *_, **__: Confirmation(refuted, {}))
+    parts["confirm"] = lambda *_, **__: Confirmation(refuted, {})
     code, document = found(
         harness, runs["base3"], runs["slow3"], "--metric", "throughput/*", "--confirm", "--all"
     )
