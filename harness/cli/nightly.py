@@ -14,6 +14,7 @@ from harness.cli.options import (
     RECORD_FORMATS,
     cache_option,
     format_option,
+    handed,
     paper,
     plan_options,
     results_option,
@@ -120,7 +121,7 @@ def nightly(
         click.echo(pin_run(results_dir, anchor, made.suite.name), err=True)
     config, against = options.pop("config"), options.pop("against") or AGAINST
     expected = estimate(made, durations(results_dir, made.suite.name))
-    done = run_night(
+    done = handed("nightly", run_night)(
         made,
         results_dir,
         cache_dir,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from harness.core.case import AXES
 from harness.core.errors import CaseError, InputError
 from harness.core.record import BAD, Record, Status
 from harness.core.registry import closest
+from harness.core.requirement import Requirement
 from harness.core.suite import Sampling
+from harness.measure.runtimes import newest
 from harness.pytest.stats import Stats
 
 OPTIONS = ("data", "shapes", "seconds", "processes")
@@ -26,6 +28,7 @@ class OnnxBench:
 
     cache_dir: Path
     work_dir: Path
+    newest: Callable[[str], Requirement] = newest  # what a runtime that moves is now
 
     def __call__(
         self,
@@ -75,7 +78,7 @@ class OnnxBench:
         from harness.run.bench import open_bench
         from harness.run.job import environment, resolve_rolling_runtimes
 
-        plan = resolve_rolling_runtimes(plan_model(model, axes, name="onnx_bench", **how))
+        plan = resolve_rolling_runtimes(plan_model(model, axes, name="onnx_bench", **how), self.newest)
         if len(plan.cases) != 1:
             cases = f"these are {len(plan.cases)}; give every axis one value"
             raise InputError(f"onnx_bench measures one case, {cases}")

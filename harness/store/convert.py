@@ -7,7 +7,7 @@ here and one more folder in tests/data.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ class Conversion:
     header: Callable[[Data], Data]
 
 
-STEPS: Mapping[int, Conversion] = {}
+STEPS: dict[int, Conversion] = {}
 
 
 def check(version: object, path: Path) -> int:

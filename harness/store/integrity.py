@@ -49,8 +49,11 @@ def damage(item: RunInfo) -> str:
     )
 
 
-def sound(found: Sequence[RunInfo]) -> list[RunInfo]:
-    """Leave out the runs whose sealed file is damaged, each with a warning."""
+def sound(found: Sequence[RunInfo], note_from_bytes: int = WORTH_A_NOTE_BYTES) -> list[RunInfo]:
+    """Leave out the runs whose sealed file is damaged, each with a warning.
+
+    Hashes are noted where at least `note_from_bytes` were read for them.
+    """
     kept, hashed = [], 0
     if found:
         _recall(found[0].folder.parent.parent)
@@ -60,9 +63,14 @@ def sound(found: Sequence[RunInfo]) -> list[RunInfo]:
             log.warning("%s", wrong)
         else:
             kept.append(item)
-    if hashed >= WORTH_A_NOTE_BYTES:
+    if hashed >= note_from_bytes:
         _note(found[0].folder.parent.parent, found)
     return kept
+
+
+def forget() -> None:
+    """Forget the hashes that this process took: the next look is as that of a new one."""
+    _known.clear()
 
 
 def require_sound(item: RunInfo) -> None:

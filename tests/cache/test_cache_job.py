@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import subprocess
@@ -162,11 +161,8 @@ def test_the_command_shows_and_prunes(harness: Call, tmp_path: Path) -> None:
         (["--larger-than", "1"], "say --yes"),
     ],
 )
-def test_a_mistake_removes_nothing(
-    harness: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
-) -> None:
+def test_a_mistake_removes_nothing(harness: Call, tmp_path: Path, arguments: list[str], words: str) -> None:
     folder = make(tmp_path, "m")
-    monkeypatch.setattr("sys.stdin", io.StringIO())
     code, out, err = harness("cache", "prune", "--cache", tmp_path, *arguments)
     assert (code, out) == (2, "")
     assert words in err

@@ -310,9 +310,9 @@ def killed_in_the_second(call: Callable[..., None]) -> Callable[..., None]:
 def test_a_hint_calls_the_program_as_it_was_called(
     suite: Suite, harness: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["my envs/bin/harness", "run"])
     monkeypatch.setenv("PATH", "")
-    assert "next:    'my envs/bin/harness' show --format markdown; " in harness("run", suite())[2]
+    assert program("my envs/bin/harness") == "'my envs/bin/harness'"
+    assert f"next:    {program()} show --format markdown; " in harness("run", suite())[2]
 
 
 @pytest.mark.parametrize(
@@ -337,3 +337,19 @@ def test_two_runs_at_once_do_not_harm_each_other(suite: Suite, records: Records,
     assert printed[0][0]["run"] != printed[1][0]["run"]
     for found in printed:
         assert records("show", found[0]["run"]) == found
+
+
+def test_a_run_of_which_every_case_is_unsupported_exits_with_3(suite: Suite, harness: Call) -> None:
+    path = suite({"fail": {"at": "session", "how": "unsupported"}})
+    code, out, _ = harness("run", path)
+    assert code == 3
+    assert "1 unsupported" in out
+
+
+def test_a_filter_that_matches_nothing_exits_with_2_and_measures_nothing(
+    suite: Suite, harness: Call, tmp_path: Path
+) -> None:
+    code, out, err = harness("run", suite(), "--only", "batch=7")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert not list((tmp_path / "results").glob("runs/*"))

@@ -12,8 +12,7 @@ import pytest
 from harness import store
 from harness.core.errors import SchemaError, StoreError
 from harness.core.record import SCHEMA, Metric, Record, Status
-from harness.store import convert
-from harness.store.convert import Conversion
+from harness.store.convert import STEPS, Conversion
 from harness.store.header import write_header
 from harness.store.parquet import read_run
 
@@ -198,7 +197,7 @@ def test_an_older_schema_is_converted_step_by_step(
     assert [item.case for item in store.records(results)] == ["m/batch=2"]
     assert "schema 0, which no version can read" in caplog.text
 
-    monkeypatch.setattr(convert, "STEPS", {0: Conversion(record=new, header=new)})
+    monkeypatch.setitem(STEPS, 0, Conversion(record=new, header=new))
     assert [run.header.schema for run in store.runs(results)] == [0, 1]
     assert [item.case for item in store.records(results)] == ["m/batch=1", "m/batch=2"]
     assert store.series(results, "latency/p50")["value"].tolist() == [0.001, 0.002]
