@@ -27,6 +27,10 @@ MAX_LOSS = 0.005
 """The least loss of accuracy of interest, where nobody says: half a point."""
 
 
+MIN_DROP_DB = 3.0
+"""A fall of an SQNR that counts below the limit too: twice the noise."""
+
+
 def status_change(base: Record, head: Record) -> MetricComparison:
     """Judge a case that ended well in one record only: losing one to a failure is the worst regression."""
     if base.status is Status.OK:
@@ -125,8 +129,11 @@ def _outputs(base: Record, head: Record, row: MetricSpec, max_loss: float) -> De
 
 
 def _lost(row: MetricSpec, before: float, after: float, max_loss: float, floor: float | None) -> bool:
-    """Return whether a value is worse: below the `floor` where there is one, of shares by `max_loss`."""
+    """Return whether a value is worse: of shares by `max_loss`; where there is a `floor`, if it is below.
+
+    What was below it already is worse where it falls by MIN_DROP_DB more.
+    """
     if floor is not None:
-        return before >= floor > after
+        return after < floor and (before >= floor or before - after > MIN_DROP_DB)
     worse = before - after if row.better == "higher" else after - before
     return worse > (max_loss if row.unit == "ratio" else 0.0)

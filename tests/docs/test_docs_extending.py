@@ -161,7 +161,10 @@ def test_a_source(run: Run) -> None:
 
 def test_a_precision(run: Run) -> None:
     records = run("int4")
-    none = "asked for int4; the file holds fp32: no operator of it could be converted"
+    none = (
+        "asked for int4; the file holds fp32: no operator of it could be converted: "
+        "the quantizer left out every operator with weights; look at op_types and nodes_to_exclude"
+    )
     assert ended(records) == {
         "wide": "ok",
         "wide/precision=int4": "ok",

@@ -172,6 +172,7 @@ def test_a_record_tells_what_may_explain_a_shift(record):
         effective={
             "runtime": {"version": "1.24.1", "build": "git-commit-id=a"},
             "installed": {"requirement": "o.whl", "sha256": "fedcba9876543210"},
+            "data": {"name": "digits", "samples": 10, "sha256": "aaaabbbbccccdddd"},
         },
         artifact={"sha256": "0123456789abcdef", "opset": 17},
         environment={"kernel": "6.1", "cpu": {"governor": "performance"}},
@@ -185,7 +186,10 @@ def test_a_record_tells_what_may_explain_a_shift(record):
         "kernel": "6.1",
         "python": None,
         "governor": "performance",
+        "data": facts_of(made)["data"],
     }
+    assert "aaaabbbb" in str(facts_of(made)["data"])
+    assert facts_of(record())["data"] is None
 
 
 @pytest.mark.parametrize(("step", "found"), [(0.05, 0.98), (0.10, 1.0)])
