@@ -39,7 +39,7 @@ def test_a_family_is_looked_up_by_name():
 def test_a_family_of_another_package_that_does_not_work_fails_the_case(facts, monkeypatch, give, told):
     monkeypatch.setattr("harness.judge.test_cost", give, raising=False)
     point = EntryPoint("cost", "harness.judge:test_cost", FAMILIES.group)
-    monkeypatch.setattr("harness.core.registry.metadata.entry_points", lambda group: [point])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [point])
     with pytest.raises(Failed, match=told):
         measured(facts())
 
