@@ -14,7 +14,7 @@ from harness.core.metrics import Evidence, MetricSpec, specs_for
 from harness.core.record import Record
 from harness.core.units import format_percent
 from harness.judge.records import value_of
-from harness.stats.intervals import sample_floor
+from harness.stats.floor import sample_floor
 from harness.stats.sequential import EQUIVALENCE_ALPHA
 from harness.stats.signed_rank import POWER
 

@@ -9,7 +9,7 @@ from harness.core.case import Case
 from harness.core.conditions import matches
 from harness.core.metrics import spec_of
 from harness.core.suite import Gate, Sampling
-from harness.stats.intervals import sample_floor
+from harness.stats.floor import sample_floor
 
 
 def calls_needed(gates: Sequence[Gate], axes: Mapping[str, str | int | None]) -> int:

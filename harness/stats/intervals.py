@@ -9,26 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 LEVEL = 0.95
-
-
-@cache
-def sample_floor(quantile: float, confidence: float = 0.99) -> int:
-    """Return the fewest samples that can speak of `quantile`: at least two lie beyond it.
-
-    The smallest n with P(at least two of n exceed the quantile) ≥ confidence,
-    whatever the distribution (Wilks 1941): 64 for p90, 130 for p95, 662 for p99.
-    """
-    n = 2
-    while 1 - quantile**n - n * (1 - quantile) * quantile ** (n - 1) < confidence:
-        n += 1
-    return n
 
 
 def quantile_ranks(n: int, quantile: float, level: float = LEVEL) -> tuple[int, int] | None:

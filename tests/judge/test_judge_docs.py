@@ -32,7 +32,7 @@ def test_the_document_of_statistics_says_the_constants_that_the_code_uses():
     from harness.ab.model import ALPHA
     from harness.history import changes as history
     from harness.judge import steady
-    from harness.stats.intervals import sample_floor
+    from harness.stats.floor import sample_floor
     from harness.stats.sequential import LOOKS, fewest_values, safe_values
     from harness.stats.signed_rank import visible_shift
 

@@ -62,8 +62,8 @@ LINES = [
         "axes.config: 'default' has a meaning already: give this one a name of its own",
     ),
     (
-        "axes: {shapes: {s: {seq: 0}}}",
-        "axes.shapes.s.seq: expected an integer from 1 to 2147483647, got the number 0",
+        "axes: {shapes: {s: {seq: -1}}}",
+        "axes.shapes.s.seq: expected an integer from 0 to 2147483647, got the number -1",
     ),
     (
         "axes: {shapes: {s: {}}}",
@@ -148,7 +148,7 @@ ENTRIES = [
     ("data: {npz: a.csv}", "data.npz: expected the path of an .npz file, got 'a.csv'"),
     ("data: {calibration: 3}", "data: missing key 'npz'"),
     ("task: ranking", "task: unknown task 'ranking': known: classification, regression"),
-    ("shapes: {seq: x}", "shapes.seq: expected an integer from 1 to 2147483647, got 'x'"),
+    ("shapes: {seq: x}", "shapes.seq: expected an integer from 0 to 2147483647, got 'x'"),
     ("inputs: {ids: {low: 3, high: 3}}", "inputs.ids: low is not below high"),
     ("inputs: {ids: {fill: 1, low: 3}}", "inputs.ids: fill makes every value the same: low and high have no use beside it"),
     ("inputs: {ids: {lo: 3}}", "inputs.ids.lo: unknown key 'lo': did you mean 'low'? known: fill, high, low"),

@@ -3,13 +3,13 @@ import math
 import numpy as np
 import pytest
 
+from harness.stats.floor import sample_floor
 from harness.stats.intervals import (
     between_processes,
     mean_interval,
     paired_share_interval,
     quantile_interval,
     quantile_ranks,
-    sample_floor,
     share_interval,
 )
 

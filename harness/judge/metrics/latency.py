@@ -10,12 +10,12 @@ from harness.core.metrics import METRICS
 from harness.core.record import Absence, Metric
 from harness.judge.facts import Facts
 from harness.judge.metrics import metric, missing
+from harness.stats.floor import sample_floor
 from harness.stats.intervals import (
     Floats,
     between_processes,
     mean_interval,
     quantile_interval,
-    sample_floor,
 )
 
 QUANTILES = {name: row.quantile for name, row in METRICS.items() if row.quantile is not None}
