@@ -78,7 +78,7 @@ def test_a_provider_that_takes_some_nodes_says_which_it_left(sweep: Records) -> 
     assert taken + assignment["CPUExecutionProvider"]["nodes"] == 6
     assert assignment["CPUExecutionProvider"]["operators"]["Det"] == 1
     assert any(note.startswith(f"openvino {taken * 100 // 6}%: cpu ran Det 1") for note in openvino["notes"])
-    assert openvino["metrics"]["accuracy/agreement"]["value"] == 1.0
+    assert openvino["metrics"]["accuracy/sqnr_db"]["value"] > 80
     assert openvino["effective"]["runtime"]["version"] == "1.24.1"
 
 

@@ -78,5 +78,5 @@ def test_without_the_tool_the_message_says_what_to_install(
     report: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pytest_benchmark.stats", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'onnx-harness\[pytest\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install 'pytest-benchmark"):
         show.render_run(report, "pytest-benchmark")
