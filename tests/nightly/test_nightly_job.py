@@ -23,6 +23,8 @@ import xmlschema
 import harness as package
 from harness import store
 from harness.ab.model import ABSettings
+from harness.compare.confirm import Confirmation, confirm
+from harness.nightly.job import nightly
 from harness.store.header import read_header, write_header
 from harness.store.lines import decode_line
 
@@ -81,10 +83,13 @@ def test_the_first_night_is_all_right_and_says_what_it_was_not_held_against(
 
 
 def test_a_worse_night_is_confirmed_by_an_a_b_and_told_with_its_numbers(
-    night: Callable[..., tuple[int, Path]], monkeypatch: pytest.MonkeyPatch
+    night: Callable[..., tuple[int, Path]], parts: dict[str, Any]
 ) -> None:
-    # The blocks that a budget pays depend on how busy this machine is.
-    monkeypatch.setattr("harness.compare.job.ABSettings", partial(ABSettings, budget_s=100.0))
+    def patiently(*given: Any, terms: ABSettings, **keys: Any) -> Confirmation:
+        """The blocks that a budget pays depend on how busy this machine is."""
+        return confirm(*given, terms=replace(terms, budget_s=100.0), **keys)
+
+    parts["nightly"] = partial(nightly, confirm=patiently)
     night(None, *TWO)
     code, folder = night(SLOWER, *TWO)
     first, second = [info.run for info in runs()]
@@ -335,16 +340,16 @@ def test_a_night_that_is_over_is_followed_by_another(night: Callable[..., tuple[
 
 
 def test_a_night_that_is_interrupted_in_its_a_b_goes_on_there(
-    night: Callable[..., tuple[int, Path]], monkeypatch: pytest.MonkeyPatch
+    night: Callable[..., tuple[int, Path]], parts: dict[str, Any]
 ) -> None:
     night(None, *TWO, "--out", "artifacts")
 
     def interrupt(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr("harness.nightly.job.confirm_suspects", interrupt)
-        assert night(SLOWER, *TWO, "--out", "artifacts")[0] == 130
+    parts["nightly"] = partial(nightly, confirm=interrupt)
+    assert night(SLOWER, *TWO, "--out", "artifacts")[0] == 130
+    parts.clear()
     assert not Path("artifacts/summary.md").exists()
     shutil.rmtree("artifacts")  # what is kept of a job that was cancelled are the results
     code, folder = night(SLOWER, *TWO, "--out", "artifacts", "--confirm", "0")
