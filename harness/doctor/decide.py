@@ -175,7 +175,10 @@ def _clock(readings: SystemProbe) -> Iterator[Finding]:
     else:
         todo = "let the kernel use tsc: /sys/devices/system/clocksource/clocksource0/current_clocksource"
         yield Finding(
-            "clock", Level.WARNING, f"{found}: calls below {10 * max(cost, step)} ns are not told well", todo
+            "clock",
+            Level.WARNING,
+            f"{found}: calls below {10 * max(cost, step)} ns are not measured well",
+            todo,
         )
 
 
