@@ -59,18 +59,20 @@ def make_facts(*observations: Observation, case: Case | None = None, **parts: An
     return Facts(case or make_case(), built, observations or (make_observation(),), names, **arrays, **parts)
 
 
+def make_metric(name: str, value: float | None, **more: Any) -> Metric:
+    """A value of the metric `name`, with its unit and direction."""
+    from harness.core.metrics import METRICS
+
+    return Metric(value=value, unit=METRICS[name].unit, direction=METRICS[name].better, **more)
+
+
 def make_record(
     metrics: dict[str, float] | None = None, *, status: str = "ok", model: str = "net", **axes: Any
 ) -> Record:
     """A record with these metric values; units and directions as the names say."""
-    from harness.core.metrics import METRICS
-
     case = make_case()
     full = {**case.axes, "model": model, **axes}
-    made = {
-        name: Metric(value=value, unit=METRICS[name].unit, direction=METRICS[name].better)
-        for name, value in (metrics or {}).items()
-    }
+    made = {name: make_metric(name, value) for name, value in (metrics or {}).items()}
     key = "/".join([model, *(f"{axis}={value}" for axis, value in axes.items())])
     return Record(run="r", suite="s", case=key, axes=full, status=Status(status), metrics=made, machine="m1")
 

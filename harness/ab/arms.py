@@ -55,11 +55,11 @@ def _places(cases: Sequence[Case], apart: frozenset[str], flag: str) -> dict[Pla
 def _name(base: Case, head: Case, apart: frozenset[str]) -> str:
     """Name what the arms have in common, as keys do; of two models, both."""
     models = dict.fromkeys(case.artifact.model.name for case in (base, head))
-    said = base.key.split("/")[1:]
+    levels = base.key.split("/")[1:]
     shared = [
         f"{axis}={value}"
         for axis, value in base.axes.items()
-        if axis not in apart and f"{axis}={value}" in said
+        if axis not in apart and f"{axis}={value}" in levels
     ]
     return "/".join(["->".join(models), *shared])
 

@@ -163,8 +163,8 @@ def _source_recipe(artifact: Artifact) -> dict[str, Any]:
     except (HarnessError, OSError):
         raise
     except Exception as error:  # a source may be another package's
-        told = f"{type(error).__name__}: {error}"
-        raise Failed(f"source {source.kind!r} cannot tell what it is made from: {told}") from error
+        problem = f"{type(error).__name__}: {error}"
+        raise Failed(f"source {source.kind!r} cannot tell what it is made from: {problem}") from error
     return {"step": "source", "source": source.kind, "asked": asdict(asked), "identity": identity}
 
 

@@ -55,8 +55,8 @@ Examples:
   harness ab model.onnx --head intra_threads=2 --min-effect 0.3% --budget 30 --metric latency/p50
 \b
 Exit codes: 0 nothing is worse; 1 a regression, or a gate failed; 2 the input was wrong;
-3 the control fired, so nothing is to be trusted, or an arm failed and nothing else got worse;
-130 interrupted.
+3 the control fired, so nothing is to be trusted, or nothing is worse but an arm failed,
+nothing was measured or a gate has no data; 130 interrupted.
 """
 )
 @click.argument(

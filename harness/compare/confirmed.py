@@ -38,7 +38,7 @@ def carried(items: Iterable[MetricComparison]) -> dict[str, float]:
 
 
 def with_confirmation(
-    item: MetricComparison, said: Decisions, left: Mapping[str, Untried], moved: Mapping[str, float]
+    item: MetricComparison, decisions: Decisions, left: Mapping[str, Untried], moved: Mapping[str, float]
 ) -> MetricComparison:
     """Give `item` the decision of an A/B where there is one; `left` names the cases that have none, and why.
 
@@ -47,27 +47,27 @@ def with_confirmation(
     any more where p50 or p95 had `moved` by half as much (see `carried`), and
     both were shown to be no slower. A tail beyond p95 that grew alone stays one.
     """
-    decision = said.get((item.case, item.metric))
+    decision = decisions.get((item.case, item.metric))
     if item.case in left:
         return _noted(item, f"no A/B: {left[item.case].text}", left[item.case].why)
     if decision is None:
-        return _follow(item, said, moved.get(item.case, 0.0))
+        return _follow(item, decisions, moved.get(item.case, 0.0))
     if decision.verdict is Change.INCONCLUSIVE:
         return _noted(item, f"an A/B did not settle it: {decision.reason}", Unconfirmed.UNDECIDED)
     return replace(item, decision=replace(decision, source=DecisionSource.AB), unconfirmed=None)
 
 
-def _follow(item: MetricComparison, said: Decisions, moved: float) -> MetricComparison:
+def _follow(item: MetricComparison, decisions: Decisions, moved: float) -> MetricComparison:
     calls = {
         metric: decision.verdict
-        for (case, metric), decision in said.items()
+        for (case, metric), decision in decisions.items()
         if case == item.case and spec_of(metric).follows_calls
     }
     refuted = bool(calls) and set(calls.values()) <= {Change.EQUIVALENT, Change.IMPROVEMENT}
     if not (refuted and spec_of(item.metric).follows_calls and moved >= item.worse / 2):
         return _noted(item, "an A/B does not measure it", Unconfirmed.NOT_MEASURED)
-    told = " and ".join(f"{metric} {verdict}" for metric, verdict in calls.items())
-    note = f"an A/B does not measure it, and shows {told}"
+    verdicts = " and ".join(f"{metric} {verdict}" for metric, verdict in calls.items())
+    note = f"an A/B does not measure it, and shows {verdicts}"
     return _noted(item, note, Unconfirmed.NOT_MEASURED, Change.INCONCLUSIVE)
 
 

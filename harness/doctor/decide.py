@@ -138,44 +138,47 @@ def _neighbours(readings: SystemProbe) -> Iterator[Finding]:
         for process in readings.processes
     )
     cores = ", ".join(map(str, readings.cores))
-    said = f"{format_percent(busy)} of core {cores} is taken by others"
+    found = f"{format_percent(busy)} of core {cores} is taken by others"
     if level is Level.FINE:
-        yield Finding("other processes", level, f"{said}{f'; busy: {names}' if names else ''}")
+        yield Finding("other processes", level, f"{found}{f'; busy: {names}' if names else ''}")
     else:
         todo = f"stop them, or keep them off core {cores} (taskset, cpuset, isolcpus)"
-        yield Finding("other processes", level, f"{said}: {names or 'by short ones'}", todo)
+        yield Finding("other processes", level, f"{found}: {names or 'by short ones'}", todo)
     yield _load(readings)
     yield _steal(readings)
 
 
 def _load(readings: SystemProbe) -> Finding:
     cores = max(1, len(readings.busy))
-    said = f"{readings.load[0]:.1f} over the last minute, on {cores} {'core' if cores == 1 else 'cores'}"
+    found = f"{readings.load[0]:.1f} over the last minute, on {cores} {'core' if cores == 1 else 'cores'}"
     if readings.load[0] <= cores - 0.5:
-        return Finding("load", Level.FINE, said)
+        return Finding("load", Level.FINE, found)
     todo = "wait until it falls, or measure on a machine of its own"
-    return Finding("load", Level.WARNING, f"{said}: others wait for the cores too", todo)
+    return Finding("load", Level.WARNING, f"{found}: others wait for the cores too", todo)
 
 
 def _steal(readings: SystemProbe) -> Finding:
     if readings.steal_ratio is None:
         return Finding("steal", Level.UNKNOWN, "the system does not tell")
-    said = f"{format_percent(readings.steal_ratio)} of the time the host ran others"
+    found = f"{format_percent(readings.steal_ratio)} of the time the host ran others"
     level = _level(readings.steal_ratio, STEAL_WARNING, STEAL_BAD)
     todo = "" if level is Level.FINE else "use a machine type with dedicated cores"
-    return Finding("steal", level, said, todo)
+    return Finding("steal", level, found, todo)
 
 
 def _clock(readings: SystemProbe) -> Iterator[Finding]:
     clock = readings.clock
     cost, step = clock["overhead_ns"], clock["resolution_ns"]
-    said = f"{clock['name']}: a look costs {cost} ns, and it advances by {step} ns"
+    found = f"{clock['name']}: a look costs {cost} ns, and it advances by {step} ns"
     if max(cost, step) <= CLOCK_NS:
-        yield Finding("clock", Level.FINE, said)
+        yield Finding("clock", Level.FINE, found)
     else:
         todo = "let the kernel use tsc: /sys/devices/system/clocksource/clocksource0/current_clocksource"
         yield Finding(
-            "clock", Level.WARNING, f"{said}: calls below {10 * max(cost, step)} ns are not told well", todo
+            "clock",
+            Level.WARNING,
+            f"{found}: calls below {10 * max(cost, step)} ns are not measured well",
+            todo,
         )
 
 
@@ -193,21 +196,21 @@ def _tested(test: SelfTest) -> Iterator[Finding]:
         )
         return
     if test.fired:
-        said = f"a model differs from itself: {test.control.reason if test.control else ''}"
-        yield Finding("A/A", Level.BAD, said, quiet)
+        found = f"a model differs from itself: {test.control.reason if test.control else ''}"
+        yield Finding("A/A", Level.BAD, found, quiet)
     elif test.control is None:
         yield Finding("A/A", Level.BAD, "the control has no blocks", quiet)
     elif test.control.verdict is Change.EQUIVALENT:
         yield Finding("A/A", Level.FINE, f"a model does not differ from itself: {test.control.reason}")
     else:
-        said = f"a model is not shown to be like itself ({test.control.verdict}): {test.control.reason}"
-        yield Finding("A/A", Level.WARNING, said, quiet)
+        found = f"a model is not shown to be like itself ({test.control.verdict}): {test.control.reason}"
+        yield Finding("A/A", Level.WARNING, found, quiet)
     asked = format_percent(test.injected)
     if test.slowdown.verdict is Change.REGRESSION:
         yield Finding("slowdown", Level.FINE, f"{asked} more work is seen: {test.slowdown.reason}")
     else:
-        said = f"{asked} more work is not seen ({test.slowdown.verdict}): {test.slowdown.reason}"
-        yield Finding("slowdown", Level.BAD, said, quiet)
+        found = f"{asked} more work is not seen ({test.slowdown.verdict}): {test.slowdown.reason}"
+        yield Finding("slowdown", Level.BAD, found, quiet)
 
 
 def spread(groups: Iterable[Sequence[float]]) -> float | None:

@@ -53,7 +53,7 @@ class Finding:
 
     subject: str
     level: Level
-    said: str
+    found: str
     todo: str = ""
 
 

@@ -30,7 +30,7 @@ class DiagnosisDocument:
         """Lay it out."""
         found = self.diagnosis
         lines = (
-            Line((each.subject, str(each.level), each.said), MOODS[each.level]) for each in found.remarks
+            Line((each.subject, str(each.level), each.found), MOODS[each.level]) for each in found.remarks
         )
         return Page(
             title=f"{found.readings.machine['machine']}: {_summary(found)}",
@@ -42,7 +42,7 @@ class DiagnosisDocument:
     def rows(self) -> list[dict[str, Any]]:
         """Give a row a finding."""
         return [
-            {"subject": each.subject, "level": str(each.level), "said": each.said, "todo": each.todo}
+            {"subject": each.subject, "level": str(each.level), "found": each.found, "todo": each.todo}
             for each in self.diagnosis.remarks
         ]
 

@@ -7,7 +7,7 @@ second time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
@@ -15,6 +15,8 @@ from pathlib import Path
 from time import monotonic
 
 from harness import show, store
+from harness.compare.confirm import Confirmation
+from harness.compare.confirm import confirm as confirm_by_ab
 from harness.compare.job import compare_runs, confirm_suspects, find_pair
 from harness.core.decision import (
     Change,
@@ -76,10 +78,11 @@ def nightly(
     options: NightlyOptions | None = None,
     *,
     listener: Listener | None = None,
+    confirm: Callable[..., Confirmation] = confirm_by_ab,
 ) -> NightlyOutcome:
     """Measure `plan`, judge the run, publish it and write its folder.
 
-    Ctrl-C while it measures gives a `NightlyOutcome` with cases left; later it is
+    `confirm` runs the A/Bs. Ctrl-C while it measures gives a `NightlyOutcome` with cases left; later it is
     raised. Raises InputError, StoreError.
     """
     options, plan = options or NightlyOptions(), resolve_rolling_runtimes(plan)
@@ -98,7 +101,7 @@ def nightly(
     _begin(folder)
     _write(folder, {"records.json": show.render_run(report, "json")})
     night = _held(_night(info, report), results_dir, info, options.against)
-    night = _confirmed(night, results_dir, cache_dir, options.confirm_s, listener)
+    night = _confirmed(night, results_dir, cache_dir, options.confirm_s, listener, confirm)
     night = replace(night, report=_gated(night, info))
     night = replace(night, findings=_dated(night, results_dir))
     dashboard, published = _publish(results_dir, options.asv_config, outcome.run)
@@ -181,7 +184,12 @@ def _held(
 
 
 def _confirmed(
-    night: NightlyReport, results_dir: Path, cache_dir: Path, budget_s: float, listener: Listener | None
+    night: NightlyReport,
+    results_dir: Path,
+    cache_dir: Path,
+    budget_s: float,
+    listener: Listener | None,
+    confirm: Callable[..., Confirmation],
 ) -> NightlyReport:
     """Let A/Bs decide about suspects, in the time that there is for all of them; gather what is found."""
     contrasts: dict[str, RunComparison] = {}
@@ -192,7 +200,7 @@ def _confirmed(
         try:
             if budget_s > 0:
                 after = confirm_suspects(
-                    contrast, results_dir, cache_dir, budget_s=budget_s, listener=listener
+                    contrast, results_dir, cache_dir, budget_s=budget_s, listener=listener, confirm=confirm
                 )
                 if after.interrupted:
                     raise KeyboardInterrupt

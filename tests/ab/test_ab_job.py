@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
+import resource
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -29,7 +29,7 @@ from harness.judge.outputs import Outputs
 from harness.measure import Block, BlockOrder, Request
 from harness.plan import plan_document
 from harness.run.bench import Bench, open_arms
-from harness.store.trace import Trace
+from harness.store.lines import whole_lines
 
 P50, P95, PEAK = "latency/p50", "latency/p95", "memory/peak"
 TWO = ("m", "n")
@@ -764,23 +764,27 @@ def test_every_block_is_on_disk_with_its_raw_samples_before_the_next_one(trial, 
     assert lines(found)[-1]["rows"] == [row.to_json() for row in found.comparisons]
 
 
-def test_a_disk_that_is_full_ends_the_job_and_keeps_what_was_written(
-    trial, made_up, monkeypatch, tmp_path
-) -> None:
-    made_up(3)
-    append, count = Trace.append, Counter[str]()
+def test_a_disk_that_is_full_ends_the_job_and_keeps_what_was_written(trial, made_up, tmp_path) -> None:
+    blocks = made_up(3)
+    run_block, before = blocks.run_block, resource.getrlimit(resource.RLIMIT_FSIZE)
+    whole: list[bytes] = []
 
-    def full(trace: Trace, fact: Mapping[str, Any]) -> None:
-        count["lines"] += 1
-        if count["lines"] == 6:
-            monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left")))
-        append(trace, fact)
+    def filling(*arguments: Any) -> Block:
+        (path,) = (tmp_path / "results" / "ab").iterdir()
+        whole.append(path.read_bytes())
+        if len(whole) == 3:  # the next line does not fit
+            resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole[-1]) + 10, before[1]))
+        return run_block(*arguments)
 
-    monkeypatch.setattr(Trace, "append", full)
-    with pytest.raises(StoreError, match="No space left"):
-        trial(suite())
+    blocks.run_block = filling  # type: ignore[method-assign]
+    try:
+        with pytest.raises(StoreError, match="File too large"):
+            trial(suite())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     (path,) = (tmp_path / "results" / "ab").iterdir()
-    assert len([json.loads(line) for line in path.read_text().splitlines()]) >= 5
+    assert len(whole) == 3
+    assert whole_lines(path.read_bytes()) == whole[-1]
 
 
 def test_gates_of_the_suite_hold_head_against_base(trial, made_up) -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from make import make_metric
 
 from harness.core.case import Artifact, Case, Load, Model, Named, Session, Source
-from harness.core.metrics import METRICS
-from harness.core.record import Metric, Record, Status
+from harness.core.record import Record, Status
 from harness.store.header import SEALED, Header, run_folder, write_header
 from harness.store.parquet import write_run
 
@@ -35,11 +35,8 @@ def make_record(
     """A record of `of` with these metrics; p50 has an interval of 1% each way and two processes."""
     metrics = {}
     for name, value in (values or {}).items():
-        row = METRICS[name]
         band = {"low": value * 0.99, "high": value * 1.01} if name == "latency/p50" and value else {}
-        metrics[name] = Metric(
-            value=value, unit=row.unit, direction=row.better, reason="" if value else "none", **band
-        )
+        metrics[name] = make_metric(name, value, reason="" if value else "none", **band)
     p50 = (values or {}).get("latency/p50")
     defaults: dict[str, Any] = {
         "run": "",

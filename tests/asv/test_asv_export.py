@@ -2,13 +2,15 @@
 
 import json
 import math
+import resource
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from asv.util import ProcessError
 
 from harness import store
 from harness.asv.export import export
@@ -216,22 +218,27 @@ def test_two_models_may_not_share_a_line_unseen(results, stored, record, cell) -
         exported(results)
 
 
-def test_a_write_that_fails_leaves_the_old_file(
-    results, stored, record, cell, fingerprint, monkeypatch
-) -> None:
-    import asv.util
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """Let writes of this process fail beyond `size` bytes of a file, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
-    stored(results, 0, [record(cell(), {"latency/p50": 1.0})])
+
+def test_a_write_that_fails_leaves_the_old_file(
+    results, stored, record, cell, fingerprint, repository, configure, tmp_path
+) -> None:
+    configure(tmp_path, repo=".")
+    (commit,) = repository(1)
+    stored(results, 0, [record(cell(), {"latency/p50": 1.0})], commit=commit)
     exported(results)
     before = fingerprint(results / "asv")
 
-    def torn(path: str, *_: Any, **__: Any) -> None:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text('{"half": ')
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(asv.util, "write_json", torn)
-    with pytest.raises(StoreError, match="No space left on device"):
+    with files_of_at_most(100), pytest.raises(StoreError, match="File too large"):
         exported(results)
     assert fingerprint(results / "asv") == before
     assert not list(results.glob(".asv-*"))
@@ -328,19 +335,11 @@ def test_over_commits_a_run_of_uncommitted_changes_is_left_out_and_said(
     assert (done.runs, done.left_out) == ((of_it,), {other: "measured with uncommitted changes"})
 
 
-def test_what_asv_cannot_read_or_write_is_one_line(
-    results, stored, record, cell, configure, monkeypatch
-) -> None:
+def test_what_asv_cannot_read_or_write_is_one_line(results, stored, record, cell, configure) -> None:
     stored(results, 0, [record(cell(), {"latency/p50": 1.0})])
-
-    def fail(conf: Any) -> None:
-        raise ProcessError(["git", "fetch"], 128, "", "fatal: no\ndisk\n")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("harness.asv.export.get_repo", fail)
-        configure(results.parent, repo=".")
-        with pytest.raises(StoreError, match=r"json: Command 'git fetch' .* status 128: fatal: no disk$"):
-            exported(results)
+    configure(results.parent, repo="file:///proc/nowhere", dvcs="git")
+    with pytest.raises(StoreError, match=r"json: Command '.*git clone .* status 128: .*fatal: .*$"):
+        exported(results)
     configure(results.parent, results_dir="/proc/nowhere/asv")
     with pytest.raises(StoreError, match="free or unlock the disk, or name other folders in"):
         exported(results)

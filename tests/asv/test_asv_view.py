@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from make import make_metric
 
 from harness.asv.benchmarks import (
     DIMENSIONS,
@@ -22,7 +23,7 @@ from harness.asv.files import describe_machine, document, grid, join, merge, sta
 from harness.asv.site import VENDORED, render_runs, self_contained
 from harness.core.case import AXES, Artifact, Case, Load, Model, Named, Session, Source
 from harness.core.metrics import METRICS
-from harness.core.record import Metric, Record, Status
+from harness.core.record import Record, Status
 
 NET = Model("net", Source("fake", ()))
 CASE = Case(Artifact(NET), Session(), Load())
@@ -30,10 +31,7 @@ CASE = Case(Artifact(NET), Session(), Load())
 
 def make(case: Case = CASE, status: Status = Status.OK, **values: float | None) -> Record:
     names = {name.replace("/", "_"): name for name in METRICS}
-    metrics = {
-        names[key]: Metric(value=value, unit=METRICS[names[key]].unit, direction=METRICS[names[key]].better)
-        for key, value in values.items()
-    }
+    metrics = {names[key]: make_metric(names[key], value) for key, value in values.items()}
     return Record(run="r", suite="s", case=case.key, axes=case.axes, status=status, metrics=metrics)
 
 

@@ -125,7 +125,7 @@ def test_the_worst_comes_first() -> None:
 def test_the_processes_that_take_the_core_are_named() -> None:
     busy = (Process(77, "stress", 0.9, 1),)
     found = remark("other processes", remarks(readings(busy={1: 0.9}, processes=busy)))
-    assert found.said == "90.00% of core 1 is taken by others: stress (77, 90.00% of core 1)"
+    assert found.found == "90.00% of core 1 is taken by others: stress (77, 90.00% of core 1)"
 
 
 def test_without_a_test_nothing_is_said_of_it() -> None:
@@ -135,7 +135,7 @@ def test_without_a_test_nothing_is_said_of_it() -> None:
 def test_a_control_that_fired_is_bad() -> None:
     fired = Decision(verdict=Change.REGRESSION, ratio=1.1, reason="+10.00%, shown to exceed 1.00%")
     found = remark("A/A", remarks(readings(), self_test(fired=True, control=fired)))
-    assert (found.level, "+10.00%" in found.said) == (Level.BAD, True)
+    assert (found.level, "+10.00%" in found.found) == (Level.BAD, True)
     assert remark("A/A", remarks(readings(), self_test(control=None))).level is Level.BAD
 
 
@@ -144,7 +144,7 @@ def test_a_control_that_shows_no_likeness_is_a_warning_with_a_remedy(verdict: Ch
     control = Decision(verdict=verdict, reason="5 blocks show nothing")
     found = remark("A/A", remarks(readings(), self_test(control=control)))
     assert found.level is Level.WARNING
-    assert found.said == f"a model is not shown to be like itself ({verdict}): 5 blocks show nothing"
+    assert found.found == f"a model is not shown to be like itself ({verdict}): 5 blocks show nothing"
     assert found.todo
 
 
@@ -153,12 +153,12 @@ def test_a_slowdown_that_is_not_seen_is_bad(verdict: Change) -> None:
     missed = Decision(verdict=verdict, reason="too noisy")
     found = remark("slowdown", remarks(readings(), self_test(slowdown=missed)))
     assert found.level is Level.BAD
-    assert found.said == f"2.00% more work is not seen ({verdict}): too noisy"
+    assert found.found == f"2.00% more work is not seen ({verdict}): too noisy"
 
 
 def test_a_self_test_that_failed_says_only_that() -> None:
     found = remarks(readings(), self_test(failed="base crashed: SIGILL"))
-    assert remark("self-test", found).said == "base crashed: SIGILL"
+    assert remark("self-test", found).found == "base crashed: SIGILL"
     assert not {"A/A", "slowdown"} & {each.subject for each in found}
 
 

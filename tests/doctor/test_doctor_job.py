@@ -119,7 +119,7 @@ def test_a_slowdown_that_drowns_in_noise_is_not_seen(blocks, tmp_path: Path) -> 
 def test_a_model_that_does_not_run_is_all_that_is_said(blocks, tmp_path: Path) -> None:
     open_bench = blocks(status=Status.CRASHED)
     found = examine(tmp_path / "results", tmp_path / "cache", terms=TERMS, open_bench=open_bench)
-    (said,) = [remark.said for remark in found.remarks if remark.subject == "self-test"]
+    (said,) = [remark.found for remark in found.remarks if remark.subject == "self-test"]
     assert "crashed: SIGILL" in said
     assert found.test.reach == ()
     assert "crashed" in render(found, "table")
@@ -146,7 +146,7 @@ def test_every_view_holds_every_remark(blocks, tmp_path: Path) -> None:
     assert len(render(found, "csv").splitlines()) == 1 + len(found.remarks)
     for view in ("table", "markdown"):
         text = render(found, view)
-        assert all(remark.said in text.replace("\\", "") for remark in found.remarks), view
+        assert all(remark.found in text.replace("\\", "") for remark in found.remarks), view
         assert "in 10 s (19 blocks to decide on): 1.00% with --min-effect 1%" in text.replace("\\", "")
     with pytest.raises(NotFoundError, match="did you mean 'json'"):
         render(found, "jsn")

@@ -1,5 +1,3 @@
-from importlib.metadata import EntryPoint
-
 import numpy as np
 import pytest
 
@@ -29,17 +27,32 @@ def test_a_family_is_looked_up_by_name():
     assert FAMILIES.resolve("throughput").__name__ == "throughput"
 
 
+COSTS = """
+def raises(facts):
+    return 1 / 0
+
+
+def takes_a_name(facts):
+    return {"latency/p50": None}
+"""
+
+
 @pytest.mark.parametrize(
-    ("give", "told"),
+    ("family", "told"),
     [
-        (lambda facts: 1 / 0, "^metric family 'cost': ZeroDivisionError: division by zero$"),
-        (lambda facts: {"latency/p50": None}, "^metric family 'cost' gave 'latency/p50'; its names begin"),
+        ("raises", "^metric family 'cost': ZeroDivisionError: division by zero$"),
+        ("takes_a_name", "^metric family 'cost' gave 'latency/p50'; its names begin"),
     ],
 )
-def test_a_family_of_another_package_that_does_not_work_fails_the_case(facts, monkeypatch, give, told):
-    monkeypatch.setattr("harness.judge.test_cost", give, raising=False)
-    point = EntryPoint("cost", "harness.judge:test_cost", FAMILIES.group)
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [point])
+def test_a_family_of_another_package_that_does_not_work_fails_the_case(
+    facts, monkeypatch, tmp_path, family, told
+):
+    installed = tmp_path / "costs-1.0.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: costs\nVersion: 1.0\n")
+    (installed / "entry_points.txt").write_text(f"[{FAMILIES.group}]\ncost = costs:{family}\n")
+    (tmp_path / "costs.py").write_text(COSTS)
+    monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(Failed, match=told):
         measured(facts())
 

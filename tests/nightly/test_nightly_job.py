@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
@@ -24,6 +23,8 @@ import xmlschema
 import harness as package
 from harness import store
 from harness.ab.model import ABSettings
+from harness.compare.confirm import Confirmation, confirm
+from harness.nightly.job import nightly
 from harness.store.header import read_header, write_header
 from harness.store.lines import decode_line
 
@@ -82,10 +83,13 @@ def test_the_first_night_is_all_right_and_says_what_it_was_not_held_against(
 
 
 def test_a_worse_night_is_confirmed_by_an_a_b_and_told_with_its_numbers(
-    night: Callable[..., tuple[int, Path]], monkeypatch: pytest.MonkeyPatch
+    night: Callable[..., tuple[int, Path]], parts: dict[str, Any]
 ) -> None:
-    # The blocks that a budget pays depend on how busy this machine is.
-    monkeypatch.setattr("harness.compare.job.ABSettings", partial(ABSettings, budget_s=100.0))
+    def patiently(*given: Any, terms: ABSettings, **keys: Any) -> Confirmation:
+        """The blocks that a budget pays depend on how busy this machine is."""
+        return confirm(*given, terms=replace(terms, budget_s=100.0), **keys)
+
+    parts["nightly"] = partial(nightly, confirm=patiently)
     night(None, *TWO)
     code, folder = night(SLOWER, *TWO)
     first, second = [info.run for info in runs()]
@@ -336,16 +340,16 @@ def test_a_night_that_is_over_is_followed_by_another(night: Callable[..., tuple[
 
 
 def test_a_night_that_is_interrupted_in_its_a_b_goes_on_there(
-    night: Callable[..., tuple[int, Path]], monkeypatch: pytest.MonkeyPatch
+    night: Callable[..., tuple[int, Path]], parts: dict[str, Any]
 ) -> None:
     night(None, *TWO, "--out", "artifacts")
 
     def interrupt(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr("harness.nightly.job.confirm_suspects", interrupt)
-        assert night(SLOWER, *TWO, "--out", "artifacts")[0] == 130
+    parts["nightly"] = partial(nightly, confirm=interrupt)
+    assert night(SLOWER, *TWO, "--out", "artifacts")[0] == 130
+    parts.clear()
     assert not Path("artifacts/summary.md").exists()
     shutil.rmtree("artifacts")  # what is kept of a job that was cancelled are the results
     code, folder = night(SLOWER, *TWO, "--out", "artifacts", "--confirm", "0")
@@ -423,19 +427,15 @@ def test_a_dashboard_that_cannot_be_built_is_said_and_does_not_fail_the_night(
     assert "dashboard: not published: asv is not installed" in (folder / "summary.md").read_text()
 
 
-def test_a_disk_that_is_full_takes_the_dashboard_and_leaves_the_report(
-    night: Callable[..., tuple[int, Path]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_disk_that_cannot_be_written_takes_the_dashboard_and_leaves_the_report(
+    night: Callable[..., tuple[int, Path]], tmp_path: Path
 ) -> None:
-    (tmp_path / "asv.conf.json").write_text((ROOT / "asv.conf.json").read_text())
-
-    def fill(*_: Any) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr("harness.asv.export.publish", fill)
+    config = (ROOT / "asv.conf.json").read_text().replace('"results/asv"', '"/proc/nowhere/asv"')
+    (tmp_path / "asv.conf.json").write_text(config)
     code, folder = night()
     assert code == 3
     (said,) = (line for line in (folder / "summary.md").read_text().splitlines() if "dashboard: " in line)
-    assert said == r"dashboard: not published: \[Errno 28\] No space left on device"
+    assert said.startswith("dashboard: not published: /proc/nowhere")
     SCHEMA.validate(folder / "junit.xml")
     night()
     assert len(runs()) == 2  # that night was over
