@@ -194,3 +194,9 @@ def test_half_precision_is_compared_in_double(facts):
     assert of(facts, reference / np.float16(2), reference)["accuracy/sqnr_db"].value == pytest.approx(
         20 * math.log10(2)
     )
+
+
+def test_values_whose_squares_overflow_have_a_ratio_all_the_same(facts) -> None:
+    made = facts(outputs=(np.array([[1.4e154]]),), reference_outputs=(np.array([[1.0e154]]),))
+    found = judge(made).metrics["accuracy/sqnr_db"]
+    assert found.value == pytest.approx(20 * np.log10(1.0 / 0.4))

@@ -230,15 +230,22 @@ def _distances(pair: OutputPair, kind: str, n: int) -> dict[str, Metric]:
     }
 
 
+LARGEST_SQUARE = 1e100
+"""Values beyond which sums of squares are taken of scaled ones."""
+
+
 def _sqnr(ours: NDArray[np.float64], reference: NDArray[np.float64], n: int, kind: str) -> Metric:
     """Judge the ratio of signal to quantization noise over all samples, 10·log10(Σr² / Σ(r-o)²)."""
     name = "accuracy/sqnr_db"
+    largest = float(max(np.max(np.abs(reference)), np.max(np.abs(ours))))
+    if largest > LARGEST_SQUARE:  # squares would overflow; a ratio does not depend on the scale
+        ours, reference = ours / largest, reference / largest
     signal, noise = float(np.sum(reference**2)), float(np.sum((reference - ours) ** 2))
     if noise == 0:
         return missing(name, IDENTICAL, n=n, kind=kind, absence=Absence.IDENTICAL)
     if signal == 0:
         return missing(name, f"the {_short(kind)} gives nothing but zeros", n=n, kind=kind)
-    return metric(name, 10 * math.log10(signal / noise), n=n, kind=kind)
+    return metric(name, 10 * (math.log10(signal) - math.log10(noise)), n=n, kind=kind)
 
 
 def _cosine(ours: NDArray[np.float64], reference: NDArray[np.float64], kind: str) -> Metric:
