@@ -210,6 +210,10 @@ def _agreement(pair: OutputPair, kind: str, axis: int | None) -> Metric:
     return metric(name, hits / n, interval=interval, spans=OVER_SAMPLES, n=n, kind=kind)
 
 
+LARGEST_SQUARE = 1e100
+"""Values beyond which sums of squares are taken of scaled ones."""
+
+
 def _distances(pair: OutputPair, kind: str, n: int) -> dict[str, Metric]:
     if not pair.numeric:
         reason = f"outputs are {pair.ours.dtype}, not real values"
@@ -223,6 +227,9 @@ def _distances(pair: OutputPair, kind: str, n: int) -> dict[str, Metric]:
         reason = f"{broken} of {ours.size} elements are NaN or Inf"
         return {name: missing(name, reason, n=n, kind=kind) for name in DISTANCES}
     error = float(np.max(np.abs(ours - reference)))
+    largest = float(max(np.max(np.abs(reference)), np.max(np.abs(ours))))
+    if largest > LARGEST_SQUARE:  # squares would overflow; a ratio does not depend on the scale
+        ours, reference = ours / largest, reference / largest
     return {
         "accuracy/sqnr_db": _sqnr(ours, reference, n, kind),
         "accuracy/cosine": _cosine(ours.reshape(n, -1), reference.reshape(n, -1), kind),
@@ -230,16 +237,9 @@ def _distances(pair: OutputPair, kind: str, n: int) -> dict[str, Metric]:
     }
 
 
-LARGEST_SQUARE = 1e100
-"""Values beyond which sums of squares are taken of scaled ones."""
-
-
 def _sqnr(ours: NDArray[np.float64], reference: NDArray[np.float64], n: int, kind: str) -> Metric:
     """Judge the ratio of signal to quantization noise over all samples, 10·log10(Σr² / Σ(r-o)²)."""
     name = "accuracy/sqnr_db"
-    largest = float(max(np.max(np.abs(reference)), np.max(np.abs(ours))))
-    if largest > LARGEST_SQUARE:  # squares would overflow; a ratio does not depend on the scale
-        ours, reference = ours / largest, reference / largest
     signal, noise = float(np.sum(reference**2)), float(np.sum((reference - ours) ** 2))
     if noise == 0:
         return missing(name, IDENTICAL, n=n, kind=kind, absence=Absence.IDENTICAL)
