@@ -318,10 +318,11 @@ def workers(folder: Path) -> list[str]:
     for process in Path("/proc").glob("[0-9]*"):
         try:
             command = (process / "cmdline").read_bytes().decode()
-            where = str((process / "cwd").readlink()) if "harness.measure.worker" in command else ""
-        except OSError:
+            where = (process / "cwd").readlink() if "harness.measure.worker" in command else None
+            asked = (where / "request.json").read_text() if where else ""
+        except OSError:  # it ended meanwhile, or its folder went: that of another test's worker
             continue
-        if where and str(folder) in (Path(where) / "request.json").read_text():
+        if str(folder) in asked:
             found.append(command)
     return found
 
