@@ -383,8 +383,8 @@ def test_telemetry_is_off_unless_the_suite_asks_for_it(ask, relu, work, monkeypa
     seen = measure.observe(ask(relu, passes=("timing",), wanted=Measure(telemetry=asked)), work)
     assert (seen.error, seen.session["telemetry"]) == (None, on)
     assert seen.system["environment"].get("ORT_DISABLE_TELEMETRY") == (None if on else "1")
-    threads = seen.session["threads"]["before"]  # those of the import; the calling one is there anyway
-    assert threads == (2 if on else 1)
+    if not on:  # how long a telemetry thread lives, where one starts, is the runtime's affair
+        assert seen.session["threads"]["before"] == 1
 
 
 def test_a_proof_makes_two_calls_whatever_the_number_of_inputs(ask, conv, work):
