@@ -84,7 +84,11 @@ def run(
             return RunOutcome(journal.run, journal.folder, len(todo) - measured, measured)
 
 
-def resolve_rolling_runtimes(plan: Plan, newest: Callable[[str], Requirement] = runtimes.newest) -> Plan:
+Newest = Callable[[str], Requirement]
+"""Finds the newest release behind a rolling name."""
+
+
+def resolve_rolling_runtimes(plan: Plan, newest: Newest = runtimes.newest) -> Plan:
     """Let ``latest`` and ``nightly`` mean the versions that they are now; keys keep their names.
 
     Raises InputError where there is none, CaseError where the package index cannot be asked.
