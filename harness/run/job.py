@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from harness import build, measure, store
-from harness.build.cache import hash_file
 from harness.build.scratch import scratch
 from harness.core.case import Case
 from harness.core.errors import InputError
+from harness.core.hashing import hash_file
 from harness.core.listener import Listener
 from harness.core.requirement import Requirement
 from harness.core.suite import Plan
