@@ -66,6 +66,7 @@ class World:
     ns: Mapping[str, int] = field(default_factory=dict)
     error: Mapping[str, float] = field(default_factory=dict)
     top1: Mapping[str, float] = field(default_factory=dict)
+    counts: Mapping[str, float] = field(default_factory=dict)
     status: Mapping[str, Status] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()  # in a block
@@ -90,9 +91,12 @@ class World:
             axes=case.axes,
             status=status,
             reason="" if status is Status.OK else f"{name} is broken",
-            metrics={"accuracy/top1": top1},
+            metrics={"accuracy/top1": top1, "instructions/call": self._count(name)},
             effective={} if name in self.missing else {"runtime": {"version": "1"}},
         )
+
+    def _count(self, name: str) -> Metric:
+        return Metric(value=self.counts.get(name, 1e6), unit="instructions", direction="lower")
 
     def request(self, bench: Bench, case: Case, sampling: object) -> SimpleNamespace:
         """Stand in for `Bench.request`."""
@@ -350,6 +354,16 @@ def test_a_version_that_is_lost_in_the_blocks_is_skipped(world, search) -> None:
     assert made.finding.suspects == ("v6", "v7")
     (skipped,) = [step for step in made.steps if step.mark is StepVerdict.SKIPPED]
     assert (skipped.version, "SIGSEGV" in skipped.reason) == ("v6", True)
+
+
+def test_instructions_are_searched_by_halves_with_one_run_a_version(world, search) -> None:
+    made = world(counts=since("v4", 1_003_000.0))
+    result = search("instructions/call")
+    assert found(result) == ("v3", "v4")
+    assert (made.raced, sorted(set(made.seen))) == ([], ["v1", "v2", "v3", "v4", "v8"])
+    assert len(made.seen) == 5
+    assert {step.version: step.worse for step in result.steps}["v4"] == pytest.approx(0.003)
+    assert search("instructions/call", limit=0.01).finding.outcome is SearchOutcome.NO_DIFFERENCE
 
 
 def test_a_control_that_fires_is_told(world, search) -> None:
