@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.options import RECORD_FORMATS, Command, cache_option, format_option, results_option
+from harness.cli.options import (
+    RECORD_FORMATS,
+    Command,
+    cache_option,
+    format_option,
+    results_option,
+    shape_options,
+)
 from harness.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -49,13 +56,7 @@ Examples:
 @click.argument("model", type=click.Path(path_type=Path))
 @_axis_options
 @click.option("--data", help="A data catalogue name, or an .npz file with one array for each input.")
-@click.option(
-    "--shape",
-    "shapes",
-    multiple=True,
-    metavar="NAME=SIZE",
-    help="Bind a symbolic dimension; may be repeated.",
-)
+@shape_options
 @click.option("--output", help="The output that counts, where there are several.")
 @click.option("--seconds", type=float, help="Seconds of timed calls a case.  [default: 1]")
 @click.option("--processes", type=int, help="Fresh worker processes a case.  [default: 1]")
@@ -100,12 +101,19 @@ def plan_of_file(
     What `choices` does not have was not asked for. Raises InputError.
     """
     from harness.plan import plan_model
+    from harness.plan.files import why_missing
 
     overrides = choices["overrides"] if overrides is None else overrides
     axes: dict[str, Any] = {axis: _values(choices[axis]) for axis in CHOICES if choices.get(axis)}
     shapes = dict(_shape(text) for text in choices.get("shapes", ()))
+    batch_dim, custom_ops = choices.get("batch_dim"), choices.get("custom_ops") or ()
+    for library in custom_ops:
+        if reason := why_missing(Path(library), library):
+            raise InputError(f"--custom-ops: {reason}")
     elsewhere = choices.get("data") or any("shapes" in text.partition("=")[0] for text in overrides)
-    if not elsewhere and (assumed := _assume(model, shapes, axes)):
+    if not elsewhere and (
+        assumed := _assume(model, shapes, axes, batch_dim=batch_dim, custom_ops=custom_ops)
+    ):
         axes |= {axis: [value] for axis, value in assumed.axes.items()}
         if assumed.sizes:
             # an axis, so that keys show it; and of the model, so that calibration knows it too
@@ -117,17 +125,19 @@ def plan_of_file(
         data=choices.get("data") or None,
         shapes=shapes or None,
         output=choices.get("output") or None,
+        batch_dim=batch_dim,
+        custom_ops=custom_ops,
         overrides=overrides,
         only=only,
         **how,
     )
 
 
-def _assume(model: Path, shapes: Mapping[str, int], axes: Mapping[str, Any]) -> Assumed | None:
+def _assume(model: Path, shapes: Mapping[str, int], axes: Mapping[str, Any], **how: Any) -> Assumed | None:
     """Choose what the model needs and nothing says, and print it; None where nothing is left open."""
     from harness.run.assume import Assumed, assume
 
-    found = assume(model, shapes)
+    found = assume(model, shapes, **how)
     assumed = Assumed(found.sizes, {axis: value for axis, value in found.axes.items() if axis not in axes})
     if not assumed.sizes and not assumed.axes:
         return None
