@@ -18,10 +18,10 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness import build, judge, measure
-from harness.build.cache import hash_file
 from harness.core.artifact import Built, Dataset
 from harness.core.case import FP32, Artifact, Case, DataRef, Load, Session, plain, thaw
 from harness.core.errors import CaseError, Failed, StoreError, Unsupported
+from harness.core.hashing import hash_file
 from harness.core.passes import chosen, repeated
 from harness.core.record import Note, NoteKind, Observation, Record, Status
 from harness.core.suite import Sampling, Skip, Suite
@@ -138,6 +138,7 @@ class Bench:
             self._record(case, verdict.status, reason=verdict.reason),
             notes=tuple(note.text for note in notes),
             note_kinds=tuple(note.kind for note in notes),
+            note_shorts=tuple(note.short for note in notes),
             metrics=verdict.metrics,
             effective={**verdict.effective, **self._provenance(case, labelled=labels is not None)},
             artifact=built.to_json(),

@@ -12,13 +12,13 @@ from onnx import helper
 
 from harness.core.case import thaw
 from harness.core.errors import InputError, SuiteError
+from harness.core.hashing import hash_file
 from harness.core.record import Record, Status
 from harness.core.suite import Plan
 from harness.plan import plan_model
 from harness.run.assume import assume
 from harness.run.bench import open_bench
 from harness.run.job import environment, header
-from harness.store.files import hash_file
 from tests.models import make_model, value
 
 

@@ -1,0 +1,71 @@
+"""Plan a bare model file: what it leaves open and nobody says is assumed, and keys say what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.core.errors import InputError
+from harness.core.suite import Plan
+from harness.plan import plan_model
+from harness.plan.files import why_missing
+from harness.run.assume import Assumed, assume
+
+
+def plan_model_file(
+    model: Path,
+    axes: Mapping[str, Any] | None = None,
+    *,
+    data: str | None = None,
+    shapes: Mapping[str, int] | None = None,
+    output: str | None = None,
+    batch_dim: str | None = None,
+    custom_ops: Sequence[str] = (),
+    overrides: Sequence[str] = (),
+    only: Sequence[str] = (),
+    **how: Any,
+) -> tuple[Plan, str]:
+    """Plan the file at `model` over `axes`; return the plan, and in one line what was assumed ("": nothing).
+
+    The other parameters are those of `harness.plan.plan_model`. Raises InputError.
+    """
+    axes, shapes = dict(axes or {}), dict(shapes or {})
+    for library in custom_ops:
+        if reason := why_missing(Path(library), library):
+            raise InputError(f"custom operators: {reason}")
+    line = ""
+    elsewhere = data or any("shapes" in text.partition("=")[0] for text in overrides)
+    if not elsewhere and (assumed := _assume(model, shapes, axes, batch_dim, custom_ops)):
+        line = assumed.line
+        axes |= {axis: [value] for axis, value in assumed.axes.items()}
+        if assumed.sizes:
+            # an axis, so that keys show it; and of the model, so that calibration knows it too
+            axes["shapes"] = [{assumed.name: dict(assumed.sizes)}]
+            shapes |= assumed.sizes
+    plan = plan_model(
+        model,
+        axes,
+        data=data,
+        shapes=shapes or None,
+        output=output,
+        batch_dim=batch_dim,
+        custom_ops=custom_ops,
+        overrides=overrides,
+        only=only,
+        **how,
+    )
+    return plan, line
+
+
+def _assume(
+    model: Path,
+    shapes: Mapping[str, int],
+    axes: Mapping[str, Any],
+    batch_dim: str | None,
+    custom_ops: Sequence[str],
+) -> Assumed | None:
+    """Choose what the model needs and nothing says; None where nothing is left open."""
+    found = assume(model, shapes, batch_dim=batch_dim, custom_ops=custom_ops)
+    assumed = Assumed(found.sizes, {axis: value for axis, value in found.axes.items() if axis not in axes})
+    return assumed if assumed.sizes or assumed.axes else None
