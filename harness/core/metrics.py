@@ -27,7 +27,7 @@ Give = TypeVar("Give", bound=Callable[..., object])
 
 
 class Evidence(StrEnum):
-    """What two stored runs tell of a metric, and so how they are compared by it."""
+    """What two stored runs show of a metric, and so how they are compared by it."""
 
     CALLS = "calls"  # a quantile of the calls of each process
     RATE = "rate"  # the calls of each process over its wall time
@@ -78,7 +78,7 @@ class MetricSpec:
     samples: str = ""  # key of `Record.samples` with a number of ns for each process
     floor: float | None = None  # what is better than this is as good as equal
     machine_free: bool = False  # the same on every machine, however long a case is timed
-    once: bool = False  # one process tells it: memory, and what is machine-free
+    once: bool = False  # one process is enough: memory, and what is machine-free
     follows_calls: bool = False  # it goes as the calls go
     alpha_share: float = 0.0  # of alpha in an A/B, in shares of p50; 0: no block measures it
 

@@ -16,9 +16,9 @@ class Value:
     """An input or an output of the graph."""
 
     name: str
-    kind: str  # "tensor", "sequence", "optional", "map", "sparse_tensor"; "" where the file does not tell
+    kind: str  # "tensor", "sequence", "optional", "map", "sparse_tensor"; "" where the file does not state it
     dtype: str  # numpy's name, "object" for strings
-    dims: tuple[Dimension, ...] | None  # None: the file tells no shape
+    dims: tuple[Dimension, ...] | None  # None: the file states no shape
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,9 +85,9 @@ def test_the_first_night_is_all_right_and_says_what_it_was_not_held_against(
 def test_a_worse_night_is_confirmed_by_an_a_b_and_told_with_its_numbers(
     night: Callable[..., tuple[int, Path]], parts: dict[str, Any]
 ) -> None:
-    def patiently(*given: Any, terms: ABSettings, **keys: Any) -> Confirmation:
+    def patiently(*given: Any, settings: ABSettings, **keys: Any) -> Confirmation:
         """The blocks that a budget pays depend on how busy this machine is."""
-        return confirm(*given, terms=replace(terms, budget_s=100.0), **keys)
+        return confirm(*given, settings=replace(settings, budget_s=100.0), **keys)
 
     parts["nightly"] = partial(nightly, confirm=patiently)
     night(None, *TWO)
