@@ -78,7 +78,7 @@ class MetricSpec:
     samples: str = ""  # key of `Record.samples` with a number of ns for each process
     floor: float | None = None  # what is better than this is as good as equal
     machine_free: bool = False  # the same on every machine, however long a case is timed
-    once: bool = False  # one process tells it: memory, and what is machine-free
+    asked_by: str = ""  # key of `measure:` that asks for it; empty: it is always there
     follows_calls: bool = False  # it goes as the calls go
     alpha_share: float = 0.0  # of alpha in an A/B, in shares of p50; 0: no block measures it
 
@@ -119,12 +119,12 @@ def _call(name: str, **facts: object) -> MetricSpec:
 def _memory(name: str, **facts: object) -> MetricSpec:
     """Make the row of a reading of memory; but for three, they are steps on the way to those."""
     kept = {"column": False, "evidence": Evidence.NONE, **facts}
-    return MetricSpec(f"memory/{name}", "B", "lower", once=True, **kept)  # type: ignore[arg-type]
+    return MetricSpec(f"memory/{name}", "B", "lower", asked_by="memory", **kept)  # type: ignore[arg-type]
 
 
 def _accuracy(name: str, unit: str, better: str, **facts: object) -> MetricSpec:
     """Make the row of a number that the outputs give."""
-    kept = {"evidence": Evidence.NONE, "machine_free": True, "once": True, **facts}
+    kept = {"evidence": Evidence.NONE, "machine_free": True, "asked_by": "accuracy", **facts}
     return MetricSpec(f"accuracy/{name}", unit, better, **kept)  # type: ignore[arg-type]
 
 
@@ -192,7 +192,6 @@ _ROWS = (
         drop=7,
         evidence=Evidence.COUNT,
         machine_free=True,
-        once=True,
     ),
     _accuracy(
         "top1",
