@@ -23,6 +23,7 @@ class Fit:
 
     chosen: int | None  # None: none ran
     errors: tuple[str, ...]  # of each candidate that was tried and did not run
+    bindable: bool = True  # False: an output has another rank than the model declares
 
     @property
     def why(self) -> str:
@@ -60,9 +61,9 @@ def first_fit(
                 )
             )
             answers, ended = _run(request, timeout_s)
-            for message in answers:
+            for message, bindable in answers:
                 if not message:
-                    return Fit(len(errors), tuple(errors))
+                    return Fit(len(errors), tuple(errors), bindable)
                 errors.append(message)
             if len(errors) < len(candidates):
                 errors.append(ended)
@@ -71,8 +72,8 @@ def first_fit(
     return Fit(None, tuple(errors))
 
 
-def _run(request: Path, timeout_s: float) -> tuple[list[str], str]:
-    """Return the message of every try, and how the process ended."""
+def _run(request: Path, timeout_s: float) -> tuple[list[tuple[str, bool]], str]:
+    """Return of every try its message and whether outputs can be bound, and how the process ended."""
     root = str(Path(__file__).parents[2])
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH", "")])]
     command = [sys.executable, "-P", "-m", "harness.measure.worker.fit", str(request), str(os.getpid())]
@@ -90,7 +91,8 @@ def _run(request: Path, timeout_s: float) -> tuple[list[str], str]:
         except BaseException:
             worker.kill()
             raise
-    return [json.loads(line)["error"] for line in out.splitlines() if line.startswith(b"{")], ended
+    lines = [json.loads(line) for line in out.splitlines() if line.startswith(b"{")]
+    return [(line["error"], line["bindable"]) for line in lines], ended
 
 
 def _how(code: int, stderr: str) -> str:
