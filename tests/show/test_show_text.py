@@ -131,7 +131,8 @@ def test_notes_of_one_kind_stand_together(make_record: Callable[..., Record]) ->
         ("not steady: 7%",),
     ]
     records = [
-        make_record("m", batch=number, notes=notes, metrics=p50) for number, notes in enumerate(told, 1)
+        make_record("m", batch=number, notes=notes, note_shorts=("not steady",) * len(notes), metrics=p50)
+        for number, notes in enumerate(told, 1)
     ]
     rows = tuple(Row(record, rank, False, None) for rank, record in enumerate(records, 1))
     text = show.render_run(Report("t", tuple(records), rows, ("batch",)), "table")
@@ -207,3 +208,9 @@ def test_formulas_are_defused() -> None:
         "a=1",
         "",
     ]
+
+
+def test_a_speedup_over_an_unsteady_baseline_says_so(report: Report) -> None:
+    advice = tuple(replace(item, baseline_steady=False) for item in report.advice)
+    text = show.render_run(replace(report, advice=advice), "table")
+    assert "1.50× the baseline (which is not steady), top-1 -0.20%" in text
