@@ -13,10 +13,11 @@ from pydantic import ValidationError
 from harness.core.errors import InputError, Problem, SuiteError
 from harness.core.suite import Plan
 from harness.plan import starters, strict
-from harness.plan.document import KeyPath, Place, YamlDocument, printable, read, spell_path
+from harness.plan.document import KeyPath, Place, YamlDocument, read, spell_path
 from harness.plan.expand import expand
 from harness.plan.files import absolute, missing, why_missing
 from harness.plan.layers import from_plain, put_together
+from harness.plan.override import option_of
 from harness.plan.schema import SuiteSchema
 from harness.plan.sweep import Rule, Sweep, filters, sweep, unknown_values
 
@@ -62,6 +63,8 @@ def plan_model(
     output: str | None = None,
     sampling: Mapping[str, Any] | None = None,
     strict_provider: bool = False,
+    batch_dim: str | None = None,
+    custom_ops: Sequence[str] = (),
     name: str = "",
     overrides: Sequence[str] = (),
     only: Sequence[str] = (),
@@ -76,11 +79,13 @@ def plan_model(
     own = next(iter(model), "") if isinstance(model, Mapping) else model.stem
     source = dict(model) if isinstance(model, Mapping) else {"onnx": str(model)}
     entry = {"source": source, "data": data, "shapes": shapes and dict(shapes), "output": output}
+    entry |= {"batch_dim": batch_dim}
     document = {
         "models": {own: _given(entry)},
         "axes": dict(axes or {}),
         "sampling": _given(sampling or {}),
         "strict_provider": strict_provider,
+        "session": {"custom_ops": list(custom_ops)} if custom_ops else {},
     }
     document = {key: value for key, value in document.items() if value}
     return plan_document(document, Path.cwd(), name or own, overrides, only)
@@ -121,8 +126,8 @@ def _expand(made: Sweep, document: YamlDocument, overrides: Sequence[str], only:
     expansion = expand(made)
     _refuse(_unmet([rule for rule in expansion.unmet if rule in checked], document))
     if not expansion.plan.cases and not expansion.plan.skips:
-        flags = " ".join(f"--only {text}" for text in only)
-        raise InputError(f"{printable(flags) or 'only'}: no cell of the suite is left")
+        flags = " ".join(option_of(text, "--only") for text in only)
+        raise InputError(f"{flags or 'only'}: no cell of the suite is left")
     return expansion.plan
 
 

@@ -178,7 +178,9 @@ def test_the_spread_of_the_reference_counts_too(record):
     found = one(gate, spread(record, 103.0, 104.0, 105.0), references)
     assert (found.outcome, found.within_spread) == ("failed", True)
     assert (found.low, found.high) == (pytest.approx(103 / 1.05), pytest.approx(105 / 0.95))
-    alone = one(gate, spread(record, 103.5, 104.0, 104.5), {"anchor": {"net": record({"memory/peak": 100.0})}})
+    alone = one(
+        gate, spread(record, 103.5, 104.0, 104.5), {"anchor": {"net": record({"memory/peak": 100.0})}}
+    )
     assert (alone.outcome, alone.within_spread) == ("failed", False)
 
 

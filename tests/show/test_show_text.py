@@ -131,7 +131,8 @@ def test_notes_of_one_kind_stand_together(make_record: Callable[..., Record]) ->
         ("not steady: 7%",),
     ]
     records = [
-        make_record("m", batch=number, notes=notes, metrics=p50) for number, notes in enumerate(told, 1)
+        make_record("m", batch=number, notes=notes, note_shorts=("not steady",) * len(notes), metrics=p50)
+        for number, notes in enumerate(told, 1)
     ]
     rows = tuple(Row(record, rank, False, None) for rank, record in enumerate(records, 1))
     text = show.render_run(Report("t", tuple(records), rows, ("batch",)), "table")
@@ -209,47 +210,7 @@ def test_formulas_are_defused() -> None:
     ]
 
 
-def memory_gate(**facts: Any) -> list[str]:
-    """What stands below a gate of memory that ended so."""
-    gate = GateOutcome(
-        gate="memory/peak max_increase 3% against anchor",
-        case="digits",
-        metric="memory/peak",
-        outcome=Outcome.FAILED,
-        value=87e6,
-        limit=86e6,
-        reason="87 MB > 86 MB",
-        against=Reference.ANCHOR,
-        **facts,
-    )
-    (failed,) = gate_sections([gate])
-    return list(failed.entries[0].lines)
-
-
-def test_a_gate_says_that_its_limit_lies_within_the_spread_of_processes() -> None:
-    within = (
-        "the limit lies within the spread between processes: the next run may come out otherwise; a higher "
-        "sampling.processes narrows it (83 MB to 91 MB)"
-    )
-    assert memory_gate(low=83e6, high=91e6) == ["digits", within]
-    assert memory_gate(low=86.5e6, high=87.5e6) == ["digits"]
-    (alone,) = memory_gate()[1:]
-    assert alone.startswith("one process does not tell what memory varies by")
-
-
-def test_a_gate_that_passed_within_the_spread_is_counted() -> None:
-    passed = GateOutcome("latency/p50 max 1 ms", "digits", "latency/p50", Outcome.PASSED, 0.9e-3, 1e-3, "")
-    near = replace(passed, low=0.8e-3, high=1.1e-3)
-    (section,) = gate_sections([passed, near])
-    assert section.title == "Gates passed: 2"
-    (entry,) = section.entries
-    assert entry.text.startswith("1 of them: the limit lies within the spread between processes")
-
-
-def test_what_is_shown_under_another_name_is_not_told_as_missing() -> None:
-    calls = Metric(value=None, unit="calls/s", direction="higher", absence=Absence.REPLACED, reason="elsewhere")
-    made = replace(FP32, metrics={**FP32.metrics, "throughput/calls_per_s": calls})
-    rows = (Row(made, 1, baseline=True, speedup=1.0),)
-    told = without_values(Report("t", (made,), rows, axes=()))
-    assert not any("calls/s" in text for text in told)
-    assert any(text.startswith("p95: ") for text in told)
+def test_a_speedup_over_an_unsteady_baseline_says_so(report: Report) -> None:
+    advice = tuple(replace(item, baseline_steady=False) for item in report.advice)
+    text = show.render_run(replace(report, advice=advice), "table")
+    assert "1.50× the baseline (which is not steady), top-1 -0.20%" in text
