@@ -44,7 +44,7 @@ ALLOWED = {
 }
 """Room -> what it may import of this package."""
 
-LOOPS = {"job", "bench", "review", "confirm", "budget", "arms", "probe", "chain", "annotate", "view",
+LOOPS = {"job", "bench", "review", "confirm", "budget", "arms", "plans", "probe", "chain", "annotate", "view",
          "export", "timeline", "files", "site", "demo", "benchmarks", "__init__"}  # fmt: skip
 """Files of a feature that may touch the world, or draw; every other one is pure."""
 

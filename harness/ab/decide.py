@@ -15,7 +15,7 @@ from harness.core.decision import Change, Decision, DecisionSource, MetricCompar
 from harness.core.metrics import HEADLINE as P50
 from harness.core.metrics import METRICS, Evidence, spec_of
 from harness.core.record import BAD, Record, Status
-from harness.core.units import format_percent
+from harness.core.units import count, format_percent
 from harness.judge.agreement import only_nonfinite, outputs_change
 from harness.judge.exact import MAX_LOSS, exact, status_change
 from harness.judge.outputs import Outputs
@@ -164,8 +164,7 @@ def _decision(
         return decision
     change = format_percent((decision.ratio or 1.0) - 1, signed=True)
     kind, short_of = ("screening block", "confirmed") if seen.screening else ("block", "decided")
-    count = f"{len(ratios)} {kind}{'' if len(ratios) == 1 else 's'}"
-    reason = f"{change} on {count}, not {short_of}: {seen.unconfirmed}"
+    reason = f"{change} on {count(len(ratios), kind)}, not {short_of}: {seen.unconfirmed}"
     return replace(decision, verdict=Change.INCONCLUSIVE, reason=reason)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.ab.model import ABResult, describe_lost
 from harness.core.units import format_percent, format_span
-from harness.show.comparisons import COLUMNS_WITH_BLOCKS, line
+from harness.show.comparisons import COLUMNS_WITH_BLOCKS, count_verdicts, line
 from harness.show.page import Page
 from harness.show.sections import Entry, Section, gate_sections
 
@@ -53,9 +53,7 @@ def _summary(result: ABResult) -> str:
     """Count the verdicts."""
     if not result.trusted:
         return "Do not trust these verdicts: the base arm differs from itself"
-    verdicts = [str(row.decision.verdict) for row in result.comparisons]
-    counts = ", ".join(f"{verdicts.count(name)} {name}" for name in dict.fromkeys(verdicts))
-    return f"{'interrupted; ' if result.interrupted else ''}{counts or 'nothing was compared'}"
+    return f"{'interrupted; ' if result.interrupted else ''}{count_verdicts(result.comparisons)}"
 
 
 def _settings(result: ABResult) -> str:

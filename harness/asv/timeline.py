@@ -37,8 +37,8 @@ class TimelineRun:
     @property
     def message(self) -> str:
         """The commit's message."""
-        lines = [f"{key}: {_one_line(value)}" for key, value in (("Run", self.run), *self.trailers)]
-        return "\n".join([_one_line(self.title), "", *lines, ""])
+        lines = [f"{key}: {_trailer_value(value)}" for key, value in (("Run", self.run), *self.trailers)]
+        return "\n".join([_trailer_value(self.title), "", *lines, ""])
 
 
 def read(repository: Path) -> list[TimelineRun]:
@@ -126,7 +126,7 @@ def _night(commit: str, time_s: str, title: str, trailers: str) -> TimelineRun:
     return TimelineRun(run, int(time_s), title, rest, commit)
 
 
-def _one_line(text: str) -> str:
+def _trailer_value(text: str) -> str:
     """Keep what a run says of itself from ending a trailer, or the message."""
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split()) or "-"
 

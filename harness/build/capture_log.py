@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from harness.build.check import one_line
+from harness.build.check import first_line
 
 
 class _Listener(logging.Handler):
@@ -18,7 +18,7 @@ class _Listener(logging.Handler):
         """Keep the exception that a record carries, else the last line of its text: a traceback's reason."""
         error = record.exc_info[1] if record.exc_info else None
         lines = [line for line in record.getMessage().splitlines() if line.strip()]
-        self.heard.append(one_line(error or (lines[-1] if lines else "")))
+        self.heard.append(first_line(error or (lines[-1] if lines else "")))
 
 
 @contextmanager

@@ -33,9 +33,9 @@ def _complaint(path: Path) -> str:
     try:
         onnx.checker.check_model(path, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, DecodeError) as error:
-        return one_line(error)
+        return first_line(error)
     except (RuntimeError, ValueError, TypeError, UnicodeDecodeError) as error:
-        return one_line(error)
+        return first_line(error)
     return ""
 
 
@@ -49,11 +49,11 @@ def _refusal(path: Path) -> str:
     try:
         onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime raises classes of its own
-        return one_line(error)
+        return first_line(error)
     return ""
 
 
-def one_line(error: BaseException | str, limit: int = 300) -> str:
+def first_line(error: BaseException | str, limit: int = 300) -> str:
     """Return the first line that says something, shortened."""
     lines = [" ".join(line.split()) for line in str(error).splitlines()]
     text = next((line for line in lines if line), type(error).__name__)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from harness.build import cache
 from harness.build.arrays import available_bytes, declared_bytes, read_arrays
-from harness.build.cache import hash_file
 from harness.build.versions import own_code, versions
 from harness.core.artifact import Built, Dataset
 from harness.core.case import DataRef
 from harness.core.errors import CaseError, Failed, InputError
 from harness.core.feeds import LABELS
+from harness.core.hashing import hash_file
 from harness.core.plugins import CATALOGUE
 from harness.core.registry import closest
 from harness.core.units import format_bytes

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.build import files
-from harness.build.check import one_line
+from harness.build.check import first_line
 from harness.build.reading import opset_of
 from harness.core.errors import Unsupported
 
@@ -52,4 +52,4 @@ def raise_opset(path: Path, target: Path, least: int) -> Path:
 
 def reason(error: Exception | str) -> str:
     """Return what an assertion of the converter says, without its place in a source file."""
-    return one_line(error).rpartition("` failed: ")[2]
+    return first_line(error).rpartition("` failed: ")[2]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import harness
-from harness.build.cache import hash_file
+from harness.core.hashing import hash_file
 
 
 def _folders(*paths: str | Path) -> tuple[str, ...]:

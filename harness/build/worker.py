@@ -18,7 +18,7 @@ from typing import Any
 
 from harness.build import files, ort_format, repair, unconverted
 from harness.build.calibration import calibrate
-from harness.build.check import check, one_line
+from harness.build.check import check, first_line
 from harness.build.data import split_file
 from harness.build.precisions import Precision
 from harness.build.process import ANSWER, REQUEST
@@ -45,7 +45,7 @@ def main(folder: Path) -> None:
         answer = {"failed": str(error)}
     except Exception as error:  # whatever else a library raises is one failed record
         traceback.print_exc()
-        answer = {"failed": f"{type(error).__name__}: {one_line(error)}"}
+        answer = {"failed": f"{type(error).__name__}: {first_line(error)}"}
     (folder / ANSWER).write_text(json.dumps(answer))
 
 
@@ -159,7 +159,7 @@ def failure(kind: str, source: Path, error: Exception) -> str:
     """Return which converter failed on whose file, in its own words, and what to try."""
     model = files.parse(source)
     writer = " ".join(filter(None, (model.producer_name, model.producer_version))) or "an unnamed tool"
-    what = f"{type(error).__name__}: {one_line(error, 600)}"
+    what = f"{type(error).__name__}: {first_line(error, 600)}"
     remedy = "try nodes_to_exclude or op_types, or convert it with the tool that wrote it"
     return f"the converter to {kind} failed on a model written by {writer}: {what}; {remedy}"
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from glob import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from harness.ab.arms import pair_cases
 from harness.ab.model import ABResult, ABSettings
 from harness.cli.options import (
     DOCUMENT_FORMATS,
@@ -25,24 +22,19 @@ from harness.cli.options import (
 )
 from harness.cli.sweep import plan_of_file
 from harness.core.case import AXES
-from harness.core.conditions import spell
 from harness.core.decision import DecisionSource
 from harness.core.errors import InputError
 from harness.core.registry import closest
 from harness.core.report import unevaluated
-from harness.core.suite import Plan, Suite
+
+if TYPE_CHECKING:
+    from harness.ab.plans import Planner, Point
 
 SUITES = (".yaml", ".yml")
 OF_FILES = ("data", "shapes", "batch", "output")
 """Options that stand for what a suite says itself."""
 
 MEMORY = "memory/peak"
-
-Point = Mapping[str, str]
-"""Axis -> value, of one arm."""
-
-Planner = Callable[[Sequence[str], Sequence[str]], Plan]
-"""Make a plan out of overrides and filters."""
 
 
 @click.command(
@@ -135,9 +127,9 @@ def ab(
     budget is spent.
     """
     from harness.ab.job import run_ab
+    from harness.ab.plans import plan_arms
     from harness.ab.view import ABDocument
     from harness.measure.runtimes import newest
-    from harness.run.job import resolve_rolling_runtimes
     from harness.show.progress import Lines
 
     if not choices["alpha"]:
@@ -145,21 +137,21 @@ def ab(
     seed = secrets.randbelow(2**32) if choices["seed"] is None else choices["seed"]
     metrics = tuple(dict.fromkeys(choices["metrics"]))
     terms = ABSettings(choices["min_effect"], choices["alpha"], choices["budget_s"], seed, metrics)
-    points = {"--base": _point("--base", base), "--head": _point("--head", head)}
-    whole = [_plan(flag, point, _planner(models, flag, choices)) for flag, point in points.items()]
-    plans = [resolve_rolling_runtimes(plan, handed("newest", newest)) for plan in whole]
+    points = {flag: _point(flag, texts) for flag, texts in (("--base", base), ("--head", head))}
+    arms = plan_arms(
+        models, points["--base"], points["--head"], _planner(models, choices), handed("newest", newest)
+    )
     asked = click.get_current_context().get_parameter_source("metrics") is not ParameterSource.DEFAULT
-    if asked and MEMORY in metrics and not all(plan.suite.measure.wants("memory") for plan in plans):
+    if asked and MEMORY in metrics and not arms.memory:
         raise InputError(f"--metric {MEMORY}: the suite leaves memory out; add --set measure.memory=true")
-    pairing = pair_cases(plans[0], plans[1], _varied(models, points))
     trial = handed("run_ab", run_ab)(
-        pairing,
-        _join(*plans),
+        arms.pairing,
+        arms.suite,
         terms,
         results_dir,
         cache_dir,
-        base=_named(models[0], models, points["--base"]),
-        head=_named(models[-1], models, points["--head"]),
+        base=arms.base,
+        head=arms.head,
         listener=Lines(),
     )
     print_document(ABDocument(trial), view)
@@ -198,23 +190,8 @@ def _point(flag: str, texts: Sequence[str]) -> Point:
     return point
 
 
-def _varied(models: Sequence[Path], points: Mapping[str, Point]) -> set[str]:
-    """Name the axes in which the arms may differ. Raises InputError where there is nothing to differ in."""
-    varied = {axis for point in points.values() for axis in point}
-    same = points["--base"] == points["--head"]
-    if len(models) == 2:
-        if same and models[0].resolve() == models[1].resolve():
-            raise InputError(f"{models[0]} is named twice: there is nothing to compare")
-        return {*varied, "model"}
-    if same:
-        raise InputError(
-            "nothing differs: name two model files, or what each arm is, such as --head graph_opt=basic"
-        )
-    return varied
-
-
-def _planner(models: Sequence[Path], flag: str, choices: Mapping[str, Any]) -> Planner:
-    """Return how plans of one arm's suite or model file are made. Raises InputError."""
+def _planner(models: Sequence[Path], choices: Mapping[str, Any]) -> Callable[[Path], Planner]:
+    """Return how plans of a suite or a model file are made. Raises InputError."""
     from harness.plan import is_starter, plan
 
     suites = [path for path in models if path.suffix in SUITES or is_starter(path)]
@@ -225,48 +202,7 @@ def _planner(models: Sequence[Path], flag: str, choices: Mapping[str, Any]) -> P
         if given := [name for name in OF_FILES if choices[name]]:
             option = given[0].removesuffix("s")
             raise InputError(f"--{option} is for model files; of a suite, say it there or with --set")
-        return lambda more, narrow: plan(suites[0], [*overrides, *more], [*only, *narrow])
-    path = models[0] if flag == "--base" else models[-1]
-    return lambda more, narrow: plan_of_file(
-        path, choices, overrides=[*overrides, *more], only=[*only, *narrow]
+        return lambda path: lambda more, narrow: plan(path, [*overrides, *more], [*only, *narrow])
+    return lambda path: (
+        lambda more, narrow: plan_of_file(path, choices, overrides=[*overrides, *more], only=[*only, *narrow])
     )
-
-
-def _plan(flag: str, point: Point, make: Planner) -> Plan:
-    """Make one arm's plan: of the suite's own values where it has them, else with others put in.
-
-    Raises InputError; what is said of an override is said of the option that it came from.
-    """
-    whole = make((), ())
-    overrides: dict[str, str] = {}
-    only: dict[str, str] = {}
-    for axis, value in point.items():
-        known = {spell(case.axes[axis]) for case in (*whole.cases, *(skip.case for skip in whole.skips))}
-        said = f"{flag} {axis}={value}"
-        if axis == "model" or value in known:
-            only[f"{axis}={escape(value)}"] = said
-        else:
-            overrides |= {f"models.{model.name}.axes.{axis}={value}": said for model in whole.suite.models}
-    if not overrides and not only:
-        return whole
-    try:
-        return make(tuple(overrides), tuple(only))
-    except InputError as error:
-        text = str(error)
-        for written, said in overrides.items():
-            key = written.partition("=")[0]
-            for spelt in (f"--set {written}: {key}[0]", f"--set {written}"):
-                text = text.replace(spelt, said)
-        for written, said in only.items():
-            text = text.replace(f"--only {written}", said)
-        raise InputError("\n".join(dict.fromkeys(text.splitlines()))) from error
-
-
-def _join(base: Plan, head: Plan) -> Suite:
-    """Return one suite with the models of both arms."""
-    return replace(base.suite, models=tuple(dict.fromkeys((*base.suite.models, *head.suite.models))))
-
-
-def _named(model: Path, models: Sequence[Path], point: Point) -> Point:
-    """Name an arm: its axes, and its file where there are two."""
-    return {**({"model": str(model)} if len(models) == 2 else {}), **point}

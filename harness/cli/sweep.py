@@ -13,7 +13,6 @@ from harness.core.errors import InputError
 
 if TYPE_CHECKING:
     from harness.core.suite import Plan
-    from harness.run.assume import Assumed
 
 CHOICES = {
     "opset": "Operator set versions, e.g. 17,21.",
@@ -99,40 +98,21 @@ def plan_of_file(
 
     What `choices` does not have was not asked for. Raises InputError.
     """
-    from harness.plan import plan_model
+    from harness.run.model_file import plan_model_file
 
-    overrides = choices["overrides"] if overrides is None else overrides
-    axes: dict[str, Any] = {axis: _values(choices[axis]) for axis in CHOICES if choices.get(axis)}
-    shapes = dict(_shape(text) for text in choices.get("shapes", ()))
-    elsewhere = choices.get("data") or any("shapes" in text.partition("=")[0] for text in overrides)
-    if not elsewhere and (assumed := _assume(model, shapes, axes)):
-        axes |= {axis: [value] for axis, value in assumed.axes.items()}
-        if assumed.sizes:
-            # an axis, so that keys show it; and of the model, so that calibration knows it too
-            axes["shapes"] = [{assumed.name: dict(assumed.sizes)}]
-            shapes |= assumed.sizes
-    return plan_model(
+    plan, assumed = plan_model_file(
         model,
-        axes,
+        {axis: _values(choices[axis]) for axis in CHOICES if choices.get(axis)},
         data=choices.get("data") or None,
-        shapes=shapes or None,
+        shapes=dict(_shape(text) for text in choices.get("shapes", ())),
         output=choices.get("output") or None,
-        overrides=overrides,
+        overrides=choices["overrides"] if overrides is None else overrides,
         only=only,
         **how,
     )
-
-
-def _assume(model: Path, shapes: Mapping[str, int], axes: Mapping[str, Any]) -> Assumed | None:
-    """Choose what the model needs and nothing says, and print it; None where nothing is left open."""
-    from harness.run.assume import Assumed, assume
-
-    found = assume(model, shapes)
-    assumed = Assumed(found.sizes, {axis: value for axis, value in found.axes.items() if axis not in axes})
-    if not assumed.sizes and not assumed.axes:
-        return None
-    click.echo(assumed.line, err=True)
-    return assumed
+    if assumed:
+        click.echo(assumed, err=True)
+    return plan
 
 
 def _shape(text: str) -> tuple[str, int]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.core.decision import Change, Decision, MetricComparison, RunComparison, RunSide
 from harness.core.units import count, format_percent
-from harness.show.comparisons import COLUMNS, line
+from harness.show.comparisons import COLUMNS, count_verdicts, line
 from harness.show.page import Page
 from harness.show.sections import Entry, Section, gate_sections
 from harness.show.wording import cause
@@ -75,15 +75,8 @@ def _side(name: str, side: RunSide) -> str:
 
 def _summary(contrast: RunComparison) -> str:
     items = contrast.compared.comparisons
-    counts = {verdict: sum(item.decision.verdict is verdict for item in items) for verdict in Change}
     cases = len({item.case for item in items})
-    counted = ", ".join(_count(number, verdict) for verdict, number in counts.items() if number)
-    return f"{count(cases, 'case')}, {len(items)} comparisons: {counted or 'none'}"
-
-
-def _count(number: int, verdict: Change) -> str:
-    noun = verdict in (Change.REGRESSION, Change.IMPROVEMENT) and number != 1
-    return f"{number} {verdict}{'s' if noun else ''}"
+    return f"{count(cases, 'case')}, {count(len(items), 'comparison')}: {count_verdicts(items)}"
 
 
 def _sections(contrast: RunComparison, hidden: list[MetricComparison]) -> Iterator[Section]:

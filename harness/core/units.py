@@ -104,9 +104,9 @@ def parse_ratio(text: str | float) -> float:
 
 
 def count(number: int, noun: str) -> str:
-    """Count things: ``1 case``, ``3 cases``, ``2 processes``."""
+    """Count things: ``1 case``, ``3 cases``, ``2 processes``, ``1,024 nodes``."""
     plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
-    return f"{number} {noun if number == 1 else plural}"
+    return f"{number:,} {noun if number == 1 else plural}"
 
 
 def format_signal(number: int) -> str:

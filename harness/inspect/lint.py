@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from harness.core.units import format_percent
+from harness.core.units import count, format_percent
 from harness.inspect.model import KNOWN_DOMAINS, Lint, ModelFacts, Severity, Value, Weight
 from harness.inspect.quantization import QUANTIZES, open_units
 
@@ -51,10 +51,6 @@ def _constants(facts: ModelFacts) -> list[Weight]:
     return [*facts.weights, *carried]
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def _missing_data(model: LintSubject) -> Iterator[Lint]:
     lost = [name for name, size in model.facts.external.items() if size is None]
     if lost:
@@ -95,7 +91,7 @@ def _custom_operators(model: LintSubject) -> Iterator[Lint]:
         yield Lint(
             "custom-operators",
             Severity.BREAKS,
-            f"{_count(len(nodes), 'node')} of {domains}: {', '.join(sorted({n.op_type for n in nodes})[:4])}",
+            f"{count(len(nodes), 'node')} of {domains}: {', '.join(sorted({n.op_type for n in nodes})[:4])}",
             "ONNX Runtime does not bring these operators",
             "register the library that does",
         )
@@ -114,7 +110,7 @@ def _old_qdq(model: LintSubject) -> Iterator[Lint]:
         yield Lint(
             "qdq-opset",
             Severity.BREAKS,
-            f"{_count(len(per_axis), 'Q/DQ node')} per channel at opset {facts.opset}",
+            f"{count(len(per_axis), 'Q/DQ node')} per channel at opset {facts.opset}",
             "the axis of a scale exists from opset 13 on",
             "raise the opset to 13 or more",
         )
@@ -136,7 +132,7 @@ def _unfused_qdq(model: LintSubject) -> Iterator[Lint]:
         yield Lint(
             "unfused-qdq",
             Severity.SLOW,
-            f"{_count(sum(open_ends.values()), 'operator')} without QuantizeLinear behind it: {named}",
+            f"{count(sum(open_ends.values()), 'operator')} without QuantizeLinear behind it: {named}",
             "it computes in floating point, and the conversions come on top",
             "quantize its output too, or leave the operator out of quantization",
         )
@@ -150,7 +146,7 @@ def _nbits(model: LintSubject) -> Iterator[Lint]:
         yield Lint(
             "nbits-accuracy-level",
             Severity.SLOW,
-            f"{_count(len(plain), 'MatMulNBits node')} without accuracy_level",
+            f"{count(len(plain), 'MatMulNBits node')} without accuracy_level",
             "the CPU then computes in FP32; level 4 computes in INT8",
             "quantize with accuracy_level=4, and look at the accuracy",
         )
@@ -158,14 +154,15 @@ def _nbits(model: LintSubject) -> Iterator[Lint]:
 
 def _denormals(model: LintSubject) -> Iterator[Lint]:
     weights = _constants(model.facts)
-    count = sum(weight.denormal for weight in weights)
+    denormal = sum(weight.denormal for weight in weights)
     total = sum(math.prod(weight.dims) for weight in weights if weight.dtype == "float32")
-    if count:
+    share = format_percent(denormal / total) if denormal else ""
+    if denormal:
         worst = max(weights, key=lambda weight: weight.denormal)
         yield Lint(
             "denormal-weights",
             Severity.SLOW,
-            f"{_count(count, 'denormal value')} ({format_percent(count / total)}), most in {worst.name!r}",
+            f"{count(denormal, 'denormal value')} ({share}), most in {worst.name!r}",
             "arithmetic on denormals is many times slower: 45 times in a chain of products",
             "set them to zero, or say session.set_denormal_as_zero: 1 under config",
         )
@@ -177,7 +174,7 @@ def _nonfinite(model: LintSubject) -> Iterator[Lint]:
         yield Lint(
             "nonfinite-weights",
             Severity.UNSURE,
-            f"NaN or Inf in {_count(len(bad), 'weight')}, such as {bad[0].name!r}",
+            f"NaN or Inf in {count(len(bad), 'weight')}, such as {bad[0].name!r}",
             "outputs may be NaN whatever is fed; a mask of -Inf is meant",
             "look at that weight",
         )
@@ -188,7 +185,7 @@ def _fed_weights(model: LintSubject) -> Iterator[Lint]:
         yield Lint(
             "weights-are-inputs",
             Severity.SLOW,
-            f"{_count(len(names), 'weight')} listed as inputs too, such as {names[0]!r}",
+            f"{count(len(names), 'weight')} listed as inputs too, such as {names[0]!r}",
             "they could be fed, so nothing is folded, fused or prepacked",
             "export with keep_initializers_as_inputs=False, or take them out of the inputs",
         )
@@ -209,7 +206,7 @@ def _constant_nodes(model: LintSubject) -> Iterator[Lint]:
         yield Lint(
             "constant-nodes",
             Severity.BREAKS,
-            f"{_count(len(used), 'weight')} written as Constant nodes",
+            f"{count(len(used), 'weight')} written as Constant nodes",
             "converters to INT8 and FP16 look for initializers, and convert nothing",
             "turn Constant nodes into initializers",
         )
@@ -244,12 +241,12 @@ def _fixed_batch(model: LintSubject) -> Iterator[Lint]:
 
 
 def _float64(model: LintSubject) -> Iterator[Lint]:
-    count = sum(model.types.get(name) == "float64" for node in model.facts.nodes for name in node.inputs[:1])
-    if count:
+    found = sum(model.types.get(name) == "float64" for node in model.facts.nodes for name in node.inputs[:1])
+    if found:
         yield Lint(
             "float64",
             Severity.SLOW,
-            f"{_count(count, 'operator')} on float64",
+            f"{count(found, 'operator')} on float64",
             "half the numbers in a register, twice the memory, few fused kernels",
             "export in float32",
         )
@@ -262,7 +259,7 @@ def _unread(model: LintSubject) -> Iterator[Lint]:
         yield Lint(
             "unread",
             Severity.UNSURE,
-            f"{_count(len(unread), 'weight')} of {size:,} bytes were not looked at",
+            f"{count(len(unread), 'weight')} of {size:,} bytes were not looked at",
             "only the first GiB of values is read",
             "nothing needs to be done",
         )

@@ -13,6 +13,7 @@ from harness.core.report import Report, unevaluated
 from harness.core.units import count, format_percent
 from harness.nightly.model import Confidence, NightlyFinding, NightlyReport, numbers
 from harness.show.cells import Cell, Column, interval, percent
+from harness.show.comparisons import count_verdicts
 from harness.show.page import Line, Page
 from harness.show.sections import Entry, Section, SectionKind, sections
 from harness.show.sections import summary as count_cases
@@ -165,14 +166,12 @@ def _runtimes(night: NightlyReport) -> str:
 def _against(contrast: RunComparison) -> str:
     """Count the verdicts, and say how small a change of the median could have been seen."""
     items = contrast.compared.comparisons
-    counts = {verdict: sum(item.decision.verdict is verdict for item in items) for verdict in Change}
-    shown = [f"{number} {verdict}" for verdict, number in counts.items() if number]
     seen = [item.decision.mde for item in items if item.metric == HEADLINE and item.decision.mde is not None]
     reach = f"; changes of {HEADLINE} are seen from {format_percent(min(seen))}" if seen else ""
     if seen and max(seen) > min(seen):
         reach += f" to {format_percent(max(seen))}"
-    base, found = contrast.base, ", ".join(shown) or "nothing to compare"
-    return f"run {base.run} of {base.started_at}: {found}{reach}"
+    base = contrast.base
+    return f"run {base.run} of {base.started_at}: {count_verdicts(items)}{reach}"
 
 
 def _cells(finding: NightlyFinding, others: str) -> tuple[Cell, ...]:

@@ -227,14 +227,14 @@ def _describe_key(node: yaml.Node) -> str:
     return f"{kind} {shorten(node.value)}".strip() if node.value else "nothing"
 
 
-def one_line(text: str) -> str:
+def printable(text: str) -> str:
     """Make `text` printable and on one line."""
     return text if text.isprintable() else repr(text)
 
 
 def shorten(text: str) -> str:
     """Make `text` printable, on one line and no longer than 60 characters."""
-    text = one_line(text)
+    text = printable(text)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

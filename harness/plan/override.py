@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.core.errors import InputError, SuiteError
-from harness.plan.document import KeyPath, Place, YamlDocument, compose, construct, one_line, place
+from harness.plan.document import KeyPath, Place, YamlDocument, compose, construct, place, printable
 
 
 def override(text: str, document: dict[str, Any]) -> YamlDocument:
@@ -14,7 +14,7 @@ def override(text: str, document: dict[str, Any]) -> YamlDocument:
     The value is YAML; of an axis it may be a comma-separated list. A key that
     itself holds dots is found where `document` has it. Raises InputError.
     """
-    flag = f"--set {one_line(text)}"
+    flag = f"--set {printable(text)}"
     dotted, equals, written = text.partition("=")
     path = _path(dotted, document)
     if not equals or "" in path:

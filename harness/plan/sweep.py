@@ -13,7 +13,7 @@ from harness.core.errors import InputError
 from harness.core.plugins import EXPORTERS
 from harness.core.registry import closest
 from harness.core.suite import Suite
-from harness.plan.document import KeyPath, one_line, shorten
+from harness.plan.document import KeyPath, printable, shorten
 from harness.plan.schema import SuiteSchema
 from harness.plan.when import CONDITION_AXES, condition
 
@@ -89,7 +89,7 @@ def filters(only: Sequence[str]) -> Iterator[Rule]:
 
 
 def _flag(text: str) -> str:
-    return f"--only {one_line(text)}"
+    return f"--only {printable(text)}"
 
 
 def _known(axis: str, values: Values) -> dict[str, Any]:

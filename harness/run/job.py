@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from harness import build, measure, store
-from harness.build.cache import hash_file
 from harness.build.scratch import scratch
 from harness.core.case import Case
 from harness.core.errors import InputError
+from harness.core.hashing import hash_file
 from harness.core.listener import Listener
 from harness.core.requirement import Requirement
 from harness.core.suite import Plan
@@ -84,7 +84,11 @@ def run(
             return RunOutcome(journal.run, journal.folder, len(todo) - measured, measured)
 
 
-def resolve_rolling_runtimes(plan: Plan, newest: Callable[[str], Requirement] = runtimes.newest) -> Plan:
+Newest = Callable[[str], Requirement]
+"""Finds the newest release behind a rolling name."""
+
+
+def resolve_rolling_runtimes(plan: Plan, newest: Newest = runtimes.newest) -> Plan:
     """Let ``latest`` and ``nightly`` mean the versions that they are now; keys keep their names.
 
     Raises InputError where there is none, CaseError where the package index cannot be asked.

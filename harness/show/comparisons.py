@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+
 from harness.core.decision import Change, Decision, MetricComparison
-from harness.core.units import format_percent
+from harness.core.units import count, format_percent
 from harness.show.cells import Cell, Column, Delta, interval, number, percent
 from harness.show.page import Line
 
@@ -42,6 +45,19 @@ def line(item: MetricComparison, *, blocks: bool = False) -> Line:
     if blocks:
         cells.append(str(decision.blocks) if decision.blocks else None)
     return Line((*cells, str(decision.verdict), why(decision)), MOODS[decision.verdict])
+
+
+def count_verdicts(items: Iterable[MetricComparison]) -> str:
+    """Count the verdicts: ``2 regressions, 1 equivalent``; "nothing was compared" where there are none."""
+    counts = Counter(item.decision.verdict for item in items)
+    texts = (
+        count(counts[verdict], verdict)
+        if verdict in (Change.REGRESSION, Change.IMPROVEMENT)
+        else f"{counts[verdict]:,} {verdict}"
+        for verdict in Change
+        if counts[verdict]
+    )
+    return ", ".join(texts) or "nothing was compared"
 
 
 def change(item: MetricComparison) -> Delta | None:

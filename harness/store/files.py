@@ -82,12 +82,6 @@ def read_checked(path: Path) -> dict[str, Any]:
     return data
 
 
-def hash_file(path: Path) -> str:
-    """Return the sha256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Wait for other processes that lock `folder`, then keep them out; it is made if absent.

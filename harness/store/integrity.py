@@ -13,7 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from harness.core.errors import StoreError
-from harness.store.files import hash_file, read_checked, write_checked
+from harness.core.hashing import hash_file
+from harness.store.files import read_checked, write_checked
 from harness.store.header import SEALED, RunInfo
 
 NOTES = ".verified.json"

@@ -15,9 +15,10 @@ from types import TracebackType
 from typing import BinaryIO
 
 from harness.core.errors import StoreError
+from harness.core.hashing import hash_file
 from harness.core.record import SCHEMA, Record
 from harness.store.convert import convert_record
-from harness.store.files import append_whole, hash_file, sync_folder, writing
+from harness.store.files import append_whole, sync_folder, writing
 from harness.store.header import (
     JOURNAL,
     SEALED,

@@ -13,6 +13,7 @@ import pytest
 
 from harness.build import cache
 from harness.core.errors import Failed, InputError
+from harness.core.hashing import hash_file
 
 RECIPE = {"of": "tea", "options": {"sugar": 1, "milk": 0}}
 
@@ -134,7 +135,7 @@ def brew(leaves: Path) -> Kitchen:
 
     class Brewer(Kitchen):
         def __call__(self, folder: Path) -> dict[str, Any]:
-            return {**super().__call__(folder), "reads": {str(leaves): cache.hash_file(leaves)}}
+            return {**super().__call__(folder), "reads": {str(leaves): hash_file(leaves)}}
 
     return Brewer()
 
@@ -157,7 +158,7 @@ def test_what_was_made_of_a_file_that_changed_is_made_again(
     for _ in range(2):
         entry = fetch(tmp_path / "cache", make)
     assert make.made == 2
-    assert entry.content["reads"] == {str(leaves): cache.hash_file(leaves)}
+    assert entry.content["reads"] == {str(leaves): hash_file(leaves)}
     assert f"{leaves}, which it was made of, has changed; it is built again" in caplog.text
 
 

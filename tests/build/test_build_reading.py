@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from harness.build import files
-from harness.build.check import one_line
+from harness.build.check import first_line
 from harness.build.hints import hint
 from harness.build.reading import classify, is_quantized, read_onnx
 from harness.core.artifact import Input
@@ -155,6 +155,6 @@ def test_tidying_drops_only_the_operator_sets_that_nothing_uses(tmp_path: Path) 
 
 
 def test_an_error_is_told_in_its_first_line_that_says_something() -> None:
-    assert one_line(ValueError("\n\n  too   many\nlines")) == "too many"
-    assert one_line(KeyError()) == "KeyError"
-    assert one_line("x" * 400) == "x" * 299 + "…"
+    assert first_line(ValueError("\n\n  too   many\nlines")) == "too many"
+    assert first_line(KeyError()) == "KeyError"
+    assert first_line("x" * 400) == "x" * 299 + "…"

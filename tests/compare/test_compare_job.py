@@ -160,7 +160,7 @@ def test_what_did_not_change_is_equivalent(runs: Runs, harness: Call) -> None:
     assert code == 0
     assert set(verdicts(document).values()) == {"equivalent"}
     code, out, _ = harness("compare", base, head, *P50)
-    assert "1 case, 1 comparisons: 1 equivalent" in out
+    assert "1 case, 1 comparison: 1 equivalent" in out
     assert "regression" not in out
 
 

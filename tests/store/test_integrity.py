@@ -10,9 +10,10 @@ import pytest
 
 from harness import store
 from harness.core.errors import StoreError
+from harness.core.hashing import hash_file
 from harness.core.record import Record
 from harness.store import integrity
-from harness.store.files import hash_file, read_checked, write_checked
+from harness.store.files import read_checked, write_checked
 from harness.store.header import read_header, survey, write_header
 from harness.store.journal import read_folder
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.build import files
-from harness.build.check import one_line
+from harness.build.check import first_line
 from harness.build.precisions import Precision
 from harness.build.precisions.targets import check_nodes, check_operators
 from harness.core.feeds import Rows
@@ -47,7 +47,7 @@ def _infer(base: Path, inferred: Path) -> tuple[Path, bool | str]:
     try:
         onnx.shape_inference.infer_shapes_path(base, inferred)
     except Exception as error:  # C++ raises what it likes
-        return base, f"left out: {one_line(error)}"
+        return base, f"left out: {first_line(error)}"
     return inferred, True
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.build.check import one_line
+from harness.build.check import first_line
 from harness.build.files import tidy
 from harness.build.opset import raise_opset
 from harness.build.precisions import Precision
@@ -50,7 +50,7 @@ def convert(base: Path, target: Path, options: Mapping[str, Any], feeds: Sequenc
     try:
         check_static_quant_arguments(*pair)
     except ValueError as error:
-        raise Unsupported(one_line(error)) from error
+        raise Unsupported(first_line(error)) from error
     if options["per_channel"] and options["format"] == "qdq":
         base = raise_opset(base, target.with_name("raised.onnx"), AXIS_OPSET)
     arguments = shared(base, options)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.build import files
 from harness.build.capture_log import capture_log
-from harness.build.check import one_line
+from harness.build.check import first_line
 from harness.build.ort_tools import load_tools
 from harness.build.precisions.targets import check_nodes, check_operators
 
@@ -85,7 +85,7 @@ def quantize(base: Path, folder: Path, run: Quantize) -> dict[str, Any]:
         except Exception as error:  # bare exceptions where a shape stays unknown, and whatever the tools do
             if number == len(PREPARATIONS) - 1:
                 raise
-            left_out[name] = one_line(error)
+            left_out[name] = first_line(error)
         else:
             if warnings:  # it goes on where its optimization fails
                 left_out["optimization"] = warnings[-1]

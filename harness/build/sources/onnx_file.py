@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from harness.build import files
-from harness.build.cache import combine, hash_file
+from harness.build.cache import combine
 from harness.build.check import check
 from harness.build.opset import convert
 from harness.build.reading import opset_of
 from harness.build.sources import Asked, Written
 from harness.build.versions import versions
 from harness.core.errors import Unsupported
+from harness.core.hashing import hash_file
 
 
 class OnnxFile:

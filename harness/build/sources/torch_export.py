@@ -20,7 +20,7 @@ import torch
 
 from harness.build import files
 from harness.build.capture_log import capture_log
-from harness.build.check import check, one_line
+from harness.build.check import check, first_line
 from harness.build.opset import reason
 from harness.build.reading import opset_of
 from harness.build.sources import Asked, Written
@@ -117,7 +117,7 @@ def _example(target: str) -> Example:
     try:
         made = function()
     except Exception as error:  # the user's own code
-        raise Failed(f"torch source: {target} raised {type(error).__name__}: {one_line(error)}") from error
+        raise Failed(f"torch source: {target} raised {type(error).__name__}: {first_line(error)}") from error
     return _read(target, made)
 
 
@@ -131,7 +131,7 @@ def _try(target: str, example: Example) -> None:
                 example.module(*example.inputs.values())
     except Exception as error:  # the user's own code
         raise Failed(
-            f"torch source: the module of {target} raised {type(error).__name__}: {one_line(error)}"
+            f"torch source: the module of {target} raised {type(error).__name__}: {first_line(error)}"
         ) from error
 
 
@@ -149,7 +149,7 @@ def _import(name: str) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:  # the user's own code
         raise Failed(
-            f"torch source: importing {name} raised {type(error).__name__}: {one_line(error)}"
+            f"torch source: importing {name} raised {type(error).__name__}: {first_line(error)}"
         ) from error
     return module
 
@@ -218,4 +218,4 @@ def _cause(error: BaseException) -> str:
     """Return the innermost reason, in one line: exporters wrap theirs in pages of advice."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return f"{type(error).__name__}: {one_line(error)}"
+    return f"{type(error).__name__}: {first_line(error)}"

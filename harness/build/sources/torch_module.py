@@ -10,11 +10,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from harness.build.cache import combine, hash_file
+from harness.build.cache import combine
 from harness.build.reads import record_reads
 from harness.build.sources import Asked, Written
 from harness.build.versions import versions
 from harness.core.errors import Failed, Unsupported
+from harness.core.hashing import hash_file
 from harness.core.plugins import EXPORTERS
 from harness.core.registry import closest
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.build import files
-from harness.build.cache import hash_file
 from harness.build.opset import convert
 from harness.build.sources import Asked, Written
 from harness.build.versions import versions
 from harness.core.errors import Failed, Unsupported
+from harness.core.hashing import hash_file
 from harness.core.registry import closest
 from harness.core.vocabulary import ZOO
 

@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from harness.core.errors import Failed, Unsupported
+from harness.core.hashing import hash_file
 from harness.core.requirement import Requirement
 
 MANIFEST = "runtime.json"
@@ -131,9 +132,3 @@ def _files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.parent.name != "__pycache__":
             yield path
-
-
-def hash_file(path: Path) -> str:
-    """Return the sha256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

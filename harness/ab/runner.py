@@ -1,0 +1,130 @@
+"""Run the blocks of a job one after the other, and those of the control beside those of its case.
+
+Every block is on disk before the next one begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from random import Random
+from typing import Any
+
+from harness.ab.budget import BlockBudget
+from harness.ab.model import ARMS, BlockReading, Lost
+from harness.core.record import Status
+from harness.core.units import format_seconds
+from harness.measure import Block
+from harness.run.bench import Bench
+from harness.store.trace import Trace
+
+Readings = Mapping[str, BlockReading]
+"""What one block shows: a reading for each metric that it has."""
+
+Read = Callable[..., tuple[dict[str, BlockReading], dict[str, str]]]
+"""Turns the raw slices of a block into readings, as `harness.ab.blocks.read_block` does."""
+
+
+class ArmLost(Exception):
+    """An arm was lost in a block."""
+
+    def __init__(self, lost: Lost) -> None:
+        super().__init__(str(lost))
+        self.lost = lost
+
+
+class BlockRunner:
+    """Runs blocks. One case is `controlled`: its base arm also runs against itself."""
+
+    def __init__(self, bench: Bench, trace: Trace, read: Read, random: Random) -> None:
+        self.bench = bench
+        self.trace = trace
+        self.read = read
+        self.random = random
+        self.blocks = 0  # so far
+        self.controlled: BlockBudget | None = None
+        self.control: BlockBudget | None = None
+
+    def control_one_of(self, budgets: Sequence[BlockBudget]) -> BlockBudget:
+        """Draw the case whose base arm is the control; return the budget of the control."""
+        self.controlled = drawn = self.random.choice(budgets)
+        base, schedule = drawn.requests[0], drawn.schedule
+        self.control = BlockBudget(
+            drawn.case, (base, base), drawn.budget_s, schedule, planned=schedule.control
+        )
+        return self.control
+
+    def run(self, budget: BlockBudget, into: list[Readings], stage: str) -> None:
+        """Run one block of a case, and one of the control where it is this case that is controlled.
+
+        Raises ArmLost.
+        """
+        into.extend(self._run(budget, stage))
+        if budget is self.controlled and self.control is not None and not self.control.ended:
+            self._run_control(self.control)
+
+    def finish_control(self, control: BlockBudget) -> str:
+        """Run the blocks that the control still lacks; return how it ended."""
+        while not control.ended:
+            self._run_control(control)
+        return control.unconfirmed or f"{len(control.fresh)} blocks"
+
+    def _run_control(self, control: BlockBudget) -> None:
+        """Run one block of the control; an arm that is lost there is no fault of the case."""
+        try:
+            control.fresh.extend(self._run(control, "control"))
+        except ArmLost as error:
+            control.give_up(f"base {error.lost.status} against itself: {error.lost.reason}")
+            return
+        control.ended = len(control.fresh) >= control.planned
+        if not control.ended and not control.pays():
+            control.give_up(f"its budget of {format_seconds(control.budget_s)} is spent")
+
+    def _run(self, budget: BlockBudget, stage: str) -> list[Readings]:
+        """Run one block, keep its raw facts, and read it; nothing of one whose start outlasted the budget."""
+        span_s = budget.span_s()
+        block = self.bench.run_block(budget.requests, budget.draw(self.random), span_s, budget.limit_s())
+        self.blocks += 1
+        if block.lost is not None:
+            self.trace.append(_facts(budget.case, stage, block, {}))
+            if not block.late:
+                raise ArmLost(_describe_loss(block, self.blocks))
+        budget.spend(block.wall_s, max(block.start_s, block.wall_s - span_s))
+        if block.late and block.lost is not None:
+            arm, spent = ARMS[block.lost], format_seconds(block.wall_s)
+            budget.late = f"a block was given up: {arm} did not start in the {spent} that the budget left"
+            return []
+        readings, missing = self.read(block.samples_ns, block.preempted, block.observations)
+        self.trace.append(_facts(budget.case, stage, block, readings))
+        budget.missing.update(missing)
+        return [readings]
+
+
+def _describe_loss(block: Block, number: int) -> Lost:
+    """Return which arm was lost in a block, and how."""
+    assert block.lost is not None
+    seen = block.observations[block.lost]
+    error = (seen.error if seen else None) or {"status": "failed", "message": "no answer"}
+    return Lost(ARMS[block.lost], Status(error["status"]), error["message"], number)
+
+
+def _facts(case: str, stage: str, block: Block, readings: Readings) -> dict[str, Any]:
+    """Return what is kept of a block: everything that its numbers were computed from."""
+    return {
+        "case": case,
+        "stage": stage,
+        "starts": ARMS[block.draw.starts],
+        "turns": block.turns,
+        "slice_ns": block.slice_ns,
+        "start_s": block.start_s,
+        "wall_s": block.wall_s,
+        "lost": None if block.lost is None else ARMS[block.lost],
+        "late": block.late,
+        "readings": {metric: asdict(reading) for metric, reading in readings.items()},
+        "samples_ns": block.samples_ns,
+        "preempted": block.preempted,
+        "arms": [
+            seen and {"memory": seen.memory, "system": seen.system, "error": seen.error, "exit": seen.exit}
+            for seen in block.observations
+        ],
+    }

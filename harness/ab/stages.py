@@ -1,0 +1,111 @@
+"""What is done with the blocks of one case: decide the only one, screen one of several, or confirm it."""
+
+from __future__ import annotations
+
+import math
+
+from harness.ab import decide
+from harness.ab.budget import BlockBudget
+from harness.ab.model import ABSettings
+from harness.ab.runner import BlockRunner, Readings
+from harness.ab.schedule import SCREEN_ALL, SCREEN_FEW, OnlyCase, SeveralCases
+from harness.core.units import format_seconds
+
+
+class CaseStages:
+    """The stages that one case goes through; each returns in a few words how it ended.
+
+    A stage raises `harness.ab.runner.ArmLost` where an arm is lost.
+    """
+
+    def __init__(self, runner: BlockRunner, settings: ABSettings) -> None:
+        self.runner = runner
+        self.settings = settings
+
+    def decide_only_case(self, budget: BlockBudget) -> str:
+        """Run the blocks of the only case: all of them decide, unless the first ones show nothing."""
+        self._probe(budget, budget.fresh, "blocks")
+        measured = [metric for metric in self.settings.metrics if decide.column(budget.fresh, metric)]
+        schedule, done = OnlyCase.of(self.settings, measured), len(budget.fresh)
+        most, of_shorter = (done + budget.payable(block_s) for block_s in (None, budget.least_s))
+        most = max(most, min(of_shorter, schedule.fair))
+        budget.first, budget.planned = schedule.looks(most)
+        budget.candidates = decide.candidates(budget.fresh, self.settings)
+        if not budget.candidates:
+            budget.ended = True
+        elif most < schedule.fewest:
+            self._give_up(budget, "verdict", schedule.fewest, done)
+        else:
+            budget.candidates = frozenset(measured)
+            self._look(budget, schedule, "blocks")
+        return budget.unconfirmed or f"{len(budget.fresh)} blocks"
+
+    def screen(self, budget: BlockBudget) -> str:
+        """Run few blocks: is the case worth a confirmation, and what is left of the budget for it?"""
+        self._probe(budget, budget.screening, "screening")
+        budget.candidates = decide.candidates(budget.screening, self.settings)
+        budget.planned = budget.payable()
+        budget.ended = not budget.candidates
+        return f"{', '.join(sorted(budget.candidates)) or 'nothing'} to confirm"
+
+    def confirm(self, budget: BlockBudget, schedule: SeveralCases) -> str:
+        """Run as many fresh blocks as the decision takes, where the budget pays the fewest that could."""
+        if budget.planned < schedule.fewest <= budget.payable(budget.least_s):
+            budget.planned = schedule.fewest  # of shorter blocks
+        if budget.planned < schedule.fewest:
+            self._give_up(budget, "confirmation", schedule.fewest, 0)
+            return budget.unconfirmed
+        budget.planned = decide.blocks_to_confirm(budget.seen(), schedule, budget.planned)
+        budget.first = budget.planned
+        self._look(budget, schedule, "confirmation")
+        return f"{len(budget.fresh)} fresh blocks"
+
+    # steps of a stage
+
+    def _probe(self, budget: BlockBudget, blocks: list[Readings], stage: str) -> None:
+        """Run the first blocks of a case, until it is a candidate or there is little hope that it is."""
+        while budget.pays():
+            self.runner.run(budget, blocks, stage)
+            if len(blocks) == SCREEN_FEW and decide.candidates(blocks, self.settings, share=1.0):
+                break
+            if len(blocks) >= SCREEN_ALL and not self._goes_on(budget, blocks):
+                break
+
+    def _goes_on(self, budget: BlockBudget, blocks: list[Readings]) -> bool:
+        """Tell whether a case that is no candidate goes on: for half the budget, until it is one.
+
+        That nothing changed is tested once on the way, so that no run of luck is waited for.
+        """
+        if budget.spent_s > budget.budget_s / 2 or decide.candidates(blocks, self.settings):
+            return False
+        return len(blocks) > SCREEN_ALL or decide.is_open(blocks, self.settings)
+
+    def _give_up(self, budget: BlockBudget, what: str, needed: int, done: int) -> None:
+        """End a case whose budget pays fewer blocks than can show anything; name one that would do."""
+        budget_s = math.ceil(budget.spent_s + (needed - done) * budget.block_s)
+        budget.give_up(
+            f"a {what} takes {needed} blocks of {format_seconds(budget.least_s)} at least, and the "
+            f"budget pays {done + budget.payable(budget.least_s)}; --budget {budget_s} would do"
+        )
+
+    def _look(self, budget: BlockBudget, schedule: OnlyCase | SeveralCases, stage: str) -> None:
+        """Run the blocks of the first look; what it leaves open gets all the budget pays, then another."""
+        self._run_planned(budget, schedule, stage)
+        # where the first blocks went beyond the first look, it is none
+        looked = budget.first and len(budget.fresh) <= budget.first
+        if budget.first and not (looked and decide.is_decided(budget.seen(), schedule)):
+            planned = len(budget.fresh) + budget.payable()
+            if planned > budget.first and planned >= schedule.second_look:
+                budget.planned = planned
+                self._run_planned(budget, schedule, stage)
+        budget.ended = True
+
+    def _run_planned(self, budget: BlockBudget, schedule: OnlyCase | SeveralCases, stage: str) -> None:
+        """Run the planned blocks, as far as they can change a verdict and the budget pays them."""
+        while len(budget.fresh) < budget.planned:
+            if len(budget.fresh) >= schedule.fewest and not budget.pays():
+                budget.planned = len(budget.fresh)  # slower than foreseen; no ratio has a say in it
+                break
+            self.runner.run(budget, budget.fresh, stage)
+            if decide.is_settled(budget.seen(), schedule):
+                break
