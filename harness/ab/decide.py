@@ -15,7 +15,7 @@ from harness.core.decision import Change, Decision, DecisionSource, MetricCompar
 from harness.core.metrics import HEADLINE as P50
 from harness.core.metrics import METRICS, Evidence, spec_of
 from harness.core.record import BAD, Record, Status
-from harness.core.units import count, format_percent
+from harness.core.units import count
 from harness.judge.agreement import only_nonfinite, outputs_change
 from harness.judge.exact import MAX_LOSS, exact, status_change
 from harness.judge.outputs import Outputs
@@ -132,8 +132,8 @@ def decide_blocks(seen: Sequence[CaseBlocks], settings: ABSettings) -> list[Metr
         for metric in settings.metrics:
             decision = _decision(item, metric, confirmed.get((item.case, metric)), settings)
             if decision is not None:
-                reason = "; ".join(filter(None, (decision.reason, item.late)))
-                rows.append(_row(item, metric, replace(decision, reason=reason, source=DecisionSource.AB)))
+                worded = _append(decision, item.late)
+                rows.append(_row(item, metric, replace(worded, source=DecisionSource.AB)))
     return rows
 
 
@@ -143,8 +143,8 @@ def _decision(
     """Return the decision on one metric; None where it was not asked for."""
     if confirmed is not None and confirmed.blocks:
         left = seen.planned - len(seen.fresh)
-        early = f"; {left} of {seen.planned} blocks spared: they could not change it" if left > 0 else ""
-        return replace(confirmed, reason=confirmed.reason + early)
+        early = f"{left} of {seen.planned} blocks spared: they could not change it" if left > 0 else ""
+        return _append(confirmed, early)
     blocks = _decisive(seen)
     ratios = column(blocks, metric)
     if not ratios:
@@ -162,10 +162,13 @@ def _decision(
     screened_out = metric not in seen.candidates and (seen.candidates or not seen.unconfirmed)
     if screened_out:
         return decision
-    change = format_percent((decision.ratio or 1.0) - 1, signed=True)
     kind, short_of = ("screening block", "confirmed") if seen.screening else ("block", "decided")
-    reason = f"{change} on {count(len(ratios), kind)}, not {short_of}: {seen.unconfirmed}"
-    return replace(decision, verdict=Change.INCONCLUSIVE, reason=reason)
+    unsure = replace(decision, verdict=Change.INCONCLUSIVE)
+    return unsure.explain(f"on {count(len(ratios), kind)}, not {short_of}: {seen.unconfirmed}", " ")
+
+
+def _append(decision: Decision, more: str) -> Decision:
+    return decision.reworded(lambda reason: "; ".join(filter(None, (reason, more))))
 
 
 def _decisive(seen: CaseBlocks) -> Blocks:
@@ -292,6 +295,5 @@ def conclude(rows: Iterable[MetricComparison], control: Control | None) -> tuple
     if control is None or not control.fired:
         return ordered
     return tuple(
-        replace(row, decision=replace(row.decision, reason=f"untrusted: {row.decision.reason}"))
-        for row in ordered
+        replace(row, decision=row.decision.reworded(lambda reason: f"untrusted: {reason}")) for row in ordered
     )

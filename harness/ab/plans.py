@@ -10,9 +10,10 @@ from pathlib import Path
 from harness.ab.arms import pair_cases
 from harness.ab.model import Pairing
 from harness.core.conditions import spell
-from harness.core.errors import InputError
+from harness.core.errors import InputError, SuiteError
 from harness.core.suite import Plan, Suite
 from harness.measure.runtimes import newest
+from harness.plan.override import Setting
 from harness.run.job import Newest, resolve_rolling_runtimes
 
 Point = Mapping[str, str]
@@ -75,31 +76,27 @@ def _varied(models: Sequence[Path], points: Mapping[str, Point]) -> set[str]:
 def _plan(flag: str, point: Point, make: Planner) -> Plan:
     """Make one arm's plan: of the suite's own values where it has them, else with others put in.
 
-    Raises InputError; what is said of an override is said of the option that it came from.
+    Raises InputError, whose messages name the option of the arm.
     """
     whole = make((), ())
-    overrides: dict[str, str] = {}
-    only: dict[str, str] = {}
+    overrides: list[Setting] = []
+    only: list[Setting] = []
     for axis, value in point.items():
         known = {spell(case.axes[axis]) for case in (*whole.cases, *(skip.case for skip in whole.skips))}
-        said = f"{flag} {axis}={value}"
+        option = f"{flag} {axis}={value}"
         if axis == "model" or value in known:
-            only[f"{axis}={escape(value)}"] = said
+            only.append(Setting(f"{axis}={escape(value)}", option))
         else:
-            overrides |= {f"models.{model.name}.axes.{axis}={value}": said for model in whole.suite.models}
+            names = (model.name for model in whole.suite.models)
+            overrides += [Setting(f"models.{name}.axes.{axis}={value}", option) for name in names]
     if not overrides and not only:
         return whole
     try:
-        return make(tuple(overrides), tuple(only))
-    except InputError as error:
-        text = str(error)
-        for written, said in overrides.items():
-            key = written.partition("=")[0]
-            for spelt in (f"--set {written}: {key}[0]", f"--set {written}"):
-                text = text.replace(spelt, said)
-        for written, said in only.items():
-            text = text.replace(f"--only {written}", said)
-        raise InputError("\n".join(dict.fromkeys(text.splitlines()))) from error
+        return make(overrides, only)
+    except SuiteError as error:  # the same of every model, and the key is one that nobody wrote
+        options = {setting.option for setting in overrides}
+        found = [replace(item, key="") if item.path in options else item for item in error.problems]
+        raise SuiteError(tuple(dict.fromkeys(found))) from error
 
 
 def _join(base: Plan, head: Plan) -> Suite:

@@ -91,9 +91,8 @@ def screened(
     if found.verdict is Change.EQUIVALENT:
         return replace(found, mde=mde)
     limit = format_percent(min_effect)
-    change = format_percent(found.ratio - 1, signed=True)
-    reason = f"{change}: no candidate for more than {limit}, nor shown to be within it"
-    return replace(found, verdict=Change.INCONCLUSIVE, mde=mde, reason=reason)
+    unsure = replace(found, verdict=Change.INCONCLUSIVE, mde=mde)
+    return unsure.explain(f"no candidate for more than {limit}, nor shown to be within it", ": ")
 
 
 def _inflation(n: int) -> float:

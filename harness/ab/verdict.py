@@ -47,13 +47,8 @@ def decide(
     p = sequential.p_of_sides(blocks, margin, first, weights)
     shown = sequential.show(p, alpha)
     numbers = _numbers(blocks, margin, alpha, first, weights)
-    return replace(
-        numbers,
-        verdict=CHANGES[shown],
-        p=p.p_of(shown),
-        min_effect=min_effect,
-        reason=_reason(shown, numbers, p, min_effect, alpha),
-    )
+    found = replace(numbers, verdict=CHANGES[shown], p=p.p_of(shown), min_effect=min_effect)
+    return _explain(found, shown, p, alpha)
 
 
 def decide_all(
@@ -134,16 +129,17 @@ def _numbers(
     )
 
 
-def _reason(shown: Shown, numbers: Decision, p: Sides, min_effect: float, alpha: float) -> str:
-    limit, change = format_percent(min_effect), format_percent((numbers.ratio or 1) - 1, signed=True)
+def _explain(found: Decision, shown: Shown, p: Sides, alpha: float) -> Decision:
+    limit, needed = format_percent(found.min_effect or 0.0), sequential.fewest_values(alpha)
     if shown is Shown.WITHIN:
-        return f"{change}, shown to be within ±{limit} (p = {p.within:.2g})"
+        return found.explain(f"shown to be within ±{limit} (p = {p.within:.2g})")
     if shown is not Shown.NOTHING:
-        return f"{change}, shown to exceed {limit} (p = {p.p_of(shown):.2g})"
-    needed = sequential.fewest_values(alpha)
-    if numbers.blocks < needed:
-        return f"{numbers.blocks} blocks; {needed} are needed to show anything at {alpha:.2g}"
-    return f"{change}: neither shown to exceed {limit} (p = {p.p_of(shown):.2g}) nor to be within it"
+        return found.explain(f"shown to exceed {limit} (p = {p.p_of(shown):.2g})")
+    if found.blocks < needed:
+        reason = f"{found.blocks} blocks; {needed} are needed to show anything at {alpha:.2g}"
+        return replace(found, reason=reason)
+    neither = f"neither shown to exceed {limit} (p = {p.p_of(shown):.2g}) nor to be within it"
+    return found.explain(neither, ": ")
 
 
 def _nothing(reason: str, blocks: int, min_effect: float) -> Decision:

@@ -138,7 +138,7 @@ def hold(
         return _drift(metric, OutputPair(first.ours, first.reference), limit, first.classes)
     except OtherShape as error:
         mark = StepVerdict.UNDECIDED if counted[0].sized_by_data else StepVerdict.BAD
-        return _step(mark, str(error).replace("the reference's", "the good version's"))
+        return _step(mark, error.against("the good version"))
     except Unfit as error:
         return _step(StepVerdict.UNDECIDED, str(error))
 
@@ -157,7 +157,7 @@ def judge_speed(comparison: MetricComparison, limit: float) -> Step:
         base=comparison.base,
         head=comparison.head,
         decision=decision,
-        reason=decision.reason,
+        reason=decision.beside_change,
     )
 
 

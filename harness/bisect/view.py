@@ -62,14 +62,7 @@ def describe(step: Step, metric: str) -> str:
     against = f" against {step.against}" if step.against else ""
     worse = "" if step.worse is None else f" {format_worse(step.worse, metric)}"
     verdict = f"{step.mark}{'' if step.sure else ' by its estimate'}"
-    why = _why(step, metric)
-    return f"{step.version}{against}: {verdict}{worse}{f' ({why})' if why else ''}"
-
-
-def _why(step: Step, metric: str) -> str:
-    """Give the reason without the change, which stands beside it."""
-    change = "" if step.worse is None else format_worse(step.worse, metric)
-    return step.reason.removeprefix(change).lstrip(",: ")
+    return f"{step.version}{against}: {verdict}{worse}{f' ({step.reason})' if step.reason else ''}"
 
 
 def format_worse(worse: float, metric: str) -> str:
@@ -168,7 +161,7 @@ def _line(order: int, step: Step, metric: str) -> Line:
         None if step.worse is None else format_worse(step.worse, metric),
         interval(decision.low, decision.high) if decision else None,
         str(step.mark) if step.sure else f"{step.mark}?",
-        "" if step.mark is StepVerdict.SKIPPED else _why(step, metric),
+        "" if step.mark is StepVerdict.SKIPPED else step.reason,
     )
     return Line(cells, MOODS[step.mark])
 

@@ -74,6 +74,5 @@ def _follow(item: MetricComparison, decisions: Decisions, moved: float) -> Metri
 def _noted(
     item: MetricComparison, note: str, why: Unconfirmed, verdict: Change | None = None
 ) -> MetricComparison:
-    decision = item.decision
-    noted = replace(decision, verdict=verdict or decision.verdict, reason=f"{decision.reason}; {note}")
-    return replace(item, decision=noted, unconfirmed=why)
+    worded = item.decision.reworded(lambda reason: f"{reason}; {note}" if reason else note)
+    return replace(item, decision=replace(worded, verdict=verdict or worded.verdict), unconfirmed=why)

@@ -108,5 +108,5 @@ def _alarm_p(decision: Decision) -> float:
 
 
 def _taken_back(decision: Decision, tests: int) -> Decision:
-    reason = f"{decision.reason}; not shown among {tests} tests at once"
-    return replace(decision, verdict=Change.INCONCLUSIVE, reason=reason)
+    worded = decision.reworded(lambda reason: f"{reason}; not shown among {tests} tests at once")
+    return replace(worded, verdict=Change.INCONCLUSIVE)

@@ -78,7 +78,7 @@ def between(
     ours, theirs = np.log(base), np.log(head)
     change = float(np.mean(theirs) - np.mean(ours))
     fewest = min(len(ours), len(theirs))
-    error, degrees, basis = 0.0, 0, f" between {fewest} processes a side"
+    error, degrees, basis = 0.0, 0, f"between {fewest} processes a side"
     if fewest >= 2:
         degrees = len(ours) + len(theirs) - 2
         squares = float(np.sum((ours - ours.mean()) ** 2) + np.sum((theirs - theirs.mean()) ** 2))
@@ -86,7 +86,7 @@ def between(
         error = spread * math.sqrt(1 / len(ours) + 1 / len(theirs))
     if noise is not None and (noise := max(noise, LEAST_NOISE)) * math.sqrt(2) > error:
         error, degrees = noise * math.sqrt(2), _MANY
-        basis = f" where runs vary by up to {format_percent(noise)}"
+        basis = f"where runs vary by up to {format_percent(noise)}"
     if not error:
         single = "single runs" if row.evidence is Evidence.RUN else "single processes"
         return Decision(
@@ -94,14 +94,11 @@ def between(
             ratio=math.exp(change),
             blocks=fewest,
             min_effect=min_effect,
-            reason=f"{format_percent(math.expm1(change), signed=True)} between {single}, "
-            "and nothing is known of the noise between them",
-        )
+        ).explain(f"between {single}, and nothing is known of the noise between them", " ")
     decision = _decide(change, error, degrees, row.better, min_effect, alpha)
     p = decision.p or 0.0
     sure = "p < 1e-6" if p < 1e-6 else f"p = {p:.2g}"  # beyond that no noise is known well enough
-    reason = f"{format_percent(math.expm1(change), signed=True)}{basis} ({sure})"
-    return replace(decision, blocks=fewest, reason=reason)
+    return replace(decision, blocks=fewest).explain(f"{basis} ({sure})", " ")
 
 
 def _decide(

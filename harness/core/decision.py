@@ -6,12 +6,13 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from harness.core.metrics import spec_of
+from harness.core.units import format_percent
 
 if TYPE_CHECKING:
     from harness.core.report import GateOutcome
@@ -65,6 +66,22 @@ class Decision:
     mde: float | None = None
     reason: str = ""  # for people: nothing is decided by it
     source: DecisionSource = DecisionSource.STORED
+    detail: str | None = None  # the reason without the change, where that has a column; None: the same
+
+    @property
+    def beside_change(self) -> str:
+        """The reason, where the change is written beside it."""
+        return self.reason if self.detail is None else self.detail
+
+    def explain(self, detail: str, joint: str = ", ") -> Decision:
+        """Return it with a reason: the change, as its ratio has it, and `detail` behind `joint`."""
+        change = format_percent((self.ratio or 1.0) - 1, signed=True)
+        return replace(self, reason=f"{change}{joint if detail else ''}{detail}", detail=detail)
+
+    def reworded(self, write: Callable[[str], str]) -> Decision:
+        """Return it with `write` applied to the reason, however it is shown."""
+        detail = None if self.detail is None else write(self.detail)
+        return replace(self, reason=write(self.reason), detail=detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +129,7 @@ class MetricComparison:
             **{
                 name: value
                 for name, value in asdict(self.decision).items()
-                if name not in ("verdict", "reason")
+                if name not in ("verdict", "reason", "detail")
             },
             "verdict": str(self.decision.verdict),
             "reason": self.decision.reason,

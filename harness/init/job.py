@@ -101,7 +101,7 @@ def _entries(folder: Path, models: Sequence[Path], bound: Mapping[str, int]) -> 
         own |= {f"{item.name}[{axis}]" for item in inputs for axis in range(len(item.shape))}
         given = {key: size for key, size in bound.items() if key in own}
         assumed = assume(path, given)
-        notes = [f"{name}: {assumed.line.partition(';')[0]}"] if assumed.sizes or assumed.axes else []
+        notes = [f"{name}: {assumed.what}"] if assumed.sizes or assumed.axes else []
         inside = path.resolve().is_relative_to(folder.resolve())
         if not inside:
             notes.append(f"{name}: {path} lies outside {folder}, where CI will not find it")

@@ -124,7 +124,7 @@ def _unfit(error: Unfit, of_one_size: bool) -> tuple[Change, str]:
     """Judge what cannot be compared: another shape is wrong where the size is a model's own."""
     wrong = of_one_size and isinstance(error, OtherShape) and not error.in_samples_only
     verdict = Change.REGRESSION if wrong else Change.INCONCLUSIVE
-    return verdict, str(error).replace("the reference's", "base's")
+    return verdict, error.against("base") if isinstance(error, OtherShape) else str(error)
 
 
 def unlike_inputs(base: Record, head: Record) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from harness.core.decision import Change, Decision, DecisionSource, MetricComparison
 from harness.core.metrics import Evidence, MetricSpec, specs_for
 from harness.core.record import Record, Status
-from harness.core.units import format_percent, format_value
+from harness.core.units import format_value
 from harness.judge.advice import limits_of
 from harness.judge.answers import correct_bits, paired_error, paired_right
 from harness.judge.comparability import unlike_data
@@ -90,8 +90,7 @@ def _count(base: Record, head: Record, row: MetricSpec, min_effect: float) -> De
         return Decision(verdict=Change.EQUIVALENT if after == before else worse, reason=reason)
     ratio = after / before
     verdict = worse if abs(math.log(ratio)) > math.log1p(min_effect) else Change.EQUIVALENT
-    reason = format_percent(ratio - 1, signed=True)
-    return Decision(verdict=verdict, ratio=ratio, min_effect=min_effect, reason=reason)
+    return Decision(verdict=verdict, ratio=ratio, min_effect=min_effect).explain("")
 
 
 def _answers(base: Record, head: Record, row: MetricSpec, alpha: float, max_loss: float) -> Decision | None:

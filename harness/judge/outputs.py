@@ -24,8 +24,13 @@ class OtherShape(Unfit):
     """Outputs that differ in shape."""
 
     def __init__(self, ours: tuple[int, ...], reference: tuple[int, ...]) -> None:
-        super().__init__(f"the output's shape is {ours}, the reference's is {reference}")
+        self.ours, self.reference = ours, reference
         self.in_samples_only = bool(ours and reference) and ours[1:] == reference[1:]
+        super().__init__(self.against("the reference"))
+
+    def against(self, name: str) -> str:
+        """Write both shapes; `name` is what the other outputs are those of."""
+        return f"the output's shape is {self.ours}, {name}'s is {self.reference}"
 
 
 @dataclass(frozen=True, slots=True)

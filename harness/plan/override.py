@@ -8,13 +8,30 @@ from harness.core.errors import InputError, SuiteError
 from harness.plan.document import KeyPath, Place, YamlDocument, compose, construct, place, printable
 
 
+class Setting(str):
+    """An override or a filter that was made of another option: `option` is what messages call it."""
+
+    option: str
+
+    def __new__(cls, text: str, option: str) -> Setting:
+        """Make it of the text that is read, and of the option that a user wrote."""
+        made = super().__new__(cls, text)
+        made.option = option
+        return made
+
+
+def option_of(text: str, flag: str) -> str:
+    """Return what messages call an override or a filter: `flag` and its text, unless it has a name."""
+    return text.option if isinstance(text, Setting) else f"{flag} {printable(text)}"
+
+
 def override(text: str, document: dict[str, Any]) -> YamlDocument:
     """Turn ``dotted.path=value`` into the layer that it stands for.
 
     The value is YAML; of an axis it may be a comma-separated list. A key that
     itself holds dots is found where `document` has it. Raises InputError.
     """
-    flag = f"--set {printable(text)}"
+    flag = option_of(text, "--set")
     dotted, equals, written = text.partition("=")
     path = _path(dotted, document)
     if not equals or "" in path:

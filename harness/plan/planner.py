@@ -13,10 +13,11 @@ from pydantic import ValidationError
 from harness.core.errors import InputError, Problem, SuiteError
 from harness.core.suite import Plan
 from harness.plan import starters, strict
-from harness.plan.document import KeyPath, Place, YamlDocument, printable, read, spell_path
+from harness.plan.document import KeyPath, Place, YamlDocument, read, spell_path
 from harness.plan.expand import expand
 from harness.plan.files import absolute, missing, why_missing
 from harness.plan.layers import from_plain, put_together
+from harness.plan.override import option_of
 from harness.plan.schema import SuiteSchema
 from harness.plan.sweep import Rule, Sweep, filters, sweep, unknown_values
 
@@ -121,8 +122,8 @@ def _expand(made: Sweep, document: YamlDocument, overrides: Sequence[str], only:
     expansion = expand(made)
     _refuse(_unmet([rule for rule in expansion.unmet if rule in checked], document))
     if not expansion.plan.cases and not expansion.plan.skips:
-        flags = " ".join(f"--only {text}" for text in only)
-        raise InputError(f"{printable(flags) or 'only'}: no cell of the suite is left")
+        flags = " ".join(option_of(text, "--only") for text in only)
+        raise InputError(f"{flags or 'only'}: no cell of the suite is left")
     return expansion.plan
 
 

@@ -13,7 +13,8 @@ from harness.core.errors import InputError
 from harness.core.plugins import EXPORTERS
 from harness.core.registry import closest
 from harness.core.suite import Suite
-from harness.plan.document import KeyPath, printable, shorten
+from harness.plan.document import KeyPath, shorten
+from harness.plan.override import option_of
 from harness.plan.schema import SuiteSchema
 from harness.plan.when import CONDITION_AXES, condition
 
@@ -76,20 +77,19 @@ def unknown_values(rule: Rule, values: Values) -> Iterator[tuple[str, str]]:
 def filters(only: Sequence[str]) -> Iterator[Rule]:
     """Read ``axis=value[,value]``: one rule an axis. Raises InputError."""
     wanted: dict[str, list[str]] = {}
+    written: dict[str, list[str]] = {}
     for text in only:
         axis, _, values = text.partition("=")
-        flag = _flag(text)
+        flag = option_of(text, "--only")
         if not all(values.split(",")):
             raise InputError(f"{flag}: expected AXIS=VALUE[,VALUE] such as batch=1,8")
         if axis not in CONDITION_AXES:
             raise InputError(f"{flag}: unknown axis {shorten(repr(axis))}: {closest(axis, CONDITION_AXES)}")
         wanted.setdefault(axis, []).extend(values.split(","))
+        written.setdefault(axis, []).append(text)
     for axis, texts in wanted.items():
-        yield Rule("filter", condition({axis: texts}), (), _flag(f"{axis}={','.join(texts)}"))
-
-
-def _flag(text: str) -> str:
-    return f"--only {printable(text)}"
+        of_one = written[axis][0] if len(written[axis]) == 1 else f"{axis}={','.join(texts)}"
+        yield Rule("filter", condition({axis: texts}), (), option_of(of_one, "--only"))
 
 
 def _known(axis: str, values: Values) -> dict[str, Any]:

@@ -36,14 +36,16 @@ class Assumed:
         return f"assumed-{'x'.join(map(str, self.sizes.values()))}"
 
     @property
+    def what(self) -> str:
+        """What was assumed: ``assumed: height=48 batch=1``."""
+        chosen = {**self.sizes, **self.axes}
+        return f"assumed: {' '.join(f'{name}={value}' for name, value in chosen.items())}"
+
+    @property
     def line(self) -> str:
-        """What a user reads: what was assumed, and how to say otherwise."""
-        parts = [f"{name}={size}" for name, size in self.sizes.items()]
-        how = ["--shape"] if parts else []
-        for axis, value in self.axes.items():
-            parts.append(f"{axis}={value}")
-            how.append(f"--{axis}")
-        return f"assumed: {' '.join(parts)}; set with {' and '.join(how)}"
+        """What was assumed, and which options set it."""
+        options = [*(["--shape"] if self.sizes else []), *(f"--{axis}" for axis in self.axes)]
+        return f"{self.what}; set with {' and '.join(options)}"
 
 
 def assume(

@@ -136,6 +136,7 @@ class Bench:
             self._record(case, verdict.status, reason=verdict.reason),
             notes=tuple(note.text for note in notes),
             note_kinds=tuple(note.kind for note in notes),
+            note_shorts=tuple(note.short for note in notes),
             metrics=verdict.metrics,
             effective={**verdict.effective, **self._provenance(case, labelled=labels is not None)},
             artifact=built.to_json(),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from harness.core.decision import Change, Decision, MetricComparison
-from harness.core.units import count, format_percent
+from harness.core.decision import Change, MetricComparison
+from harness.core.units import count
 from harness.show.cells import Cell, Column, Delta, interval, number, percent
 from harness.show.page import Line
 
@@ -44,7 +44,7 @@ def line(item: MetricComparison, *, blocks: bool = False) -> Line:
     ]
     if blocks:
         cells.append(str(decision.blocks) if decision.blocks else None)
-    return Line((*cells, str(decision.verdict), why(decision)), MOODS[decision.verdict])
+    return Line((*cells, str(decision.verdict), decision.beside_change), MOODS[decision.verdict])
 
 
 def count_verdicts(items: Iterable[MetricComparison]) -> str:
@@ -66,9 +66,3 @@ def change(item: MetricComparison) -> Delta | None:
         return Delta(item.head - item.base, "ratio")
     ratio = item.decision.ratio
     return None if ratio is None else Delta(ratio - 1, "")
-
-
-def why(decision: Decision) -> str:
-    """Give the reason without the change, which has a column of its own."""
-    written = "" if decision.ratio is None else format_percent(decision.ratio - 1, signed=True)
-    return decision.reason.removeprefix(written).lstrip(" ,:")

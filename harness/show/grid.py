@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from harness.core.conditions import spell
 from harness.core.metrics import HEADLINE, METRICS, MetricSpec, specs_for
-from harness.core.record import Record
+from harness.core.record import Note, Record
 from harness.core.report import Report, Row
 from harness.show.cells import Cell, Column, Number
 
 LONGEST_FLAG = 24
+"""Characters of a note that has no short form and goes into a cell as it is."""
 
 Draw = Callable[[Row], Cell]
 """Give the cell of a row."""
@@ -19,10 +20,10 @@ Draw = Callable[[Row], Cell]
 
 @dataclass(frozen=True, slots=True)
 class NotedCases:
-    """What is to be known of several cases; `flag` stands in their rows for any of `texts`."""
+    """What is to be known of several cases; the cells of their rows have `flag`."""
 
     flag: str
-    texts: tuple[str, ...]
+    notes: tuple[Note, ...]
     cases: tuple[str, ...]
 
 
@@ -40,7 +41,7 @@ def columns(report: Report) -> list[tuple[Column, Draw]]:
             made.append((Column(metric.heading, drop=metric.drop), _metric(metric)))
         if metric.delta_title:
             made.append((Column(metric.delta_title, drop=metric.delta_drop), _delta(metric)))
-    flags = {text: note.flag for note in notes(report) for text in note.texts}
+    flags = {note: noted.flag for noted in notes(report) for note in noted.notes}
     made.append((Column("notes", number=False), lambda row: _flags(row, flags)))
     return [
         (column, cell)
@@ -77,25 +78,19 @@ def model(record: Record) -> str:
 
 
 def notes(report: Report) -> list[NotedCases]:
-    """Give the notes of the measured rows: those of the same flag together, with their cases."""
-    found: dict[str, dict[str, list[str]]] = {}
+    """Give the notes of the measured rows: those of the same short form together, with their cases."""
+    found: dict[str, dict[Note, list[str]]] = {}
     for row in report.rows:
-        for text in row.record.notes if row.rank else ():
-            found.setdefault(_head(text), {}).setdefault(text, []).append(row.record.case)
+        for note in row.record.typed_notes() if row.rank else ():
+            found.setdefault(note.short or note.detail, {}).setdefault(note, []).append(row.record.case)
     return [
         NotedCases(
-            flag=head if len(head) <= LONGEST_FLAG else f"note {number}",
-            texts=tuple(texts),
-            cases=tuple(dict.fromkeys(case for cases in texts.values() for case in cases)),
+            flag=short if len(short) <= LONGEST_FLAG else f"note {number}",
+            notes=tuple(together),
+            cases=tuple(dict.fromkeys(case for cases in together.values() for case in cases)),
         )
-        for number, (head, texts) in enumerate(found.items(), 1)
+        for number, (short, together) in enumerate(found.items(), 1)
     ]
-
-
-def _head(text: str) -> str:
-    """Shorten a note to what stands before its colon, where that is short enough for a cell."""
-    head = text.partition(": ")[0]
-    return head if len(head) <= LONGEST_FLAG else text
 
 
 def _axis(axis: str) -> Draw:
@@ -112,8 +107,8 @@ def _metric(spec: MetricSpec) -> Draw:
     return cell
 
 
-def _flags(row: Row, flags: Mapping[str, str]) -> str:
-    return "; ".join(dict.fromkeys(flags[text] for text in row.record.notes))
+def _flags(row: Row, flags: Mapping[Note, str]) -> str:
+    return "; ".join(dict.fromkeys(flags[note] for note in row.record.typed_notes()))
 
 
 def _speedup(row: Row) -> Cell:

@@ -145,15 +145,16 @@ _ENDED = {NoData.UNSUPPORTED: "the case is unsupported", NoData.CASE_FAILED: "th
 """What the sections above and below explain."""
 
 
-def _note(note: NotedCases) -> Entry:
-    of = f" ({count(len(note.cases), 'case')})"
-    if len(note.texts) == 1:
-        (text,) = note.texts
-        return Entry(text + of if text.startswith(note.flag) else f"{note.flag}: {text}{of}")
-    details = [text.removeprefix(f"{note.flag}: ") for text in note.texts]
+def _note(noted: NotedCases) -> Entry:
+    of = f" ({count(len(noted.cases), 'case')})"
+    if len(noted.notes) == 1:
+        (note,) = noted.notes
+        text = note.text if noted.flag in (note.short, note.detail) else f"{noted.flag}: {note.text}"
+        return Entry(text + of)
+    details = [note.detail if noted.flag == note.short else note.text for note in noted.notes]
     more = len(details) - MAX_DETAILS
     tail = [f"... and {more} more: --format json has each with its case"] if more > 0 else []
-    return Entry(note.flag + of, (*details[:MAX_DETAILS], *tail))
+    return Entry(noted.flag + of, (*details[:MAX_DETAILS], *tail))
 
 
 def _advice(advice: Advice, record: Record | None) -> Entry:

@@ -46,10 +46,12 @@ SLOWER = row(
     "latency/p50", "regression", 1.0e-3, 1.1e-3,
     low=1.08, high=1.12, p=1e-5, blocks=3, min_effect=0.01, mde=0.021,
     reason="+10.00% between 3 processes a side (p = 1e-05)",
+    detail="between 3 processes a side (p = 1e-05)",
 )  # fmt: skip
 SUSPECT = row(
     "memory/peak", "inconclusive", 100e6, 105e6, min_effect=0.01,
     reason="+5.00% between single processes, and nothing is known of the noise between them",
+    detail="between single processes, and nothing is known of the noise between them",
 )  # fmt: skip
 WORSE = row("accuracy/top1", "regression", 0.98, 0.95, p=1e-4, mde=0.014, reason="9 of 300 samples lost")
 UNSURE = row("latency/p95", "inconclusive", 2e-3, 2e-3, mde=0.05, min_effect=0.01, reason="+0.00%")

@@ -131,7 +131,8 @@ def test_notes_of_one_kind_stand_together(make_record: Callable[..., Record]) ->
         ("not steady: 7%",),
     ]
     records = [
-        make_record("m", batch=number, notes=notes, metrics=p50) for number, notes in enumerate(told, 1)
+        make_record("m", batch=number, notes=notes, note_shorts=("not steady",) * len(notes), metrics=p50)
+        for number, notes in enumerate(told, 1)
     ]
     rows = tuple(Row(record, rank, False, None) for rank, record in enumerate(records, 1))
     text = show.render_run(Report("t", tuple(records), rows, ("batch",)), "table")
