@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
@@ -54,6 +55,13 @@ def cores_to_itself(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("TMPDIR", str(folder))
         patch.setattr(tempfile, "tempdir", str(folder))
         yield
+
+
+@pytest.fixture(scope="session")
+def runtimes_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache for released runtimes: set HARNESS_TEST_RUNTIMES to a folder to keep them, which are large."""
+    kept = os.environ.get("HARNESS_TEST_RUNTIMES")
+    return Path(kept) if kept else tmp_path_factory.mktemp("runtimes")
 
 
 @pytest.fixture

@@ -37,6 +37,8 @@ Call = Callable[..., tuple[int, str, str]]
 Store = Callable[..., str]
 Runs = dict[str, str]
 
+pytestmark = pytest.mark.xdist_group("compare")  # they share measured runs
+
 LATER = "20990101T000000Z-aaaaaa"
 P50 = ("--metric", "latency/p50")
 FAKE: dict[str, Any] = {
