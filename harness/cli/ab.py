@@ -19,6 +19,7 @@ from harness.cli.options import (
     parse_effect,
     print_document,
     results_option,
+    shape_options,
 )
 from harness.cli.sweep import plan_of_file
 from harness.core.case import AXES
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from harness.ab.plans import Planner, Point
 
 SUITES = (".yaml", ".yml")
-OF_FILES = ("data", "shapes", "batch", "output")
+OF_FILES = ("data", "shapes", "batch", "output", "batch_dim", "custom_ops")
 """Options that stand for what a suite says itself."""
 
 MEMORY = "memory/peak"
@@ -63,13 +64,7 @@ nothing was measured or a gate has no data; 130 interrupted.
 )
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override any key of the suite.")
 @click.option("--data", help="Of a model file: a data catalogue name, or an .npz file.")
-@click.option(
-    "--shape",
-    "shapes",
-    multiple=True,
-    metavar="NAME=SIZE",
-    help="Of a model file: bind a symbolic dimension; may be repeated.",
-)
+@shape_options
 @click.option("--batch", metavar="SIZE[,SIZE]", help="Of a model file: batch sizes, e.g. 1,8.")
 @click.option("--output", help="Of a model file: the output that counts, where there are several.")
 @click.option(
@@ -200,7 +195,7 @@ def _planner(models: Sequence[Path], choices: Mapping[str, Any]) -> Callable[[Pa
     overrides, only = choices["overrides"], choices["only"]
     if suites:
         if given := [name for name in OF_FILES if choices[name]]:
-            option = given[0].removesuffix("s")
+            option = {"shapes": "shape"}.get(given[0], given[0].replace("_", "-"))
             raise InputError(f"--{option} is for model files; of a suite, say it there or with --set")
         return lambda path: lambda more, narrow: plan(path, [*overrides, *more], [*only, *narrow])
     return lambda path: (

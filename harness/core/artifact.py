@@ -44,6 +44,7 @@ class Built:
     engine: str = "ort"  # which engine runs it: "ort" | "fake"
     classes: Mapping[str, int] = field(default_factory=dict)  # output that ends in a softmax -> its axis
     random_weights: bool = False  # its answers mean nothing
+    custom_domains: tuple[str, ...] = ()  # of operators that ONNX Runtime does not bring
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, as stored in a record and in the cache."""
@@ -59,6 +60,7 @@ class Built:
                 "inputs": inputs,
                 "outputs": tuple(data["outputs"]),
                 "notes": tuple(data["notes"]),
+                "custom_domains": tuple(data.get("custom_domains", ())),
             }
         )
 

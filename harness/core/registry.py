@@ -6,7 +6,6 @@ an entry point in a third party's package.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,6 +24,8 @@ MAX_LISTED_NAMES = 16
 
 def closest(name: str, known: Iterable[str]) -> str:
     """Return which known name is nearest, then list all of them, or the nearest where they are many."""
+    import difflib  # --help needs none of it
+
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""

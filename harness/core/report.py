@@ -119,6 +119,7 @@ class Advice:
     ties: tuple[str, ...] = ()  # other cases that no interval tells apart from it, or that were not steady
     passed_over: tuple[PassedOver, ...] = ()  # faster cases, the fastest first
     steady: bool = True  # whether each process of it was
+    baseline_steady: bool = True
 
 
 @dataclass(frozen=True, slots=True)

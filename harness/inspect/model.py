@@ -10,12 +10,6 @@ from typing import Any
 Dimension = int | str | None
 """A fixed size, the name of a symbolic dimension, or None for one without a name."""
 
-KNOWN_DOMAINS = frozenset(
-    {"", "ai.onnx.ml", "com.microsoft", "com.ms.internal.nhwc", "com.microsoft.nchwc", "ai.onnx.training"}
-    | {"ai.onnx.preview.training", "com.microsoft.experimental", "com.microsoft.dml", "org.pytorch.aten"}
-)
-"""Domains whose operators ONNX Runtime brings."""
-
 
 @dataclass(frozen=True, slots=True)
 class Value:

@@ -63,6 +63,8 @@ def plan_model(
     output: str | None = None,
     sampling: Mapping[str, Any] | None = None,
     strict_provider: bool = False,
+    batch_dim: str | None = None,
+    custom_ops: Sequence[str] = (),
     name: str = "",
     overrides: Sequence[str] = (),
     only: Sequence[str] = (),
@@ -77,11 +79,13 @@ def plan_model(
     own = next(iter(model), "") if isinstance(model, Mapping) else model.stem
     source = dict(model) if isinstance(model, Mapping) else {"onnx": str(model)}
     entry = {"source": source, "data": data, "shapes": shapes and dict(shapes), "output": output}
+    entry |= {"batch_dim": batch_dim}
     document = {
         "models": {own: _given(entry)},
         "axes": dict(axes or {}),
         "sampling": _given(sampling or {}),
         "strict_provider": strict_provider,
+        "session": {"custom_ops": list(custom_ops)} if custom_ops else {},
     }
     document = {key: value for key, value in document.items() if value}
     return plan_document(document, Path.cwd(), name or own, overrides, only)

@@ -215,6 +215,14 @@ else:
     )
 
 
+class SessionSchema(Strict):
+    """What every session of the suite has, whatever its axes."""
+
+    custom_ops: Annotated[tuple[Text, ...], Field(min_length=1)] = _key(
+        "Libraries of custom operators to register, in this order."
+    )
+
+
 class SkipSchema(Strict):
     """Cells that are not measured, and why."""
 
@@ -243,6 +251,7 @@ class SuiteSchema(Strict):
     description: Text = _key("Text for people.", "")
     models: Annotated[dict[Name, ModelSchema], NotEmpty()] = Field(description="Name to model.")
     axes: Axes = _key("Axis to value or list of values; the cases are their product.", {})
+    session: SessionSchema = _key("What every session has, whatever its axes.", SessionSchema())
     skip: tuple[SkipSchema, ...] = _key("Cells that are not measured, and why.", ())
     only: tuple[When, ...] = _key("Keep the cells that meet one of these conditions.", ())
     sampling: SamplingSchema = _key("How long a case is timed.", SamplingSchema())

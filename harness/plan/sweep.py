@@ -45,6 +45,7 @@ class Sweep:
     file: str  # what messages call it
     values: Values
     rules: tuple[Rule, ...]
+    custom_ops: tuple[str, ...] = ()  # libraries that every session registers
 
 
 def sweep(schema: SuiteSchema, file: str, name: str, path: str, text: str) -> Sweep:
@@ -62,7 +63,7 @@ def sweep(schema: SuiteSchema, file: str, name: str, path: str, text: str) -> Sw
         text=text,
         description=schema.description,
     )
-    return Sweep(suite, file, values, tuple(_rules(schema)))
+    return Sweep(suite, file, values, tuple(_rules(schema)), schema.session.custom_ops or ())
 
 
 def unknown_values(rule: Rule, values: Values) -> Iterator[tuple[str, str]]:

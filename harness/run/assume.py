@@ -6,6 +6,7 @@ once. What was assumed is said, recorded, and part of the case's key.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, product
@@ -14,6 +15,7 @@ from typing import Any
 
 from harness.build.reading import output_kinds, read_onnx
 from harness.core.artifact import Input
+from harness.core.custom_ops import missing_domains
 from harness.core.errors import CaseError, Failed, InputError
 from harness.core.feeds import batch_dimensions
 from harness.core.roles import BATCH, Unbound, unbound
@@ -63,7 +65,8 @@ def assume(
     ``--shape`` takes.
     """
     try:
-        inputs = read_onnx(model).inputs
+        reading = read_onnx(model)
+        inputs = reading.inputs
         axes = own_axes(inputs, output_kinds(model))
     except (CaseError, OSError):
         return Assumed({})  # the build says what is wrong with the file
@@ -78,8 +81,13 @@ def assume(
         batch_dim=batch_dim,
         custom_ops=custom_ops,
     )
+    if not fit.opened:
+        why = fit.errors[-1]
+        if reading.custom_domains:
+            why = f"{missing_domains(reading.custom_domains, custom_ops)} ({why})"
+        raise InputError(f"{model}: ONNX Runtime does not load it: {why}")
     if fit.chosen is None:
-        flags = " ".join(f"--shape {item.name}={item.sizes[0]}" for item in left)
+        flags = " ".join(f"--shape {shlex.quote(f'{item.name}={item.sizes[0]}')}" for item in left)
         raise InputError(
             f"{model}: no size is given for {', '.join(item.name for item in left)}, and none of "
             f"{len(fit.errors)} tried runs ({fit.why}); say them yourself, such as {flags}"

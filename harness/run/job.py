@@ -16,7 +16,7 @@ from typing import Any
 
 from harness import build, measure, store
 from harness.build.scratch import scratch
-from harness.core.case import Case
+from harness.core.case import Case, thaw
 from harness.core.errors import InputError
 from harness.core.hashing import hash_file
 from harness.core.listener import Listener
@@ -153,10 +153,11 @@ def _plan_hash(plan: Plan) -> str:
     """Identify what is measured: the cases in full, the bytes of models, data and wheels, and how."""
     artifacts = dict.fromkeys(case.artifact for case in plan.cases)
     wheels = dict.fromkeys(case.session.runtime for case in plan.cases)
+    libraries = dict.fromkeys(path for case in plan.cases[:1] for path in thaw(case.session.custom_ops))
     what = [
         *map(repr, plan.cases),
         *build.identify(artifacts),
         *(build.identify_data(model.data) for model in plan.suite.models if model.data),
-        *(hash_file(Path(name)) for name in wheels if Path(name).is_file()),
+        *(hash_file(Path(name)) for name in (*wheels, *libraries) if Path(name).is_file()),
     ]
     return store.plan_hash(what, {**asdict(plan.suite.sampling), **plan.suite.measure.to_json()})

@@ -37,6 +37,7 @@ PROVIDER, PROVIDER_OPTIONS, DEVICE = {provider}
 GRAPH_OPT, EXECUTION_MODE = {levels}
 INTRA_THREADS, INTER_THREADS = {threads}
 CONFIG = {config}
+CUSTOM_OPS = {custom_ops}
 INPUTS = {inputs}
 IO = {io}
 DISTINCT, SEED, WARMUP_CALLS, WARMUP_S, CALLS = {sampling}
@@ -57,6 +58,8 @@ for key, value in CONFIG.items():
         options.add_session_config_entry(key, str(int(value)) if isinstance(value, bool) else str(value))
     else:
         setattr(options, key, value)
+for library in CUSTOM_OPS:
+    options.register_custom_ops_library(library)
 providers = [(PROVIDER, PROVIDER_OPTIONS)]
 if PROVIDER != "CPUExecutionProvider":
     providers.append("CPUExecutionProvider")
@@ -142,6 +145,7 @@ def render_repro(record: Record) -> str:
         levels=_literal((ORT_LEVELS[options["graph_opt"]], ORT_MODES[options["execution_mode"]])),
         threads=_literal((options["intra_threads"], options["inter_threads"])),
         config=_literal(dict(asked["config"]["options"])),
+        custom_ops=_literal(list(asked.get("custom_ops", ()))),
         inputs=_literal([_input(item, shapes) for item in record.artifact["inputs"]]),
         io=_literal(record.load["io"]),
         sampling=_literal(

@@ -160,7 +160,8 @@ def _note(noted: NotedCases) -> Entry:
 def _advice(advice: Advice, record: Record | None) -> Entry:
     parts = [f"{advice.metric} {format_value(advice.value, advice.unit)}"]
     if advice.speedup is not None:
-        parts.append(f"{advice.speedup:.2f}× the baseline")
+        unsteady = "" if advice.baseline_steady or not advice.steady else " (which is not steady)"
+        parts.append(f"{advice.speedup:.2f}× the baseline{unsteady}")
     for title, name in (("top-1", "accuracy/top1_delta"), ("error", "accuracy/mae_delta")):
         metric = record.metrics.get(name) if record else None
         if metric is not None and metric.value is not None:

@@ -38,7 +38,7 @@ def test_several_mistakes_are_told_at_once_in_the_order_of_the_file(problems: Pr
         "activation_type, calibration, format, method, nodes_to_exclude, op_types, per_channel, percentile, "
         "reduce_range, weight_type",
         "s.yaml:7: gate: unknown key 'gate': did you mean 'gates'? known: axes, baseline, description, extends, gates, "
-        "measure, models, name, only, sampling, skip, strict_provider",
+        "measure, models, name, only, sampling, session, skip, strict_provider",
     ]
 
 

@@ -1,8 +1,9 @@
 """Find sizes that a model runs at: ``python -m harness.measure.worker.fit REQUEST.json PARENT_PID``.
 
 The request names a model, its inputs and candidates (dimension -> size). Each is
-fed once, in order, until one runs. A line of JSON a try goes to standard output:
-its number and the runtime's message, empty where it ran.
+fed once, in order, until one runs. Lines of JSON go to standard output: why the
+model is refused as such, empty where it is loaded; then a line a try, its number
+and the runtime's message, empty where it ran.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from harness.core.errors import CaseError
 from harness.core.feeds import bind_dimensions, cut, random_rows
 from harness.measure.worker.__main__ import die_with
 from harness.measure.worker.engine import one_line
+from harness.measure.worker.ort_options import register
 
 
 def tries(
@@ -51,11 +53,14 @@ def main(path: Path, parent: int) -> None:
 
     onnxruntime.set_default_logger_severity(4)
     options = onnxruntime.SessionOptions()
-    for library in asked["custom_ops"]:
-        options.register_custom_ops_library(library)
     inputs = [Input(**{**item, "shape": tuple(item["shape"])}) for item in asked["inputs"]]
-    providers = ["CPUExecutionProvider"]
-    session = onnxruntime.InferenceSession(asked["path"], options, providers=providers)
+    try:
+        register(options, asked["custom_ops"])
+        session = onnxruntime.InferenceSession(asked["path"], options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # a runtime raises what it likes
+        print(json.dumps({"refused": one_line(str(error))}), flush=True)
+        return
+    print(json.dumps({"refused": ""}), flush=True)
     for number, message in enumerate(tries(session, inputs, asked["candidates"], asked["batch_dim"])):
         print(json.dumps({"try": number, "error": message}), flush=True)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.core.custom_ops import missing_domains
 from harness.core.errors import CaseError, Failed, Unsupported
 from harness.core.vocabulary import DEVICES, PROVIDERS, THREADS
 from harness.measure.worker import ort_options, ort_proof
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
     from harness.core.feeds import Rows
     from harness.measure.worker.request import Request
 
+_UNREGISTERED = ("is not a registered function/op", "No Op registered for", "No opset import for domain")
+
 _LACKS = (
+    *_UNREGISTERED,
     "is under development and support for this is limited",  # an opset newer than the runtime
     "Unsupported model IR version",
-    "is not a registered function/op",
-    "No Op registered for",
     "Could not find an implementation for",
     "as mentioned in the GPU requirements page",  # TensorRT's libraries are not there
 )
@@ -157,6 +159,8 @@ class OrtEngine(Engine):
     def explain(self, error: Exception) -> CaseError:
         """Return what this runtime lacks from what went wrong, by ORT's own codes and messages."""
         text = one_line(_NOISE.sub("", str(error)))
+        if (domains := self.request.custom_domains) and any(sign in str(error) for sign in _UNREGISTERED):
+            text = f"{missing_domains(domains, self.request.session['custom_ops'])} ({text})"
         lacks = type(error).__name__ == "NotImplemented" or any(sign in str(error) for sign in _LACKS)
         return Unsupported(text) if lacks else Failed(text)
 
