@@ -410,6 +410,16 @@ def test_the_night_is_published_where_asv_is_configured(
     assert "dashboard: results/html/asv" in (folder / "summary.md").read_text()
 
 
+def test_the_dashboard_has_every_stored_run_and_not_the_nights_alone(
+    night: Callable[..., tuple[int, Path]], harness: Call, suite: Suite, tmp_path: Path
+) -> None:
+    assert harness("run", suite())[0] == 0
+    (tmp_path / "asv.conf.json").write_text((ROOT / "asv.conf.json").read_text())
+    night()
+    page = Path("results/html/asv/runs.html").read_text()
+    assert [item.run in page for item in runs()] == [True, True]
+
+
 def test_a_dashboard_that_cannot_be_built_is_said_and_does_not_fail_the_night(
     night: Callable[..., tuple[int, Path]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
