@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from importlib import metadata
 from typing import TypeVar
 
 from harness.core.record import Metric, Record
+from harness.core.registry import entry_points
 
 METRICS_GROUP = "harness.metrics"
 """Entry points of other packages: a family's name, and the function that gives its metrics."""
@@ -301,13 +301,13 @@ def specs_for(records: Iterable[Record]) -> dict[str, MetricSpec]:
 
 def all_specs() -> dict[str, MetricSpec]:
     """Return the rows of the harness, then those that come with other packages' families."""
-    families = (point.name for point in metadata.entry_points(group=METRICS_GROUP))
+    families = (point.name for point in entry_points(METRICS_GROUP))
     return METRICS | {name: row for family in families for name, row in foreign(family).items()}
 
 
 def is_foreign(family: str) -> bool:
     """Return whether another package gives a family of this name."""
-    return any(point.name == family for point in metadata.entry_points(group=METRICS_GROUP))
+    return any(point.name == family for point in entry_points(METRICS_GROUP))
 
 
 @cache
@@ -317,7 +317,7 @@ def foreign(family: str) -> dict[str, MetricSpec]:
     None where its code cannot be imported: to measure with it is an error, to
     read what it gave once is none.
     """
-    for point in metadata.entry_points(group=METRICS_GROUP):
+    for point in entry_points(METRICS_GROUP):
         if point.name == family:
             try:
                 return {row.name: row for row in getattr(point.load(), "rows", ())}
