@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from harness.core.conditions import spell
 from harness.core.metrics import HEADLINE, METRICS, MetricSpec, specs_for
-from harness.core.record import Note, Record
+from harness.core.record import Absence, Note, Record
 from harness.core.report import Report, Row
+from harness.core.units import count
 from harness.show.cells import Cell, Number
 from harness.show.fields import Field, filled
 
@@ -53,10 +54,11 @@ def without_values(report: Report) -> list[str]:
     shown = [row.record for row in report.rows if row.rank]
     reasons: dict[str, list[str]] = {}
     for name, spec in specs_for(shown).items():
-        found = [record.metrics[name] for record in shown if name in record.metrics]
+        known = (record.metrics[name] for record in shown if name in record.metrics)
+        found = [metric for metric in known if metric.absence is not Absence.REPLACED]
         if spec.column and found and all(metric.value is None for metric in found):
             why = dict.fromkeys(metric.reason for metric in found if metric.reason)
-            more = f" and {len(why) - 1} more reasons" if len(why) > 1 else ""
+            more = f" and {count(len(why) - 1, 'more reason')}" if len(why) > 1 else ""
             reasons.setdefault(f"{next(iter(why), 'no reason given')}{more}", []).append(spec.heading)
     return [f"{', '.join(headings)}: {reason}" for reason, headings in reasons.items()]
 
