@@ -253,8 +253,19 @@ def random_rows(inputs: Sequence[Input], rows: int, dims: Dimensions, seed: int)
     for item in inputs:
         row = dims.row_shape(item)
         shape = row if dims.axes[item.name] is None else (rows, *row)
-        drawn[item.name] = _draw(item, shape, np.random.default_rng([seed, zlib.crc32(item.name.encode())]))
+        drawn[item.name] = _draw(
+            sized(item, dims.sizes), shape, np.random.default_rng([seed, zlib.crc32(item.name.encode())])
+        )
     return drawn
+
+
+def sized(item: Input, sizes: Mapping[str, int]) -> Input:
+    """Put numbers in place of the dimensions that bound `item`; one without a size bounds nothing."""
+    if item.counts and item.fill is None:
+        return replace(item, fill=sizes.get(item.counts), counts="")
+    if item.within and item.high is None and item.within in sizes:
+        return replace(item, low=item.low or 0, high=max(sizes[item.within], 1), within="")
+    return item
 
 
 def _draw(item: Input, shape: tuple[int, ...], generator: np.random.Generator) -> NDArray[Any]:
@@ -387,6 +398,8 @@ def with_overrides(inputs: Sequence[Input], overrides: Mapping[str, Mapping[str,
     if unknown := sorted(set(overrides) - known):
         raise Failed(f"inputs names {unknown[0]!r}; the model's inputs: {', '.join(sorted(known))}")
     return tuple(
-        replace(item, **{"fill": None, **overrides[item.name]}) if item.name in overrides else item
+        replace(item, **{"fill": None, "within": "", "counts": "", **overrides[item.name]})
+        if item.name in overrides
+        else item
         for item in inputs
     )
