@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.build.uses import Use, find_uses
 from harness.core.artifact import Input
-from harness.core.roles import FRAMES, PAST, SAMPLES, SEQUENCE, UNNAMED
+from harness.core.roles import FRAMES, PAST, SAMPLES, SEQUENCE, is_unnamed
 
 if TYPE_CHECKING:
     import onnx
@@ -97,7 +97,7 @@ def _counted(item: Input, use: Use, items: Sequence[Input]) -> int | str | None:
         size = other.shape[axis]
         if isinstance(size, int) and size > 0:
             return size
-        return f"{other.name}[{axis}]" if size is None or str(size) in UNNAMED else str(size)
+        return f"{other.name}[{axis}]" if is_unnamed(other.shape, axis) else str(size)
     return None
 
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from harness.core.roles import is_unnamed
+
 if TYPE_CHECKING:
     import numpy as np
     import onnx
@@ -424,12 +426,12 @@ def _dims(model: onnx.ModelProto, constants: Mapping[str, Any]) -> Iterator[tupl
 
 def _name_axes(value: onnx.ValueInfoProto, symbols: set[str]) -> None:
     """Call an axis without a name by its place."""
-    from harness.core.roles import UNNAMED
-
-    for axis, dimension in enumerate(value.type.tensor_type.shape.dim):
+    dims = value.type.tensor_type.shape.dim
+    shape = [item.dim_value if item.dim_value > 0 else item.dim_param or None for item in dims]
+    for axis, dimension in enumerate(dims):
         if dimension.dim_value > 0:
             continue
-        if dimension.dim_param in UNNAMED:
+        if is_unnamed(shape, axis):
             dimension.dim_param = f"{value.name}[{axis}]"
         symbols.add(dimension.dim_param)
 

@@ -27,6 +27,11 @@ class Input:
     within: str = ""
     counts: str = ""
 
+    @property
+    def dtype_in_words(self) -> str:
+        """The type as people call it: numpy's name, and text for strings."""
+        return "text" if self.dtype == "object" else self.dtype
+
 
 @dataclass(frozen=True, slots=True)
 class Built:
