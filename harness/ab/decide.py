@@ -150,7 +150,7 @@ def _decision(
     if not ratios:
         reason = seen.missing.get(metric) or seen.unconfirmed or "no blocks were run"
         decision = Decision(verdict=Change.INCONCLUSIVE, min_effect=settings.min_effect, reason=reason)
-        return None if METRICS[metric].once and metric not in seen.missing else decision
+        return None if METRICS[metric].asked_by and metric not in seen.missing else decision
     decision = screening.screened(
         ratios,
         planned=seen.planned,

@@ -87,6 +87,30 @@ def export(results_dir: Path, config: Path, names: Sequence[str] = (), suites: S
     return Export(tuple(commits), left_out, tuple(dict.fromkeys(files)))
 
 
+def export_missing(results_dir: Path, config: Path, run: str) -> Export:
+    """Write `run`, and every stored run that asv's results lack, so that the first dashboard has them all.
+
+    Which are missing is known of the harness's own timeline; over other commits
+    it is all runs the first time, and `run` from then on. Raises InputError, StoreError.
+    """
+    results_dir = results_dir.absolute()
+    with configured(config) as conf:
+        if not _keeps_timeline(conf) and _documents(Path(conf.results_dir)):
+            return export(results_dir, config, [run])
+        there = {night.run for night in timeline.read(Path(conf.repo))} if _keeps_timeline(conf) else set()
+    missing = [info for info in store.runs(results_dir) if info.run not in there and not info.live]
+    return export(results_dir, config, [run, *(info.run for info in missing if _is_sound(info))])
+
+
+def _is_sound(info: RunInfo) -> bool:
+    """Tell whether a run can be read; one that cannot must not cost tonight's its place."""
+    try:
+        require_sound(info)
+    except StoreError:
+        return False
+    return True
+
+
 def publish(results_dir: Path, config: Path, last: int | None = None) -> Path:
     """Build the site, of the `last` commits only where given; give its folder.
 
@@ -145,7 +169,7 @@ class Site(OutputPublisher):  # type: ignore[misc]
 def configured(config: Path) -> Iterator[Config]:
     """Read asv.conf.json, and stand in its folder as asv does. Raises InputError for what asv refuses."""
     if not config.is_file():
-        raise InputError(f"{config}: not found; name it with --config (docs/asv.md has one to begin with)")
+        raise InputError(f"{config}: not found; 'harness asv export' without --config writes one")
     with chdir(config.parent):
         try:
             try:

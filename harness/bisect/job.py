@@ -337,5 +337,7 @@ def _blank(mark: StepVerdict, reason: str) -> Step:
 
 def _speed_only(suite: Suite, metric: str) -> Suite:
     """Leave out what an A/B would measure beside `metric`."""
-    asked = suite.measure.with_passes(memory=spec_of(metric).once, proof=False, accuracy=False)
+    asked = suite.measure.with_passes(
+        memory=spec_of(metric).asked_by == "memory", proof=False, accuracy=False
+    )
     return replace(suite, gates=(), measure=asked)

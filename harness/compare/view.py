@@ -8,7 +8,8 @@ from typing import Any
 
 from harness.core.decision import Change, Decision, MetricComparison, RunComparison, RunSide
 from harness.core.units import count, format_percent
-from harness.show.comparisons import COLUMNS, count_verdicts, line
+from harness.show.comparisons import count_verdicts, fields, lines
+from harness.show.fields import columns_of
 from harness.show.page import Page
 from harness.show.sections import Entry, Section, gate_sections
 from harness.show.wording import cause
@@ -45,8 +46,8 @@ class ComparisonDocument:
                 _summary(contrast),
                 *contrast.notes,
             ),
-            columns=COLUMNS,
-            lines=tuple(map(line, shown)),
+            columns=columns_of(fields()),
+            lines=lines(shown),
             sections=tuple(_sections(contrast, hidden)),
         )
 

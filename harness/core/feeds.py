@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from harness.core.artifact import Input
 from harness.core.errors import Failed, InputError, Unsupported
-from harness.core.roles import BATCH, FRAMES, PAST, SEQUENCE, is_unnamed, unbound
+from harness.core.roles import BATCH, FRAMES, GRAPH, PAST, SEQUENCE, is_unnamed, unbound
 
 Rows = dict[str, NDArray[Any]]
 """One array an input, samples on the first axis; without samples where the input has no batch axis."""
@@ -195,7 +195,7 @@ def _no_batch(symbol: str) -> bool:
     """Tell whether a dimension is named for something that is no batch."""
     if BATCH.pattern.search(symbol):
         return False
-    return any(role.pattern.search(symbol) for role in (SEQUENCE, FRAMES, PAST))
+    return any(role.pattern.search(symbol) for role in (SEQUENCE, FRAMES, PAST, GRAPH))
 
 
 def _batch_axes(

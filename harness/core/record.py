@@ -71,6 +71,7 @@ class Absence(StrEnum):
     OTHER = ""
     IDENTICAL = "identical"  # an SQNR without any noise: better than every number
     TOO_FEW_CALLS = "too few calls"
+    REPLACED = "replaced"  # another metric is there in its place
 
 
 BAD = frozenset({Status.FAILED, Status.CRASHED, Status.TIMEOUT})

@@ -39,9 +39,10 @@ CHANNELS = _role("channels", r"chan|^c$|depth", 3, 1, 4)
 HEADS = _role("heads", r"head", 8, 12, 16, 4)
 STATE = _role("state", r"state|hidden|cell|^[hc]_?\d*$", 1, 2)
 CLASSES = _role("classes", r"class|label|categor", 2, 10, 1)
+GRAPH = _role("graph", r"node|edge|atom|residue|bond|vert(ex|ices)|points", 16, 8, 32, 64, 1)
 OTHER = _role("size", r"", 1, 8, 16, 32, 64, 128, 224)
 
-ROLES = (BATCH, PAST, HEADS, CHANNELS, HEIGHT, WIDTH, SAMPLES, FRAMES, FEATURES, SEQUENCE, CLASSES)
+ROLES = (BATCH, PAST, HEADS, CHANNELS, HEIGHT, WIDTH, SAMPLES, FRAMES, FEATURES, SEQUENCE, CLASSES, GRAPH)
 """Asked in this order."""
 
 IMAGE_CHANNELS = (1, 3, 4)

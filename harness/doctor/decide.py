@@ -1,4 +1,4 @@
-"""Judge how fit a machine is for measuring: readings and a self-test in, remarks out, each with a remedy."""
+"""Judge how fit a machine is for measuring: readings and a self-test in, findings out, each with a remedy."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LEAST_EFFECT = 0.001
 _ORDER = {Level.BAD: 0, Level.WARNING: 1, Level.UNKNOWN: 2, Level.FINE: 3}
 
 
-def remarks(readings: SystemProbe, test: SelfTest | None = None) -> tuple[Finding, ...]:
+def findings(readings: SystemProbe, test: SelfTest | None = None) -> tuple[Finding, ...]:
     """Say everything that there is to say, the worst first."""
     found = [
         *_pinning(readings),
@@ -43,7 +43,7 @@ def remarks(readings: SystemProbe, test: SelfTest | None = None) -> tuple[Findin
         ),
         *(_tested(test) if test else ()),
     ]
-    return tuple(sorted(found, key=lambda remark: _ORDER[remark.level]))
+    return tuple(sorted(found, key=lambda finding: _ORDER[finding.level]))
 
 
 def _pinning(readings: SystemProbe) -> Iterator[Finding]:

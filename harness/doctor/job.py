@@ -46,7 +46,7 @@ def examine(
     """
     readings = read()
     test = None if quick else self_test(results_dir, cache_dir, terms, listener, open_bench)
-    return Diagnosis(readings=readings, remarks=health.remarks(readings, test), test=test)
+    return Diagnosis(readings=readings, findings=health.findings(readings, test), test=test)
 
 
 def self_test(

@@ -39,7 +39,7 @@ class SystemProbe:
 
 
 class Level(StrEnum):
-    """What a remark asks for."""
+    """How much a finding matters."""
 
     BAD = "bad"  # numbers measured so are not to be trusted
     WARNING = "warning"  # they are noisier, or slower, than they had to be
@@ -88,13 +88,13 @@ class Diagnosis:
     """All that `harness doctor` found."""
 
     readings: SystemProbe
-    remarks: tuple[Finding, ...]  # the worst first
+    findings: tuple[Finding, ...]  # the worst first
     test: SelfTest | None  # None: only readings were asked for
 
     @property
     def healthy(self) -> bool:
         """Whether nothing was found that makes numbers untrustworthy."""
-        return all(remark.level is not Level.BAD for remark in self.remarks)
+        return all(finding.level is not Level.BAD for finding in self.findings)
 
     def to_json(self) -> dict[str, Any]:
         """Return one object."""

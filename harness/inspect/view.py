@@ -10,13 +10,20 @@ from typing import Any
 from harness.core.roles import is_unnamed
 from harness.core.units import format_bytes
 from harness.inspect.model import Dimension, Inspection, Severity, Value
-from harness.show.cells import Column
-from harness.show.page import Line, Page
+from harness.show.fields import Field, columns_of, lines_of
+from harness.show.page import Page
 from harness.show.sections import Entry, Section
 
 MOODS = {Severity.BREAKS: "bad", Severity.SLOW: "warning", Severity.UNSURE: "warning"}
 FEW = 12
 """Operators that the screen names; JSON has all."""
+
+FIELDS: tuple[Field[tuple[str, Value]], ...] = (
+    Field("", lambda item: item[0]),
+    Field("name", lambda item: item[1].name),
+    Field("type", lambda item: _kind(item[1])),
+    Field("shape", lambda item: _shape(item[1])),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +44,8 @@ class InspectionDocument:
         return Page(
             title=f"{facts.path}: {format_bytes(_size(self.inspection))}, {len(facts.nodes)} nodes",
             head=tuple(_head(self.inspection)),
-            columns=tuple(Column(title, number=False) for title in ("", "name", "type", "shape")),
-            lines=tuple(Line((side, value.name, _kind(value), _shape(value))) for side, value in values),
+            columns=columns_of(FIELDS),
+            lines=lines_of(FIELDS, values),
             sections=tuple(_sections(self.inspection)),
         )
 

@@ -24,6 +24,7 @@ class Fit:
 
     chosen: int | None  # None: none ran
     errors: tuple[str, ...]  # of each candidate that was tried and did not run
+    bindable: bool = True  # False: an output has another rank than the model declares
     opened: bool = True  # False: the model was not even loaded, and `errors` says why
 
     @property
@@ -67,7 +68,7 @@ def first_fit(
                 return Fit(None, (*errors, refused), opened=False)
             for answer in answers[1:]:
                 if not answer["error"]:
-                    return Fit(len(errors), tuple(errors))
+                    return Fit(len(errors), tuple(errors), answer["bindable"])
                 errors.append(answer["error"])
             if len(errors) < len(candidates):
                 errors.append(ended)

@@ -279,11 +279,11 @@ def _publish(results_dir: Path, config: Path, run: str) -> tuple[str, bool]:
     if find_spec("asv") is None:
         return "not published: asv is not installed (pip install asv==0.6.6 asv_runner==0.3.2)", True
     if not config.is_file():
-        return f"not published: no file {str(config)!r} (docs/asv.md has one to begin with)", True
+        return f"not published: no file {str(config)!r}; 'harness asv export' writes one", True
     from harness.asv import export as asv
 
     try:
-        asv.export(results_dir, config, [run])
+        asv.export_missing(results_dir, config, run)
         site = asv.publish(results_dir, config)
     except (HarnessError, OSError) as error:
         # A mistake in the configuration is no failure of the night's; what cannot be kept is.

@@ -95,7 +95,7 @@ def assume(
             f"{model}: no size is given for {', '.join(item.name for item in left)}, and none of "
             f"{len(fit.errors)} tried runs ({fit.why}); say them yourself, such as {flags}"
         )
-    return Assumed(tried[fit.chosen], axes)
+    return Assumed(tried[fit.chosen], axes if fit.bindable else {**axes, "io": "run"})
 
 
 def own_axes(inputs: Sequence[Input], kinds: Iterable[str]) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from harness.show.cells import Column
+from harness.show.cells import Column, Line
 from harness.show.escape import visible
-from harness.show.page import Line, Page
+from harness.show.page import Page
 from harness.show.sections import Section
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.show.cells import NONE, Cell, Column
+from harness.show.cells import Column, Line
 from harness.show.escape import markdown, markdown_item, visible
 from harness.show.sections import Section
 
@@ -21,19 +21,6 @@ if TYPE_CHECKING:
 STYLES = {"bad": "red", "warning": "yellow", "good": "green", "dim": "dim", "": ""}
 GAP = 2
 ANY_WIDTH = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One row: a cell for each column; `mood` picks its color: "bad", "warning", "good", "dim" or ""."""
-
-    cells: tuple[Cell, ...]
-    mood: str = ""
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """The cells as people read them."""
-        return tuple(NONE if cell is None else str(cell) for cell in self.cells)
 
 
 @dataclass(frozen=True, slots=True)

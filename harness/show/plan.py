@@ -10,12 +10,14 @@ from harness.core.case import Case
 from harness.core.record import Status
 from harness.core.suite import Plan
 from harness.core.units import count, format_span
-from harness.show.cells import Column
-from harness.show.page import Line, Page
+from harness.show.fields import Field, columns_of, lines_of
+from harness.show.page import Page
 from harness.show.sections import Entry, Section
 
 MAX_CASES = 30
 """Cases that are named on a terminal; all of them elsewhere."""
+
+FIELDS: tuple[Field[Case], ...] = (Field("case", lambda case: case.key),)
 
 
 class KnownPlan(Protocol):
@@ -64,8 +66,8 @@ class PlanDocument:
                     (" ".join(suite.description.split()), f"suite {suite.path}", models, build),
                 )
             ),
-            columns=(Column("case", number=False),),
-            lines=tuple(Line((case.key,)) for case in self.plan.cases),
+            columns=columns_of(FIELDS),
+            lines=lines_of(FIELDS, self.plan.cases),
             sections=tuple(_skipped(known.skips, skipped)),
             most=MAX_CASES,
         )

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from make import open_repeating_arms
 
 from harness.ab.arms import pair_cases
 from harness.ab.job import run_ab
@@ -223,7 +224,8 @@ def stages(trial: ABResult) -> Counter[str]:
     return Counter(line["stage"] for line in lines(trial) if "stage" in line)
 
 
-def test_two_percent_are_a_regression_with_the_exact_ratio_through_real_workers(trial) -> None:
+def test_two_percent_are_a_regression_with_the_exact_ratio_through_real_workers(trial, workshop) -> None:
+    workshop.open_bench = open_repeating_arms
     found = trial(suite(SLOWER), budget_s=30)
     row = rows(found)["m", P50]
     assert row.decision.verdict is Change.REGRESSION

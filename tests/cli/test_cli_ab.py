@@ -9,12 +9,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from make import open_repeating_arms
 from models import relu
 
+from harness.ab.job import run_ab
 from harness.ab.model import ABResult, ABSettings, Control, Lost, Pairing
 from harness.core.decision import Change, Decision, DecisionSource, MetricComparison
 from harness.core.record import Status
@@ -260,7 +263,10 @@ def test_a_mistake_is_one_line_and_nothing_is_measured(
     assert not asked.named
 
 
-def test_a_whole_job_prints_its_rows_and_how_far_it_was(harness: Call, suite: Any) -> None:
+def test_a_whole_job_prints_its_rows_and_how_far_it_was(
+    harness: Call, suite: Any, parts: dict[str, Any]
+) -> None:
+    parts["run_ab"] = partial(run_ab, open_bench=open_repeating_arms)
     path = suite({"cases": [{"when": {"graph_opt": "all"}, "call_ns": [2_000, 2_400, 2_200]}]})
     code, out, err = harness(
         "ab", path, "--base", "graph_opt=basic", "--alpha", "10%", "--seed", "1", "--format", "json"

@@ -208,3 +208,9 @@ def test_formulas_are_defused() -> None:
         "a=1",
         "",
     ]
+
+
+def test_a_speedup_over_an_unsteady_baseline_says_so(report: Report) -> None:
+    advice = tuple(replace(item, baseline_steady=False) for item in report.advice)
+    text = show.render_run(replace(report, advice=advice), "table")
+    assert "1.50× the baseline (which is not steady), top-1 -0.20%" in text

@@ -164,6 +164,8 @@ class OrtEngine(Engine):
     def explain(self, error: Exception) -> CaseError:
         """Return what this runtime lacks from what went wrong, by ORT's own codes and messages."""
         text = one_line(_NOISE.sub("", str(error)))
+        if "Invalid rank for output" in text:
+            text += "; its outputs cannot be bound; use io: run"
         if (domains := self.request.custom_domains) and any(sign in str(error) for sign in _UNREGISTERED):
             text = f"{missing_domains(domains, self.request.session['custom_ops'])} ({text})"
         lacks = type(error).__name__ == "NotImplemented" or any(sign in str(error) for sign in _LACKS)
