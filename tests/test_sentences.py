@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -34,15 +34,17 @@ from harness.judge.gates import evaluate, with_evidence
 from harness.nightly import job as nightly
 from harness.nightly.model import NightlyReport
 
-SENTENCES: Mapping[type, str] = {
-    Decision: "reason",
-    GateOutcome: "reason",
-    Metric: "reason",
-    Note: "text",
-    Record: "reason",
-    Step: "reason",
-    Untried: "text",
-}
+SENTENCES: tuple[tuple[type, str], ...] = (
+    (Decision, "reason"),
+    (Decision, "detail"),
+    (GateOutcome, "reason"),
+    (Metric, "reason"),
+    (Note, "detail"),
+    (Note, "short"),
+    (Record, "reason"),
+    (Step, "reason"),
+    (Untried, "text"),
+)
 MARK = "¤"
 
 
@@ -50,7 +52,7 @@ MARK = "¤"
 def reworded() -> Iterator[None]:
     """Reverse every sentence as soon as it is made."""
     with pytest.MonkeyPatch.context() as patch:
-        for noun, name in SENTENCES.items():
+        for noun, name in SENTENCES:
             patch.setattr(noun, "__init__", _reversing(noun.__init__, name))  # type: ignore[misc]
         yield
 

@@ -133,7 +133,7 @@ def publish(results_dir: Path, config: Path, last: int | None = None) -> Path:
             command += ["--", f"-n {last} {' '.join(branch or 'HEAD' for branch in conf.branches)}"]
         if (code := subprocess.run(command, stdout=2, check=False).returncode) != 0:
             rmtree(part, ignore_errors=True)
-            raise InputError(f"asv publish ended with exit code {code}; what it said stands above")
+            raise InputError(f"asv publish ended with exit code {code}; its output is above")
         rmtree(old, ignore_errors=True)
         if site.exists():
             site.rename(old)
@@ -180,8 +180,8 @@ def configured(config: Path) -> Iterator[Config]:
         except UserError as error:
             raise InputError(f"{config}: {error}") from error
         except ProcessError as error:
-            said = " ".join((error.stderr or "").split())
-            raise StoreError(f"{config}: {error}{said and f': {said}'}") from error
+            reason = " ".join((error.stderr or "").split())
+            raise StoreError(f"{config}: {error}{reason and f': {reason}'}") from error
         except OSError as error:
             why = f"{error.filename or config}: {error.strerror or error}"
             raise StoreError(f"{why}; free or unlock the disk, or name other folders in {config}") from error

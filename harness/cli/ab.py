@@ -131,7 +131,7 @@ def ab(
         raise InputError("--alpha: expected a ratio above 0, such as 1%")
     seed = secrets.randbelow(2**32) if choices["seed"] is None else choices["seed"]
     metrics = tuple(dict.fromkeys(choices["metrics"]))
-    terms = ABSettings(choices["min_effect"], choices["alpha"], choices["budget_s"], seed, metrics)
+    settings = ABSettings(choices["min_effect"], choices["alpha"], choices["budget_s"], seed, metrics)
     points = {flag: _point(flag, texts) for flag, texts in (("--base", base), ("--head", head))}
     arms = plan_arms(
         models, points["--base"], points["--head"], _planner(models, choices), handed("newest", newest)
@@ -139,35 +139,35 @@ def ab(
     asked = click.get_current_context().get_parameter_source("metrics") is not ParameterSource.DEFAULT
     if asked and MEMORY in metrics and not arms.memory:
         raise InputError(f"--metric {MEMORY}: the suite leaves memory out; add --set measure.memory=true")
-    trial = handed("run_ab", run_ab)(
+    result = handed("run_ab", run_ab)(
         arms.pairing,
         arms.suite,
-        terms,
+        settings,
         results_dir,
         cache_dir,
         base=arms.base,
         head=arms.head,
         listener=Lines(),
     )
-    print_document(ABDocument(trial), view)
-    click.echo(f"raw samples: {trial.file}", err=True)
-    return exit_code(trial)
+    print_document(ABDocument(result), view)
+    click.echo(f"raw samples: {result.file}", err=True)
+    return exit_code(result)
 
 
-def exit_code(trial: ABResult) -> int:
+def exit_code(result: ABResult) -> int:
     """Give the exit code.
 
     130 where interrupted, 3 where untrusted, 1 where HEAD is worse, 3 where an arm failed, nothing was
     measured or a gate has no data, else 0.
     """
-    if trial.interrupted:
+    if result.interrupted:
         return 130
-    if not trial.trusted:
+    if not result.trusted:
         return 3
-    if trial.worse:
+    if result.worse:
         return 1
-    measured = any(row.decision.source is DecisionSource.AB for row in trial.comparisons)
-    complete = measured and trial.failed.keys() <= trial.unsupported and not unevaluated(trial.gates)
+    measured = any(row.decision.source is DecisionSource.AB for row in result.comparisons)
+    complete = measured and result.failed.keys() <= result.unsupported and not unevaluated(result.gates)
     return 0 if complete else 3
 
 

@@ -131,7 +131,7 @@ def bisect(
         results_dir,
         cache_dir,
         limit=_limit(metric, choices["min_effect"], choices["tolerance"]),
-        terms=ABSettings(
+        settings=ABSettings(
             budget_s=choices["budget_s"],
             seed=secrets.randbelow(2**32) if choices["seed"] is None else choices["seed"],
         ),

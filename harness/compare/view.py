@@ -36,8 +36,8 @@ class ComparisonDocument:
         contrast = self.comparison
         shown, hidden = list[MetricComparison](), list[MetricComparison]()
         for item in contrast.compared.comparisons:
-            settled = (item.case, item.metric) in contrast.settled
-            (shown if self.everything or settled or tells(item) else hidden).append(item)
+            retested = (item.case, item.metric) in contrast.retested
+            (shown if self.everything or retested or tells(item) else hidden).append(item)
         return Page(
             title=f"{contrast.head.suite}: {contrast.base.run} -> {contrast.head.run}",
             head=(
@@ -156,7 +156,7 @@ def _data(contrast: RunComparison) -> dict[str, Any]:
         "bad": dict(contrast.bad),
         "gates": [asdict(gate) for gate in contrast.gates],
         "causes": [{**asdict(found), "cases": list(cases)} for found, cases in contrast.causes.items()],
-        "settled": [{"case": case, "metric": metric} for case, metric in contrast.settled],
+        "retested": [{"case": case, "metric": metric} for case, metric in contrast.retested],
         "notes": list(contrast.notes),
         "interrupted": contrast.interrupted,
     }

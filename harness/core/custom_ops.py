@@ -1,4 +1,4 @@
-"""Custom operators: what is said where a model needs some that nothing brings."""
+"""Custom operators: the message where a model needs some that nothing brings."""
 
 from __future__ import annotations
 

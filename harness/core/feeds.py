@@ -168,12 +168,12 @@ def _square(names: Mapping[str, tuple[int | str, ...]]) -> set[str]:
 
 
 def _beside(place: str, names: Mapping[str, tuple[int | str, ...]], batch: Sequence[str]) -> bool:
-    """Tell whether the input of an axis without a name has no dimension that is named for the batch."""
+    """Return whether the input of an axis without a name has no dimension that is named for the batch."""
     return not any(size in batch for size in names[place.rpartition("[")[0]])
 
 
 def _no_batch(symbol: str) -> bool:
-    """Tell whether a dimension is named for something that is no batch."""
+    """Return whether a dimension is named for something that is no batch."""
     if BATCH.pattern.search(symbol):
         return False
     return any(role.pattern.search(symbol) for role in (SEQUENCE, FRAMES, PAST, GRAPH))
@@ -185,7 +185,7 @@ def _batch_axes(
     batch: int | None,
     shapes: Mapping[str, int],
 ) -> tuple[int, dict[str, int | None]]:
-    """Settle the batch and each input's axis of it; a fixed axis 0 of the first input counts."""
+    """Decide the batch and each input's axis of it; a fixed axis 0 of the first input counts."""
     if driven:
         axes = {
             name: next((i for i, size in enumerate(shape) if size in driven), None)
@@ -336,7 +336,7 @@ def _pick(where: str, item: Input, arrays: Mapping[str, NDArray[Any]]) -> NDArra
 
 
 def _same_meaning(array: NDArray[Any], cast: NDArray[Any]) -> bool:
-    """Tell whether a cast kept the values: rounding of a float is fine, anything else is not."""
+    """Return whether a cast kept the values: rounding of a float is fine, anything else is not."""
     if cast.dtype.kind == "f":
         return bool(np.array_equal(np.isfinite(array), np.isfinite(cast)))
     return bool(np.array_equal(array, cast))

@@ -27,7 +27,7 @@ Give = TypeVar("Give", bound=Callable[..., object])
 
 
 class Evidence(StrEnum):
-    """What two stored runs tell of a metric, and so how they are compared by it."""
+    """What two stored runs show of a metric, and so how they are compared by it."""
 
     CALLS = "calls"  # a quantile of the calls of each process
     RATE = "rate"  # the calls of each process over its wall time

@@ -23,7 +23,7 @@ class Status(StrEnum):
     """How a case ended."""
 
     OK = "ok"  # measured, as asked for
-    SKIPPED = "skipped"  # the suite said so
+    SKIPPED = "skipped"  # by a rule of the suite
     UNSUPPORTED = "unsupported"  # this machine, runtime or exporter cannot
     FAILED = "failed"  # an error, or something else ran than was asked for
     CRASHED = "crashed"  # the worker died of a signal

@@ -22,7 +22,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemProbe:
-    """What the system told within `span_s` in which this process slept."""
+    """What the system reported within `span_s` in which this process slept."""
 
     machine: Mapping[str, Any]  # as `harness.measure.describe_machine` gives it
     cores: tuple[int, ...]  # those that a worker of one thread would run on
@@ -44,7 +44,7 @@ class Level(StrEnum):
     BAD = "bad"  # numbers measured so are not to be trusted
     WARNING = "warning"  # they are noisier, or slower, than they had to be
     FINE = "fine"
-    UNKNOWN = "unknown"  # the system does not tell
+    UNKNOWN = "unknown"  # the system does not report it
 
 
 @dataclass(frozen=True, slots=True)

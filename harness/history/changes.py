@@ -27,7 +27,7 @@ from harness.judge.causes import changed
 Floats = NDArray[np.float64]
 
 MIN_RUNS = 10
-"""Values below which nothing is said."""
+"""Values below which no change is looked for."""
 
 SCALES = (5, 10, 20, 40, 80)
 """Numbers of values on either side whose medians are compared."""

@@ -69,6 +69,7 @@ def conclude(facts: ModelFacts, runtime: str | None = None, custom_ops: Sequence
         subgraphs=sum(node.depth > 0 for node in facts.nodes),
         custom=_custom(facts),
         lint=lint(facts, types, runtime, newest_opset(runtime), custom_ops),
+        open_sizes=open_sizes(facts),
         command=command(facts, custom_ops),
     )
 
@@ -177,15 +178,21 @@ def _custom(facts: ModelFacts) -> dict[str, int]:
     )
 
 
-def command(facts: ModelFacts, custom_ops: Sequence[str] = ()) -> tuple[str, ...]:
-    """Return the command line that measures the model, every dimension bound."""
+def open_sizes(facts: ModelFacts) -> tuple[str, ...]:
+    """Return the dimensions that a sweep has to assume, as ``--shape`` takes them."""
     shapes = {value.name: value.dims or () for value in facts.inputs}
     dtypes = {value.name: value.dtype for value in facts.inputs}
+    found = unbound(shapes, dtypes)
+    # The axis batch drives the first one.
+    return tuple(item.name for item in found if not (item.role == "batch" and item.places[0][1] == 0))
+
+
+def command(facts: ModelFacts, custom_ops: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the command line that measures the model.
+
+    It binds no size: a sweep finds by running the model which ones it takes.
+    """
     words = ["harness", "sweep", facts.path]
-    for item in unbound(shapes, dtypes):
-        if item.role == "batch" and item.places[0][1] == 0:
-            continue  # the axis batch drives it
-        words += ["--shape", f"{item.name}={item.sizes[0]}"]
     for library in custom_ops or (["LIBRARY"] if _custom(facts) else []):
         words += ["--custom-ops", library]
     words += ["--graph-opt", "disable,all"]

@@ -32,7 +32,7 @@ def inspect(path: Path, runtime: str | None = None, custom_ops: Sequence[str] = 
 
 
 def read_facts(path: Path) -> ModelFacts:
-    """Read everything that can be told without running the model. Raises InputError."""
+    """Read everything that is known without running the model. Raises InputError."""
     model = _load(path)
     graph = model.graph
     constants = {tensor.name for tensor in graph.initializer}

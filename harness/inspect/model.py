@@ -16,9 +16,9 @@ class Value:
     """An input or an output of the graph."""
 
     name: str
-    kind: str  # "tensor", "sequence", "optional", "map", "sparse_tensor"; "" where the file does not tell
+    kind: str  # "tensor", "sequence", "optional", "map", "sparse_tensor"; "" where the file does not state it
     dtype: str  # numpy's name, "object" for strings
-    dims: tuple[Dimension, ...] | None  # None: the file tells no shape
+    dims: tuple[Dimension, ...] | None  # None: the file states no shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,7 @@ class Inspection:
     subgraphs: int  # nodes that stand in subgraphs
     custom: Mapping[str, int]  # operator of a domain that ONNX Runtime does not bring -> nodes
     lint: tuple[Lint, ...]
+    open_sizes: tuple[str, ...]  # dimensions of inputs without a size, as `--shape` takes them
     command: tuple[str, ...]  # the command line that measures it
 
     def to_json(self) -> dict[str, Any]:
@@ -126,5 +127,6 @@ class Inspection:
             "subgraph_nodes": self.subgraphs,
             "custom_operators": dict(self.custom),
             "lint": [asdict(item) for item in self.lint],
+            "open_sizes": list(self.open_sizes),
             "command": list(self.command),
         }

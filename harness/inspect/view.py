@@ -122,7 +122,11 @@ def _sections(inspection: Inspection) -> Iterator[Section]:
     for item in inspection.lint:
         entries = (Entry(f"costs: {item.why}"), Entry(f"do: {item.todo}"))
         yield Section(f"{item.severity}: {item.found}", entries, MOODS[item.severity])
-    yield from _section("Measure it", [shlex.join(inspection.command)])
+    measure = [shlex.join(inspection.command)]
+    if inspection.open_sizes:
+        names = ", ".join(inspection.open_sizes)
+        measure.append(f"(tries sizes for {names} until the model runs; --shape NAME=SIZE sets one)")
+    yield from _section("Measure it", measure)
 
 
 def _section(title: str, texts: Iterable[str]) -> Iterator[Section]:

@@ -32,7 +32,7 @@ def advise(rows: Sequence[Row], *, max_loss: float = 0.005) -> tuple[Advice, ...
 
 
 def keeps_accuracy(record: Record, max_loss: float) -> bool:
-    """Tell whether a case is known to lose no more than `max_loss`; see `loss_of`."""
+    """Return whether a case is known to lose no more than `max_loss`; see `loss_of`."""
     return not loss_of(record, max_loss)
 
 
@@ -125,12 +125,12 @@ def _steadiest(kept: Sequence[tuple[float, Record]], baseline: Sequence[Record])
 
 
 def is_steady(record: Record) -> bool:
-    """Tell whether no process of a case is known to have been unsteady."""
+    """Return whether no process of a case is known to have been unsteady."""
     return False not in record.effective.get("steady", ())
 
 
 def _tied(best: Metric, other: Metric) -> bool:
-    """Tell whether two cases cannot be told apart: their intervals meet; without intervals, never."""
+    """Return whether two cases cannot be told apart: their intervals meet; without intervals, never."""
     if None in (best.low, best.high, other.low, other.high):
         return best.value == other.value
     assert best.low is not None and best.high is not None  # as has just been seen

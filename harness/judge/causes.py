@@ -10,7 +10,7 @@ from harness.core.decision import Cause
 from harness.core.record import Record
 
 REBUILT = ("runtime's wheel", "runtime's build")
-"""Facts by which a rebuilt runtime is told from another one of the same version."""
+"""Facts by which a rebuilt runtime is distinguished from another one of the same version."""
 
 
 def changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Cause]:

@@ -87,7 +87,7 @@ def nightly(
     """
     options, plan = options or NightlyOptions(), resolve_rolling_runtimes(plan)
     if options.out:
-        with writing(options.out):  # a folder that cannot be written is said before anything is measured
+        with writing(options.out):  # a folder that cannot be written is reported before anything is measured
             options.out.mkdir(parents=True, exist_ok=True)
     outcome = _measure(plan, results_dir, cache_dir, options, listener)
     if outcome.left:

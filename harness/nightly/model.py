@@ -21,7 +21,7 @@ class Confidence(StrEnum):
     """How sure it is that something got worse."""
 
     CONFIRMED = "confirmed"  # an A/B shows it again
-    SHOWN = "shown"  # the stored runs show it; no A/B was run, or none settled it
+    SHOWN = "shown"  # the stored runs show it; no A/B was run, or it had no verdict
     OPEN = "open"  # it looks worse, and nothing shows it
     REFUTED = "refuted"  # an A/B shows that it is not so, or that what it follows from is not
 

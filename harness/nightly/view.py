@@ -195,8 +195,8 @@ def _sections(night: NightlyReport) -> Iterator[Section]:
     causes = _causes(night.alarms)
     if causes:
         yield Section("What else differs where it got worse", causes)
-    told = [section for section in sections(night.report) if section.kind not in LEFT_OUT]
-    yield from (section for section in told if section.mood == "bad")
+    shown = [section for section in sections(night.report) if section.kind not in LEFT_OUT]
+    yield from (section for section in shown if section.mood == "bad")
     for title, standing in (
         ("Looks worse, not shown", Confidence.OPEN),
         ("Refuted by an A/B", Confidence.REFUTED),
@@ -212,7 +212,7 @@ def _sections(night: NightlyReport) -> Iterator[Section]:
     ]
     if better:
         yield Section(f"Better: {len(better)}", tuple(better), "good")
-    yield from (section for section in told if section.mood != "bad")
+    yield from (section for section in shown if section.mood != "bad")
     yield from _uncompared(night)
     if night.notes:
         yield Section("A/B", tuple(map(Entry, night.notes)))

@@ -136,7 +136,7 @@ def _cannot_export(artifact: Artifact) -> str:
 
 
 def _refuse_equal_keys(sweep: Sweep, cases: Sequence[Case], skips: Sequence[Skip]) -> None:
-    """Refuse two cells of one key: a trend could not tell them apart."""
+    """Refuse two cells of one key: a trend could not separate them."""
     counts = Counter(case.key for case in cases)
     counts.update(skip.case.key for skip in skips)
     repeated = [key for key, count in counts.items() if count > 1]

@@ -107,7 +107,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _sweep(document: YamlDocument, base_dir: Path, name: str, path: str) -> Sweep:
-    """Check the whole document at once, so that several mistakes are told together."""
+    """Check the whole document at once, so that several mistakes are reported together."""
     problems = [*document.problems, *missing(document, base_dir)]
     try:
         schema = SuiteSchema.model_validate(absolute(document.value, base_dir))

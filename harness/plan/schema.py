@@ -237,7 +237,7 @@ def _extends(value: Any) -> None:
 def _strict_provider(value: bool, info: ValidationInfo) -> bool:
     measure = info.data.get("measure")
     if value and measure is not None and not measure.measure(value).wants("proof"):
-        raise ValueError("nothing tells where nodes run with measure.proof: false; take one of the two out")
+        raise ValueError("where nodes run is not known with measure.proof: false; take one of the two out")
     return value
 
 

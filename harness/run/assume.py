@@ -1,7 +1,7 @@
 """Choose sizes for the dimensions that nothing binds, so that a bare model can be measured at once.
 
 Sizes are guessed by role (`harness.core.roles`) and checked by running the model
-once. What was assumed is said, recorded, and part of the case's key.
+once. What was assumed is printed, recorded, and part of the case's key.
 """
 
 from __future__ import annotations

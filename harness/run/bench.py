@@ -343,7 +343,7 @@ def _went_well(observation: Observation) -> bool:
 
 
 def _describe(outputs: Outputs, case: Case, built: Built, labels: np.ndarray | None) -> Outputs:
-    """Say of outputs what the artifact, the task and the labels tell."""
+    """Add to outputs what the artifact, the task and the labels show of them."""
     model = case.artifact.model
     known = known_classes(built.classes, outputs.names, wanted=model.output, task=model.task, labels=labels)
     return replace(outputs, classes=known, precision=built.precision)

@@ -96,13 +96,13 @@ def resolve_rolling_runtimes(plan: Plan, newest: Newest = runtimes.newest) -> Pl
     asked = {case.session.runtime for case in plan.cases}
     found = {name: str(newest(name)) for name in ROLLING if name in asked}
 
-    def settled(case: Case) -> Case:
+    def resolved(case: Case) -> Case:
         name = case.session.runtime
         if name not in found:
             return case
         return replace(case, session=replace(case.session, runtime=found[name], alias=name))
 
-    return replace(plan, cases=tuple(map(settled, plan.cases))) if found else plan
+    return replace(plan, cases=tuple(map(resolved, plan.cases))) if found else plan
 
 
 def _open(plan: Plan, results_dir: Path, machine: dict[str, Any], resume: bool) -> store.Journal:

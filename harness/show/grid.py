@@ -83,13 +83,14 @@ def notes(report: Report) -> list[NotedCases]:
     for row in report.rows:
         for note in row.record.typed_notes() if row.rank else ():
             found.setdefault(note.short or note.detail, {}).setdefault(note, []).append(row.record.case)
+    long = [short for short in found if len(short) > LONGEST_FLAG]
     return [
         NotedCases(
-            flag=short if len(short) <= LONGEST_FLAG else f"note {number}",
+            flag=f"note {long.index(short) + 1}" if short in long else short,
             notes=tuple(together),
             cases=tuple(dict.fromkeys(case for cases in together.values() for case in cases)),
         )
-        for number, (short, together) in enumerate(found.items(), 1)
+        for short, together in found.items()
     ]
 
 

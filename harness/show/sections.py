@@ -61,8 +61,8 @@ def sections(report: Report) -> Iterator[Section]:
         if found:
             heading = f"{title}: {count(len(found), 'case')}"
             yield Section(heading, _by_reason(found), "warning", SectionKind.CASES)
-    if told := notes(report):
-        yield Section("Notes", tuple(map(_note, told)), kind=SectionKind.NOTES)
+    if noted := notes(report):
+        yield Section("Notes", tuple(map(_note, noted)), kind=SectionKind.NOTES)
     if report.advice:
         records = {record.case: record for record in report.records}
         entries = tuple(_advice(advice, records.get(advice.case)) for advice in report.advice)
@@ -188,7 +188,7 @@ def _advice(advice: Advice, record: Record | None) -> Entry:
         parts.append("not steady")
     lines = [advice.case]
     if advice.ties:
-        lines.append(f"a tie, as far as intervals tell: {', '.join(advice.ties)}")
+        lines.append(f"a tie (the intervals overlap): {', '.join(advice.ties)}")
     lines += [
         f"faster, but passed over: {item.case} ({format_value(item.value, advice.unit)}): {item.reason}"
         for item in advice.passed_over

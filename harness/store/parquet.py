@@ -181,7 +181,7 @@ def _split(samples: Mapping[str, Any]) -> tuple[Samples, dict[str, Any]]:
 
 
 def _fits(value: Any) -> bool:
-    """Tell whether `value` is lists of 64-bit integers, so that it comes back as it was."""
+    """Return whether `value` is lists of 64-bit integers, so that it comes back as it was."""
     return isinstance(value, list) and all(
         isinstance(part, list)
         and all(type(item) is int for item in part)

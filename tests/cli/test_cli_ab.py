@@ -37,16 +37,16 @@ class Loop:
 
     def __init__(self) -> None:
         self.pairing = Pairing(())
-        self.terms = ABSettings()
+        self.settings = ABSettings()
         self.named: dict[str, Any] = {}
         self.answer: dict[str, Any] = {}
 
-    def __call__(self, pairing: Pairing, suite: Any, terms: ABSettings, *_: Any, **named: Any) -> ABResult:
-        self.pairing, self.suite, self.terms, self.named = pairing, suite, terms, named
+    def __call__(self, pairing: Pairing, suite: Any, settings: ABSettings, *_: Any, **named: Any) -> ABResult:
+        self.pairing, self.suite, self.settings, self.named = pairing, suite, settings, named
         control = Control("m", False, {}, "quiet")
         known = {
             "job": "j",
-            "settings": terms,
+            "settings": settings,
             "comparisons": (row(Change.EQUIVALENT),),
             "control": control,
             "file": "f.jsonl",
@@ -178,13 +178,13 @@ def test_the_terms_are_as_asked_and_a_seed_is_drawn_where_none_is(
     harness: Call, asked: Loop, models: Path
 ) -> None:
     harness("ab", "old.onnx", "new.onnx")
-    assert (asked.terms.min_effect, asked.terms.alpha, asked.terms.budget_s) == (0.01, 0.01, 10)
-    drawn = asked.terms.seed
+    assert (asked.settings.min_effect, asked.settings.alpha, asked.settings.budget_s) == (0.01, 0.01, 10)
+    drawn = asked.settings.seed
     harness("ab", "old.onnx", "new.onnx")
-    assert asked.terms.seed != drawn
+    assert asked.settings.seed != drawn
     options = ("--min-effect", "0.3%", "--alpha", "5%", "--budget", "30", "--seed", "7")
     harness("ab", "old.onnx", "new.onnx", *options)
-    assert asked.terms == ABSettings(0.003, 0.05, 30, 7)
+    assert asked.settings == ABSettings(0.003, 0.05, 30, 7)
 
 
 def without_data(why: NoData) -> GateOutcome:

@@ -482,7 +482,7 @@ def test_an_unfinished_run_is_compared_and_said_to_be_so(runs: Runs, results: Pa
 
 def test_nothing_is_run_again_where_nothing_looks_worse(runs: Runs, results: Path, harness: Call) -> None:
     code, document = found(harness, runs["base3"], runs["same3"], *P50, "--confirm")
-    assert (code, document["settled"]) == (0, [])
+    assert (code, document["retested"]) == (0, [])
     assert document["notes"] == ["A/B: nothing looks worse, so none was run"]
     assert not (results / "ab").exists()
 
@@ -514,7 +514,7 @@ def test_an_interrupted_ab_keeps_what_the_runs_show(runs: Runs, harness: Call, p
     code, document = found(harness, runs["base3"], runs["slow3"], *P50, "--confirm")
     (p50,) = document["comparisons"]
     assert (code, p50["verdict"], document["interrupted"]) == (130, "regression", True)
-    assert p50["reason"].endswith("an A/B did not settle it: interrupted after 3 blocks")
+    assert p50["reason"].endswith("an A/B has no verdict: interrupted after 3 blocks")
     assert document["notes"][0].startswith("interrupted: ")
 
 
@@ -559,7 +559,7 @@ def test_suspects_are_settled_by_an_ab_of_what_the_runs_measured(
     assert (p50["source"], p50["unconfirmed"]) == ("A/B", None)
     assert p50["reason"].startswith("+10.00%, shown to exceed 1.00%")
     assert decided["latency/p90"]["verdict"] == "inconclusive"
-    assert {"case": "m", "metric": "latency/p50"} in document["settled"]
+    assert {"case": "m", "metric": "latency/p50"} in document["retested"]
 
 
 def test_a_comparison_reads_runs_and_changes_nothing(runs: Runs, results: Path) -> None:

@@ -104,7 +104,7 @@ def test_noise_makes_what_can_be_seen_larger(blocks, tested) -> None:
 
 def test_a_machine_that_differs_from_itself_is_not_healthy(blocks, tmp_path: Path) -> None:
     open_bench = blocks(control=3.0)
-    found = examine(tmp_path / "results", tmp_path / "cache", terms=TERMS, open_bench=open_bench)
+    found = examine(tmp_path / "results", tmp_path / "cache", settings=TERMS, open_bench=open_bench)
     assert found.test.fired
     assert "A/A" in [finding.subject for finding in found.findings if finding.level is Level.BAD]
     assert not found.healthy
@@ -112,13 +112,13 @@ def test_a_machine_that_differs_from_itself_is_not_healthy(blocks, tmp_path: Pat
 
 def test_a_slowdown_that_drowns_in_noise_is_not_seen(blocks, tmp_path: Path) -> None:
     open_bench = blocks(noise=6.0)
-    found = examine(tmp_path / "results", tmp_path / "cache", terms=TERMS, open_bench=open_bench)
+    found = examine(tmp_path / "results", tmp_path / "cache", settings=TERMS, open_bench=open_bench)
     assert "slowdown" in [finding.subject for finding in found.findings if finding.level is Level.BAD]
 
 
 def test_a_model_that_does_not_run_is_all_that_is_said(blocks, tmp_path: Path) -> None:
     open_bench = blocks(status=Status.CRASHED)
-    found = examine(tmp_path / "results", tmp_path / "cache", terms=TERMS, open_bench=open_bench)
+    found = examine(tmp_path / "results", tmp_path / "cache", settings=TERMS, open_bench=open_bench)
     (said,) = [finding.found for finding in found.findings if finding.subject == "self-test"]
     assert "crashed: SIGILL" in said
     assert found.test.reach == ()
@@ -137,7 +137,7 @@ def test_quick_only_looks(tmp_path: Path) -> None:
 
 def test_every_view_holds_every_remark(blocks, tmp_path: Path) -> None:
     open_bench = blocks()
-    found = examine(tmp_path / "results", tmp_path / "cache", terms=TERMS, open_bench=open_bench)
+    found = examine(tmp_path / "results", tmp_path / "cache", settings=TERMS, open_bench=open_bench)
     document = json.loads(render(found, "json"))
     assert document["healthy"] is found.healthy
     assert [each["subject"] for each in document["findings"]] == [each.subject for each in found.findings]
@@ -154,7 +154,7 @@ def test_every_view_holds_every_remark(blocks, tmp_path: Path) -> None:
 
 def test_the_title_sums_up(blocks, tmp_path: Path) -> None:
     open_bench = blocks()
-    found = examine(tmp_path / "results", tmp_path / "cache", terms=TERMS, open_bench=open_bench)
+    found = examine(tmp_path / "results", tmp_path / "cache", settings=TERMS, open_bench=open_bench)
     fine = [replace(finding, level=Level.FINE) for finding in found.findings]
     for levels, said in (
         ([], "fit for measuring"),

@@ -21,7 +21,7 @@ TELEMETRY_SINCE = (1, 29)
 def make(runtime: Any, request: Request) -> Any:
     """Make a SessionOptions. Raises Unsupported for an entry that this runtime does not know.
 
-    A thread count of 0 becomes the number of cores given, said to the runtime
+    A thread count of 0 becomes the number of cores given, passed to the runtime
     in so many words: left to itself it would count the machine's cores, and
     set its threads' affinity on its own.
     """
@@ -100,8 +100,8 @@ def _entry(options: Any, key: str, asked: Any) -> Any:
     """Read one entry back, a flag as a flag where it was asked for as one."""
     if "." not in key:
         return getattr(options, key)
-    told = options.get_session_config_entry(key)
-    return told == _text(True) if isinstance(asked, bool) else told
+    present = options.get_session_config_entry(key)
+    return present == _text(True) if isinstance(asked, bool) else present
 
 
 def _named(names: dict[str, str], value: str) -> str:

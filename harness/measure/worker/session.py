@@ -69,5 +69,5 @@ def _make_feeds(run: Run) -> Dimensions:
 
 
 def _called(call: Call) -> str:
-    """Name the function that a timed call is, as the engine bound it: it tells what `io` came to."""
+    """Name the function that a timed call is, as the engine bound it: it shows what `io` came to."""
     return str(getattr(getattr(call, "func", call), "__name__", type(call).__name__))
