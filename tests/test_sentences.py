@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -34,15 +34,17 @@ from harness.judge.gates import evaluate, with_evidence
 from harness.nightly import job as nightly
 from harness.nightly.model import NightlyReport
 
-SENTENCES: Mapping[type, str] = {
-    Decision: "reason",
-    GateOutcome: "reason",
-    Metric: "reason",
-    Note: "text",
-    Record: "reason",
-    Step: "reason",
-    Untried: "text",
-}
+SENTENCES: tuple[tuple[type, str], ...] = (
+    (Decision, "reason"),
+    (Decision, "detail"),
+    (GateOutcome, "reason"),
+    (Metric, "reason"),
+    (Note, "detail"),
+    (Note, "short"),
+    (Record, "reason"),
+    (Step, "reason"),
+    (Untried, "text"),
+)
 MARK = "¤"
 
 
@@ -50,7 +52,7 @@ MARK = "¤"
 def reworded() -> Iterator[None]:
     """Reverse every sentence as soon as it is made."""
     with pytest.MonkeyPatch.context() as patch:
-        for noun, name in SENTENCES.items():
+        for noun, name in SENTENCES:
             patch.setattr(noun, "__init__", _reversing(noun.__init__, name))  # type: ignore[misc]
         yield
 
@@ -129,7 +131,7 @@ def outcome() -> dict[str, Any]:
     ]
     return {
         "verdicts": [(item.decision.verdict, item.decision.source, item.unconfirmed) for item in items],
-        "confidences": [finding.standing for finding in findings],
+        "confidences": [finding.confidence for finding in findings],
         "gates": [[(gate.outcome, gate.no_data, gate.setting) for gate in found] for found in decided],
         "lost": [item.decision.verdict for item in lost],
         "compare": [compare_code(contrast) for contrast in contrasts],
@@ -151,7 +153,7 @@ def test_a_verdict_that_reads_a_sentence_would_be_found(monkeypatch: pytest.Monk
         read = decision.reason.startswith("by blocks")
         return nightly.Confidence.CONFIRMED if read else nightly.Confidence.OPEN
 
-    monkeypatch.setattr(nightly, "_standing", reads)
+    monkeypatch.setattr(nightly, "_confidence", reads)
     plain = outcome()
     with reworded():
         assert outcome() != plain

@@ -1,4 +1,4 @@
-"""Find the floating-point types that operators compute on, which stored constants do not tell."""
+"""Find the floating-point types that operators compute on, which stored constants do not show."""
 
 from __future__ import annotations
 

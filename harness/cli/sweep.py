@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.options import RECORD_FORMATS, Command, cache_option, format_option, results_option
+from harness.cli.options import (
+    RECORD_FORMATS,
+    Command,
+    cache_option,
+    format_option,
+    results_option,
+    shape_options,
+)
 from harness.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -48,13 +55,7 @@ Examples:
 @click.argument("model", type=click.Path(path_type=Path))
 @_axis_options
 @click.option("--data", help="A data catalogue name, or an .npz file with one array for each input.")
-@click.option(
-    "--shape",
-    "shapes",
-    multiple=True,
-    metavar="NAME=SIZE",
-    help="Bind a symbolic dimension; may be repeated.",
-)
+@shape_options
 @click.option("--output", help="The output that counts, where there are several.")
 @click.option("--seconds", type=float, help="Seconds of timed calls a case.  [default: 1]")
 @click.option("--processes", type=int, help="Fresh worker processes a case.  [default: 1]")
@@ -106,6 +107,8 @@ def plan_of_file(
         data=choices.get("data") or None,
         shapes=dict(_shape(text) for text in choices.get("shapes", ())),
         output=choices.get("output") or None,
+        batch_dim=choices.get("batch_dim"),
+        custom_ops=choices.get("custom_ops") or (),
         overrides=choices["overrides"] if overrides is None else overrides,
         only=only,
         **how,

@@ -23,7 +23,7 @@ class Status(StrEnum):
     """How a case ended."""
 
     OK = "ok"  # measured, as asked for
-    SKIPPED = "skipped"  # the suite said so
+    SKIPPED = "skipped"  # by a rule of the suite
     UNSUPPORTED = "unsupported"  # this machine, runtime or exporter cannot
     FAILED = "failed"  # an error, or something else ran than was asked for
     CRASHED = "crashed"  # the worker died of a signal
@@ -71,6 +71,7 @@ class Absence(StrEnum):
     OTHER = ""
     IDENTICAL = "identical"  # an SQNR without any noise: better than every number
     TOO_FEW_CALLS = "too few calls"
+    REPLACED = "replaced"  # another metric is there in its place
 
 
 BAD = frozenset({Status.FAILED, Status.CRASHED, Status.TIMEOUT})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,16 +22,17 @@ LEAST_NORMAL_BITS, INFINITE_BITS, MAGNITUDE = 0x0080_0000, 0x7F80_0000, 0x7FFF_F
 """Of a float32: the smallest normal value, infinity, and everything but the sign."""
 
 
-def inspect(path: Path, runtime: str | None = None) -> Inspection:
-    """Read the file at `path` and sum it up; `runtime` is the version of ONNX Runtime that would run it.
+def inspect(path: Path, runtime: str | None = None, custom_ops: Sequence[str] = ()) -> Inspection:
+    """Read the file at `path` and sum it up.
 
-    Raises InputError where there is no model to read.
+    `runtime` is the version of ONNX Runtime that would run it, `custom_ops` the libraries that its
+    session would register. Raises InputError where there is no model to read.
     """
-    return conclude(read_facts(path), runtime)
+    return conclude(read_facts(path), runtime, custom_ops)
 
 
 def read_facts(path: Path) -> ModelFacts:
-    """Read everything that can be told without running the model. Raises InputError."""
+    """Read everything that is known without running the model. Raises InputError."""
     model = _load(path)
     graph = model.graph
     constants = {tensor.name for tensor in graph.initializer}

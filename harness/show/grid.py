@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from harness.core.conditions import spell
 from harness.core.metrics import HEADLINE, METRICS, MetricSpec, specs_for
-from harness.core.record import Note, Record
+from harness.core.record import Absence, Note, Record
 from harness.core.report import Report, Row
-from harness.show.cells import Cell, Column, Number
+from harness.core.units import count
+from harness.show.cells import Cell, Number
+from harness.show.fields import Field, filled
 
 LONGEST_FLAG = 24
 """Characters of a note that has no short form and goes into a cell as it is."""
@@ -27,27 +29,24 @@ class NotedCases:
     cases: tuple[str, ...]
 
 
-def columns(report: Report) -> list[tuple[Column, Draw]]:
-    """Give the columns that have something to say: the axes that vary, then the numbers that are there."""
+def fields(report: Report) -> tuple[Field[Row], ...]:
+    """Give the fields that have something to say: the axes that vary, then the numbers that are there."""
     shown = [row for row in report.rows if row.rank]
     headline = METRICS[HEADLINE]
-    made: list[tuple[Column, Draw]] = [(Column(axis, number=False), _axis(axis)) for axis in report.axes]
-    made.append((Column(headline.heading), _metric(headline)))
+    always: list[Field[Row]] = [Field("model", lambda row: model(row.record))]
+    always += [Field(axis, _axis(axis)) for axis in report.axes]
+    always.append(Field(headline.heading, _metric(headline), number=True))
     if any(row.speedup is not None for row in report.rows):
-        made.append((Column("speedup"), _speedup))
-    fixed = len(made)
+        always.append(Field("speedup", _speedup, number=True))
+    others: list[Field[Row]] = []
     for name, metric in specs_for(row.record for row in shown).items():
         if metric.column and name != HEADLINE:
-            made.append((Column(metric.heading, drop=metric.drop), _metric(metric)))
+            others.append(Field(metric.heading, _metric(metric), True, metric.drop))
         if metric.delta_title:
-            made.append((Column(metric.delta_title, drop=metric.delta_drop), _delta(metric)))
+            others.append(Field(metric.delta_title, _delta(metric), True, metric.delta_drop))
     flags = {note: noted.flag for noted in notes(report) for note in noted.notes}
-    made.append((Column("notes", number=False), lambda row: _flags(row, flags)))
-    return [
-        (column, cell)
-        for at, (column, cell) in enumerate(made)
-        if at < fixed or any(cell(row) not in (None, "") for row in shown)
-    ]
+    others.append(Field("notes", lambda row: _flags(row, flags)))
+    return (*always, *filled(others, shown))
 
 
 def without_values(report: Report) -> list[str]:
@@ -55,10 +54,11 @@ def without_values(report: Report) -> list[str]:
     shown = [row.record for row in report.rows if row.rank]
     reasons: dict[str, list[str]] = {}
     for name, spec in specs_for(shown).items():
-        found = [record.metrics[name] for record in shown if name in record.metrics]
+        known = (record.metrics[name] for record in shown if name in record.metrics)
+        found = [metric for metric in known if metric.absence is not Absence.REPLACED]
         if spec.column and found and all(metric.value is None for metric in found):
             why = dict.fromkeys(metric.reason for metric in found if metric.reason)
-            more = f" and {len(why) - 1} more reasons" if len(why) > 1 else ""
+            more = f" and {count(len(why) - 1, 'more reason')}" if len(why) > 1 else ""
             reasons.setdefault(f"{next(iter(why), 'no reason given')}{more}", []).append(spec.heading)
     return [f"{', '.join(headings)}: {reason}" for reason, headings in reasons.items()]
 
@@ -83,13 +83,14 @@ def notes(report: Report) -> list[NotedCases]:
     for row in report.rows:
         for note in row.record.typed_notes() if row.rank else ():
             found.setdefault(note.short or note.detail, {}).setdefault(note, []).append(row.record.case)
+    long = [short for short in found if len(short) > LONGEST_FLAG]
     return [
         NotedCases(
-            flag=short if len(short) <= LONGEST_FLAG else f"note {number}",
+            flag=f"note {long.index(short) + 1}" if short in long else short,
             notes=tuple(together),
             cases=tuple(dict.fromkeys(case for cases in together.values() for case in cases)),
         )
-        for number, (short, together) in enumerate(found.items(), 1)
+        for short, together in found.items()
     ]
 
 

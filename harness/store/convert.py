@@ -53,7 +53,7 @@ def convert_record(data: Data, path: Path) -> Data:
 
 
 def _completed(data: Data) -> Data:
-    """Add what records of schema 1 had in words alone at first: an SQNR without any noise, short notes."""
+    """Add what records of schema 1 had in words alone: an SQNR without any noise, short notes."""
     metrics = {
         name: {**metric, "absence": "identical"}
         if "absence" not in metric and metric["value"] is None and metric["reason"] == "identical outputs"

@@ -163,7 +163,7 @@ def search(tmp_path: Path, candidates: Candidates, worlds: list[World]) -> Calla
         return bench
 
     def run(metric: str, line: Candidates = candidates, **options: Any) -> Search:
-        options = {"terms": TIMED, "open_bench": open_world, **options}
+        options = {"settings": TIMED, "open_bench": open_world, **options}
         return bisect(line, metric, tmp_path / "results", tmp_path / "cache", **options)
 
     return run
@@ -343,7 +343,7 @@ def test_equal_speed_ends_the_search_with_one_ab(world, search) -> None:
 
 def test_too_small_a_budget_ends_undecided_and_says_which_would_do(world, search) -> None:
     world(ns=since("v6", 1_100_000))
-    made = search("latency/p50", terms=ABSettings(budget_s=2.0, seed=1))
+    made = search("latency/p50", settings=ABSettings(budget_s=2.0, seed=1))
     assert made.finding.outcome is SearchOutcome.UNDECIDED
     assert "--budget" in made.finding.reason
 
@@ -537,7 +537,7 @@ def test_real_models_are_searched_by_their_outputs(tmp_path: Path) -> None:
         document = {"models": {"m": {"source": {"onnx": str(path)}}}}
         plans[path] = plan_document(document, tmp_path, "m")
     made = bisect(
-        over_models(plans), "accuracy/max_abs_error", tmp_path / "results", tmp_path / "cache", terms=TIMED
+        over_models(plans), "accuracy/max_abs_error", tmp_path / "results", tmp_path / "cache", settings=TIMED
     )
     assert found(made) == (str(tmp_path / "night2.onnx"), str(tmp_path / "night3.onnx"))
     worse = {Path(step.version).stem: step.worse for step in made.steps}

@@ -15,6 +15,7 @@ from harness.plan import plan_document
 
 FAKE = {"fake": {"call_ns": [1_000_000, 1_200_000], "session_ns": 5_000_000}}
 TOKENS = {"fake": {**FAKE["fake"], "inputs": {"ids": {"dtype": "int64", "shape": ["batch", "sequence"]}}}}
+pytestmark = pytest.mark.xdist_group("blocks")  # of one desk
 QUICK = {
     "sampling": {"warmup_calls": 1, "warmup_seconds": 0, "calls": 20},
     "measure": {"accuracy": False},  # no worker for the FP32 reference

@@ -89,6 +89,32 @@ def test_outputs_that_cannot_be_bound_are_run(tmp_path: Path) -> None:
     assert assume(path, {}).axes == {"io": "run"}
 
 
+def test_an_output_of_another_rank_than_declared_is_run_without_binding(tmp_path: Path) -> None:
+    """A second call would find the first one's output, which the declared rank refuses."""
+    nodes = [
+        Node("Shape", ["x"], ["s"]),
+        Node("Concat", ["one", "s"], ["c"], axis=0),
+        Node("Compress", ["c", "all"], ["shape"]),  # of a length that no inference tells
+        Node("Reshape", ["x", "shape"], ["y"]),
+    ]
+    weights = [
+        numpy_helper.from_array(np.array([1]), "one"),
+        numpy_helper.from_array(np.full(3, True), "all"),
+    ]
+    graph = helper.make_graph(nodes, "g", [value("x", ["n", "width"])], [value("y", ["n", "width"])], weights)
+    path = tmp_path / "m.onnx"
+    opsets = [helper.make_opsetid("", 17)]
+    path.write_bytes(helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString())
+    assert assume(path, {}).line == "assumed: width=224 io=run; set with --shape and --io"
+
+
+def test_nodes_and_edges_of_a_graph_are_no_batch(tmp_path: Path) -> None:
+    inputs = [value("atom", ["num_atoms"]), value("edge", ["num_edges"]), value("w", ["num_edges"])]
+    nodes = [Node("Mul", ["edge", "w"], ["m"]), Node("Concat", ["atom", "m"], ["y"], axis=0)]
+    path = write(tmp_path / "m.onnx", nodes, inputs)
+    assert assume(path, {}) == Assumed({"num_atoms": 16, "num_edges": 16})
+
+
 def test_combinations_begin_with_the_most_plausible_and_end() -> None:
     left = unbound({"x": (1, 3, None, None)}, {"x": "float32"})
     tried = candidates(left)
