@@ -34,9 +34,9 @@ LEAST = 1.001
 
 
 def write_product(path: Path, columns: int) -> None:
-    """Write a product of [8, 64] with a weight of so many columns."""
+    """Write a product of [N, 8, 64] with a weight of so many columns."""
     weight = np.random.default_rng(0).standard_normal((DEPTH, columns)).astype(np.float32)
-    shapes = {"x": [ROWS, DEPTH], "y": [ROWS, columns]}
+    shapes = {"x": ["N", ROWS, DEPTH], "y": ["N", ROWS, columns]}
     x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items())
     node = helper.make_node("MatMul", ["x", "w"], ["y"])
     graph = helper.make_graph([node], "product", [x], [y], [numpy_helper.from_array(weight, "w")])
