@@ -23,6 +23,7 @@ FEATURES = (
     "init",
     "cache",
     "results",
+    "report",
     "ab",
     "compare",
     "bisect",
@@ -38,8 +39,9 @@ BETWEEN = {
     "compare": {"ab"},
     "bisect": {"ab"},
     "doctor": {"ab"},
-    "results": {"ab"},
-    "nightly": {"compare", "history", "asv"},
+    "results": {"ab", "report"},
+    "report": {"compare", "history", "inspect"},
+    "nightly": {"compare", "history", "asv", "report"},
 }
 """The ways between features: none but these."""
 
