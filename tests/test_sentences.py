@@ -131,7 +131,7 @@ def outcome() -> dict[str, Any]:
     ]
     return {
         "verdicts": [(item.decision.verdict, item.decision.source, item.unconfirmed) for item in items],
-        "confidences": [finding.standing for finding in findings],
+        "confidences": [finding.confidence for finding in findings],
         "gates": [[(gate.outcome, gate.no_data, gate.setting) for gate in found] for found in decided],
         "lost": [item.decision.verdict for item in lost],
         "compare": [compare_code(contrast) for contrast in contrasts],
@@ -153,7 +153,7 @@ def test_a_verdict_that_reads_a_sentence_would_be_found(monkeypatch: pytest.Monk
         read = decision.reason.startswith("by blocks")
         return nightly.Confidence.CONFIRMED if read else nightly.Confidence.OPEN
 
-    monkeypatch.setattr(nightly, "_standing", reads)
+    monkeypatch.setattr(nightly, "_confidence", reads)
     plain = outcome()
     with reworded():
         assert outcome() != plain

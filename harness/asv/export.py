@@ -103,7 +103,7 @@ def export_missing(results_dir: Path, config: Path, run: str) -> Export:
 
 
 def _is_sound(info: RunInfo) -> bool:
-    """Tell whether a run can be read; one that cannot must not cost tonight's its place."""
+    """Return whether a run can be read; one that cannot must not cost tonight's its place."""
     try:
         require_sound(info)
     except StoreError:
@@ -167,7 +167,7 @@ class Site(OutputPublisher):  # type: ignore[misc]
 
 @contextmanager
 def configured(config: Path) -> Iterator[Config]:
-    """Read asv.conf.json, and stand in its folder as asv does. Raises InputError for what asv refuses."""
+    """Read asv.conf.json, and change into its folder as asv does. Raises InputError for what asv refuses."""
     if not config.is_file():
         raise InputError(f"{config}: not found; 'harness asv export' without --config writes one")
     with chdir(config.parent):
@@ -224,7 +224,7 @@ def _records(results_dir: Path, info: RunInfo) -> list[Record]:
 
 
 def _commits(conf: Config, target: Path, infos: Sequence[RunInfo]) -> dict[str, TimelineRun]:
-    """Find where each run stands on the x-axis; a run without a commit is not in the answer."""
+    """Find the place of each run on the x-axis; a run without a commit is not in the answer."""
     if _keeps_timeline(conf):
         return _on_timeline(Path(conf.repo), target, infos)
     repo, found = get_repo(conf), {}
@@ -241,7 +241,7 @@ def _commits(conf: Config, target: Path, infos: Sequence[RunInfo]) -> dict[str, 
 
 
 def _why_not(info: RunInfo) -> str:
-    """Return why a run stands at no commit."""
+    """Return why a run has no commit to be drawn at."""
     return "measured with uncommitted changes" if info.header.dirty else "its commit is not in 'repo'"
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harness.build import files
 from harness.build.classes import class_axes
 from harness.build.computing import computing_types
-from harness.build.hints import hint
+from harness.build.hints import hints
 from harness.core.artifact import Input
 from harness.core.errors import Unsupported
 from harness.core.vocabulary import KNOWN_DOMAINS
@@ -59,7 +59,7 @@ def read_onnx(path: Path) -> Reading:
             (node.op_type for node in nodes), {**_elements(model, nodes), **computing_types(model, nodes)}
         ),
         operators=dict(sorted(Counter(node.op_type for node in nodes).items())),
-        inputs=tuple(hint(_read_input(value), model.graph) for value in inputs),
+        inputs=hints([_read_input(value) for value in inputs], model),
         outputs=tuple(value.name for value in model.graph.output),
         classes=class_axes(model),
         custom_domains=custom_domains(model, nodes),

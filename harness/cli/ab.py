@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 SUITES = (".yaml", ".yml")
 OF_FILES = ("data", "shapes", "batch", "output", "batch_dim", "custom_ops")
-"""Options that stand for what a suite says itself."""
+"""Options for what a suite has keys for."""
 
 MEMORY = "memory/peak"
 

@@ -83,7 +83,7 @@ def publish(last: int | None, config: Path, results_dir: Path) -> int:
 
 
 def given(option: str) -> bool:
-    """Tell whether an option of the current command was typed."""
+    """Return whether an option of the current command was typed."""
     source = click.get_current_context().get_parameter_source(option)
     return source is not click.core.ParameterSource.DEFAULT
 

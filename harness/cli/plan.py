@@ -25,9 +25,11 @@ def plan(suite: Path, overrides: tuple[str, ...], only: tuple[str, ...], results
     from harness import store
     from harness.plan import estimate
     from harness.plan import plan as make_plan
+    from harness.run.inputs import check_inputs
     from harness.show.plan import PlanDocument
 
     made = make_plan(suite, overrides=overrides, only=only)
+    check_inputs(made.cases)
     known = store.durations(results_dir, made.suite.name) if (results_dir / "runs").is_dir() else {}
     print_document(PlanDocument(made, estimate(made, known)), view)
     return 0

@@ -202,7 +202,7 @@ def _gone(what: str, record: Record) -> str:
 
 
 def _artifact(artifact: Artifact, base: Record, head: Record) -> Artifact:
-    """Stand BASE's model file, as it lies in the cache, for what would be built now."""
+    """Take BASE's model file from the cache instead of what would be built now."""
     if base.model_sha256 == head.model_sha256:
         return artifact
     path = Path(str(base.artifact.get("path", "")))

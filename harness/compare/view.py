@@ -37,7 +37,7 @@ class ComparisonDocument:
         shown, hidden = list[MetricComparison](), list[MetricComparison]()
         for item in contrast.compared.comparisons:
             retested = (item.case, item.metric) in contrast.retested
-            (shown if self.everything or retested or tells(item) else hidden).append(item)
+            (shown if self.everything or retested or is_notable(item) else hidden).append(item)
         return Page(
             title=f"{contrast.head.suite}: {contrast.base.run} -> {contrast.head.run}",
             head=(
@@ -60,7 +60,7 @@ class ComparisonDocument:
         return _data(self.comparison)
 
 
-def tells(item: MetricComparison) -> bool:
+def is_notable(item: MetricComparison) -> bool:
     """Return whether a comparison shows a change, or something that looks like a regression."""
     return item.suspect or item.decision.verdict is Change.IMPROVEMENT
 

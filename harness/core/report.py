@@ -125,7 +125,7 @@ class Advice:
     unit: str
     speedup: float | None  # against the baseline
     accuracy_delta: float | None  # what it costs, where that was measured
-    ties: tuple[str, ...] = ()  # other cases that no interval tells apart from it, or that were not steady
+    ties: tuple[str, ...] = ()  # other cases whose intervals overlap with its own
     passed_over: tuple[PassedOver, ...] = ()  # faster cases, the fastest first
     steady: bool = True  # whether each process of it was
     baseline_steady: bool = True

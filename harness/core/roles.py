@@ -58,6 +58,18 @@ class Unbound:
     places: tuple[tuple[str, int], ...]  # (input, axis)
 
 
+def is_unnamed(shape: Sequence[int | str | None], axis: int) -> bool:
+    """Return whether the size of an axis that is not fixed has no name of its own.
+
+    A name that stands on axis 0 and on another one, of three or more, names unlike axes: the
+    exporter was given one word for all that may vary.
+    """
+    size = shape[axis]
+    if not isinstance(size, str) or size in UNNAMED:
+        return True
+    return len(shape) > 2 and shape[0] == size and shape.count(size) > 1
+
+
 def unbound(
     shapes: Mapping[str, Sequence[int | str | None]],
     dtypes: Mapping[str, str],
@@ -75,7 +87,7 @@ def unbound(
             if isinstance(size, int) and size > 0:
                 continue
             place = f"{name}[{axis}]"
-            symbol = place if size is None or str(size) in UNNAMED or isinstance(size, int) else str(size)
+            symbol = place if is_unnamed(shape, axis) else str(size)
             if place not in known and symbol not in known:
                 places.setdefault(symbol, []).append((name, axis))
     found: dict[str, Unbound] = {}

@@ -1,6 +1,6 @@
 """The names that a suite may use, where every room can see them.
 
-Those that other packages may add to stand in `harness.core.plugins`.
+Those that other packages may add to are in `harness.core.plugins`.
 """
 
 from __future__ import annotations

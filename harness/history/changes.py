@@ -193,7 +193,7 @@ def _step(y: Floats, at: int, start: int, end: int, scale: int) -> tuple[float, 
 def _excess(jumps: Floats | None, at: int, scale: int, sd: float) -> float | None:
     """Return how much larger jumps of medians are away from `at` than independent noise would make them.
 
-    None where too few are left to tell.
+    None where too few are left.
     """
     if jumps is None:
         return None

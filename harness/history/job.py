@@ -84,7 +84,9 @@ def _judged(trend: Trend, spec: MetricSpec) -> Trend:
     """Find the shifts of a trend, and name the causes that the series itself shows."""
     values = [point.value for point in trend.points]
     if len(values) < MIN_RUNS:
-        return replace(trend, reason=f"{len(values)} runs; {MIN_RUNS} are needed to tell a change from noise")
+        return replace(
+            trend, reason=f"{len(values)} runs; {MIN_RUNS} are needed to separate a change from noise"
+        )
     return replace(trend, shifts=shifts(values, spec))
 
 

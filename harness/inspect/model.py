@@ -103,7 +103,7 @@ class Inspection:
     operators: Mapping[str, int]  # most frequent first
     weights: Mapping[str, tuple[int, int, int]]  # element type -> (tensors, elements, bytes)
     computes: Mapping[str, int]  # precision -> operators that compute in it
-    subgraphs: int  # nodes that stand in subgraphs
+    subgraphs: int  # nodes in subgraphs
     custom: Mapping[str, int]  # operator of a domain that ONNX Runtime does not bring -> nodes
     lint: tuple[Lint, ...]
     open_sizes: tuple[str, ...]  # dimensions of inputs without a size, as `--shape` takes them

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.core.roles import UNNAMED
+from harness.core.roles import is_unnamed
 from harness.core.units import format_bytes
 from harness.inspect.model import Dimension, Inspection, Severity, Value
 from harness.show.fields import Field, columns_of, lines_of
@@ -89,11 +89,14 @@ def _kind(value: Value) -> str:
 def _shape(value: Value) -> str:
     if value.dims is None:
         return "unknown"
-    return f"[{', '.join(_dimension(size) for size in value.dims)}]"
+    return f"[{', '.join(_dimension(value.dims, axis) for axis in range(len(value.dims)))}]"
 
 
-def _dimension(size: Dimension) -> str:
-    return "unnamed" if size is None or str(size) in UNNAMED else str(size)
+def _dimension(dims: Sequence[Dimension], axis: int) -> str:
+    size = dims[axis]
+    if isinstance(size, int) and size > 0:
+        return str(size)
+    return "unnamed" if is_unnamed(dims, axis) else str(size)
 
 
 def _counts(counts: Mapping[str, int], few: int = FEW) -> str:

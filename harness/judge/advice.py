@@ -130,7 +130,7 @@ def is_steady(record: Record) -> bool:
 
 
 def _tied(best: Metric, other: Metric) -> bool:
-    """Return whether two cases cannot be told apart: their intervals meet; without intervals, never."""
+    """Return whether the intervals of two cases overlap; without intervals, they do not."""
     if None in (best.low, best.high, other.low, other.high):
         return best.value == other.value
     assert best.low is not None and best.high is not None  # as has just been seen

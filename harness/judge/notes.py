@@ -99,7 +99,7 @@ def _outputs(facts: Facts) -> Iterator[Note]:
 
 
 def _random(facts: Facts, metrics: dict[str, Metric]) -> Iterator[Note]:
-    """Return where random numbers stand for data."""
+    """Note where random numbers take the place of data."""
     if facts.built.provenance.get("random_calibration"):
         text = "INT8 ranges are those of random numbers; name data to calibrate on"
         yield Note(NoteKind.RANDOM_CALIBRATION, text, "random calibration")

@@ -215,7 +215,7 @@ def _confirmed(
             for item in after.compared.comparisons
             if (item.case, item.metric) in suspects
         ]
-    findings.sort(key=lambda item: (_RANK.index(item.standing), -item.comparison.worse))
+    findings.sort(key=lambda item: (_RANK.index(item.confidence), -item.comparison.worse))
     return replace(night, contrasts=contrasts, findings=tuple(findings), notes=tuple(notes))
 
 
@@ -231,16 +231,16 @@ def _finding(
     name: str, contrast: RunComparison, before: MetricComparison, after: MetricComparison
 ) -> NightlyFinding:
     causes = tuple(change for change, cases in contrast.causes.items() if after.case in cases)
-    standing = _standing(before.decision.verdict, after.decision)
-    if standing is Confidence.SHOWN and after.unconfirmed is Unconfirmed.NOTHING_DIFFERS and not causes:
+    confidence = _confidence(before.decision.verdict, after.decision)
+    if confidence is Confidence.SHOWN and after.unconfirmed is Unconfirmed.NOTHING_DIFFERS and not causes:
         # A change that the software did not make is the machine's: no alarm, unless a gate says so.
-        standing = Confidence.OPEN
+        confidence = Confidence.OPEN
     return NightlyFinding(
-        against=name, base_run=contrast.base.run, comparison=after, standing=standing, causes=causes
+        against=name, base_run=contrast.base.run, comparison=after, confidence=confidence, causes=causes
     )
 
 
-def _standing(before: Change, decision: Decision) -> Confidence:
+def _confidence(before: Change, decision: Decision) -> Confidence:
     """Return how sure it is, from the stored runs' verdict and the decision that counts."""
     match decision.verdict:
         case Change.REGRESSION:
@@ -260,7 +260,7 @@ def _dated(night: NightlyReport, results_dir: Path) -> tuple[NightlyFinding, ...
 
 def _date(finding: NightlyFinding, night: NightlyReport, results_dir: Path) -> NightlyFinding:
     item = finding.comparison
-    if item.base is None or finding.standing is Confidence.REFUTED:
+    if item.base is None or finding.confidence is Confidence.REFUTED:
         return finding
     known = history(results_dir, [item.metric], case=item.case, suite=night.suite, machine=night.machine)
     trend = next(trend for trend in known if trend.case == item.case)

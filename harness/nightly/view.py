@@ -88,12 +88,12 @@ def change(decision: Decision) -> str:
     return "" if decision.ratio is None else format_percent(decision.ratio - 1, signed=True)
 
 
-def surely(item: MetricComparison, standing: Confidence) -> str:
+def surely(item: MetricComparison, confidence: Confidence) -> str:
     """Write what a finding rests on."""
     decision = item.decision
-    unit = "block" if standing is Confidence.CONFIRMED else "process"
+    unit = "block" if confidence is Confidence.CONFIRMED else "process"
     parts = [
-        f"{standing} by an A/B" if standing is Confidence.CONFIRMED else str(standing),
+        f"{confidence} by an A/B" if confidence is Confidence.CONFIRMED else str(confidence),
         str(decision.source) if decision.source is DecisionSource.EXACT and decision.p is None else "",
         f"p = {decision.p:.2g}" if decision.p is not None else "",
         count(decision.blocks, unit) if decision.blocks and decision.p is not None else "",
@@ -174,7 +174,7 @@ FIELDS: tuple[Field[Alarm], ...] = (
     Field("was -> is", lambda alarm: numbers(alarm[0].comparison), number=True, drop=1),
     Field("change", lambda alarm: _change(alarm[0].comparison.decision), number=True),
     Field("95% interval", lambda alarm: interval_of(alarm[0].comparison.decision), number=True, drop=3),
-    Field("how surely", lambda alarm: surely(alarm[0].comparison, alarm[0].standing), drop=2),
+    Field("how surely", lambda alarm: surely(alarm[0].comparison, alarm[0].confidence), drop=2),
     Field("since", lambda alarm: _since(alarm[0]), drop=4),
 )
 
@@ -197,11 +197,11 @@ def _sections(night: NightlyReport) -> Iterator[Section]:
         yield Section("What else differs where it got worse", causes)
     shown = [section for section in sections(night.report) if section.kind not in LEFT_OUT]
     yield from (section for section in shown if section.mood == "bad")
-    for title, standing in (
+    for title, confidence in (
         ("Looks worse, not shown", Confidence.OPEN),
         ("Refuted by an A/B", Confidence.REFUTED),
     ):
-        found = [finding for finding in night.findings if finding.standing is standing]
+        found = [finding for finding in night.findings if finding.confidence is confidence]
         if found:
             yield Section(f"{title}: {len(found)}", tuple(map(_entry, found)), "warning")
     better = [
@@ -269,7 +269,7 @@ def _finding(finding: NightlyFinding) -> dict[str, Any]:
         "against": finding.against,
         "base_run": finding.base_run,
         **finding.comparison.to_json(),
-        "standing": str(finding.standing),
+        "confidence": str(finding.confidence),
         "since": finding.since,
         "since_at": finding.since_at,
         "causes": [asdict(found) for found in finding.causes],

@@ -45,7 +45,7 @@ def plan_document(
     overrides: Sequence[str] = (),
     only: Sequence[str] = (),
 ) -> Plan:
-    """Make the plan of a suite that stands in no file; its paths are relative to `base_dir`.
+    """Make the plan of a suite that is in no file; its paths are relative to `base_dir`.
 
     Messages call it `name`, and so is the suite where it does not name
     itself. Raises as `plan` does.

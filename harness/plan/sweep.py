@@ -33,7 +33,7 @@ class Rule:
 
     purpose: Literal["skip", "only", "filter", "mention"]
     when: Mapping[str, Sequence[str]]
-    written: KeyPath  # where it stands in the suite
+    written: KeyPath  # where it is in the suite
     because: str = ""  # a skip's reason, a filter's text
 
 

@@ -17,7 +17,7 @@ from harness.build.reading import output_kinds, read_onnx
 from harness.core.artifact import Input
 from harness.core.custom_ops import missing_domains
 from harness.core.errors import CaseError, Failed, InputError
-from harness.core.feeds import batch_dimensions
+from harness.core.feeds import TEXT, ask_for_text, batch_dimensions
 from harness.core.roles import BATCH, Unbound, unbound
 from harness.measure.fit import first_fit
 
@@ -55,12 +55,13 @@ def assume(
     bound: Mapping[str, int],
     *,
     batch_dim: str | None = None,
-    fixed: Sequence[str] = (),
+    data: str | None = None,
     custom_ops: Sequence[str] = (),
 ) -> Assumed:
     """Choose a size for every dimension of `model` that neither `bound` nor the batch gives.
 
-    Inputs that are `fixed` take their sizes from data. Raises InputError where the
+    With `data` no sizes are chosen: it has them. Raises InputError where text is asked
+    for, and where the
     model does not run at any size tried, with every dimension in the form that
     ``--shape`` takes.
     """
@@ -70,7 +71,9 @@ def assume(
         axes = own_axes(inputs, output_kinds(model))
     except (CaseError, OSError):
         return Assumed({})  # the build says what is wrong with the file
-    left = open_dimensions(inputs, bound, batch_dim, fixed)
+    left = () if data else open_dimensions(inputs, bound, batch_dim)
+    if not data and (text := [item for item in inputs if item.dtype == TEXT]):
+        raise InputError(f"{model}: {'; '.join(map(ask_for_text, text))}")
     if not left:
         return Assumed({}, axes)
     tried = candidates(left)
@@ -98,24 +101,24 @@ def assume(
 def own_axes(inputs: Sequence[Input], kinds: Iterable[str]) -> dict[str, Any]:
     """Return what the model leaves no choice of: its fixed batch, and calls without binding.
 
-    Outputs that are no tensors (`kinds`: "sequence", "map", "optional") cannot be bound.
+    Outputs that are no tensors (`kinds`: "sequence", "map", "optional") cannot be bound, nor can text.
     """
     axes: dict[str, Any] = {}
     first = [item.shape[0] for item in inputs if len(item.shape) > 1]
     whole = [size for size in first if isinstance(size, int) and size > 0]
     if whole and len(whole) == len(first) and whole[0] > 1:
         axes["batch"] = whole[0]
-    if any(kind != "tensor" for kind in kinds):
+    if any(kind != "tensor" for kind in kinds) or any(item.dtype == TEXT for item in inputs):
         axes["io"] = "run"
     return axes
 
 
 def open_dimensions(
-    inputs: Sequence[Input], bound: Mapping[str, int], batch_dim: str | None = None, fixed: Sequence[str] = ()
+    inputs: Sequence[Input], bound: Mapping[str, int], batch_dim: str | None = None
 ) -> tuple[Unbound, ...]:
     """Return the dimensions that neither `bound` nor the batch gives a size."""
     found = unbound(
-        {item.name: item.shape for item in inputs if item.name not in fixed},
+        {item.name: item.shape for item in inputs},
         {item.name: item.dtype for item in inputs},
         bound,
     )

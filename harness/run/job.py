@@ -25,6 +25,7 @@ from harness.core.suite import Plan
 from harness.core.vocabulary import ROLLING
 from harness.measure import runtimes
 from harness.run.bench import OpenBench, open_bench
+from harness.run.inputs import check_inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,10 @@ def run(
 
     Ctrl-C ends the loop, not the run: what was measured is kept, unsealed; where
     nothing was, no folder is left. `machine` is the environment, read here unless given.
-    Raises InputError where data is wrong or there is nothing to resume,
+    Raises InputError where data is wrong, a model asks for more or there is nothing to resume,
     StoreError where results cannot be kept.
     """
+    check_inputs(plan.cases)
     plan, listener = resolve_rolling_runtimes(plan), listener or Listener()
     machine = environment(plan) if machine is None else machine
     with scratch() as work:

@@ -35,8 +35,8 @@ def plan_model_file(
         if reason := why_missing(Path(library), library):
             raise InputError(f"custom operators: {reason}")
     line = ""
-    elsewhere = data or any("shapes" in text.partition("=")[0] for text in overrides)
-    if not elsewhere and (assumed := _assume(model, shapes, axes, batch_dim, custom_ops)):
+    sized = any("shapes" in text.partition("=")[0] for text in overrides)
+    if not sized and (assumed := _assume(model, shapes, axes, batch_dim, custom_ops, data)):
         line = assumed.line
         axes |= {axis: [value] for axis, value in assumed.axes.items()}
         if assumed.sizes:
@@ -64,8 +64,9 @@ def _assume(
     axes: Mapping[str, Any],
     batch_dim: str | None,
     custom_ops: Sequence[str],
+    data: str | None,
 ) -> Assumed | None:
     """Choose what the model needs and nothing says; None where nothing is left open."""
-    found = assume(model, shapes, batch_dim=batch_dim, custom_ops=custom_ops)
+    found = assume(model, shapes, batch_dim=batch_dim, custom_ops=custom_ops, data=data)
     assumed = Assumed(found.sizes, {axis: value for axis, value in found.axes.items() if axis not in axes})
     return assumed if assumed.sizes or assumed.axes else None

@@ -17,7 +17,7 @@ def text(value: str) -> str:
 
 
 def draw_html(page: Page) -> str:
-    """Write a page as a fragment of HTML: for a notebook, or to stand in a page of its own."""
+    """Write a page as a fragment of HTML: for a notebook, or as part of another page."""
     return "\n".join(part for one in (page, *page.more) for part in _parts(one))
 
 

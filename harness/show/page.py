@@ -27,7 +27,7 @@ ANY_WIDTH = 100_000
 class Page:
     """Everything on a page.
 
-    Of a `grouped` one, the lines that share their first cell stand together:
+    Of a `grouped` one, the lines that share their first cell are together:
     on a terminal it is written once, and a blank line parts the groups. A
     terminal shows `most` lines of the table at most, and how many more there are.
     """

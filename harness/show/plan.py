@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from harness.core.case import Case
 from harness.core.record import Status
-from harness.core.suite import Plan
+from harness.core.suite import Plan, Sampling
 from harness.core.units import count, format_span
 from harness.show.fields import Field, columns_of, lines_of
 from harness.show.page import Page
@@ -18,6 +18,22 @@ MAX_CASES = 30
 """Cases that are named on a terminal; all of them elsewhere."""
 
 FIELDS: tuple[Field[Case], ...] = (Field("case", lambda case: case.key),)
+
+
+class KnownGatedCalls(Protocol):
+    """Cases that time more calls for the sake of their gates."""
+
+    @property
+    def calls(self) -> int:
+        """Calls of a process."""
+
+    @property
+    def cases(self) -> int:
+        """Cases that time so many."""
+
+    @property
+    def seconds(self) -> float:
+        """What they take more."""
 
 
 class KnownPlan(Protocol):
@@ -38,6 +54,10 @@ class KnownPlan(Protocol):
     @property
     def seconds(self) -> float:
         """The time all of it takes."""
+
+    @property
+    def gated(self) -> Sequence[KnownGatedCalls]:
+        """What the calls that gates of percentiles take add to that time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +83,13 @@ class PlanDocument:
             head=tuple(
                 filter(
                     None,
-                    (" ".join(suite.description.split()), f"suite {suite.path}", models, build),
+                    (
+                        " ".join(suite.description.split()),
+                        f"suite {suite.path}",
+                        models,
+                        build,
+                        *(_gated(gated, suite.sampling) for gated in known.gated),
+                    ),
                 )
             ),
             columns=columns_of(FIELDS),
@@ -85,6 +111,16 @@ class PlanDocument:
             *(_cell(case, "planned", "") for case in self.plan.cases),
             *(_cell(skip.case, str(Status.SKIPPED), skip.because) for skip in self.plan.skips),
         ]
+
+
+def _gated(known: KnownGatedCalls, sampling: Sampling) -> str:
+    """Say what gates of percentiles cost, and what caps it."""
+    more = f"about {format_span(known.seconds)} more" if known.seconds else "within the time of a case"
+    calls, cases = count(known.calls, "call"), count(known.cases, "case")
+    return (
+        f"gates of percentiles: {calls} in each process of {cases}, {more}; "
+        f"max_seconds ends them after {format_span(sampling.max_seconds)}"
+    )
 
 
 def _skipped(skips: Mapping[str, int], number: int) -> Iterator[Section]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pprint
+from collections.abc import Mapping
 from typing import Any
 
 from harness.core.errors import NotFoundError
@@ -146,7 +147,9 @@ def render_repro(record: Record) -> str:
         threads=_literal((options["intra_threads"], options["inter_threads"])),
         config=_literal(dict(asked["config"]["options"])),
         custom_ops=_literal(list(asked.get("custom_ops", ()))),
-        inputs=_literal([_input(item, shapes) for item in record.artifact["inputs"]]),
+        inputs=_literal(
+            [_input(item, shapes, record.session.get("drawn") or {}) for item in record.artifact["inputs"]]
+        ),
         io=_literal(record.load["io"]),
         sampling=_literal(
             (
@@ -172,9 +175,10 @@ def _provider(asked: dict[str, Any], threads: int) -> tuple[Any, ...]:
     )
 
 
-def _input(item: dict[str, Any], shapes: dict[str, Any]) -> tuple[Any, ...]:
+def _input(item: dict[str, Any], shapes: Mapping[str, Any], drawn: Mapping[str, Any]) -> tuple[Any, ...]:
     """Name, dtype, shape as it was fed, low, high, fill."""
-    return (item["name"], item["dtype"], list(shapes[item["name"]]), item["low"], item["high"], item["fill"])
+    how = drawn.get(item["name"]) or [item["low"], item["high"], item["fill"]]
+    return (item["name"], item["dtype"], list(shapes[item["name"]]), *how)
 
 
 def _literal(value: Any) -> str:

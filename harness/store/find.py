@@ -39,7 +39,7 @@ def find_run(
     run begun that day, UTC); a git revision (the newest run at that commit,
     one without uncommitted changes where there is any).
     `suite` and `machine` narrow the choice. Raises NotFoundError, StoreError where what is named
-    cannot be read: an older run never stands in for a damaged one.
+    cannot be read: an older run never takes the place of a damaged one.
     """
     found = runs(results_dir, suite, machine)
     damaged = survey(results_dir).damaged

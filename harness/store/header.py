@@ -230,7 +230,7 @@ def runs(results_dir: Path, suite: str | None = None, machine: str | None = None
 
 
 def _reason(error: Exception) -> str:
-    """Word an error without its file, which stands before it."""
+    """Word an error without its file, which is named before it."""
     return (error.strerror or "unreadable") if isinstance(error, OSError) else str(error)
 
 

@@ -1,6 +1,6 @@
 """The sealed form of a run: one Parquet file, one row a record.
 
-Columns that queries need stand beside the record itself: ``record`` is the
+Columns that queries need are beside the record itself: ``record`` is the
 record as JSON without the samples that fit into ``samples``. These two hold
 everything, in every schema version; the other columns repeat parts of it.
 

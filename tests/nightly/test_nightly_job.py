@@ -93,12 +93,14 @@ def test_a_worse_night_is_confirmed_by_an_a_b_and_told_with_its_numbers(
     first, second = [info.run for info in runs()]
     assert code == 1
     p50 = next(item for item in findings(folder) if item["metric"] == "latency/p50")
-    assert {name: p50[name] for name in ("case", "against", "base_run", "since", "standing", "verdict")} == {
+    assert {
+        name: p50[name] for name in ("case", "against", "base_run", "since", "confidence", "verdict")
+    } == {
         "case": "m",
         "against": "previous",
         "base_run": first,
         "since": second,
-        "standing": "confirmed",
+        "confidence": "confirmed",
         "verdict": "regression",
     }
     assert (p50["base"], p50["head"]) == pytest.approx((1.1e-6, 1.55e-6))
@@ -114,7 +116,7 @@ def test_without_an_a_b_the_stored_runs_decide(night: Callable[..., tuple[int, P
     night(None, *TWO)
     code, folder = night(SLOWER, *TWO, "--confirm", "0")
     assert code == 1
-    assert {item["standing"] for item in findings(folder)} == {"shown"}
+    assert {item["confidence"] for item in findings(folder)} == {"shown"}
     assert not Path("results/ab").exists()
 
 
@@ -216,7 +218,7 @@ def test_what_the_software_did_not_change_is_no_alarm(night: Callable[..., tuple
         journal.seal()
     code, folder = night(SLOWER, *TWO)
     assert code == 0
-    assert {item["standing"] for item in findings(folder)} == {"open"}
+    assert {item["confidence"] for item in findings(folder)} == {"open"}
     assert "the same runtime and model file in both runs" in (folder / "summary.md").read_text()
 
 
@@ -351,7 +353,7 @@ def test_a_night_that_is_interrupted_in_its_a_b_goes_on_there(
     code, folder = night(SLOWER, *TWO, "--out", "artifacts", "--confirm", "0")
     assert code == 1
     assert len(runs()) == 2
-    assert {item["standing"] for item in findings(folder)} == {"shown"}
+    assert {item["confidence"] for item in findings(folder)} == {"shown"}
 
 
 def test_a_folder_of_ones_own_is_taken_up_as_well(night: Callable[..., tuple[int, Path]]) -> None:

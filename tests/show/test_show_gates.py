@@ -38,7 +38,7 @@ def test_a_gate_says_that_its_limit_lies_within_the_spread_of_processes() -> Non
     assert memory_gate(low=83e6, high=91e6) == ["digits", within]
     assert memory_gate(low=86.5e6, high=87.5e6) == ["digits"]
     (alone,) = memory_gate()[1:]
-    assert alone.startswith("one process does not tell what memory varies by")
+    assert alone.startswith("one process does not show what memory varies by")
 
 
 def test_a_gate_that_passed_within_the_spread_is_counted() -> None:

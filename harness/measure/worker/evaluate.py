@@ -17,6 +17,9 @@ reference stop at the same row."""
 AGAIN = 2
 """How often the first input is evaluated again, once all others were in between."""
 
+MISSING = "not in every call"
+"""Of a part of a sequence whose length changes."""
+
 Result = Mapping[str, np.ndarray | str]
 Evaluate = Callable[[Rows], Result]
 
@@ -53,7 +56,7 @@ def evaluate(
     saved: dict[str, np.ndarray] = {}
     per_call, unavailable = [], {}
     for name in results[0]:
-        values = [result[name] for result in results]
+        values = [result.get(name, MISSING) for result in results]
         arrays = [value for value in values if not isinstance(value, str)]
         axis = found.get("axes", {}).get(name, 0)
         if len(arrays) < len(values):
@@ -94,7 +97,7 @@ def _repeat(first: Result, again: Sequence[Result]) -> dict[str, Any]:
     for name, value in first.items():
         if isinstance(value, str):
             continue
-        others = [other[name] for other in again]
+        others = [other.get(name, MISSING) for other in again]
         if all(_same(value, other) for other in others):
             continue
         found = [_largest(value, other) for other in others if not _same(value, other)]
@@ -132,7 +135,7 @@ def _alone(
     axes: dict[str, int] = {}
     found = {}
     for name, whole in together.items():
-        single = [result[name] for result in results]
+        single = [result.get(name, MISSING) for result in results]
         if isinstance(whole, str) or any(isinstance(item, str) for item in single):
             continue
         arrays = [item for item in single if not isinstance(item, str)]
