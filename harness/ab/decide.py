@@ -43,7 +43,7 @@ def candidates(blocks: Blocks, settings: ABSettings, *, share: float = 0.5) -> f
 
 
 def is_open(blocks: Blocks, settings: ABSettings) -> bool:
-    """Tell whether screening blocks leave p50 undecided: no candidate, nor shown to be the same."""
+    """Return whether screening blocks leave p50 undecided: no candidate, nor shown to be the same."""
     if P50 in candidates(blocks, settings):
         return False
     decision = verdict.decide(
@@ -75,11 +75,11 @@ def blocks_to_confirm(seen: CaseBlocks, schedule: SeveralCases, most: int) -> in
     )
 
 
-def is_settled(seen: CaseBlocks, schedule: Schedule) -> bool:
-    """Tell whether no completion of the planned fresh blocks can change any verdict of this case."""
+def is_final(seen: CaseBlocks, schedule: Schedule) -> bool:
+    """Return whether no completion of the planned fresh blocks can change any verdict of this case."""
     settings = schedule.settings
     return all(
-        verdict.settled(
+        verdict.final_decision(
             column(seen.fresh, metric),
             seen.planned,
             min_effect=settings.min_effect,
@@ -93,7 +93,7 @@ def is_settled(seen: CaseBlocks, schedule: Schedule) -> bool:
 
 
 def is_decided(seen: CaseBlocks, schedule: Schedule) -> bool:
-    """Tell whether a first look gives every candidate of this case a verdict.
+    """Return whether a first look gives every candidate of this case a verdict.
 
     In an only case every metric is a candidate: of those, whatever may still be a change.
     """
@@ -150,7 +150,7 @@ def _decision(
     if not ratios:
         reason = seen.missing.get(metric) or seen.unconfirmed or "no blocks were run"
         decision = Decision(verdict=Change.INCONCLUSIVE, min_effect=settings.min_effect, reason=reason)
-        return None if METRICS[metric].once and metric not in seen.missing else decision
+        return None if METRICS[metric].asked_by and metric not in seen.missing else decision
     decision = screening.screened(
         ratios,
         planned=seen.planned,

@@ -33,6 +33,7 @@ from harness.core.suite import Gate, Sampling, Suite
 from harness.judge import gates
 from harness.measure import Request
 from harness.run.bench import Bench, OpenBench, open_arms
+from harness.run.inputs import check_inputs
 from harness.store.trace import Trace
 
 WARMUP_CALLS, WARMUP_S = 3, 0.01
@@ -63,6 +64,7 @@ def run_ab(
     InputError where data is wrong, StoreError where results cannot be kept.
     """
     begun = clock()
+    check_inputs(case for pair in pairing.pairs for case in (pair.base, pair.head))
     machine = measure.describe_machine()
     arms = {"base": dict(base or {}), "head": dict(head or {})}
     with scratch() as work, Trace(results_dir / "ab") as trace:

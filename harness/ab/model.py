@@ -54,7 +54,7 @@ class BlockReading:
     ratio: float  # HEAD over BASE, as a logarithm
     base: float  # s or bytes
     head: float
-    error: float = 0.0  # of the ratio, as far as this block tells; it says nothing of either arm
+    error: float = 0.0  # of the ratio, as estimated from this block; it favours neither arm
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,30 @@ def export(results_dir: Path, config: Path, names: Sequence[str] = (), suites: S
     return Export(tuple(commits), left_out, tuple(dict.fromkeys(files)))
 
 
+def export_missing(results_dir: Path, config: Path, run: str) -> Export:
+    """Write `run`, and every stored run that asv's results lack, so that the first dashboard has them all.
+
+    Which are missing is known of the harness's own timeline; over other commits
+    it is all runs the first time, and `run` from then on. Raises InputError, StoreError.
+    """
+    results_dir = results_dir.absolute()
+    with configured(config) as conf:
+        if not _keeps_timeline(conf) and _documents(Path(conf.results_dir)):
+            return export(results_dir, config, [run])
+        there = {night.run for night in timeline.read(Path(conf.repo))} if _keeps_timeline(conf) else set()
+    missing = [info for info in store.runs(results_dir) if info.run not in there and not info.live]
+    return export(results_dir, config, [run, *(info.run for info in missing if _is_sound(info))])
+
+
+def _is_sound(info: RunInfo) -> bool:
+    """Return whether a run can be read; one that cannot must not cost tonight's its place."""
+    try:
+        require_sound(info)
+    except StoreError:
+        return False
+    return True
+
+
 def publish(results_dir: Path, config: Path, last: int | None = None) -> Path:
     """Build the site, of the `last` commits only where given; give its folder.
 
@@ -109,7 +133,7 @@ def publish(results_dir: Path, config: Path, last: int | None = None) -> Path:
             command += ["--", f"-n {last} {' '.join(branch or 'HEAD' for branch in conf.branches)}"]
         if (code := subprocess.run(command, stdout=2, check=False).returncode) != 0:
             rmtree(part, ignore_errors=True)
-            raise InputError(f"asv publish ended with exit code {code}; what it said stands above")
+            raise InputError(f"asv publish ended with exit code {code}; its output is above")
         rmtree(old, ignore_errors=True)
         if site.exists():
             site.rename(old)
@@ -143,9 +167,9 @@ class Site(OutputPublisher):  # type: ignore[misc]
 
 @contextmanager
 def configured(config: Path) -> Iterator[Config]:
-    """Read asv.conf.json, and stand in its folder as asv does. Raises InputError for what asv refuses."""
+    """Read asv.conf.json, and change into its folder as asv does. Raises InputError for what asv refuses."""
     if not config.is_file():
-        raise InputError(f"{config}: not found; name it with --config (docs/asv.md has one to begin with)")
+        raise InputError(f"{config}: not found; 'harness asv export' without --config writes one")
     with chdir(config.parent):
         try:
             try:
@@ -156,8 +180,8 @@ def configured(config: Path) -> Iterator[Config]:
         except UserError as error:
             raise InputError(f"{config}: {error}") from error
         except ProcessError as error:
-            said = " ".join((error.stderr or "").split())
-            raise StoreError(f"{config}: {error}{said and f': {said}'}") from error
+            reason = " ".join((error.stderr or "").split())
+            raise StoreError(f"{config}: {error}{reason and f': {reason}'}") from error
         except OSError as error:
             why = f"{error.filename or config}: {error.strerror or error}"
             raise StoreError(f"{why}; free or unlock the disk, or name other folders in {config}") from error
@@ -200,7 +224,7 @@ def _records(results_dir: Path, info: RunInfo) -> list[Record]:
 
 
 def _commits(conf: Config, target: Path, infos: Sequence[RunInfo]) -> dict[str, TimelineRun]:
-    """Find where each run stands on the x-axis; a run without a commit is not in the answer."""
+    """Find the place of each run on the x-axis; a run without a commit is not in the answer."""
     if _keeps_timeline(conf):
         return _on_timeline(Path(conf.repo), target, infos)
     repo, found = get_repo(conf), {}
@@ -217,7 +241,7 @@ def _commits(conf: Config, target: Path, infos: Sequence[RunInfo]) -> dict[str, 
 
 
 def _why_not(info: RunInfo) -> str:
-    """Return why a run stands at no commit."""
+    """Return why a run has no commit to be drawn at."""
     return "measured with uncommitted changes" if info.header.dirty else "its commit is not in 'repo'"
 
 

@@ -70,7 +70,7 @@ tr:target, tr:has(:target) {{ background: #fff3c4 }}
 </head>
 <body>
 <h1>Runs of {title}</h1>
-<p>Each commit of the timeline is one run; <code>harness show RUN</code> tells all of it.
+<p>Each commit of the timeline is one run; <code>harness show RUN</code> shows all of it.
 <a href="index.html">Back to the dashboard.</a></p>
 <table>
 <tr>{head}</tr>

@@ -167,7 +167,9 @@ def failure(kind: str, source: Path, error: Exception) -> str:
 def carry_hint(item: Input, base: Built) -> Input:
     """Bound an input as that of the FP32 model is: a conversion hides what indexes which table."""
     known = next((other for other in base.inputs if other.name == item.name), item)
-    return replace(item, low=known.low, high=known.high, fill=known.fill)
+    return replace(
+        item, low=known.low, high=known.high, fill=known.fill, within=known.within, counts=known.counts
+    )
 
 
 def discard(folder: Path, path: Path) -> None:

@@ -87,8 +87,10 @@ Examples:
 """,
 )
 @click.version_option(package_name="onnx-harness", prog_name="harness")
-def harness() -> None:
+@click.pass_context
+def harness(context: click.Context) -> None:
     """Benchmark ONNX models with ONNX Runtime, and notice when they get worse."""
+    context.with_resource(_warned())
 
 
 def main(args: list[str] | None = None, parts: Mapping[str, Any] | None = None) -> int:
@@ -98,7 +100,7 @@ def main(args: list[str] | None = None, parts: Mapping[str, Any] | None = None) 
     """
     from harness.cli.streams import guarded
 
-    with guarded() as output, _warned():
+    with guarded() as output:
         code = _call(args, parts)
         if output is not None and sys.stdout is not None:
             sys.stdout.flush()

@@ -19,6 +19,7 @@ from harness.cli.options import (
     parse_effect,
     print_document,
     results_option,
+    shape_options,
 )
 from harness.cli.sweep import plan_of_file
 from harness.core.case import AXES
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     from harness.ab.plans import Planner, Point
 
 SUITES = (".yaml", ".yml")
-OF_FILES = ("data", "shapes", "batch", "output")
-"""Options that stand for what a suite says itself."""
+OF_FILES = ("data", "shapes", "batch", "output", "batch_dim", "custom_ops")
+"""Options for what a suite has keys for."""
 
 MEMORY = "memory/peak"
 
@@ -63,13 +64,7 @@ nothing was measured or a gate has no data; 130 interrupted.
 )
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override any key of the suite.")
 @click.option("--data", help="Of a model file: a data catalogue name, or an .npz file.")
-@click.option(
-    "--shape",
-    "shapes",
-    multiple=True,
-    metavar="NAME=SIZE",
-    help="Of a model file: bind a symbolic dimension; may be repeated.",
-)
+@shape_options
 @click.option("--batch", metavar="SIZE[,SIZE]", help="Of a model file: batch sizes, e.g. 1,8.")
 @click.option("--output", help="Of a model file: the output that counts, where there are several.")
 @click.option(
@@ -136,7 +131,7 @@ def ab(
         raise InputError("--alpha: expected a ratio above 0, such as 1%")
     seed = secrets.randbelow(2**32) if choices["seed"] is None else choices["seed"]
     metrics = tuple(dict.fromkeys(choices["metrics"]))
-    terms = ABSettings(choices["min_effect"], choices["alpha"], choices["budget_s"], seed, metrics)
+    settings = ABSettings(choices["min_effect"], choices["alpha"], choices["budget_s"], seed, metrics)
     points = {flag: _point(flag, texts) for flag, texts in (("--base", base), ("--head", head))}
     arms = plan_arms(
         models, points["--base"], points["--head"], _planner(models, choices), handed("newest", newest)
@@ -144,35 +139,35 @@ def ab(
     asked = click.get_current_context().get_parameter_source("metrics") is not ParameterSource.DEFAULT
     if asked and MEMORY in metrics and not arms.memory:
         raise InputError(f"--metric {MEMORY}: the suite leaves memory out; add --set measure.memory=true")
-    trial = handed("run_ab", run_ab)(
+    result = handed("run_ab", run_ab)(
         arms.pairing,
         arms.suite,
-        terms,
+        settings,
         results_dir,
         cache_dir,
         base=arms.base,
         head=arms.head,
         listener=Lines(),
     )
-    print_document(ABDocument(trial), view)
-    click.echo(f"raw samples: {trial.file}", err=True)
-    return exit_code(trial)
+    print_document(ABDocument(result), view)
+    click.echo(f"raw samples: {result.file}", err=True)
+    return exit_code(result)
 
 
-def exit_code(trial: ABResult) -> int:
+def exit_code(result: ABResult) -> int:
     """Give the exit code.
 
     130 where interrupted, 3 where untrusted, 1 where HEAD is worse, 3 where an arm failed, nothing was
     measured or a gate has no data, else 0.
     """
-    if trial.interrupted:
+    if result.interrupted:
         return 130
-    if not trial.trusted:
+    if not result.trusted:
         return 3
-    if trial.worse:
+    if result.worse:
         return 1
-    measured = any(row.decision.source is DecisionSource.AB for row in trial.comparisons)
-    complete = measured and trial.failed.keys() <= trial.unsupported and not unevaluated(trial.gates)
+    measured = any(row.decision.source is DecisionSource.AB for row in result.comparisons)
+    complete = measured and result.failed.keys() <= result.unsupported and not unevaluated(result.gates)
     return 0 if complete else 3
 
 
@@ -200,7 +195,7 @@ def _planner(models: Sequence[Path], choices: Mapping[str, Any]) -> Callable[[Pa
     overrides, only = choices["overrides"], choices["only"]
     if suites:
         if given := [name for name in OF_FILES if choices[name]]:
-            option = given[0].removesuffix("s")
+            option = {"shapes": "shape"}.get(given[0], given[0].replace("_", "-"))
             raise InputError(f"--{option} is for model files; of a suite, say it there or with --set")
         return lambda path: lambda more, narrow: plan(path, [*overrides, *more], [*only, *narrow])
     return lambda path: (

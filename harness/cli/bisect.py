@@ -19,6 +19,7 @@ from harness.cli.options import (
     parse_effect,
     print_document,
     results_option,
+    shape_options,
 )
 from harness.cli.sweep import CHOICES, plan_of_file
 from harness.core.errors import InputError
@@ -103,7 +104,7 @@ was wrong; 3 nothing could be decided, or the control of an A/B fired; 130 inter
 @click.option("--seed", type=click.IntRange(min=0), help="Draws the order of the arms.  [default: drawn]")
 @_axis_options
 @click.option("--data", help="A data catalogue name, or an .npz file with one array for each input.")
-@click.option("--shape", "shapes", multiple=True, metavar="NAME=SIZE", help="Bind a symbolic dimension.")
+@shape_options
 @click.option("--output", help="The output that counts, where there are several.")
 @click.option("--only", multiple=True, metavar="AXIS=VALUE", help="Of a suite: the case to search with.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override any key.")
@@ -130,7 +131,7 @@ def bisect(
         results_dir,
         cache_dir,
         limit=_limit(metric, choices["min_effect"], choices["tolerance"]),
-        terms=ABSettings(
+        settings=ABSettings(
             budget_s=choices["budget_s"],
             seed=secrets.randbelow(2**32) if choices["seed"] is None else choices["seed"],
         ),
@@ -206,11 +207,10 @@ def _plan(path: Path, choices: Mapping[str, Any]) -> Plan:
     """Make the plan of a suite or of a model file. Raises InputError."""
     from harness.plan import is_starter, plan
 
-    of_files = (*AXES, "data", "shapes", "output")
+    of_files = (*AXES, "data", "shapes", "output", "batch_dim", "custom_ops")
     if path.suffix in SUITES or is_starter(path):
         if given := [name for name in of_files if choices[name]]:
-            raise InputError(
-                f"--{given[0].replace('_', '-')} is for model files; of a suite, use --only or --set"
-            )
+            option = {"shapes": "shape"}.get(given[0], given[0].replace("_", "-"))
+            raise InputError(f"--{option} is for model files; of a suite, use --only or --set")
         return plan(path, choices["overrides"], choices["only"])
     return plan_of_file(path, choices, only=choices["only"])

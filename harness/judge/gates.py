@@ -20,6 +20,7 @@ from harness.core.units import format_percent, format_value
 from harness.judge.comparability import blocking_differences, unlike_data
 from harness.judge.exact import EVALUATED
 from harness.judge.metrics.drift import IDENTICAL
+from harness.judge.metrics.latency import BETWEEN
 from harness.judge.needs import what_helps
 
 References = Mapping[str, Mapping[str, Record]]
@@ -37,6 +38,8 @@ class _Number:
     reason: str = ""
     no_data: NoData | None = None
     setting: Setting | None = None
+    low: float | None = None  # interval between processes
+    high: float | None = None
 
 
 def evaluate(
@@ -184,7 +187,9 @@ def _value(gate: Gate, record: Record) -> _Number:
     if metric.absence is Absence.IDENTICAL:
         return _Number(math.inf)  # an SQNR without noise
     few = metric.absence is Absence.TOO_FEW_CALLS
-    return _Number(metric.value, metric.reason, NoData.TOO_FEW_CALLS if few else NoData.NO_VALUE, setting)
+    low, high = (metric.low, metric.high) if metric.interval == BETWEEN else (None, None)
+    why = NoData.TOO_FEW_CALLS if few else NoData.NO_VALUE
+    return _Number(metric.value, metric.reason, why, setting, low, high)
 
 
 def _reference(gate: Gate, record: Record, references: References) -> _Number:
@@ -222,6 +227,7 @@ def _outcome(gate: Gate, limit: str, case: str, value: _Number, reference: _Numb
     held = value.value <= bound if upper else value.value >= bound
     relation = ("≤" if upper else "≥") if held else (">" if upper else "<")
     known, finite = (number if math.isfinite(number) else None for number in (value.value, bound))
+    low, high = _spread(value, reference)
     return GateOutcome(
         gate=_spell(gate, limit),
         case=case,
@@ -232,7 +238,18 @@ def _outcome(gate: Gate, limit: str, case: str, value: _Number, reference: _Numb
         reason=f"{_format(gate.metric, value.value)} {relation} {_format(gate.metric, bound)}{against}",
         against=Reference(gate.against) if _is_relative(limit) else None,
         confirm=gate.confirm,
+        low=low,
+        high=high,
     )
+
+
+def _spread(value: _Number, reference: _Number | None) -> tuple[float | None, float | None]:
+    """Return the interval of a value, widened by that of what it is compared with; None without one."""
+    if value.low is None or value.high is None:
+        return None, None
+    if reference is None or not reference.value or reference.low is None or reference.high is None:
+        return value.low, value.high
+    return value.low * reference.value / reference.high, value.high * reference.value / reference.low
 
 
 def _relative(limit: str, ratio: float, reference: float) -> float:

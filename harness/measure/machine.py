@@ -19,7 +19,7 @@ _PACKAGES = ("onnx-harness", *DISTRIBUTIONS, "onnx", "onnx_ir", "numpy", "torch"
 def describe_machine(kernel: Kernel = LINUX) -> dict[str, Any]:
     """Return the environment of a sweep; ``machine`` in it names the machine for trends.
 
-    What a system does not tell is None. Imports nothing that is described.
+    What a system does not report is None. Imports nothing that is described.
     """
     available = sorted(kernel.cores())
     cpu = _cpu(kernel)

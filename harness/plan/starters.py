@@ -21,7 +21,7 @@ def names(kind: Kind) -> tuple[str, ...]:
 
 
 def is_starter(path: Path, kind: Kind = "suites") -> bool:
-    """Tell the name of a starter from a path; a file of that name is a path."""
+    """Return whether `path` is the name of a starter; a file of that name is a path."""
     return _is_name(path) and str(path) in names(kind) and not path.is_file()
 
 

@@ -24,8 +24,7 @@ from harness.report.model import (
     Strips,
 )
 from harness.report.strips import SPAN, stretches
-from harness.show.cells import Cell, Column, Number, number
-from harness.show.page import Line
+from harness.show.cells import Cell, Column, Line, Number, number
 
 WIDE = 6.0
 """Largest over smallest from which an axis is logarithmic."""
@@ -368,7 +367,7 @@ def _interval(item: Reading | None) -> tuple[Cell, Cell, Cell]:
 
 
 def _unsteady(record: Record) -> list[str]:
-    return [note.text for note in record.typed_notes() if note.kind is NoteKind.UNSTEADY]
+    return [note.detail or note.text for note in record.typed_notes() if note.kind is NoteKind.UNSTEADY]
 
 
 def _yes(is_so: bool) -> str:

@@ -9,15 +9,14 @@ from typing import Any
 
 from harness.core.decision import Change, RunComparison, Trend
 from harness.core.record import BAD, Record, Status
-from harness.core.report import Report
+from harness.core.report import Report, Row
 from harness.core.units import count, format_bytes, format_percent, format_span
 from harness.report.cases import Cases
 from harness.report.charts import charts
 from harness.report.contrast import against, history
 from harness.report.model import Part, RunReport
-from harness.show.cells import Column
-from harness.show.grid import columns, groups, without_values
-from harness.show.page import Line
+from harness.show.fields import columns_of, filled, lines_of
+from harness.show.grid import fields, groups, without_values
 from harness.show.sections import Entry, Section, SectionKind, sections
 
 
@@ -149,31 +148,24 @@ def _sampling(record: Record) -> str:
 
 
 def _models(report: Report) -> Iterator[Part]:
-    shown = columns(report)
     absent = tuple(without_values(report))
     for index, (model, rows) in enumerate(groups(report).items()):
         cases = Cases.of(model, rows)
-        useful = [
-            (column, cell)
-            for column, cell in shown
-            if column.title not in report.axes or column.title in cases.axes or len(groups(report)) == 1
-        ]
-        useful = [item for item in useful if any(item[1](row) not in (None, "") for row in rows)]
+        needless = {"model", *report.axes}.difference(cases.axes)
+        shown = filled([field for field in fields(report) if field.title not in needless], rows)
         yield Part(
             name=f"model-{index + 1}",
             title=model,
             text=(_leader(cases),),
-            columns=tuple(column for column, _ in useful) or (Column("case", number=False),),
-            lines=tuple(
-                Line(
-                    tuple(cell(row) for _, cell in useful),
-                    "good" if row.rank == 1 else "dim" if row.baseline else "",
-                )
-                for row in rows
-            ),
+            columns=columns_of(shown),
+            lines=lines_of(shown, rows, _mood),
             absent=absent if index == 0 else (),
             charts=tuple(charts(cases)),
         )
+
+
+def _mood(row: Row) -> str:
+    return "good" if row.rank == 1 else "dim" if row.baseline else ""
 
 
 def _leader(cases: Cases) -> str:

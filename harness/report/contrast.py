@@ -21,9 +21,9 @@ from harness.report.model import (
     Scale,
     Step,
 )
-from harness.show.cells import Column, Number
-from harness.show.comparisons import COLUMNS, line
-from harness.show.page import Line
+from harness.show.cells import Column, Line, Number
+from harness.show.comparisons import count_verdicts, fields, lines
+from harness.show.fields import columns_of
 from harness.show.sections import Entry, Section
 from harness.show.wording import cause
 
@@ -40,8 +40,6 @@ EDGE = 1.0
 def against(contrast: RunComparison) -> Part:
     """Make the part that compares the run with another, the worst first."""
     items = contrast.compared.comparisons
-    counts = {verdict: sum(item.decision.verdict is verdict for item in items) for verdict in Change}
-    counted = ", ".join(f"{number} {verdict}" for verdict, number in counts.items() if number)
     base = contrast.base
     telling = [item for item in items if item.suspect or item.decision.verdict is Change.IMPROVEMENT]
     commit = f", commit {base.commit[:10]}" if base.commit else ""
@@ -50,13 +48,13 @@ def against(contrast: RunComparison) -> Part:
         title=f"Compared with run {base.run}",
         text=(
             f"Base is run {base.run} of {base.started_at[:16].replace('T', ' ')} UTC{commit}: "
-            f"{count(len(items), 'comparison')}{': ' if counted else ''}{counted}.",
+            f"{count(len(items), 'comparison')}: {count_verdicts(items)}.",
             f"The table has {_which(telling)}; 'harness compare {base.run} {contrast.head.run} --all' lists "
             "every comparison.",
             *contrast.notes,
         ),
-        columns=COLUMNS if telling else (),
-        lines=tuple(map(line, telling[:MAX_LINES])),
+        columns=columns_of(fields()) if telling else (),
+        lines=lines(telling[:MAX_LINES]),
         charts=tuple(_forest(items)),
         sections=tuple(_uncompared(contrast)),
     )
@@ -94,8 +92,8 @@ def _forest(items: Sequence[MetricComparison]) -> Iterator[Chart]:
                 for item in shown
             ),
         ),
-        columns=COLUMNS,
-        lines=tuple(map(line, shown)),
+        columns=columns_of(fields()),
+        lines=lines(shown),
     )
 
 

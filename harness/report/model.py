@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from harness.show.cells import Column
-from harness.show.page import Line as TableLine
+from harness.show.cells import Line as TableLine
 from harness.show.sections import Section
 
 MAX_ROWS = 18

@@ -10,10 +10,10 @@ from harness.report.model import Chart, Dots, Part, RunReport, Scatter, Strips
 from harness.report.palette import ROLES
 from harness.report.style import script, style
 from harness.report.svg import inline, rules
-from harness.show.cells import Column
+from harness.show.cells import Column, Line
 from harness.show.escape import markdown, markdown_item
 from harness.show.html import text
-from harness.show.page import Line, Page
+from harness.show.page import Page
 from harness.show.page import draw_markdown as draw_page
 from harness.show.sections import Section
 

@@ -28,7 +28,7 @@ def plot(
     *,
     vary: Sequence[str] = (),
 ) -> Axes:
-    """Draw `y` over `x`; `vary` are the columns that may tell records apart which share a place.
+    """Draw `y` over `x`; `vary` are the columns that may differ between records of one place.
 
     Raises InputError as `harness.results.model.Results.plot` says.
     """
@@ -100,7 +100,7 @@ def _key(value: Any) -> Any:
 
 
 def _places(values: pd.Series[Any]) -> dict[Any, float]:
-    """Give where on the x axis each value stands: numbers at their own place, texts one after another."""
+    """Give where on the x axis each value is: numbers at their own place, texts one after another."""
     keys = dict.fromkeys(values.astype(object).map(_key))
     if _is_number(values):
         return {key: float(key) for key in keys if key != "none"} | ({"none": 0.0} if "none" in keys else {})

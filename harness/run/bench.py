@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness import build, judge, measure
 from harness.core.artifact import Built, Dataset
-from harness.core.case import FP32, Artifact, Case, DataRef, Load, Session, plain
-from harness.core.errors import CaseError, StoreError, Unsupported
+from harness.core.case import FP32, Artifact, Case, DataRef, Load, Session, plain, thaw
+from harness.core.errors import CaseError, Failed, StoreError, Unsupported
+from harness.core.hashing import hash_file
 from harness.core.passes import chosen, repeated
 from harness.core.record import Note, NoteKind, Observation, Record, Status
 from harness.core.suite import Sampling, Skip, Suite
@@ -59,6 +60,7 @@ class Bench:
     _data: dict[DataRef, Dataset] = field(default_factory=dict)
     _references: dict[Case, Outputs] = field(default_factory=dict)
     _runtimes: dict[str, Runtime | CaseError] = field(default_factory=dict)
+    _hashes: dict[Path, str] = field(default_factory=dict)  # of libraries of custom operators
     _workers: int = 0
 
     def load(self) -> None:
@@ -136,6 +138,7 @@ class Bench:
             self._record(case, verdict.status, reason=verdict.reason),
             notes=tuple(note.text for note in notes),
             note_kinds=tuple(note.kind for note in notes),
+            note_shorts=tuple(note.short for note in notes),
             metrics=verdict.metrics,
             effective={**verdict.effective, **self._provenance(case, labelled=labels is not None)},
             artifact=built.to_json(),
@@ -151,7 +154,19 @@ class Bench:
         return {
             "data": {**_without_paths(self._data[ref]), "labelled": labelled} if ref else None,
             "installed": {"requirement": runtime.requirement, "sha256": runtime.sha256} if runtime else None,
+            "custom_ops": self._libraries(case.session),
         }
+
+    def _libraries(self, session: Session) -> list[dict[str, str]]:
+        """Name the libraries of custom operators that a session registers, each with its hash."""
+        paths = [Path(path) for path in thaw(session.custom_ops)]
+        for path in paths:
+            if path not in self._hashes:
+                try:
+                    self._hashes[path] = hash_file(path)
+                except OSError as error:
+                    raise Failed(f"custom operators: {path}: {error.strerror}") from error
+        return [{"name": path.name, "sha256": self._hashes[path]} for path in paths]
 
     def _record(self, case: Case, status: Status, *, reason: str = "") -> Record:
         return Record(
@@ -260,7 +275,7 @@ class Bench:
         """
         return Case(
             build.fp32_reference(case.artifact, built),
-            Session(graph_opt="disable"),
+            Session(graph_opt="disable", custom_ops=case.session.custom_ops),
             Load(batch=case.load.batch, shapes=case.load.shapes, io="run"),
         )
 
@@ -328,7 +343,7 @@ def _went_well(observation: Observation) -> bool:
 
 
 def _describe(outputs: Outputs, case: Case, built: Built, labels: np.ndarray | None) -> Outputs:
-    """Say of outputs what the artifact, the task and the labels tell."""
+    """Add to outputs what the artifact, the task and the labels show of them."""
     model = case.artifact.model
     known = known_classes(built.classes, outputs.names, wanted=model.output, task=model.task, labels=labels)
     return replace(outputs, classes=known, precision=built.precision)

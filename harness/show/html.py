@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from harness.show.cells import Column
+from harness.show.cells import Column, Line
 from harness.show.escape import visible
-from harness.show.page import Line, Page
+from harness.show.page import Page
 from harness.show.sections import Section
 
 
@@ -17,7 +17,7 @@ def text(value: str) -> str:
 
 
 def draw_html(page: Page) -> str:
-    """Write a page as a fragment of HTML: for a notebook, or to stand in a page of its own."""
+    """Write a page as a fragment of HTML: for a notebook, or as part of another page."""
     return "\n".join(part for one in (page, *page.more) for part in _parts(one))
 
 

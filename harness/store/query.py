@@ -245,7 +245,7 @@ def _numbers(connection: duckdb.DuckDBPyConnection, metric: str) -> str:
 
 
 def _spellable(path: Path) -> bool:
-    """Tell whether a path is text: DuckDB opens no other."""
+    """Return whether a path is text: DuckDB opens no other."""
     try:
         str(path).encode()
     except UnicodeEncodeError:

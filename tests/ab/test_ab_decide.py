@@ -158,11 +158,11 @@ def test_the_fewest_blocks_grow_with_the_family_and_one_may_stray():
 
 def test_a_job_is_settled_when_every_candidate_is():
     clear = seen(fresh=blocks(22, p50=5, p95=5), planned=24, candidates=[P50, P95])
-    assert trial.is_settled(clear, TWO_TESTS)
+    assert trial.is_final(clear, TWO_TESTS)
     open_p95 = seen(
         fresh=[*blocks(10, p50=5, p95=5), *blocks(10, p50=5, p95=-5)], planned=60, candidates=[P95]
     )
-    assert not trial.is_settled(open_p95, TWO_TESTS)
+    assert not trial.is_final(open_p95, TWO_TESTS)
 
 
 def test_a_case_is_decided_when_every_candidate_has_a_verdict_at_the_first_look():
@@ -197,7 +197,7 @@ def test_a_wild_block_that_is_imprecise_hides_no_change_and_makes_none():
     assert trial.candidates(slow[:3], SETTINGS, share=1.0) == {P50, P95}
     case = seen(fresh=slow, planned=12, candidates=[P50, P95])
     assert decided(case)["c", P50].decision.verdict is Change.REGRESSION
-    assert trial.is_settled(case, SeveralCases.of(SETTINGS, 2))
+    assert trial.is_final(case, SeveralCases.of(SETTINGS, 2))
     first = seen(fresh=slow, planned=12, first=12, candidates=[P50, P95])
     assert trial.is_decided(first, SeveralCases.of(SETTINGS, 2))
     assert trial.judge_control("c", slow, ONLY).fired

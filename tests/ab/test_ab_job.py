@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from make import open_repeating_arms
 
 from harness.ab.arms import pair_cases
 from harness.ab.job import run_ab
@@ -74,9 +75,9 @@ def workshop() -> SimpleNamespace:
 def trial(tmp_path: Path, workshop: SimpleNamespace) -> Callable[..., ABResult]:
     """Run a job."""
 
-    def run(document: dict[str, Any], listener: Listener | None = None, **terms: Any) -> ABResult:
+    def run(document: dict[str, Any], listener: Listener | None = None, **settings: Any) -> ABResult:
         made, pairing = paired(document)
-        asked = ABSettings(**{"seed": 1, **terms})
+        asked = ABSettings(**{"seed": 1, **settings})
         return run_ab(
             pairing,
             made,
@@ -223,7 +224,8 @@ def stages(trial: ABResult) -> Counter[str]:
     return Counter(line["stage"] for line in lines(trial) if "stage" in line)
 
 
-def test_two_percent_are_a_regression_with_the_exact_ratio_through_real_workers(trial) -> None:
+def test_two_percent_are_a_regression_with_the_exact_ratio_through_real_workers(trial, workshop) -> None:
+    workshop.open_bench = open_repeating_arms
     found = trial(suite(SLOWER), budget_s=30)
     row = rows(found)["m", P50]
     assert row.decision.verdict is Change.REGRESSION
@@ -852,8 +854,8 @@ def test_real_sessions_are_compared_whole(tmp_path: Path, capsys: pytest.Capture
     (tmp_path / "conv.onnx").write_bytes(model.SerializeToString())
     document = {"models": {"conv": {"source": {"onnx": str(tmp_path / "conv.onnx")}}}, "sampling": QUICK}
     made, pairing = paired(document, "disable", "all")
-    terms = ABSettings(min_effect=0.5, alpha=0.2, budget_s=3, seed=1)
-    found = run_ab(pairing, made, terms, tmp_path / "results", tmp_path / "cache")
+    settings = ABSettings(min_effect=0.5, alpha=0.2, budget_s=3, seed=1)
+    found = run_ab(pairing, made, settings, tmp_path / "results", tmp_path / "cache")
     assert found.failed == {}
     assert rows(found)["conv", "accuracy/max_abs_error"].decision.verdict is Change.EQUIVALENT
     assert rows(found)["conv", P50].base > 0

@@ -152,3 +152,39 @@ def test_gates_hold_the_arms_of_an_ab(record):
     assert (found.outcome, found.limit) == ("failed", pytest.approx(1.03))
     (missing,) = evaluate_comparisons([gate], [], {"net": {"batch": 1}})
     assert (missing.outcome, missing.reason) == ("no data", "not compared")
+
+
+def spread(record, low, value, high, n=5):
+    """A record whose memory lies in this interval over `n` processes."""
+    peak = Metric(
+        value=value, unit="B", direction="lower", low=low, high=high, interval="between processes", n=n
+    )
+    return replace(record(), metrics={"memory/peak": peak})
+
+
+@pytest.mark.parametrize(
+    ("limit", "outcome", "within"),
+    [(80e6, "failed", False), (84e6, "failed", True), (89e6, "passed", True), (92e6, "passed", False)],
+)
+def test_a_limit_within_the_spread_of_processes_is_known_as_one(record, limit, outcome, within):
+    found = one(Gate("memory/peak", max=limit), spread(record, 83e6, 87e6, 91e6))
+    assert (found.outcome, found.within_spread) == (outcome, within)
+    assert (found.low, found.high) == (83e6, 91e6)
+
+
+def test_the_spread_of_the_reference_counts_too(record):
+    references = {"anchor": {"net": spread(record, 95.0, 100.0, 105.0)}}
+    gate = Gate("memory/peak", max_increase=0.03, against="anchor")
+    found = one(gate, spread(record, 103.0, 104.0, 105.0), references)
+    assert (found.outcome, found.within_spread) == ("failed", True)
+    assert (found.low, found.high) == (pytest.approx(103 / 1.05), pytest.approx(105 / 0.95))
+    alone = one(
+        gate, spread(record, 103.5, 104.0, 104.5), {"anchor": {"net": record({"memory/peak": 100.0})}}
+    )
+    assert (alone.outcome, alone.within_spread) == ("failed", False)
+
+
+def test_an_interval_within_one_process_is_no_spread_between_processes(record):
+    p50 = Metric(value=1.0, unit="s", direction="lower", low=0.9, high=1.1, interval="within process")
+    found = one(Gate("latency/p50", max=1.05), replace(record(), metrics={"latency/p50": p50}))
+    assert (found.low, found.high, found.within_spread) == (None, None, False)

@@ -92,7 +92,11 @@ def test_a_chart_draws_the_best_and_the_baseline_and_its_table_has_all() -> None
 
 def test_one_case_has_its_calls_and_no_comparison() -> None:
     assert list(made(timed(0.001))) == ["calls"]
-    assert made(timed(0.001, samples=[]), timed(0.002, samples=[], batch=2)).keys() == {"latency", "batch", "startup"}
+    assert made(timed(0.001, samples=[]), timed(0.002, samples=[], batch=2)).keys() == {
+        "latency",
+        "batch",
+        "startup",
+    }
 
 
 def test_a_key_in_words() -> None:

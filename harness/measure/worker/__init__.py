@@ -8,7 +8,7 @@ crash leaves the facts of the stages before it.
 
 Stages, in order: ``session`` (pin, feeds, import, session, first call), then
 the passes asked for: ``memory``, ``timing``, ``outputs``, ``proof``; in a worker
-of an A/B ``slices`` stands for ``timing``, and its samples go to the parent
+of an A/B ``slices`` takes the place of ``timing``, and its samples go to the parent
 over a channel (`slices`), not into the answer. The parts of the answer, and so
 of `harness.core.record.Observation` (times in ns, memory in bytes; a *reading* R is
 ``{"bytes": int}`` or ``{"unavailable": "why"}``)::

@@ -11,20 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.core.custom_ops import missing_domains
 from harness.core.errors import CaseError, Failed, Unsupported
 from harness.core.vocabulary import DEVICES, PROVIDERS, THREADS
 from harness.measure.worker import ort_options, ort_proof
+from harness.measure.worker.arrays import as_arrays
 from harness.measure.worker.engine import Call, Engine, one_line
 
 if TYPE_CHECKING:
     from harness.core.feeds import Rows
     from harness.measure.worker.request import Request
 
+_UNREGISTERED = ("is not a registered function/op", "No Op registered for", "No opset import for domain")
+
 _LACKS = (
+    *_UNREGISTERED,
     "is under development and support for this is limited",  # an opset newer than the runtime
     "Unsupported model IR version",
-    "is not a registered function/op",
-    "No Op registered for",
     "Could not find an implementation for",
     "as mentioned in the GPU requirements page",  # TensorRT's libraries are not there
 )
@@ -116,6 +119,9 @@ class OrtEngine(Engine):
         """Bind each feed once, in a binding of its own, or pass it to `run` as it is."""
         if self.request.load["io"] == "run":
             return [partial(self._session.run, None, feed) for feed in feeds]
+        for item in self._session.get_inputs():
+            if item.type == "tensor(string)":
+                raise Unsupported(f"input {item.name!r} holds text and cannot be bound; use io: run")
         for item in self._session.get_outputs():
             if not item.type.startswith("tensor("):
                 raise Unsupported(f"output {item.name!r} is a {item.type} and cannot be bound; use io: run")
@@ -136,7 +142,8 @@ class OrtEngine(Engine):
     def evaluate(self, feed: Rows) -> dict[str, np.ndarray | str]:
         """Run `feed` once and return its outputs by name."""
         names = [item.name for item in self._session.get_outputs()]
-        return dict(zip(names, map(_as_array, self._session.run(names, feed)), strict=True))
+        values = zip(names, self._session.run(names, feed), strict=True)
+        return {part: array for name, value in values for part, array in as_arrays(name, value).items()}
 
     def close(self) -> None:
         """Drop the session, its bindings first."""
@@ -157,11 +164,9 @@ class OrtEngine(Engine):
     def explain(self, error: Exception) -> CaseError:
         """Return what this runtime lacks from what went wrong, by ORT's own codes and messages."""
         text = one_line(_NOISE.sub("", str(error)))
+        if "Invalid rank for output" in text:
+            text += "; its outputs cannot be bound; use io: run"
+        if (domains := self.request.custom_domains) and any(sign in str(error) for sign in _UNREGISTERED):
+            text = f"{missing_domains(domains, self.request.session['custom_ops'])} ({text})"
         lacks = type(error).__name__ == "NotImplemented" or any(sign in str(error) for sign in _LACKS)
         return Unsupported(text) if lacks else Failed(text)
-
-
-def _as_array(value: Any) -> np.ndarray | str:
-    if not isinstance(value, np.ndarray):
-        return f"not a tensor but a {type(value).__name__}"
-    return value.astype(str) if value.dtype == object else value

@@ -31,7 +31,7 @@ def read(session: Any, runtime: str) -> dict[str, Any]:
     if not assignment:
         assignment, source = by_provider((args["provider"], args["op_name"]) for args in nodes), "profile"
     if not assignment:
-        unavailable["assignment"] = f"{runtime} tells neither by graph nor by profile"
+        unavailable["assignment"] = f"{runtime} reports it neither by graph nor by profile"
     return {
         "assignment": assignment,
         "assignment_from": source,
@@ -53,7 +53,7 @@ def _events(session: Any) -> list[dict[str, Any]]:
 def profiled_nodes(events: Iterable[Mapping[str, Any]]) -> Iterable[dict[str, Any]]:
     """Yield each node once, with the arguments of its last call and the highest peak of all.
 
-    A node is told by name and index: names may be empty, and the bodies of
+    A node is identified by name and index: names may be empty, and the bodies of
     control flow count their nodes anew. Nodes that did not run are absent.
     """
     nodes: dict[tuple[str, str], dict[str, Any]] = {}

@@ -86,7 +86,7 @@ def spread_threads(
     cores: Collection[int],
     pin: Callable[[int, list[int]], None] = os.sched_setaffinity,
 ) -> bool:
-    """Pin this thread and those of `pool` to a core each, where there are just as many; tell whether so.
+    """Pin this thread and those of `pool` to a core each, where there are as many; return whether so.
 
     Left to the scheduler, two threads that spin may share a core for seconds,
     beside one that idles.
@@ -128,7 +128,7 @@ def _throttled_periods() -> int | None:
 
 
 def frequency_mhz(cores: Collection[int]) -> dict[str, float]:
-    """Read the present frequency of `cores`; a core that tells none is left out."""
+    """Read the present frequency of `cores`; a core without one is left out."""
     found = {str(core): mhz for core in cores if (mhz := _scaling_mhz(core)) is not None}
     return found or {str(core): mhz for core, mhz in _cpuinfo_mhz().items() if core in cores}
 
@@ -141,7 +141,7 @@ def _scaling_mhz(core: int) -> float | None:
 
 
 def _cpuinfo_mhz() -> dict[int, float]:
-    told, core = {}, -1
+    found, core = {}, -1
     try:
         text = (PROC / "cpuinfo").read_text()
     except OSError:
@@ -151,8 +151,8 @@ def _cpuinfo_mhz() -> dict[int, float]:
         if key.strip() == "processor":
             core = int(value)
         elif key.strip() == "cpu MHz":
-            told[core] = float(value)
-    return told
+            found[core] = float(value)
+    return found
 
 
 def environment() -> dict[str, str]:
