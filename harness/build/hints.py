@@ -18,6 +18,15 @@ _RATES = frozenset({"sr", "fs", "rate", "sample_rate", "sampling_rate", "sampler
 _RATE_HZ = 16_000
 """What a sampling rate is taken to be: speech models are made for it."""
 
+_ARGUMENTS = (
+    (re.compile(r"^f_?min|^min_?f|low_?freq"), 50.0),
+    (re.compile(r"^f_?max|^max_?f|high_?freq"), 4_000.0),
+    (re.compile(r"noise_?(scale|w)|thres|conf|score|iou|top_?p|prob"), 0.5),
+    (re.compile(r"eps"), 1e-5),
+    (re.compile(r""), 1.0),
+)
+"""What arguments that are real numbers are taken to be, by the first name that fits: never negative."""
+
 _LENGTHS = re.compile(r"(^|[_.\W])(n?lens?|lengths?|seqlens?|n_?frames|num_?frames|n_?samples)$|length", re.I)
 
 
@@ -25,7 +34,7 @@ def hints(items: Sequence[Input], model: onnx.ModelProto) -> tuple[Input, ...]:
     """Bound the random feeds of a model's inputs.
 
     Indices lie in what they index, a length is that of what it counts, a mask masks
-    nothing, a segment is 0 or 1, a sampling rate is one of speech. What the suite says
+    nothing, a segment is 0 or 1, a sampling rate is one of speech, a scale is 1. What the suite says
     under ``inputs`` overrides all of it.
     """
     uses = find_uses(model, {item.name: item.dtype for item in items})
@@ -58,7 +67,14 @@ def _hint(item: Input, use: Use, items: Sequence[Input]) -> Input:
         return replace(item, fill=_RATE_HZ)
     if integer and _is_segment(name):
         return replace(item, low=0, high=2)
+    if item.dtype.startswith("float") and _is_argument(item, items):
+        return replace(item, fill=next(value for pattern, value in _ARGUMENTS if pattern.search(name)))
     return item
+
+
+def _is_argument(item: Input, items: Sequence[Input]) -> bool:
+    """Tell whether an input is one number beside inputs that are data: a threshold, a scale, a frequency."""
+    return item.shape in ((), (1,)) and any(len(other.shape) > 1 for other in items)
 
 
 def _is_segment(name: str) -> bool:

@@ -236,3 +236,21 @@ def test_what_a_suite_says_of_an_input_takes_the_place_of_every_guess() -> None:
     counting = Input("lens", "int64", ("n",), counts="seq")
     (said,) = with_overrides([counting], {"lens": {"fill": 4}})
     assert sized(said, {"seq": 9}).fill == 4
+
+
+def test_a_real_argument_beside_data_is_plausible_and_never_negative(tmp_path: Path) -> None:
+    names = ("fmin", "f_max", "conf_threshold", "eps", "length_scale")
+    kind = Kind(
+        nodes=(Node("Sum", ["x", *names], ["y"]),),
+        inputs=(
+            value("x", F32, "N", 4),
+            *(value(name, F32) for name in names[:-1]),
+            value(names[-1], F32, 1),
+        ),
+    )
+    assert [item.fill for item in kind.inputs_of(tmp_path / "m.onnx")] == [None, 50, 4000, 0.5, 1e-5, 1]
+
+
+def test_one_number_alone_is_data(tmp_path: Path) -> None:
+    kind = Kind(nodes=(Node("Neg", ["scale"], ["y"]),), inputs=(value("scale", F32, 1),))
+    assert [item.fill for item in kind.inputs_of(tmp_path / "m.onnx")] == [None]
