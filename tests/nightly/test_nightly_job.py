@@ -487,6 +487,5 @@ def test_a_gate_that_asks_for_an_a_b_is_decided_by_it(
     code, folder = night(SLOWER, *TWO, gates=gates)
     assert code == 1
     assert "by an A/B +40.91%, beyond the limit" in (folder / "report.md").read_text()
-    code, out, _ = harness("show")
-    assert code == 3, "the stored numbers alone leave it open"
-    assert "harness compare previous latest --confirm" in out
+    _, out, _ = harness("show")
+    assert "harness compare previous latest --confirm" in out, "the stored numbers alone leave it open"
