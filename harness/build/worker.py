@@ -90,7 +90,10 @@ def convert(request: Mapping[str, Any], target: Path) -> Content:
         raise Failed(failure(kind, Path(base.path), error)) from error
     _, sorted_ = repair.mend(path, path, (repair.SORT,))
     discard(target, path)
-    reading, complaints = check_and_read(path, request["opset"], f"{kind} needs")
+    try:
+        reading, complaints = check_and_read(path, request["opset"], f"{kind} needs")
+    except Failed as error:
+        raise Failed(f"the converter to {kind} wrote a broken model: {error}; {REMEDY}") from error
     if reading.precision != precision.reads_back:
         raise Unsupported(
             f"asked for {kind}; the file holds {reading.precision}: no operator of it could be converted: "
@@ -155,13 +158,15 @@ def check_and_read(path: Path, opset: int | None, who: str) -> tuple[Reading, tu
     return reading, (f"onnx.checker complains, ONNX Runtime does not: {complaint}",) if complaint else ()
 
 
+REMEDY = "try nodes_to_exclude or op_types, or convert it with the tool that wrote it"
+
+
 def failure(kind: str, source: Path, error: Exception) -> str:
     """Return which converter failed on whose file, in its own words, and what to try."""
     model = files.parse(source)
     writer = " ".join(filter(None, (model.producer_name, model.producer_version))) or "an unnamed tool"
     what = f"{type(error).__name__}: {first_line(error, 600)}"
-    remedy = "try nodes_to_exclude or op_types, or convert it with the tool that wrote it"
-    return f"the converter to {kind} failed on a model written by {writer}: {what}; {remedy}"
+    return f"the converter to {kind} failed on a model written by {writer}: {what}; {REMEDY}"
 
 
 def carry_hint(item: Input, base: Built) -> Input:

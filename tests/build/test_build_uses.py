@@ -242,7 +242,11 @@ def test_a_real_argument_beside_data_is_plausible_and_never_negative(tmp_path: P
     names = ("fmin", "f_max", "conf_threshold", "eps", "length_scale")
     kind = Kind(
         nodes=(Node("Sum", ["x", *names], ["y"]),),
-        inputs=(value("x", F32, "N", 4), *(value(name, F32) for name in names[:-1]), value(names[-1], F32, 1)),
+        inputs=(
+            value("x", F32, "N", 4),
+            *(value(name, F32) for name in names[:-1]),
+            value(names[-1], F32, 1),
+        ),
     )
     assert [item.fill for item in kind.inputs_of(tmp_path / "m.onnx")] == [None, 50, 4000, 0.5, 1e-5, 1]
 
