@@ -24,14 +24,9 @@ def inspect(model: Path, custom_ops: tuple[str, ...], view: str) -> int:
 
     Nothing is run: the file is read, weights included.
     """
-    from importlib.metadata import PackageNotFoundError, version
-
     from harness.inspect.job import inspect as look
+    from harness.inspect.job import installed_runtime
     from harness.inspect.view import InspectionDocument
 
-    try:
-        runtime = version("onnxruntime")
-    except PackageNotFoundError:
-        runtime = None
-    print_document(InspectionDocument(look(model, runtime, custom_ops)), view)
+    print_document(InspectionDocument(look(model, installed_runtime(), custom_ops)), view)
     return 0

@@ -79,9 +79,14 @@ def sweep(
 ) -> int:
     """Measure the file MODEL over the axes given, through the same runner as a suite."""
     from harness.cli.run import measure_and_print
+    from harness.inspect.job import lint_notes
+    from harness.show.escape import visible
 
     sampling = {key: choices[key] for key in ("seconds", "processes")}
     plan = plan_of_file(model, choices, sampling=sampling, strict_provider=choices["strict_provider"])
+    for lines in lint_notes(plan.suite.models, cache_dir, choices["custom_ops"]).values():
+        for line in lines:
+            click.echo(f"lint: {visible(line)}", err=True)
     if save_suite:
         _save(plan.suite.text, save_suite)
     return measure_and_print(plan, results_dir, cache_dir, view, resume=resume)

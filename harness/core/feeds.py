@@ -226,7 +226,9 @@ def _batch_axes(
         return 1, dict.fromkeys(names, None)
     fixed = shapes[first] if isinstance(first, str) else first
     if batch not in (None, fixed):
-        raise Unsupported(f"input {head!r} has a fixed batch of {fixed}; asked for {batch}")
+        raise Unsupported(
+            f"input {head!r} has a fixed batch of {fixed}; asked for {batch}; say --batch {fixed}"
+        )
     return fixed, {name: 0 if shape and shape[0] == first else None for name, shape in names.items()}
 
 

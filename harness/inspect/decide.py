@@ -192,7 +192,8 @@ def command(facts: ModelFacts, custom_ops: Sequence[str] = ()) -> tuple[str, ...
 
     It binds no size: a sweep finds by running the model which ones it takes.
     """
-    words = ["harness", "sweep", facts.path]
+    path = f"./{facts.path}" if facts.path.startswith("-") else facts.path
+    words = ["harness", "sweep", path]
     for library in custom_ops or (["LIBRARY"] if _custom(facts) else []):
         words += ["--custom-ops", library]
     words += ["--graph-opt", "disable,all"]

@@ -17,7 +17,8 @@ from harness.build.reading import output_kinds, read_onnx
 from harness.core.artifact import Input
 from harness.core.custom_ops import missing_domains
 from harness.core.errors import CaseError, Failed, InputError
-from harness.core.feeds import TEXT, ask_for_text, batch_dimensions
+from harness.core.feeds import TEXT, ask_for_text, batch_dimensions, dimension_names
+from harness.core.registry import closest
 from harness.core.roles import BATCH, Unbound, unbound
 from harness.measure.fit import first_fit
 
@@ -74,6 +75,7 @@ def assume(
     left = () if data else open_dimensions(inputs, bound, batch_dim)
     if not data and (text := [item for item in inputs if item.dtype == TEXT]):
         raise InputError(f"{model}: {'; '.join(map(ask_for_text, text))}")
+    _check_names(model, inputs, bound, batch_dim)
     if not left:
         return Assumed({}, axes)
     tried = candidates(left)
@@ -96,6 +98,16 @@ def assume(
             f"{len(fit.errors)} tried runs ({fit.why}); say them yourself, such as {flags}"
         )
     return Assumed(tried[fit.chosen], axes if fit.bindable else {**axes, "io": "run"})
+
+
+def _check_names(
+    model: Path, inputs: Sequence[Input], bound: Mapping[str, int], batch_dim: str | None
+) -> None:
+    """Raise InputError where a dimension is named that the model does not have."""
+    known = [size for item in inputs for size in dimension_names(item, bound) if isinstance(size, str)]
+    for flag, name in (*(("--shape", name) for name in bound), ("--batch-dim", batch_dim)):
+        if name is not None and name not in known:
+            raise InputError(f"{model}: {flag} {name}: no such dimension: {closest(name, known)}")
 
 
 def own_axes(inputs: Sequence[Input], kinds: Iterable[str]) -> dict[str, Any]:
@@ -123,7 +135,8 @@ def open_dimensions(
         bound,
     )
     driven = _driven(inputs, bound, batch_dim)
-    return tuple(item for item in found if not _is_batch(item, driven))
+    # a sum follows from its parts
+    return tuple(item for item in found if item.role != "sum" and not _is_batch(item, driven))
 
 
 def _driven(
@@ -143,23 +156,11 @@ def _is_batch(item: Unbound, driven: frozenset[str] | None) -> bool:
 
 def candidates(left: Sequence[Unbound]) -> list[dict[str, int]]:
     """Combine the sizes to try: the most plausible of each first, TRIES at most."""
-    free = [item for item in left if item.role != "sum"]
     places = sorted(
-        product(*(range(len(item.sizes)) for item in free)),
+        product(*(range(len(item.sizes)) for item in left)),
         key=lambda place: (sum(place), max(place, default=0)),
     )
-    found = []
-    for place in islice(places, TRIES):
-        sizes = {item.name: item.sizes[index] for item, index in zip(free, place, strict=True)}
-        found.append(
-            {item.name: sizes[item.name] if item.name in sizes else _total(item, sizes) for item in left}
-        )
-    return found
-
-
-def _total(item: Unbound, sizes: Mapping[str, int]) -> int:
-    """Return the size of a sum such as ``past + sequence``."""
-    parts = [part.strip() for part in item.name.split("+")]
-    if all(part.isdecimal() or part in sizes for part in parts):
-        return sum(int(part) if part.isdecimal() else sizes[part] for part in parts)
-    return item.sizes[0]
+    return [
+        {item.name: item.sizes[index] for item, index in zip(left, place, strict=True)}
+        for place in islice(places, TRIES)
+    ]

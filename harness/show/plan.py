@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from harness.core.case import Case
@@ -66,6 +66,7 @@ class PlanDocument:
 
     plan: Plan
     estimate: KnownPlan
+    notes: Mapping[str, Sequence[str]] = field(default_factory=dict)  # model -> what lint found in it
 
     @property
     def kind(self) -> str:
@@ -94,7 +95,7 @@ class PlanDocument:
             ),
             columns=columns_of(FIELDS),
             lines=lines_of(FIELDS, self.plan.cases),
-            sections=tuple(_skipped(known.skips, skipped)),
+            sections=(*_skipped(known.skips, skipped), *_lint(self.notes)),
             most=MAX_CASES,
         )
 
@@ -127,6 +128,11 @@ def _skipped(skips: Mapping[str, int], number: int) -> Iterator[Section]:
     if number:
         entries = tuple(Entry(f"{reason} ({count(cases, 'case')})") for reason, cases in skips.items())
         yield Section(f"Skipped: {count(number, 'case')}", entries, "warning")
+
+
+def _lint(notes: Mapping[str, Sequence[str]]) -> Iterator[Section]:
+    for model, lines in notes.items():
+        yield Section(f"Lint of {model}", tuple(map(Entry, lines)), "warning")
 
 
 def _cell(case: Case, status: str, reason: str) -> dict[str, Any]:

@@ -122,3 +122,34 @@ def test_combinations_begin_with_the_most_plausible_and_end() -> None:
     assert len(tried) == len({tuple(item.values()) for item in tried})
     many = unbound({"x": (1, None, None, None, None)}, {"x": "float32"})
     assert len(candidates(many)) == 48
+
+
+def test_names_that_the_model_does_not_have_are_answered_with_the_closest(tmp_path: Path) -> None:
+    path = write(tmp_path / "m.onnx", [Node("Relu", ["x"], ["y"])], [value("x", ["n", "seq"])])
+    with pytest.raises(
+        InputError, match=r"--shape sec: no such dimension: did you mean 'seq'\? known: n, seq"
+    ):
+        assume(path, {"sec": 3})
+    with pytest.raises(InputError, match=r"--batch-dim m: no such dimension"):
+        assume(path, {"seq": 3}, batch_dim="m")
+    assert assume(path, {"x[1]": 3}).sizes == {}, "a place is a name too"
+
+
+def test_a_sum_is_not_assumed_beside_its_parts(tmp_path: Path) -> None:
+    nodes = [Node("Concat", ["past", "x"], ["z"], axis=1), Node("Add", ["z", "mask"], ["y"])]
+    inputs = [
+        value("past", ["n", "past", 4]),
+        value("x", ["n", "seq", 4]),
+        value("mask", ["n", "past + seq", 4]),
+    ]
+    found = assume(write(tmp_path / "m.onnx", nodes, inputs), {})
+    assert found.sizes == {"past": 0, "seq": 128}
+
+
+def test_text_is_asked_for_and_run_without_binding(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "m.onnx", [Node("Identity", ["x"], ["y"])], [value("x", ["n"], TensorProto.STRING)]
+    )
+    with pytest.raises(InputError, match="input 'x' holds text"):
+        assume(path, {})
+    assert assume(path, {}, data="words.npz") == Assumed({}, {"io": "run"})
