@@ -24,6 +24,7 @@ FEATURES = (
     "init",
     "cache",
     "results",
+    "report",
     "ab",
     "compare",
     "bisect",
@@ -39,8 +40,9 @@ BETWEEN = {
     "compare": {"ab"},
     "bisect": {"ab"},
     "doctor": {"ab"},
-    "results": {"ab"},
-    "nightly": {"compare", "history", "asv"},
+    "results": {"ab", "report"},
+    "report": {"compare", "history", "inspect"},
+    "nightly": {"compare", "history", "asv", "report"},
 }
 """The ways between features: none but these."""
 

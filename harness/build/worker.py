@@ -93,7 +93,11 @@ def convert(request: Mapping[str, Any], target: Path) -> Content:
         raise Failed(failure(kind, Path(base.path), error, precision.defaults)) from error
     _, sorted_ = repair.mend(path, path, (repair.SORT,))
     discard(target, path)
-    reading, complaints = check_and_read(path, request["opset"], f"{kind} needs")
+    try:
+        reading, complaints = check_and_read(path, request["opset"], f"{kind} needs")
+    except Failed as error:
+        remedy = _remedy(files.parse(Path(base.path)), precision.defaults)
+        raise Failed(f"the converter to {kind} wrote a broken model: {error}; {remedy}") from error
     if reading.precision != precision.reads_back:
         raise Unsupported(
             f"asked for {kind}; the file holds {reading.precision}: no operator of it could be converted: "

@@ -30,6 +30,7 @@ COMMANDS = {
     "sweep": "Measure one model file, without writing a suite.",
     "show": "Show stored results.",
     "ab": "Compare two models or settings by an interleaved A/B test.",
+    "report": "Write a run as one HTML page with tables and charts, to hand over.",
     "nightly": "Measure a suite, compare it with earlier runs, and report what got worse.",
     "compare": "Compare two stored runs.",
     "history": "Show metrics over the stored runs, and the runs at which they changed.",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.core.case import AXES
 from harness.core.conditions import matches, spell
-from harness.core.errors import NotFoundError
+from harness.core.errors import InputError, NotFoundError
 from harness.core.record import Record
 from harness.core.registry import closest
 from harness.core.report import GateOutcome, Report
@@ -110,6 +110,18 @@ class Results:
         from harness.results.view import plot
 
         return plot(self.frame(), x, y, hue, ax, vary=[*self._varying(), "run"])
+
+    def report(self, out: str = "report.html", *, against: str | None = None) -> str:
+        """Write the report of the run to one HTML file, as ``harness report`` does; return its absolute path.
+
+        It shows the whole run, also after `where`. `against` is a run that it is compared
+        with. Raises InputError where there are several runs, StoreError.
+        """
+        from harness.report.job import write_report
+
+        if len(self.runs) != 1:
+            raise InputError(f"report: these are {len(self.runs)} runs; load one of them")
+        return write_report(self.folder, self.runs[0], out, against=against)
 
     def _varying(self) -> tuple[str, ...]:
         from harness.judge.rows import varying_axes

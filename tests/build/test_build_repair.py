@@ -171,6 +171,49 @@ def test_custom_operators_stay_in_fp32_in_a_conversion_to_fp16(tmp_path: Path) -
     assert built.custom_domains == ("mine",)
 
 
+def test_a_converter_that_writes_a_broken_model_is_named(tmp_path: Path) -> None:
+    """The quantizer copies a bias that two convolutions share, and names the copy as another value."""
+    kernel = numpy_helper.from_array(np.full((8, 8, 1, 1), 0.1, np.float32), "w")
+    nodes = [
+        Node("Reshape", ["x", "four"], ["i"]),
+        Node("Conv", ["i", "w", "b"], ["c"]),
+        Node("Relu", ["c"], ["r"]),
+        Node("Conv", ["r", "w", "b"], ["b0"]),
+        Node("Transpose", ["b0"], ["t"], perm=[0, 2, 3, 1]),
+        Node("Reshape", ["t", "two"], ["y"]),
+    ]
+    weights = [
+        kernel,
+        numpy_helper.from_array(np.ones(8, np.float32), "b"),
+        numpy_helper.from_array(np.array([-1, 8, 1, 1]), "four"),
+        numpy_helper.from_array(np.array([-1, 8]), "two"),
+    ]
+    path = write(tmp_path / "m.onnx", nodes, weights)
+    with pytest.raises(Failed, match="the converter to int8_static wrote a broken model: ONNX Runtime does"):
+        build(artifact(path, precision="int8_static"), tmp_path / "cache")
+
+
+def test_operators_that_are_all_in_branches_are_said_to_be(tmp_path: Path) -> None:
+    """A Gather beside the branches picks a size: it is no operator with weights."""
+    y = helper.make_tensor_value_info("y", 1, ["n", 8])
+    branches = {
+        name: helper.make_graph([Node("MatMul", ["x", "w"], [name])], name, [], [
+            helper.make_tensor_value_info(name, 1, ["n", 8])
+        ])
+        for name in ("then_branch", "else_branch")
+    }  # fmt: skip
+    nodes = [
+        Node("Shape", ["x"], ["s"]),
+        Node("Gather", ["s", "zero"], ["n"]),
+        Node("Equal", ["n", "zero"], ["none"]),
+        Node("If", ["none"], [y.name], **branches),
+    ]
+    zero = numpy_helper.from_array(np.array(0), "zero")
+    path = write(tmp_path / "m.onnx", nodes, [weight("w", 8, 8), zero])
+    with pytest.raises(Unsupported, match="its 2 operators with weights are in subgraphs"):
+        build(artifact(path, precision="int8_dynamic"), tmp_path / "cache")
+
+
 def test_model_and_data_that_link_into_one_folder_belong_together(tmp_path: Path) -> None:
     blobs, snapshot = tmp_path / "blobs", tmp_path / "snapshots" / "1"
     blobs.mkdir()
