@@ -57,6 +57,7 @@ def main() -> None:
     run.add_argument("lines", type=Path, help="a JSON line a model is appended here")
     run.add_argument("--wheels", type=Path, default=Path(tempfile.gettempdir()) / "field-wheels")
     run.add_argument("--only", action="append", help="only this package; may be repeated")
+    run.add_argument("--fp32", action="store_true", help="no other precision and no A/B: a look at many")
     run.add_argument("--limit", type=float, default=180, help="seconds that one command may take")
     write = actions.add_parser("page", help="print docs/field.md")
     write.add_argument("lines", type=Path)
@@ -73,7 +74,7 @@ def main() -> None:
             if key in done:
                 continue
             print(f"{package} {version} {name} ...", file=sys.stderr, flush=True)
-            line = {"key": key, **first_touch(model, asked.limit)}
+            line = {"key": key, **first_touch(model, asked.limit, fp32=asked.fp32)}
             with asked.lines.open("a") as out:
                 out.write(json.dumps(line) + "\n")
 
@@ -93,7 +94,7 @@ def models_of(package: str, wheels: Path) -> list[tuple[str, str, Path]]:
     return [(wheel.name.split("-")[1], n, folder / n) for n in sorted(kept) if n.endswith(".onnx")]
 
 
-def first_touch(model: Path, limit: float) -> dict[str, Any]:
+def first_touch(model: Path, limit: float, *, fp32: bool = False) -> dict[str, Any]:
     """Take one model through every command; return what was seen."""
     began = time.perf_counter()
     short = [word for key in SHORT for word in ("--set", key)]
@@ -101,7 +102,7 @@ def first_touch(model: Path, limit: float) -> dict[str, Any]:
         kept = ["--cache", f"{scratch}/cache", "--results", f"{scratch}/results", "--format", "json"]
         looked = harness(["inspect", str(model), "--format", "json"], limit)
         facts = json.loads(looked["out"]) if looked["code"] == 0 else {}
-        over = ["--precision", ",".join(PRECISIONS), "--graph-opt", "disable,all"]
+        over = ["--precision", "fp32" if fp32 else ",".join(PRECISIONS), "--graph-opt", "disable,all"]
         swept = summary(harness(["sweep", str(model), *over, *short, *kept], limit))
         command = facts.get("command", [])
         given = dict(w.rsplit("=", 1) for flag, w in pairwise(command) if flag == "--shape")
@@ -109,10 +110,8 @@ def first_touch(model: Path, limit: float) -> dict[str, Any]:
         pasted = None
         if given and given != {name: str(size) for name, size in found.items()}:
             pasted = summary(harness([*command[1:], *short, *kept], limit))
-        compared = harness(
-            ["ab", str(model), "--head", "precision=fp16", "--metric", "latency/p50", "--budget", "2", *kept],
-            limit,
-        )
+        ask = ["--head", "precision=fp16", "--metric", "latency/p50", "--budget", "2"]
+        compared = None if fp32 else verdict(harness(["ab", str(model), *ask, *kept], limit))
         plain = checked_by_hand(model, swept["cases"], limit)
     return {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -125,7 +124,7 @@ def first_touch(model: Path, limit: float) -> dict[str, Any]:
         "inspect": {"code": looked["code"], "err": looked["err"]},
         "pasted": pasted,
         "sweep": swept,
-        "ab": verdict(compared),
+        "ab": compared,
         "plain": plain,
         "seconds": round(time.perf_counter() - began, 1),
     }

@@ -36,19 +36,21 @@ def _counts(lines: list[dict[str, Any]]) -> list[str]:
     share = len(touched) / len(lines)
     plain = [answer for line in lines for answer in line["plain"].values()]
     own = sum(not answer.startswith("works") for answer in plain)
+    asked = [line["ab"] for line in lines if line["ab"]]
     seconds = sum(line["seconds"] for line in lines)
     inspected = sum(line["inspect"]["code"] == 0 for line in lines)
-    compared = sum(bool(line["ab"]["verdicts"]) for line in lines)
+    compared = sum(bool(ab["verdicts"]) for ab in asked)
     return [
         f"{', '.join(days)}; ONNX Runtime {', '.join(runtimes)}; {machines}; {lines[0]['machine']};",
-        f"{len(lines)} models of {len(packages)} packages, {seconds / 60:.0f} minutes.",
+        f"{len(lines)} models of {len(packages)} packages, {seconds / 60:.0f} minutes. A dash: not asked for"
+        f" (`--fp32`; {len(asked)} models went through all four precisions and the A/B).",
         "",
         "| question | answer |",
         "| --- | --- |",
         f"| inspected | {inspected} of {len(lines)} |",
         f"| FP32 measured at first touch | {len(touched)} of {len(lines)} ({share:.0%}) |",
         f"| cases of the sweeps | {len(cases)}: {status} |",
-        f"| A/B of FP32 against FP16 came to numbers | {compared} of {len(lines)} |",
+        f"| A/B of FP32 against FP16 came to numbers | {compared} of {len(asked)} |",
         f"| precisions that failed, and fail with plain onnxruntime too | {own} of {len(plain)} |",
     ]
 
@@ -91,7 +93,9 @@ def _state(line: dict[str, Any], precision: str) -> str:
     return ", ".join(states) if len(states) == 1 else ", ".join(f"{n} {s}" for s, n in states.items())
 
 
-def _compared(ab: dict[str, Any]) -> str:
+def _compared(ab: dict[str, Any] | None) -> str:
+    if ab is None:
+        return "–"
     if ab["verdicts"]:
         return f"exit {ab['code']}"
     return "stopped" if ab["code"] is None else f"exit {ab['code']}: none"

@@ -51,6 +51,7 @@ class World:
     ns: Mapping[str, int] = field(default_factory=dict)
     error: Mapping[str, float] = field(default_factory=dict)
     top1: Mapping[str, float] = field(default_factory=dict)
+    counts: Mapping[str, float] = field(default_factory=dict)  # of instructions
     status: Mapping[str, Status] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()  # in a block
@@ -75,9 +76,12 @@ class World:
             axes=case.axes,
             status=status,
             reason="" if status is Status.OK else f"{name} is broken",
-            metrics={"accuracy/top1": top1},
+            metrics={"accuracy/top1": top1, "instructions/call": self._count(name)},
             effective={} if name in self.missing else {"runtime": {"version": "1"}},
         )
+
+    def _count(self, name: str) -> Metric:
+        return Metric(value=self.counts.get(name, 1e6), unit="instructions", direction="lower")
 
     def request(self, bench: Bench, case: Case, sampling: object) -> SimpleNamespace:
         """Stand in for `Bench.request`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from statistics import median
 from typing import TypeVar
 
 import numpy as np
@@ -99,7 +100,9 @@ def _agreement(base: Slices, head: Slices) -> Floats:
     Where they do not, the speed of the core changed in the midst of it. That
     affects both arms alike: the weights favour neither.
     """
-    centres = [[math.log(max(1.0, float(np.median(part)))) for part in arm] for arm in (base, head)]
+    centres = [
+        [math.log(max(1.0, median(part))) if len(part) else 0.0 for part in arm] for arm in (base, head)
+    ]
     return np.array([1 / (AGREEMENT + abs(a - b) + abs(c - d)) for (a, b), (c, d) in _both(*centres)])
 
 

@@ -59,6 +59,11 @@ def _summary(result: ABResult) -> str:
 
 def _settings(result: ABResult) -> str:
     settings = result.settings
+    if not settings.metrics:
+        return (
+            f"{', '.join(settings.counted)} counted in {format_span(result.seconds)}; changes above "
+            f"{format_percent(settings.min_effect)} are shown"
+        )
     return (
         f"{result.blocks} blocks in {format_span(result.seconds)}; changes above "
         f"{format_percent(settings.min_effect)} are shown at {format_percent(settings.alpha)}, with "

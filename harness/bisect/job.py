@@ -201,14 +201,15 @@ def _key(candidates: Candidates, question: Question) -> str:
 
 
 def _only(suite: Suite, metric: str) -> Suite:
-    """Measure nothing but outputs: a call is timed only because every worker times one.
+    """Measure nothing but outputs, or instructions: a call is timed only because every worker times one.
 
     What another package's metric takes is not known: for it, all is measured as the suite says.
     """
     if metric not in losses.SEARCHED and not spec_of(metric).machine_free:
         return suite
     once = Sampling(warmup_calls=0, warmup_s=0.0, calls=1, seconds=None, timeout_s=suite.sampling.timeout_s)
-    asked = suite.measure.with_passes(memory=False, proof=False, accuracy=True)
+    counts = bool(spec_of(metric).taken_in)
+    asked = suite.measure.with_passes(memory=False, proof=False, accuracy=not counts, instructions=counts)
     return replace(suite, sampling=once, measure=asked)
 
 
@@ -242,7 +243,9 @@ class _Bisection:
 
     def _next(self) -> tuple[str, str] | None:
         """Return which version to test next, and against which one."""
-        scan = self.scan if self.timed else Scan.ALL  # an exact answer takes a second, and hides no window
+        # an exact answer takes a second, and hides no window; a count of instructions takes ten
+        slow = self.timed or spec_of(self.question.metric).taken_in
+        scan = self.scan if slow else Scan.ALL
         return halving.next_step(self.question.versions, self.steps, confirm=self.timed, scan=scan)
 
     @property

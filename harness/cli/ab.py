@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from harness.ab.model import ABResult, ABSettings
+from harness.ab.model import ASKED, ABResult, ABSettings, split_metrics
 from harness.cli.options import (
     DOCUMENT_FORMATS,
     cache_option,
@@ -23,8 +23,9 @@ from harness.cli.options import (
 )
 from harness.cli.sweep import plan_of_file
 from harness.core.case import AXES
-from harness.core.decision import DecisionSource
+from harness.core.decision import Change, DecisionSource
 from harness.core.errors import InputError
+from harness.core.metrics import COUNTED
 from harness.core.registry import closest
 from harness.core.report import unevaluated
 
@@ -46,6 +47,7 @@ Examples:
   harness ab suites/quickstart.yaml --head runtime=onnxruntime==1.22.1
   harness ab suites/nightly.yaml --base precision=fp32 --head precision=int8_static --format json
   harness ab model.onnx --head intra_threads=2 --min-effect 0.3% --budget 30 --metric latency/p50
+  harness ab old.onnx new.onnx --metric instructions/call --min-effect 0.1%
 \b
 Exit codes: 0 nothing is worse; 1 a regression, or a gate failed; 2 the input was wrong;
 3 the control fired, so nothing is to be trusted, or nothing is worse but an arm failed,
@@ -79,10 +81,11 @@ nothing was measured or a gate has no data; 130 interrupted.
     "--metric",
     "metrics",
     multiple=True,
-    type=click.Choice(ABSettings().metrics),
+    type=click.Choice(ASKED),
     default=ABSettings().metrics,
     metavar="METRIC",
-    help="What blocks decide on; may be repeated. One metric asks for fewer blocks.  [default: "
+    help="What to decide on; may be repeated. One metric asks for fewer blocks; "
+    f"{' and '.join(COUNTED)} for none, and for valgrind.  [default: "
     f"{', '.join(ABSettings().metrics)}]",
 )
 @click.option(
@@ -130,14 +133,14 @@ def ab(
     if not choices["alpha"]:
         raise InputError("--alpha: expected a ratio above 0, such as 1%")
     seed = secrets.randbelow(2**32) if choices["seed"] is None else choices["seed"]
-    metrics = tuple(dict.fromkeys(choices["metrics"]))
-    settings = ABSettings(choices["min_effect"], choices["alpha"], choices["budget_s"], seed, metrics)
+    metrics = split_metrics(choices["metrics"])
+    settings = ABSettings(choices["min_effect"], choices["alpha"], choices["budget_s"], seed, *metrics)
     points = {flag: _point(flag, texts) for flag, texts in (("--base", base), ("--head", head))}
     arms = plan_arms(
         models, points["--base"], points["--head"], _planner(models, choices), handed("newest", newest)
     )
     asked = click.get_current_context().get_parameter_source("metrics") is not ParameterSource.DEFAULT
-    if asked and MEMORY in metrics and not arms.memory:
+    if asked and MEMORY in settings.metrics and not arms.memory:
         raise InputError(f"--metric {MEMORY}: the suite leaves memory out; add --set measure.memory=true")
     result = handed("run_ab", run_ab)(
         arms.pairing,
@@ -158,7 +161,7 @@ def exit_code(result: ABResult) -> int:
     """Give the exit code.
 
     130 where interrupted, 3 where untrusted, 1 where HEAD is worse, 3 where an arm failed, nothing was
-    measured or a gate has no data, else 0.
+    measured, a count that was asked for cannot be compared or a gate has no data, else 0.
     """
     if result.interrupted:
         return 130
@@ -166,8 +169,12 @@ def exit_code(result: ABResult) -> int:
         return 3
     if result.worse:
         return 1
-    measured = any(row.decision.source is DecisionSource.AB for row in result.comparisons)
-    complete = measured and result.failed.keys() <= result.unsupported and not unevaluated(result.gates)
+    counts = [row for row in result.comparisons if row.metric in result.settings.counted]
+    counted = all(row.decision.verdict is not Change.INCONCLUSIVE for row in counts)
+    measured = any(row in counts or row.decision.source is DecisionSource.AB for row in result.comparisons)
+    complete = (
+        measured and counted and result.failed.keys() <= result.unsupported and not unevaluated(result.gates)
+    )
     return 0 if complete else 3
 
 

@@ -24,6 +24,7 @@ from harness.cli.options import (
 from harness.cli.sweep import CHOICES, plan_of_file
 from harness.core.errors import InputError
 from harness.core.listener import Listener
+from harness.core.metrics import COUNTED
 from harness.show.escape import visible
 
 if TYPE_CHECKING:
@@ -71,14 +72,14 @@ was wrong; 3 nothing could be decided, or the control of an A/B fired; 130 inter
     "--metric",
     default="latency/p50",
     show_default=True,
-    help="latency/p50 or p95, memory/peak, accuracy/top1, mae, agreement, cosine, sqnr_db, "
-    "max_abs_error, or status: the first version that cannot run the model.",
+    help="latency/p50 or p95, memory/peak, instructions/call, accuracy/top1, mae, agreement, cosine, "
+    "sqnr_db, max_abs_error, or status: the first version that cannot run the model.",
 )
 @click.option(
     "--min-effect",
     metavar="RATIO",
     callback=_effect,
-    help="Bad is what is slower or bigger by more.  "
+    help="Bad is what is slower, bigger or takes more instructions, by more.  "
     "[default: half of what lies between the ends, 1% at least]",
 )
 @click.option(
@@ -175,7 +176,7 @@ def _limit(metric: str, min_effect: float | None, tolerance: float | None) -> fl
     """Return what counts as bad, by the option that belongs to the metric. Raises InputError."""
     from harness.bisect.degradation import TIMED
 
-    timed = metric in TIMED
+    timed = metric in (*TIMED, *COUNTED)
     if (tolerance if timed else min_effect) is not None:
         raise InputError(f"--metric {metric} takes {'--min-effect' if timed else '--tolerance'}")
     return min_effect if timed else tolerance

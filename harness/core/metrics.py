@@ -58,7 +58,7 @@ class MetricSpec:
     """One metric. What a row does not say is as for a speed that is measured once a run."""
 
     name: str
-    unit: str  # "s", "B", "ratio", "dB", "samples/s", "1"
+    unit: str  # "s", "B", "instructions", "ratio", "dB", "samples/s", "1"
     better: str  # "lower" | "higher" | "none"
 
     # in tables
@@ -78,6 +78,7 @@ class MetricSpec:
     samples: str = ""  # key of `Record.samples` with a number of ns for each process
     floor: float | None = None  # what is better than this is as good as equal
     machine_free: bool = False  # the same on every machine, however long a case is timed
+    taken_in: str = ""  # part of `Record.effective` that says how it was counted: compared with its like only
     asked_by: str = ""  # key of `measure:` that asks for it; empty: it is always there
     follows_calls: bool = False  # it goes as the calls go
     alpha_share: float = 0.0  # of alpha in an A/B, in shares of p50; 0: no block measures it
@@ -98,7 +99,7 @@ class MetricSpec:
     @property
     def relative(self) -> bool:
         """Whether a change is a ratio: of durations, sizes and rates."""
-        return self.unit in ("s", "B", "samples/s", "calls/s")
+        return self.unit in ("s", "B", "instructions", "samples/s", "calls/s")
 
     @property
     def loss(self) -> Loss:
@@ -193,6 +194,29 @@ _ROWS = (
         evidence=Evidence.COUNT,
         machine_free=True,
     ),
+    MetricSpec(
+        "instructions/call",
+        "instructions",
+        "lower",
+        title="instructions",
+        drop=6,
+        evidence=Evidence.COUNT,
+        machine_free=True,
+        asked_by="instructions",
+        taken_in="instructions",
+        least_loss=0.001,
+    ),
+    # where the runtime's objects lie decides a few hundred in a million
+    MetricSpec(
+        "instructions/session",
+        "instructions",
+        "lower",
+        column=False,
+        evidence=Evidence.COUNT,
+        machine_free=True,
+        asked_by="instructions",
+        taken_in="instructions",
+    ),
     _accuracy(
         "top1",
         "ratio",
@@ -264,6 +288,10 @@ _ROWS = (
 
 METRICS = {row.name: row for row in _ROWS}
 """Every metric of the harness, by name, in the order of tables."""
+
+
+COUNTED = tuple(name for name, row in METRICS.items() if row.taken_in)
+"""Metrics of a pass that is off unless it is asked for: one worker counts them, exactly."""
 
 
 def describes(*rows: MetricSpec) -> Callable[[Give], Give]:

@@ -126,7 +126,7 @@ class Metric:
     """
 
     value: float | None
-    unit: str  # "s", "B", "ratio", "dB", "samples/s", "1"
+    unit: str  # "s", "B", "instructions", "ratio", "dB", "samples/s", "1"
     direction: str  # which way is better: "lower" | "higher" | "none"
     low: float | None = None
     high: float | None = None

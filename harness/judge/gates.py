@@ -17,7 +17,7 @@ from harness.core.record import BAD, Absence, Record, Status
 from harness.core.report import GateOutcome, NoData, Outcome, Reference, Setting
 from harness.core.suite import Gate
 from harness.core.units import format_percent, format_value
-from harness.judge.comparability import blocking_differences, unlike_data
+from harness.judge.comparability import blocking_differences, unlike_counts, unlike_data
 from harness.judge.exact import EVALUATED
 from harness.judge.metrics.drift import IDENTICAL
 from harness.judge.metrics.latency import BETWEEN
@@ -206,7 +206,10 @@ def _reference(gate: Gate, record: Record, references: References) -> _Number:
         return _Number(None, f"{gate.against}: measured unlike, {'; '.join(unlike)}", NoData.UNLIKE)
     if spec_of(gate.metric).evidence in EVALUATED and (other := unlike_data(earlier, record)):
         return _Number(None, f"{gate.against}: not comparable, evaluated on {other}", NoData.UNLIKE)
+    part = spec_of(gate.metric).taken_in
     found = _value(gate, earlier)
+    if found.value is not None and part and (unlike_how := unlike_counts(earlier, record, part)):
+        return _Number(None, f"{gate.against}: not comparable, {unlike_how}", NoData.UNLIKE)
     if found.value is not None:
         return found
     return _Number(None, f"{gate.against}: {found.reason}", NoData.NO_REFERENCE)

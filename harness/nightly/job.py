@@ -115,7 +115,7 @@ def nightly(
     _write(
         folder,
         {
-            "report.md": show.render_run(report, "markdown"),
+            "report.md": show.render_run(night.report, "markdown"),
             "junit.xml": show.render(page, "junit"),
             "comparison.json": show.render(page, "json"),
             SUMMARY: show.render(page, "markdown"),

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.ab.model import ABSettings
+from harness.ab.model import ASKED, ABSettings, split_metrics
 from harness.core.case import AXES
 from harness.core.conditions import spell
 from harness.core.errors import InputError, NotFoundError
@@ -113,7 +113,7 @@ def ab(
     Or two settings of one file or suite: ``ab("m.onnx", base={"graph_opt": "disable"},
     head={"graph_opt": "all"})``. `data`, `shapes` and `batch` are for files. `min_effect` is
     the least change of interest and `alpha` the chance of a false regression in the job, both
-    ratios; `budget_s` seconds of blocks a case; `metrics` are what blocks decide on.
+    ratios; `budget_s` seconds of blocks a case; `metrics` are what to decide on.
     Ctrl-C gives the verdict on what is known by then. Raises InputError, StoreError.
     """
     from harness.ab.job import run_ab
@@ -121,8 +121,8 @@ def ab(
 
     if not 0 <= min_effect < 1 or not 0 < alpha < 1:
         raise InputError("ab: min_effect and alpha are ratios below 1, such as 0.01")
-    if strange := [name for name in metrics if name not in ABSettings().metrics]:
-        raise InputError(f"ab: metrics: {closest(strange[0], ABSettings().metrics)}, not {strange[0]!r}")
+    if strange := [name for name in metrics if name not in ASKED]:
+        raise InputError(f"ab: metrics: {closest(strange[0], ASKED)}, not {strange[0]!r}")
     models = [Path(path) for path in (a, b) if path is not None]
     planner = _Planner(data, shapes, {} if batch is None else {"batch": _listed(batch)})
     arms = plan_arms(models, _point("base", base), _point("head", head), planner)
@@ -130,7 +130,7 @@ def ab(
     result = run_ab(
         arms.pairing,
         arms.suite,
-        ABSettings(min_effect, alpha, budget_s, chosen, tuple(dict.fromkeys(metrics))),
+        ABSettings(min_effect, alpha, budget_s, chosen, *split_metrics(metrics)),
         Path(results).absolute(),
         _cache(cache),
         base=arms.base,

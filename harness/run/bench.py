@@ -22,7 +22,7 @@ from harness.core.artifact import Built, Dataset
 from harness.core.case import FP32, Artifact, Case, DataRef, Load, Session, plain, thaw
 from harness.core.errors import CaseError, Failed, StoreError, Unsupported
 from harness.core.hashing import hash_file
-from harness.core.passes import chosen, repeated
+from harness.core.passes import chosen, repeated, together
 from harness.core.record import Note, NoteKind, Observation, Record, Status
 from harness.core.suite import Sampling, Skip, Suite
 from harness.judge.metrics.accuracy import OWN as OWN_KIND
@@ -56,6 +56,7 @@ class Bench:
     keep_outputs: bool = False
     outputs: dict[Case, Outputs] = field(default_factory=dict)
     hold: Callable[[Iterable[int]], AbstractContextManager[None]] = measure.measuring
+    count: Callable[[Request, Path], dict[str, Any]] = measure.count
     _built: dict[Artifact, Built | CaseError] = field(default_factory=dict)
     _data: dict[DataRef, Dataset] = field(default_factory=dict)
     _references: dict[Case, Outputs] = field(default_factory=dict)
@@ -94,11 +95,14 @@ class Bench:
         labels = self._labels(case, built)
         cores = self._cores(case.session)
         passes = self._passes()
-        first, outputs = self._observe(case, built, cores, passes)
+        first, outputs = self._observe(case, built, cores, together(passes))
         outputs = _describe(outputs, case, built, labels)
         observations = [first]
         while len(observations) < self.suite.sampling.processes and _went_well(observations[-1]):
             observations.append(self._observe(case, built, cores, repeated(passes))[0])
+        if "instructions" in passes and _went_well(observations[-1]):
+            counted = self._count(case, built, cores)
+            observations[0] = replace(first, parts={**first.parts, "instructions": counted})
         reference, key = Outputs(reason=outputs.reason), ""
         if self.keep_outputs:
             self.outputs[case] = outputs
@@ -125,7 +129,7 @@ class Bench:
                 per_call=outputs.per_call,
                 labels=None if labels is None else labels[: first.outputs.get("rows", 0)],
                 strict_provider=self.suite.measure.strict_provider,
-                passes=passes,
+                passes=together(passes),
                 cores=cores.worker,
                 brief=self.keep_outputs,
             )
@@ -206,6 +210,12 @@ class Bench:
         with self._measuring(cores.worker) as folder:
             observation = measure.observe(request, folder)
             return observation, _read_outputs(observation, passes)
+
+    def _count(self, case: Case, built: Built, cores: Cores) -> dict[str, Any]:
+        """Count instructions in a worker of its own. Raises CaseError, StoreError."""
+        request = self._request(case, built, cores, ())
+        with self._measuring(cores.worker) as folder:
+            return self.count(request, folder)
 
     def _request(self, case: Case, built: Built, cores: Cores, passes: tuple[str, ...]) -> Request:
         runtime = self._runtime(case.session.runtime)

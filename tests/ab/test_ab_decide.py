@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from harness.ab import decide as trial
-from harness.ab.model import ABSettings, BlockReading, CaseBlocks, Lost
+from harness.ab.model import ABSettings, BlockReading, CaseBlocks, Lost, split_metrics
 from harness.ab.schedule import OnlyCase, SeveralCases, count_tests
-from harness.core.decision import Change
+from harness.core.decision import Change, DecisionSource
 from harness.core.record import Metric, Record, Status
 from harness.judge.outputs import Outputs
 from harness.stats import signed_rank
@@ -364,3 +364,22 @@ def test_a_control_that_fired_marks_every_row():
     assert all(row.decision.reason.startswith("untrusted: ") for row in trial.conclude(rows, fired))
     quiet = trial.judge_control("c", blocks(8, p50=0, p95=0), ONLY)
     assert not any("untrusted" in row.decision.reason for row in trial.conclude(rows, quiet))
+
+
+def counting(value, reason=""):
+    counted = {"how": "callgrind", "tool": "valgrind-3.19.0", "threads": 1, "calls": 4}
+    metric = Metric(value=value, unit="instructions", direction="lower", reason=reason)
+    return replace(record(), metrics={"instructions/call": metric}, effective={"instructions": counted})
+
+
+def test_a_count_that_was_asked_for_has_a_row_with_and_without_a_value():
+    asked = replace(SETTINGS, metrics=(), counted=("instructions/call",), min_effect=0.001)
+    (row,) = trial.compare_records("c", counting(1000.0), counting(1002.0), asked)
+    assert (row.metric, row.decision.verdict) == ("instructions/call", Change.REGRESSION)
+    assert row.decision.source is DecisionSource.EXACT
+    (row,) = trial.compare_records("c", counting(1000.0), counting(None, "no valgrind"), asked)
+    assert (row.decision.verdict, row.decision.reason) == (Change.INCONCLUSIVE, "head: no valgrind")
+
+
+def test_metrics_are_those_of_blocks_and_those_that_are_counted():
+    assert split_metrics(["instructions/call", P50, P50]) == ((P50,), ("instructions/call",))

@@ -21,6 +21,7 @@ from make import open_repeating_arms
 from harness.ab.arms import pair_cases
 from harness.ab.job import run_ab
 from harness.ab.model import ABResult, ABSettings, Lost, Pairing
+from harness.cli.ab import exit_code
 from harness.core.case import Case
 from harness.core.decision import Change, MetricComparison
 from harness.core.errors import StoreError
@@ -863,3 +864,56 @@ def test_real_sessions_are_compared_whole(tmp_path: Path, capsys: pytest.Capture
     for line in lines(found):
         if "stage" in line:
             assert all(samples for arm in line["samples_ns"] for samples in arm)
+
+
+class CountingBench(Bench):
+    """A bench whose worker that counts answers at once: a tenth of a percent more at `all`."""
+
+    counted: list[str]
+
+    def load(self) -> None:
+        """Put the counter in place."""
+        super().load()
+        self.counted = []
+        self.count = self._count_at_once
+
+    def _count_at_once(self, request: Request, folder: Path) -> dict[str, Any]:
+        self.counted.append(request.case)
+        value = 4_008 if request.session["graph_opt"] == "all" else 4_000
+        counts = {"call": [value, value + 50], "session": [10]}
+        return {"how": "callgrind", "tool": "valgrind-3.19.0", "calls": 4, "threads": 1, "counts": counts}
+
+
+def open_counting(*given: Any) -> Bench:
+    bench = CountingBench(*given, keep_outputs=True)
+    bench.load()
+    return bench
+
+
+def test_a_job_of_counts_alone_takes_one_worker_that_counts_an_arm_and_no_block(
+    trial, workshop: SimpleNamespace
+) -> None:
+    workshop.open_bench = open_counting
+    found = trial(suite(), metrics=(), counted=("instructions/call",), min_effect=0.001)
+    row = rows(found)["m", "instructions/call"]
+    assert (row.base, row.head, row.decision.verdict) == (1000.0, 1002.0, Change.REGRESSION)
+    assert (found.blocks, found.control, found.trusted, exit_code(found)) == (0, None, True, 1)
+    quiet = trial(suite(), metrics=(), counted=("instructions/call",), min_effect=0.01)
+    assert rows(quiet)["m", "instructions/call"].decision.verdict is Change.EQUIVALENT
+    assert exit_code(quiet) == 0
+
+
+def test_a_job_that_cannot_count_what_was_asked_for_says_so(trial, workshop: SimpleNamespace) -> None:
+    def open_without(*given: Any) -> Bench:
+        bench = open_arms(*given)
+        bench.count = lambda request, folder: {"unavailable": "no valgrind"}
+        return bench
+
+    workshop.open_bench = open_without
+    found = trial(suite(), metrics=(), counted=("instructions/call",))
+    decision = rows(found)["m", "instructions/call"].decision
+    assert (decision.verdict, decision.reason) == (
+        Change.INCONCLUSIVE,
+        "base: no valgrind; head: no valgrind",
+    )
+    assert exit_code(found) == 3

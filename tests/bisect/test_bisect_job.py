@@ -242,6 +242,16 @@ def test_a_version_that_is_lost_in_the_blocks_is_skipped(world, search) -> None:
     assert (skipped.version, "SIGSEGV" in skipped.reason) == ("v6", True)
 
 
+def test_instructions_are_searched_by_halves_with_one_run_a_version(world, search) -> None:
+    made = world(counts=since("v4", 1_003_000.0))
+    result = search("instructions/call")
+    assert found(result) == ("v3", "v4")
+    assert (made.raced, sorted(set(made.seen))) == ([], ["v1", "v2", "v3", "v4", "v8"])
+    assert len(made.seen) == 5
+    assert {step.version: step.worse for step in result.steps}["v4"] == pytest.approx(0.003)
+    assert search("instructions/call", limit=0.01).finding.outcome is SearchOutcome.NO_DIFFERENCE
+
+
 def test_a_control_that_fires_is_told(world, search) -> None:
     world(ns=since("v6", 1_100_000), control_percent=3.0)
     made = search("latency/p50")

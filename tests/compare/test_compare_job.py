@@ -64,6 +64,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
         "slow3": (3, {**SLOW, "version": "2.0"}, {}),
         "wide": (1, {}, wide),
         "broken": (1, crash, wide),
+        "lost": (1, {"fail": {"at": "session", "how": "unsupported"}}, {}),
         "right": (1, {"outputs": outputs(wrong=2)}, labelled(folder)),
         "wrong": (1, {"outputs": outputs(wrong=12)}, labelled(folder)),
     }
@@ -566,3 +567,14 @@ def test_a_comparison_reads_runs_and_changes_nothing(runs: Runs, results: Path) 
     before = {path: path.read_bytes() for path in results.rglob("*") if path.is_file()}
     compare_runs(results, *find_pair(results, runs["base3"], runs["slow3"]))
     assert {path: path.read_bytes() for path in results.rglob("*") if path.is_file()} == before
+
+
+def test_a_case_that_ran_and_is_unsupported_now_is_a_regression(
+    runs: Runs, again: Store, harness: Call
+) -> None:
+    code, document = found(harness, runs["base"], runs["lost"])
+    (status,) = [item for item in document["comparisons"] if item["metric"] == "status"]
+    assert (code, status["verdict"], status["source"]) == (1, "regression", "exact")
+    assert status["reason"].startswith("ok in base, unsupported in head: ")
+    assert found(harness, runs["lost"], runs["base"])[0] == 0
+    assert found(harness, runs["lost"], again(runs["lost"], LATER))[0] == 3

@@ -466,3 +466,27 @@ def test_the_shards_of_a_night_measure_every_case_once(suite: Suite, harness: Ca
     code, _, _ = harness("merge", "results/shard-1", "results/shard-2", "--results", "results/all")
     assert code == 0
     assert len(store.runs(Path("results/all"))) == 2
+
+
+def test_a_case_that_was_ok_last_night_and_is_unsupported_tonight_is_a_regression(
+    night: Callable[..., tuple[int, Path]],
+) -> None:
+    night()
+    code, folder = night({"fail": {"at": "session", "how": "unsupported"}})
+    (status,) = [item for item in findings(folder) if item["metric"] == "status"]
+    assert (code, status["verdict"]) == (1, "regression")
+    assert "nothing got worse" not in (folder / "summary.md").read_text()
+
+
+def test_a_gate_that_asks_for_an_a_b_is_decided_by_it(
+    night: Callable[..., tuple[int, Path]], parts: dict[str, Any], harness: Call
+) -> None:
+    run = partial(run_ab, open_bench=open_repeating_arms)
+    parts["nightly"] = partial(nightly, confirm=partial(confirm, means=Means(run_ab=run)))
+    gates = [{"metric": "latency/p50", "max_increase": "10%", "confirm": True}]
+    night(None, *TWO, gates=gates)
+    code, folder = night(SLOWER, *TWO, gates=gates)
+    assert code == 1
+    assert "by an A/B +40.91%, beyond the limit" in (folder / "report.md").read_text()
+    _, out, _ = harness("show")
+    assert "harness compare previous latest --confirm" in out, "the stored numbers alone leave it open"

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from make import make_record
 
+from harness.core.decision import Change
 from harness.core.record import Absence, Metric
 from harness.core.report import GateOutcome, Outcome, Reference, Report, Row
 from harness.show.grid import without_values
@@ -60,3 +62,15 @@ def test_what_is_shown_under_another_name_is_not_told_as_missing() -> None:
     rows = (Row(made, 1, baseline=True, speedup=1.0),)
     told = without_values(Report("t", (made,), rows, axes=()))
     assert told == ["p95: 4 samples; p95 needs 130"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "told"),
+    [(Change.INCONCLUSIVE, True), (Change.EQUIVALENT, True), (Change.REGRESSION, False), (None, False)],
+)
+def test_which_to_believe_of_a_gate_and_a_comparison_is_said(verdict: Change | None, told: bool) -> None:
+    lines = memory_gate(low=86.5e6, high=87.5e6, compared=verdict)
+    assert lines[1:] == told * [
+        f"the comparison with anchor is {verdict}: believe that, the gate knows two numbers and no noise. "
+        "With 'confirm: true' an A/B decides the gate"
+    ]

@@ -40,6 +40,12 @@ of `harness.core.record.Observation` (times in ns, memory in bytes; a *reading* 
               "assignment_from": "graph_assignment" | "profile",
               "operators": {type: count}            of the optimized graph, nodes that ran,
               "unavailable": {what: why}}
+    instructions  in a worker of its own, under callgrind or not:
+             {"how": "callgrind" | "perf", "tool", "features": [...], "calls" (of a stretch), "windows",
+              "threads", "options", "config" (in effect),
+              "counts": {"call": [a stretch each], "session": [...]}     of the runtime's own objects by
+                                                    callgrind, of all that the process executes by perf
+              "elsewhere": the same of all other objects, by callgrind}, or {"unavailable": why}
     system   {"load_before": [...], "load_after": [...], "steal_ticks", "throttled_periods",
               "frequency_mhz": {core: ...}, "environment": {...}, "notes": [...],
               "stage_ns": {stage: ...}}

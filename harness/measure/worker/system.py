@@ -76,6 +76,11 @@ def thread_cores() -> list[int]:
     return sorted(cores)
 
 
+def is_x86_64() -> bool:
+    """Tell whether this is a processor of that kind."""
+    return os.uname().machine == "x86_64"
+
+
 def threads() -> set[int]:
     """Name the live threads of this process, by the kernel's numbers."""
     return {int(task.name) for task in (PROC / "self/task").iterdir()}
