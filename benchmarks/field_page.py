@@ -34,7 +34,8 @@ def _counts(lines: list[dict[str, Any]]) -> list[str]:
     machines = ", ".join(sorted({case["machine"].rpartition("-")[0] for case in cases}))
     status = ", ".join(f"{count} {name}" for name, count in statuses.most_common())
     share = len(touched) / len(lines)
-    plain = [answer for line in lines for answer in line["plain"].values()]
+    stopped = [line for line in lines if line["sweep"]["code"] is None]
+    plain = [answer for line in lines if line not in stopped for answer in line["plain"].values()]
     own = sum(not answer.startswith("works") for answer in plain)
     asked = [line["ab"] for line in lines if line["ab"]]
     seconds = sum(line["seconds"] for line in lines)
@@ -49,6 +50,7 @@ def _counts(lines: list[dict[str, Any]]) -> list[str]:
         "| --- | --- |",
         f"| inspected | {inspected} of {len(lines)} |",
         f"| FP32 measured at first touch | {len(touched)} of {len(lines)} ({share:.0%}) |",
+        f"| stopped by the trial's own time limit | {len(stopped)} |",
         f"| cases of the sweeps | {len(cases)}: {status} |",
         f"| A/B of FP32 against FP16 came to numbers | {compared} of {len(asked)} |",
         f"| precisions that failed, and fail with plain onnxruntime too | {own} of {len(plain)} |",
@@ -87,6 +89,8 @@ def _assumed(line: dict[str, Any]) -> str:
 
 
 def _state(line: dict[str, Any], precision: str) -> str:
+    if line["sweep"]["code"] is None:
+        return "stopped"
     states = Counter(c["status"] for c in line["sweep"]["cases"] if c["precision"] == precision)
     if not states:
         return "–"

@@ -92,11 +92,11 @@ def main(model: str, precision: str, shapes: str, level: str = "all") -> None:
                 changed = [
                     n.op_type for n in made.graph.node if "Quant" in n.op_type or "Integer" in n.op_type
                 ]
-                step = "the converted model"
-                run(target, bound)
                 if precision != "fp16" and not changed:
                     print("converts nothing: no operator of the result computes in INT8")
                     return
+                step = "the converted model"
+                run(target, bound)
         print("works")
     except BaseException as why:  # what it raises is the answer
         print(f"{step}: {type(why).__name__}: {' '.join(str(why).split())[:400]}")

@@ -139,7 +139,7 @@ def _gate(gate: GateOutcome) -> Entry:
         lines.append(f"{_WITHIN_SPREAD} ({span})")
     elif gate.low is None and gate.against is not None and spec.asked_by == "memory":
         lines.append(
-            "one process does not show what memory varies by from process to process (0.2 to 4% were seen): "
+            "one process does not show what memory varies by from process to process (up to 5.5% were seen): "
             "a higher sampling.processes does"
         )
     return Entry(f"{gate.gate}: {gate.reason}", tuple(lines))
