@@ -47,6 +47,9 @@ from harness.store.integrity import require_sound
 from harness.store.parquet import read_run
 
 TIMELINE = "timeline.git"
+REPORTS = 60
+"""Reports of nightly jobs that the site keeps, the newest."""
+
 VENDOR = Path(__file__).parent / "vendor"
 
 Documents = dict[str, dict[str, Any]]
@@ -117,6 +120,7 @@ def publish(results_dir: Path, config: Path, last: int | None = None) -> Path:
     The old site stays until the new one is whole. Raises InputError, above
     all where a run is being measured: publishing takes every core.
     """
+    results_dir = results_dir.absolute()
     for info in store.runs(results_dir):
         if info.live:
             raise InputError(
@@ -134,6 +138,7 @@ def publish(results_dir: Path, config: Path, last: int | None = None) -> Path:
         if (code := subprocess.run(command, stdout=2, check=False).returncode) != 0:
             rmtree(part, ignore_errors=True)
             raise InputError(f"asv publish ended with exit code {code}; its output is above")
+        _write_runs(conf, part, _copy_reports(results_dir, part))
         rmtree(old, ignore_errors=True)
         if site.exists():
             site.rename(old)
@@ -159,10 +164,24 @@ class Site(OutputPublisher):  # type: ignore[misc]
         for name in vendored:
             (site / name).parent.mkdir(exist_ok=True)
             copyfile(VENDOR / Path(name).name, site / name)
-        if _keeps_timeline(conf):
-            nights = reversed(timeline.read(Path(conf.repo)))
-            rows = [{"Commit": night.commit, "Run": night.run, **dict(night.trailers)} for night in nights]
-            (site / "runs.html").write_text(render_runs(conf.project, rows))
+        _write_runs(conf, site, {})
+
+
+def _write_runs(conf: Config, site: Path, reports: Mapping[str, str]) -> None:
+    """Write the page that names the runs; `reports` has the address of each run's report."""
+    if _keeps_timeline(conf):
+        nights = reversed(timeline.read(Path(conf.repo)))
+        rows = [{"Commit": night.commit, "Run": night.run, **dict(night.trailers)} for night in nights]
+        (site / "runs.html").write_text(render_runs(conf.project, rows, reports))
+
+
+def _copy_reports(results_dir: Path, site: Path) -> dict[str, str]:
+    """Put the newest reports of nightly jobs into the site; return the address of each run's."""
+    found = sorted((results_dir / "nightly").glob("*/report.html"))[-REPORTS:]
+    for path in found:
+        (site / "reports").mkdir(exist_ok=True)
+        copyfile(path, site / "reports" / f"{path.parent.name}.html")
+    return {path.parent.name: f"reports/{path.parent.name}.html" for path in found}
 
 
 @contextmanager

@@ -205,6 +205,9 @@ def _planner(models: Sequence[Path], choices: Mapping[str, Any]) -> Callable[[Pa
             option = {"shapes": "shape"}.get(given[0], given[0].replace("_", "-"))
             raise InputError(f"--{option} is for model files; of a suite, say it there or with --set")
         return lambda path: lambda more, narrow: plan(path, [*overrides, *more], [*only, *narrow])
+    printed: set[str] = set()  # an arm is planned more than once
     return lambda path: (
-        lambda more, narrow: plan_of_file(path, choices, overrides=[*overrides, *more], only=[*only, *narrow])
+        lambda more, narrow: plan_of_file(
+            path, choices, overrides=[*overrides, *more], only=[*only, *narrow], printed=printed
+        )
     )

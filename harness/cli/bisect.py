@@ -201,11 +201,12 @@ def _lineup(models: tuple[Path, ...], choices: Mapping[str, Any]) -> Candidates:
         raise InputError("--good and --bad are for versions of a runtime; of files, the first one is good")
     if suites := [path for path in models if path.suffix in SUITES or is_starter(path)]:
         raise InputError(f"{suites[0]}: expected one suite, or model files only")
-    return over_models({path: _plan(path, choices) for path in models})
+    printed: set[str] = set()
+    return over_models({path: _plan(path, choices, printed) for path in models})
 
 
-def _plan(path: Path, choices: Mapping[str, Any]) -> Plan:
-    """Make the plan of a suite or of a model file. Raises InputError."""
+def _plan(path: Path, choices: Mapping[str, Any], printed: set[str] | None = None) -> Plan:
+    """Make the plan of a suite or of a model file; `printed` is `plan_of_file`'s. Raises InputError."""
     from harness.plan import is_starter, plan
 
     of_files = (*AXES, "data", "shapes", "output", "batch_dim", "custom_ops")
@@ -214,4 +215,4 @@ def _plan(path: Path, choices: Mapping[str, Any]) -> Plan:
             option = {"shapes": "shape"}.get(given[0], given[0].replace("_", "-"))
             raise InputError(f"--{option} is for model files; of a suite, use --only or --set")
         return plan(path, choices["overrides"], choices["only"])
-    return plan_of_file(path, choices, only=choices["only"])
+    return plan_of_file(path, choices, only=choices["only"], printed=printed)

@@ -99,11 +99,13 @@ def plan_of_file(
     *,
     overrides: Sequence[str] | None = None,
     only: Sequence[str] = (),
+    printed: set[str] | None = None,
     **how: Any,
 ) -> Plan:
     """Plan a model file by options of the command line, as text: axes, --data, --shape, --output, --set.
 
-    What `choices` does not have was not asked for. Raises InputError.
+    What `choices` does not have was not asked for. Prints what was assumed, unless
+    it is in `printed`, to which it is added. Raises InputError.
     """
     from harness.run.model_file import plan_model_file
 
@@ -119,8 +121,10 @@ def plan_of_file(
         only=only,
         **how,
     )
-    if assumed:
+    printed = set() if printed is None else printed
+    if assumed and assumed not in printed:
         click.echo(assumed, err=True)
+        printed.add(assumed)
     return plan
 
 

@@ -35,6 +35,7 @@ from harness.judge.gates import beside_comparisons, with_evidence
 from harness.nightly.model import AGAINST, Confidence, NightlyFinding, NightlyReport
 from harness.nightly.since import since
 from harness.nightly.view import NightlyDocument
+from harness.report.job import write_report
 from harness.run.job import RunOutcome, environment, header, resolve_rolling_runtimes, run
 from harness.run.review import review
 from harness.store.files import write_whole, writing
@@ -104,6 +105,10 @@ def nightly(
     night = _confirmed(night, results_dir, cache_dir, options.confirm_s, listener, confirm)
     night = replace(night, report=_gated(night, info))
     night = replace(night, findings=_dated(night, results_dir))
+    # before the dashboard is built, which links to it
+    write_report(
+        results_dir, info.run, folder / "report.html", contrast=next(iter(night.contrasts.values()), None)
+    )
     dashboard, published = _publish(results_dir, options.asv_config, outcome.run)
     night = replace(night, dashboard=dashboard, published=published)
     page = NightlyDocument(night)

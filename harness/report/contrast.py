@@ -84,7 +84,7 @@ def _forest(items: Sequence[MetricComparison]) -> Iterator[Chart]:
             (Scale("change", "ratio", reference=0.0),),
             tuple(
                 DotRow(
-                    f"{brief(item.case)} · {item.metric.rpartition('/')[2]}",
+                    f"{item.metric.rpartition('/')[2]} · {brief(item.case)}",
                     str(item.decision.verdict),
                     (_change(item),),
                     str(item.decision.verdict),

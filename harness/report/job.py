@@ -15,6 +15,7 @@ from harness.core.errors import InputError, NotFoundError
 from harness.core.hashing import hash_file
 from harness.core.metrics import HEADLINE
 from harness.core.record import Record
+from harness.core.report import Report
 from harness.history.job import history
 from harness.report.compose import Gathered, compose
 from harness.report.draw import draw
@@ -39,6 +40,7 @@ def gather(
     against: str | None = None,
     suite: str | None = None,
     contrast: RunComparison | None = None,
+    report: Report | None = None,
 ) -> Gathered:
     """Read what is stored of `run`, of the run that it is compared with, and of earlier runs.
 
@@ -48,7 +50,7 @@ def gather(
         info, base = store.find_run(results_dir, run, suite=suite), None
     else:
         base, info = find_pair(results_dir, against, run, suite)
-    report = review(results_dir, info)
+    report = report or review(results_dir, info)
     if not report.records:
         raise NotFoundError(f"run {info.run} has no record yet: there is nothing to report")
     header = info.header
@@ -79,13 +81,15 @@ def write_report(
     *,
     against: str | None = None,
     contrast: RunComparison | None = None,
+    report: Report | None = None,
 ) -> str:
     """Write the report of `run` as one HTML file; return its absolute path.
 
-    `against` is a run to compare with, `contrast` a comparison that is known already. Raises
-    NotFoundError, StoreError, InputError where `out` cannot be written.
+    `against` is a run to compare with; `contrast` is a comparison, and `report` what a view shows of the
+    run, where they are known already. Raises NotFoundError, StoreError, InputError where `out` cannot be
+    written.
     """
-    made = compose(gather(Path(results_dir), run, against=against, contrast=contrast))
+    made = compose(gather(Path(results_dir), run, against=against, contrast=contrast, report=report))
     return str(write_html(made, Path(out)))
 
 

@@ -91,7 +91,7 @@ def _part(part: Part, prefixes: Iterator[str], level: str) -> str:
         ),
         *(f"<p class=quiet>No values: {text('; '.join(part.absent))}</p>" for _ in part.absent[:1]),
         *(["<div class=charts>"] if part.charts else []),
-        *(_figure(chart, next(prefixes)) for chart in part.charts),
+        *(_figure(chart, part.title, next(prefixes)) for chart in part.charts),
         *(["</div>"] if part.charts else []),
         *(_section(section, "h3") for section in part.sections),
     ]
@@ -101,17 +101,18 @@ def _part(part: Part, prefixes: Iterator[str], level: str) -> str:
     return "\n".join((f'<section id="{part.name}">', title, *body, "</section>"))
 
 
-def _figure(chart: Chart, prefix: str) -> str:
+def _figure(chart: Chart, part: str, prefix: str) -> str:
     picture = inline(draw(chart, ROLES), prefix, f"{chart.title}. {chart.shows}")
     wide = isinstance(chart.drawing, Dots | Strips) or (
         isinstance(chart.drawing, Scatter) and len(chart.drawing.scales) > 2
     )
+    name = f"{part}: {chart.title}"
+    numbers = _table(chart.columns, chart.lines, f"{name}, numbers")
     return (
         f"<figure{' class=wide' if wide else ''}><h3>{text(chart.title)}</h3>"
         f"<figcaption>{text(chart.shows)} {text(chart.omits)}</figcaption>"
-        f'<div class=scroll tabindex=0 role=region aria-label="Chart: {text(chart.title)}">{picture}</div>'
-        f"<details><summary class=numbers>Numbers</summary>{_table(chart.columns, chart.lines, chart.title)}"
-        "</details></figure>"
+        f'<div class=scroll tabindex=0 role=region aria-label="{text(name)}, drawn">{picture}</div>'
+        f"<details><summary class=numbers>Numbers</summary>{numbers}</details></figure>"
     )
 
 

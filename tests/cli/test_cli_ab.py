@@ -110,6 +110,14 @@ def test_a_file_may_be_held_against_itself_under_other_settings(
     assert asked.named["head"] == {"intra_threads": "2"}
 
 
+def test_what_is_assumed_of_both_arms_is_printed_once(harness: Call, asked: Loop, tmp_path: Path) -> None:
+    model = relu()
+    model.graph.input[0].type.tensor_type.shape.dim[1].dim_param = "width"
+    (tmp_path / "open.onnx").write_bytes(model.SerializeToString())
+    code, _, err = harness("ab", "open.onnx", "--base", "graph_opt=basic", "--head", "graph_opt=disable")
+    assert (code, err.count("assumed: width=224; set with --shape\n")) == (0, 1)
+
+
 def test_what_an_arm_does_not_name_is_as_it_stands(harness: Call, asked: Loop, suite: Any) -> None:
     assert harness("ab", suite(axes={"batch": [1, 8]}), "--head", "runtime=onnxruntime==1.22.1")[0] == 0
     assert asked.keys == [

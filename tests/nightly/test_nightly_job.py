@@ -73,6 +73,7 @@ def test_the_first_night_is_all_right_and_says_what_it_was_not_held_against(
         "comparison.json",
         "junit.xml",
         "records.json",
+        "report.html",
         "report.md",
         "summary.md",
     ]
