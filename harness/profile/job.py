@@ -15,6 +15,7 @@ from harness.core.listener import Listener
 from harness.core.record import Observation
 from harness.core.suite import Plan, Sampling
 from harness.plan import plan_model
+from harness.profile import memory
 from harness.profile.decide import bias_of, rows
 from harness.profile.model import Bias, By, Graph, GraphNode, Place, Profile, Profiles
 from harness.profile.origin import places
@@ -67,7 +68,11 @@ def _conclude(case: Case, read: Seen, by: By, bias: Bias, machine: str) -> Profi
     seen, optimized, source = read
     part = seen.parts["profile"]
     found: dict[str, Place] = {}
-    notes = []
+    notes, held = [], None
+    if optimized is not None:
+        held = memory.plan(
+            part, optimized, peak=seen.memory.get("peak"), before=seen.memory.get("after_import")
+        )
     if optimized is None or source is None:
         notes.append("the optimized graph is not known: nodes have no source, and no weights")
     else:
@@ -82,6 +87,7 @@ def _conclude(case: Case, read: Seen, by: By, bias: Bias, machine: str) -> Profi
         calls=len(part["run_us"]),
         bias=bias,
         rows=rows(part, found, bias, by),
+        memory=held,
         notes=tuple(notes),
     )
 
@@ -139,6 +145,7 @@ def read_graph(path: Path) -> Graph | None:
         ),
         inputs=tuple(item.name for item in graph.input),
         weights={item.name: _bytes(item) for item in graph.initializer},
+        outputs=tuple(item.name for item in graph.output),
     )
 
 
