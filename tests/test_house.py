@@ -21,6 +21,7 @@ FLOOR = ("core", "stats")
 ROOMS = ("plan", "build", "measure", "judge", "store", "show")
 FEATURES = (
     "inspect",
+    "profile",
     "init",
     "cache",
     "results",

@@ -36,7 +36,8 @@ CHOICES = {
 """The axes that make sense on a command line; --set reaches the others."""
 
 
-def _axis_options(command: Command) -> Command:
+def axis_options(command: Command) -> Command:
+    """Add an option an axis."""
     for axis, text in reversed(CHOICES.items()):
         flag = f"--{axis.replace('_', '-')}"
         command = click.option(flag, axis, metavar="VALUE[,VALUE]", help=text)(command)
@@ -53,7 +54,7 @@ Examples:
 """
 )
 @click.argument("model", type=click.Path(path_type=Path))
-@_axis_options
+@axis_options
 @click.option("--data", help="A data catalogue name, or an .npz file with one array for each input.")
 @shape_options
 @click.option("--output", help="The output that counts, where there are several.")

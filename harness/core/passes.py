@@ -38,6 +38,8 @@ PASSES = (
     # in a worker of an A/B, in place of the timing
     Pass("slices", f"{_HOME}.slices:run", default=False, cost_s=0.0),
     Pass("outputs", f"{_HOME}.outputs:run", key="accuracy", reads=("session",), writes=("outputs",)),
+    # in a worker of `harness profile`; closes the session
+    Pass("profile", f"{_HOME}.profile:run", default=False, cost_s=1.5, writes=("profile",)),
     # closes the session, so it comes last
     Pass("proof", f"{_HOME}.proof:run", key="proof", reads=("feeds",), writes=("proof", "memory")),
     # most of it is importing under valgrind

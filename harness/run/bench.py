@@ -245,6 +245,17 @@ class Bench:
         request = self._request(case, self._build(case.artifact), cores, ())
         return replace(request, sampling=sampling, passes=passes)
 
+    def profile(self, case: Case, read: Callable[[Observation, Path], Value]) -> Value:
+        """Time and profile `case` in one fresh worker; `read` gets what it saw, and the model file.
+
+        It is called before the worker's folder goes. Raises CaseError, StoreError.
+        """
+        built = self._build(case.artifact)
+        cores = self._cores(case.session)
+        request = self._request(case, built, cores, ("memory", "timing", "profile"))
+        with self._measuring(cores.worker) as folder:
+            return read(measure.observe(request, folder), Path(built.path))
+
     def run_block(
         self, pair: tuple[Request, Request], draw: BlockOrder, span_s: float, limit_s: float = math.inf
     ) -> Block:

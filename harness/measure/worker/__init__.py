@@ -40,6 +40,9 @@ of `harness.core.record.Observation` (times in ns, memory in bytes; a *reading* 
               "assignment_from": "graph_assignment" | "profile",
               "operators": {type: count}            of the optimized graph, nodes that ran,
               "unavailable": {what: why}}
+    profile  {"run_us": [a warm call each], "nodes": [{"name", "op", "provider", "us": [a call each],
+              "times": [a call each], "inputs", "outputs": [{"dtype", "dims"}], ...}],
+              "optimized": path of the optimized graph, or None}
     instructions  in a worker of its own, under callgrind or not:
              {"how": "callgrind" | "perf", "tool", "features": [...], "calls" (of a stretch), "windows",
               "threads", "options", "config" (in effect),

@@ -14,7 +14,7 @@ import numpy as np
 from harness.core.custom_ops import missing_domains
 from harness.core.errors import CaseError, Failed, Unsupported
 from harness.core.vocabulary import DEVICES, PROVIDERS, THREADS
-from harness.measure.worker import ort_options, ort_proof
+from harness.measure.worker import ort_options, ort_profile, ort_proof
 from harness.measure.worker.arrays import as_arrays
 from harness.measure.worker.engine import Call, Engine, one_line
 
@@ -37,6 +37,14 @@ _NOISE = re.compile(
     r"|Load model from \S+ failed:\s*"
     r"|/onnxruntime(?:_src)?/onnxruntime/\S+:\d+ .*?\)(?: const)? (?=\S)"  # a place in ORT's source
 )
+
+
+OPTIMIZED = "optimized.onnx"
+
+PROFILE_WARMUP = 10
+PROFILE_CALLS = (20, 200)
+PROFILE_NS = 1_000_000_000
+"""Calls of a profile: at least, at most, and the time after which no more are begun."""
 
 
 class OrtEngine(Engine):
@@ -160,6 +168,42 @@ class OrtEngine(Engine):
         proof = ort_proof.read(self._session, f"onnxruntime {self._rt.__version__}")
         self.close()
         return proof
+
+    def profile(self, feeds: Sequence[Rows], folder: Path) -> dict[str, Any]:
+        """Profile warm calls: so many that they fill the time, within limits."""
+        optimized = folder.absolute() / OPTIMIZED
+        self._open_profiled(folder, optimized)
+        calls = self.bind(feeds)
+        for number in range(PROFILE_WARMUP):
+            calls[number % len(calls)]()
+        begun, done = self.clock(), 0
+        while done < PROFILE_CALLS[0] or (done < PROFILE_CALLS[1] and self.clock() - begun < PROFILE_NS):
+            calls[done % len(calls)]()
+            done += 1
+        try:
+            found = ort_profile.warm_calls(ort_proof.read_events(self._session), PROFILE_WARMUP)
+        except (OSError, ValueError, KeyError) as error:  # ORT does not escape every name that it writes
+            runtime = f"onnxruntime {self._rt.__version__}"
+            raise Unsupported(f"the profile of {runtime} cannot be read: {error}") from error
+        finally:
+            self.close()
+        return {**found, "optimized": str(optimized) if optimized.exists() else None}
+
+    def _open_profiled(self, folder: Path, optimized: Path) -> None:
+        """Open a session with a profile, which also writes its graph; without it where it is too large."""
+        for path in (optimized, None):
+            options = ort_options.make(self._rt, self.request)
+            options.enable_profiling = True
+            options.profile_file_prefix = str(folder.absolute() / "profile")
+            if path is not None:
+                options.optimized_model_filepath = str(path)
+            try:
+                self._session = self._open(options)
+                return
+            except Exception:
+                optimized.unlink(missing_ok=True)
+                if path is None:
+                    raise
 
     def explain(self, error: Exception) -> CaseError:
         """Return what this runtime lacks from what went wrong, by ORT's own codes and messages."""
