@@ -148,11 +148,11 @@ def _sampling(record: Record) -> str:
 
 
 def _models(report: Report) -> Iterator[Part]:
-    absent = tuple(without_values(report))
+    absent, whole = tuple(without_values(report)), fields(report)
     for index, (model, rows) in enumerate(groups(report).items()):
         cases = Cases.of(model, rows)
         needless = {"model", *report.axes}.difference(cases.axes)
-        shown = filled([field for field in fields(report) if field.title not in needless], rows)
+        shown = filled([field for field in whole if field.title not in needless], rows)
         yield Part(
             name=f"model-{index + 1}",
             title=model,
