@@ -129,10 +129,9 @@ def _sections(profile: Profile) -> Iterator[Section]:
     ]
     uncertain = sum(row.uncertain for row in profile.rows)
     if uncertain:
+        rows = count(uncertain, "row")
         entries.append(
-            Entry(
-                f"{MARK} before a share: that is more than a tenth of what was recorded ({count(uncertain, 'row')})"
-            )
+            Entry(f"{MARK} before a share: that is more than a tenth of what was recorded ({rows})")
         )
     yield Section(f"A call: {format_seconds(profile.p50_s)}", tuple(entries))
     if profile.memory is not None:
