@@ -93,6 +93,19 @@ class ProfileRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """A node in the last profiled call: its first time there, and what all its times took."""
+
+    name: str
+    op: str
+    provider: str
+    thread: int
+    begun_us: int  # since the call's begin
+    us: int
+    source: str  # what it stands for
+
+
+@dataclass(frozen=True, slots=True)
 class LiveTensor:
     """A tensor that lives at the fullest moment."""
 
@@ -134,6 +147,7 @@ class Profile:
     bias: Bias
     rows: tuple[ProfileRow, ...]  # the longest first
     memory: MemoryPlan | None = None
+    spans: tuple[Span, ...] = ()  # of the last call, in the order in which they began
     notes: tuple[str, ...] = ()
 
     @property
