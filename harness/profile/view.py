@@ -130,7 +130,9 @@ def _sections(profile: Profile) -> Iterator[Section]:
     uncertain = sum(row.uncertain for row in profile.rows)
     if uncertain:
         entries.append(
-            Entry(f"{MARK} before a share: that is more than a tenth of what was recorded ({uncertain} rows)")
+            Entry(
+                f"{MARK} before a share: that is more than a tenth of what was recorded ({count(uncertain, 'row')})"
+            )
         )
     yield Section(f"A call: {format_seconds(profile.p50_s)}", tuple(entries))
     if profile.memory is not None:

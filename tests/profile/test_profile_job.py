@@ -55,7 +55,7 @@ A call: 110 µs
   nodes: 100 µs, the profile's own part taken off
   beside them: 10 µs (binding, the executor, threads)
   with the profile on, a call took 130 µs; of each node's time 2 µs is the profile's own
-  ~ before a share: that is more than a tenth of what was recorded (1 rows)
+  ~ before a share: that is more than a tenth of what was recorded (1 row)
 
 Without a profile: 1
   it crashed
