@@ -14,7 +14,7 @@ from nights import cell, ended, store
 from harness import api
 from harness.core.record import Record, Status
 from harness.core.report import Report
-from harness.report.compose import Gathered, compose
+from harness.report.compose import MAX_DRAWN, Gathered, compose
 from harness.report.model import RunReport
 from harness.report.view import OPEN, draw_html
 
@@ -122,7 +122,9 @@ def test_five_thousand_cases_are_one_file_with_a_folded_page_for_each_model() ->
     made = report_of(records)
     assert len(made.models) == 100 > OPEN
     assert sum(len(part.lines) for part in made.models) == 5000
+    assert [bool(part.charts) for part in made.models] == [True] * MAX_DRAWN + [False] * (100 - MAX_DRAWN)
     small = replace(made, models=tuple(replace(part, charts=()) for part in made.models))
     page = draw_html(small)
+    assert page.count("Its charts are left out") == 100 - MAX_DRAWN
     assert page.count("<details class=part") == 100 and page.count("</html>") == 1
     assert all(f'href="#{part.name}"' in page for part in made.models)
