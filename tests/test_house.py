@@ -18,7 +18,19 @@ PACKAGE = Path(harness.__file__).parent
 
 FLOOR = ("core", "stats")
 ROOMS = ("plan", "build", "measure", "judge", "store", "show")
-FEATURES = ("inspect", "init", "cache", "ab", "compare", "bisect", "history", "nightly", "doctor", "asv")
+FEATURES = (
+    "inspect",
+    "init",
+    "cache",
+    "ab",
+    "tune",
+    "compare",
+    "bisect",
+    "history",
+    "nightly",
+    "doctor",
+    "asv",
+)
 TOP = ("cli", "pytest", "api")
 ROOT = {"__init__.py", "__main__.py", "api.py", "py.typed"}
 
@@ -26,6 +38,7 @@ BETWEEN = {
     "compare": {"ab"},
     "bisect": {"ab"},
     "doctor": {"ab"},
+    "tune": {"ab"},
     "nightly": {"compare", "history", "asv"},
 }
 """The ways between features: none but these."""

@@ -104,7 +104,7 @@ def plan_of_file(
         model,
         {axis: _values(choices[axis]) for axis in CHOICES if choices.get(axis)},
         data=choices.get("data") or None,
-        shapes=dict(_shape(text) for text in choices.get("shapes", ())),
+        shapes=read_shapes(choices.get("shapes", ())),
         output=choices.get("output") or None,
         overrides=choices["overrides"] if overrides is None else overrides,
         only=only,
@@ -113,6 +113,11 @@ def plan_of_file(
     if assumed:
         click.echo(assumed, err=True)
     return plan
+
+
+def read_shapes(texts: Sequence[str]) -> dict[str, int]:
+    """Read ``NAME=SIZE`` options. Raises InputError."""
+    return dict(map(_shape, texts))
 
 
 def _shape(text: str) -> tuple[str, int]:
