@@ -192,7 +192,7 @@ def test_a_limit_that_could_never_be_judged_is_refused_before_anything_is_measur
     with pytest.raises(InputError, match="m has no labelled data"):
         search(bare, "accuracy/top1_delta >= -1%")
     lean = {"models": {"m": {"source": {"fake": {}}}}, "measure": {"memory": False}}
-    with pytest.raises(InputError, match="add --set measure.memory=true"):
+    with pytest.raises(InputError, match=r"add --set measure\.memory=true"):
         search(plan_document(lean, Path.cwd(), "s"), "memory/peak <= 1 GB")
     assert bench.calls == []
 
