@@ -11,7 +11,7 @@ bench: $(VENV)/.core
 	@$(BIN)/harness run suites/quickstart.yaml
 
 test: $(VENV)/.test lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -33,5 +33,5 @@ $(VENV)/.core: $(BIN)/python pyproject.toml .ci/constraints.txt
 
 $(VENV)/.test: $(BIN)/python pyproject.toml .ci/constraints.txt
 	@echo "installing into $(VENV), with the test extra ..."
-	$(PIP) --editable '.[test]'
+	$(PIP) --no-compile --editable '.[test]'
 	@touch $@

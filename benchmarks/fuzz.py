@@ -2,9 +2,11 @@
 
     python benchmarks/fuzz.py [--suites 10000] [--lines 2000] [--seed 0]
 
-Suites are the repository's own with bytes, lines and values exchanged, and
-are planned; command lines are words of every command, its options and junk.
-Nothing is measured. Every answer has to be a plan or a SuiteError, and exit
+Suites are drawn at random, most of them with a few mistakes (`fuzz_suites.py`);
+of every eighth of these, and of the repository's own for another eighth, bytes
+and lines are exchanged as well. They are planned; what is planned is estimated, and its
+plan is drawn. Command lines are words of every command, its options and junk.
+Nothing is measured. Every answer has to be a plan or one line, and exit
 code 0, 2 or 3: a traceback, or exit code 1 or 4, is a fault.
 """
 
@@ -20,10 +22,14 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+import fuzz_suites as fuzzed
+
+from harness import show
 from harness.cli import COMMANDS
 from harness.cli import main as harness
 from harness.core.errors import InputError
-from harness.plan import plan
+from harness.plan import estimate, plan
+from harness.show.plan import PlanDocument
 
 ROOT = Path(__file__).resolve().parents[1]
 JUNK = [
@@ -65,23 +71,27 @@ def broken(draw: random.Random, text: str) -> bytes:
 
 
 def fuzz_suites(draw: random.Random, count: int) -> Counter[str]:
-    """Plan broken suites."""
-    texts = [path.read_text() for path in sorted((ROOT / "suites").glob("*.yaml"))]
+    """Plan suites, most of them with mistakes, and draw what is planned."""
+    own = [path.read_text() for path in sorted((ROOT / "suites").glob("*.yaml"))]
     answers: Counter[str] = Counter()
+    Path("configs").symlink_to(ROOT / "configs")
+    Path("suites").mkdir()
     for entry in (ROOT / "suites").iterdir():  # what suites name lies beside them
-        Path(entry.name).symlink_to(entry)
-    path = Path("fuzzed.yaml")
-    for _ in range(count):
-        path.write_bytes(broken(draw, draw.choice(texts)))
+        (Path("suites") / entry.name).symlink_to(entry)
+    path = Path("suites/fuzzed.yaml")
+    for number in range(count):
+        text = draw.choice(own) if number % 8 == 0 else fuzzed.text(draw)
+        path.write_bytes(broken(draw, text) if number % 8 < 2 else text.encode("utf-8", "surrogatepass"))
         try:
-            plan(path)
-            answers["planned"] += 1
-        except InputError:
-            answers["refused"] += 1
+            made = plan(path)
+            show.render(PlanDocument(made, estimate(made)), draw.choice(["table", "json", "csv"]))
+            answers["planned" if made.cases else "planned, without cases"] += 1
+        except InputError as error:
+            answers["refused" if str(error).strip() else "fault: refused without a word"] += 1
         except Exception as error:
             answers[f"fault {type(error).__name__}"] += 1
             Path(f"{ROOT.name}-{answers.total()}.yaml").write_bytes(path.read_bytes())
-            print(f"fault: {error!r}", file=sys.stderr)
+            print(f"fault: {error!r}: {path.read_bytes()!r}", file=sys.stderr)
     return answers
 
 

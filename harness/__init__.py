@@ -4,7 +4,8 @@ The rooms, in the order in which a case flows through them::
 
     plan -> build -> measure -> judge -> store -> show
 
-The nouns that flow stand beside this file; the loops that join the rooms are
-``run``, ``ab`` and ``bisect``. Nothing is imported here: ``import harness``
+The nouns that flow are in `harness.core`; `harness.run` is the loop over a
+plan, and each question about cases has a folder of its own: see
+docs/architecture.md. Nothing is imported here: ``import harness``
 costs nothing, and the worker can start under any runtime.
 """

@@ -1,4 +1,7 @@
-"""What extension authors import, and all that they need: docs/extending.md shows each in use.
+"""What Python code imports of the harness: numbers for scripts and notebooks, parts for extensions.
+
+`sweep`, `run` and `ab` measure, `load` reads what is stored; they give `Results` and
+`Verdict` (docs/python.md). All other names are what extensions need (docs/extending.md).
 
 A name's module is imported when the name is first used (PEP 562), so that
 importing this one costs nothing: an engine's file is read in the worker, where
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
     from harness.judge.facts import Facts
     from harness.judge.metrics import metric, missing
     from harness.measure.worker.engine import Call, Engine
+    from harness.results.job import ab, load, run, sweep
+    from harness.results.model import Results
+    from harness.results.verdict import Verdict
     from harness.show.document import Document
     from harness.show.page import Page
 
@@ -45,6 +51,9 @@ _HOMES = {
     "harness.judge.facts": ("Facts",),
     "harness.judge.metrics": ("metric", "missing"),
     "harness.measure.worker.engine": ("Call", "Engine"),
+    "harness.results.job": ("ab", "load", "run", "sweep"),
+    "harness.results.model": ("Results",),
+    "harness.results.verdict": ("Verdict",),
     "harness.show.document": ("Document",),
     "harness.show.page": ("Page",),
 }
@@ -70,14 +79,20 @@ __all__ = [
     "Reading",
     "Record",
     "Report",
+    "Results",
     "Rows",
     "Unsupported",
+    "Verdict",
     "Written",
+    "ab",
     "closest",
     "describes",
+    "load",
     "metric",
     "missing",
     "permute",
+    "run",
+    "sweep",
 ]
 
 

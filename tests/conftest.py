@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
@@ -56,14 +57,25 @@ def cores_to_itself(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def runtimes_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache for released runtimes: set HARNESS_TEST_RUNTIMES to a folder to keep them, which are large."""
+    kept = os.environ.get("HARNESS_TEST_RUNTIMES")
+    return Path(kept) if kept else tmp_path_factory.mktemp("runtimes")
+
+
 @pytest.fixture
 def suite(tmp_path: Path) -> Callable[..., Path]:
-    """Write a suite of one fake model, `m`, changed as the keywords say; return its path."""
+    """Write a suite of one fake model, `m`, changed as the keywords say; return its path.
+
+    It asks for no accuracy, which costs a second worker a case: the one of the FP32 reference.
+    """
 
     def write(model: dict[str, Any] | None = None, **keys: Any) -> Path:
         document = {
             "models": {"m": {"source": {"fake": {**FAKE, **(model or {})}}}},
             "sampling": {"warmup_calls": 2, "warmup_seconds": 0, "calls": 300, "timeout": 20},
+            "measure": {"accuracy": False},
             **keys,
         }
         path = tmp_path / "fake.yaml"

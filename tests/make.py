@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,8 +12,11 @@ import numpy as np
 from harness.core.artifact import Built
 from harness.core.case import CPU, FP32, Artifact, Case, Load, Model, Named, Session, Source
 from harness.core.record import Metric, Observation, Record, Status
+from harness.core.suite import Suite
 from harness.judge import Facts
 from harness.judge.verdict import Verdict
+from harness.measure import Block, BlockOrder, Request
+from harness.run.bench import Bench
 
 SAMPLES_NS = [1000 + i * 37 % 200 for i in range(200)]
 """Every one of 1000 to 1199 once, in an order without a trend."""
@@ -80,3 +86,33 @@ def make_record(
 def texts(verdict: Verdict) -> tuple[str, ...]:
     """Its notes, as people read them."""
     return tuple(note.text for note in verdict.notes)
+
+
+@dataclass
+class RepeatingArms(Bench):
+    """A bench of which a pair's first block is run by real workers, and given again for every further one.
+
+    The fake engine answers the same every time. What a block costs is made up,
+    so that a budget pays for as many whatever else this machine does.
+    """
+
+    first: dict[tuple[str, str, bool], Block] = field(default_factory=dict)
+
+    def run_block(
+        self, pair: tuple[Request, Request], draw: BlockOrder, span_s: float, limit_s: float = math.inf
+    ) -> Block:
+        base, head = pair
+        place = base.case, head.case, base is head
+        if place not in self.first:
+            block = super().run_block(pair, draw, span_s)
+            self.first[place] = replace(block, start_s=0.2, wall_s=0.5)
+        return replace(self.first[place], draw=draw)
+
+
+def open_repeating_arms(
+    suite: Suite, cache_dir: Path, work_dir: Path, machine: dict[str, Any]
+) -> RepeatingArms:
+    """Make such a bench, as `open_arms` makes one that runs every block."""
+    bench = RepeatingArms(suite, cache_dir, work_dir, machine, keep_outputs=True)
+    bench.load()
+    return bench

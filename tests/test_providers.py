@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,25 +14,23 @@ from onnx import TensorProto, helper, numpy_helper
 from harness.core.errors import Failed, Unsupported
 from harness.measure import runtimes
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("runtimes")]  # each is installed once
 OPENVINO = "onnxruntime-openvino==1.24.1"
 Records = Callable[..., list[dict[str, Any]]]
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache with OpenVINO in it; set HARNESS_TEST_RUNTIMES to a folder to keep it: the wheel is large."""
-    kept = os.environ.get("HARNESS_TEST_RUNTIMES")
-    folder = Path(kept) if kept else tmp_path_factory.mktemp("runtimes")
+def cache(runtimes_dir: Path) -> Path:
+    """A cache with OpenVINO in it."""
     try:
-        runtimes.ensure(runtimes.parse(OPENVINO), folder)
+        runtimes.ensure(runtimes.parse(OPENVINO), runtimes_dir)
     except Unsupported as error:
         pytest.skip(f"OpenVINO cannot be installed here: {error}")
     except Failed as error:
         if "cannot be reached" in str(error):
             pytest.skip(str(error))
         raise
-    return folder
+    return runtimes_dir
 
 
 @pytest.fixture

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from make import make_facts, make_record
+from replay import JOBS, replay
+from world import World, search_world, since, write_candidates
 
+from harness.ab.model import ABResult, Lost
 from harness.bisect.halving import conclude
-from harness.bisect.model import Step, StepVerdict
+from harness.bisect.model import SearchResult, Step, StepVerdict
+from harness.cli.ab import exit_code as ab_code
+from harness.cli.bisect import exit_code as bisect_code
 from harness.cli.compare import exit_code as compare_code
 from harness.cli.nightly import exit_code as nightly_code
 from harness.compare.confirmed import Untried, with_confirmation
@@ -26,7 +32,7 @@ from harness.core.decision import (
     RunSide,
     Unconfirmed,
 )
-from harness.core.record import Metric, Note, Record
+from harness.core.record import Metric, Note, Record, Status
 from harness.core.report import GateOutcome, Report
 from harness.core.suite import Gate
 from harness.judge import judge
@@ -34,15 +40,19 @@ from harness.judge.gates import evaluate, with_evidence
 from harness.nightly import job as nightly
 from harness.nightly.model import NightlyReport
 
-SENTENCES: Mapping[type, str] = {
-    Decision: "reason",
-    GateOutcome: "reason",
-    Metric: "reason",
-    Note: "text",
-    Record: "reason",
-    Step: "reason",
-    Untried: "text",
-}
+SENTENCES: tuple[tuple[type, str], ...] = (
+    (Decision, "reason"),
+    (Decision, "detail"),
+    (GateOutcome, "reason"),
+    (Metric, "reason"),
+    (Note, "detail"),
+    (Note, "short"),
+    (Lost, "reason"),
+    (Record, "reason"),
+    (SearchResult, "reason"),
+    (Step, "reason"),
+    (Untried, "text"),
+)
 MARK = "¤"
 
 
@@ -50,7 +60,7 @@ MARK = "¤"
 def reworded() -> Iterator[None]:
     """Reverse every sentence as soon as it is made."""
     with pytest.MonkeyPatch.context() as patch:
-        for noun, name in SENTENCES.items():
+        for noun, name in SENTENCES:
             patch.setattr(noun, "__init__", _reversing(noun.__init__, name))  # type: ignore[misc]
         yield
 
@@ -129,7 +139,7 @@ def outcome() -> dict[str, Any]:
     ]
     return {
         "verdicts": [(item.decision.verdict, item.decision.source, item.unconfirmed) for item in items],
-        "confidences": [finding.standing for finding in findings],
+        "confidences": [finding.confidence for finding in findings],
         "gates": [[(gate.outcome, gate.no_data, gate.setting) for gate in found] for found in decided],
         "lost": [item.decision.verdict for item in lost],
         "compare": [compare_code(contrast) for contrast in contrasts],
@@ -151,7 +161,7 @@ def test_a_verdict_that_reads_a_sentence_would_be_found(monkeypatch: pytest.Monk
         read = decision.reason.startswith("by blocks")
         return nightly.Confidence.CONFIRMED if read else nightly.Confidence.OPEN
 
-    monkeypatch.setattr(nightly, "_standing", reads)
+    monkeypatch.setattr(nightly, "_confidence", reads)
     plain = outcome()
     with reworded():
         assert outcome() != plain
@@ -160,3 +170,75 @@ def test_a_verdict_that_reads_a_sentence_would_be_found(monkeypatch: pytest.Monk
 def test_the_sentences_are_reversed() -> None:
     with reworded():
         assert Decision(verdict=Change.EQUIVALENT, reason="same").reason == f"{MARK}emas"
+
+
+JOBS_OF_EVERY_END = ("101", "105", "113", "121", "130", "137", "140", "141", "144", "148")
+"""Shown worse, better, equal and nothing; an arm lost, an interrupt; one case and several."""
+
+
+def jobs(
+    folder: Path, names: tuple[str, ...] = JOBS_OF_EVERY_END, code: Callable[[ABResult], int] = ab_code
+) -> list[Any]:
+    """What jobs of an A/B come to, without a word."""
+    ends = []
+    for job in JOBS:
+        if job["job"] in names:
+            found = replay(job, folder / job["job"])
+            rows = [
+                (row.case, row.metric, row.decision.verdict, row.decision.source, row.decision.ratio)
+                for row in found.comparisons
+            ]
+            lost = {case: [(item.arm, item.status) for item in arms] for case, arms in found.failed.items()}
+            ends.append((job["job"], rows, lost, found.trusted, found.blocks, code(found)))
+    return ends
+
+
+def test_every_job_of_an_a_b_comes_to_the_same_with_all_sentences_reversed(tmp_path: Path) -> None:
+    plain = jobs(tmp_path / "plain")
+    with reworded():
+        assert jobs(tmp_path / "reworded") == plain
+    assert len(plain) == len(JOBS_OF_EVERY_END)
+    assert {code for *_, code in plain} == {0, 1, 130}
+    assert any(lost for _, _, lost, *_ in plain)
+
+
+def searches(folder: Path) -> list[Any]:
+    """What bisections come to, without a word."""
+    worlds = (
+        ("latency/p50", World(ns=since("v6", 1_100_000), missing=("v3",))),
+        ("accuracy/max_abs_error", World(error={"v4": 0.25, "v5": 0.25})),
+        ("accuracy/max_abs_error", World()),
+        ("status", World(status=since("v7", Status.CRASHED))),
+        ("memory/peak", World(missing=("v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8"))),
+    )
+    ends = []
+    for number, (metric, world) in enumerate(worlds):
+        place = folder / str(number)
+        place.mkdir(parents=True)
+        made = search_world([world], metric, write_candidates(place), place)
+        assert made.finding is not None
+        steps = [(step.version, step.against, step.mark, step.worse, step.ran) for step in made.steps]
+        end = (made.finding.outcome, made.finding.last_good, made.finding.suspects, made.finding.windows)
+        ends.append((metric, steps, end, bisect_code(made)))
+    return ends
+
+
+def test_every_bisection_comes_to_the_same_with_all_sentences_reversed(tmp_path: Path) -> None:
+    plain = searches(tmp_path / "plain")
+    with reworded():
+        assert searches(tmp_path / "reworded") == plain
+    assert {code for *_, code in plain} == {0, 1, 3}
+    assert {verdict for _, steps, *_ in plain for _, _, verdict, *_ in steps} >= {
+        StepVerdict.GOOD,
+        StepVerdict.BAD,
+        StepVerdict.SKIPPED,
+    }
+
+
+def test_a_job_whose_end_is_read_off_a_sentence_would_be_found(tmp_path: Path) -> None:
+    def reads(found: ABResult) -> int:
+        return 3 if any("SIGSEGV" in item.reason for arms in found.failed.values() for item in arms) else 0
+
+    plain = jobs(tmp_path / "plain", ("141",), reads)
+    with reworded():
+        assert jobs(tmp_path / "reworded", ("141",), reads) != plain

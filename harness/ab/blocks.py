@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from statistics import median
 from typing import TypeVar
 
 import numpy as np
@@ -97,17 +98,18 @@ def _agreement(base: Slices, head: Slices) -> Floats:
     """Weigh every ABBA by how well each arm's two slices in it agree.
 
     Where they do not, the speed of the core changed in the midst of it. That
-    says nothing of one arm against the other: the weights favour neither.
+    affects both arms alike: the weights favour neither.
     """
-    centres = [[math.log(max(1.0, float(np.median(part)))) for part in arm] for arm in (base, head)]
+    centres = [
+        [math.log(max(1.0, median(part))) if len(part) else 0.0 for part in arm] for arm in (base, head)
+    ]
     return np.array([1 / (AGREEMENT + abs(a - b) + abs(c - d)) for (a, b), (c, d) in _both(*centres)])
 
 
 def _calm(turns: Sequence[Round], preempted: Sequence[int]) -> Sequence[Round]:
     """Leave out the ABBAs in which something else took a core away, where enough others are there.
 
-    That says nothing of either arm, and an ABBA has both: the choice favours
-    neither. The samples of all are kept.
+    An ABBA has slices of both arms, so the choice favours neither. The samples of all are kept.
     """
     calm = [turn for turn, count in zip(turns, preempted, strict=True) if count == 0]
     return calm if len(calm) >= CALM_NEEDED and _calls(calm) >= P95_CALLS else turns
@@ -167,7 +169,7 @@ def _thinned(calls: Sequence[int]) -> Floats:
 def _read_p95(turns: Sequence[Round]) -> BlockReading:
     """Take the ratio of the p95s in each round of calls enough, and keep the median over the rounds.
 
-    The error is that of a quantile of all calls, which the calls beside it tell (both arms together).
+    The error is that of a quantile of all calls, estimated from the calls beside it (both arms together).
     """
     rounds = _rounds(turns)
     ratios, before, after = _ratios(rounds, QUANTILES[P95])

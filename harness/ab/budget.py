@@ -68,7 +68,7 @@ class BlockBudget:
         return max(0, int(self.left_s / (block_s or self.block_s)))
 
     def pays(self) -> bool:
-        """Tell whether the budget pays one more block, be it as slow as any of late; the first it does."""
+        """Return whether the budget pays one more block, be it as slow as any of late; the first it does."""
         return not self.rests_s or self._spare_s() >= LEAST_SPAN_S
 
     def limit_s(self) -> float:
@@ -85,7 +85,7 @@ class BlockBudget:
         A block should cost no more than what is left of the budget pays for the
         blocks that are still to come: those planned, else as many as are safe to
         decide on, or, where those would be too short, as have a fair chance.
-        Its calls take no longer than the rest of it: beyond that, more blocks tell
+        Its calls take no longer than the rest of it: beyond that, more blocks show
         more than longer ones. At the end of the budget they leave half of what is
         there in hand.
         """

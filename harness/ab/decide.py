@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness.ab import screening, verdict
-from harness.ab.model import ABSettings, BlockReading, CaseBlocks, Control, Lost
+from harness.ab.model import ARMS, ABSettings, BlockReading, CaseBlocks, Control, Lost
 from harness.ab.schedule import Schedule, SeveralCases, count_tests
 from harness.core.decision import Change, Decision, DecisionSource, MetricComparison, worst_first
 from harness.core.metrics import HEADLINE as P50
@@ -17,7 +17,7 @@ from harness.core.metrics import METRICS, Evidence, spec_of
 from harness.core.record import BAD, Record, Status
 from harness.core.units import count
 from harness.judge.agreement import only_nonfinite, outputs_change
-from harness.judge.exact import MAX_LOSS, exact, status_change
+from harness.judge.exact import MAX_LOSS, comparison, exact, status_change
 from harness.judge.outputs import Outputs
 from harness.stats.sequential import LOOKS
 
@@ -43,7 +43,7 @@ def candidates(blocks: Blocks, settings: ABSettings, *, share: float = 0.5) -> f
 
 
 def is_open(blocks: Blocks, settings: ABSettings) -> bool:
-    """Tell whether screening blocks leave p50 undecided: no candidate, nor shown to be the same."""
+    """Return whether screening blocks leave p50 undecided: no candidate, nor shown to be the same."""
     if P50 in candidates(blocks, settings):
         return False
     decision = verdict.decide(
@@ -75,11 +75,11 @@ def blocks_to_confirm(seen: CaseBlocks, schedule: SeveralCases, most: int) -> in
     )
 
 
-def is_settled(seen: CaseBlocks, schedule: Schedule) -> bool:
-    """Tell whether no completion of the planned fresh blocks can change any verdict of this case."""
+def is_final(seen: CaseBlocks, schedule: Schedule) -> bool:
+    """Return whether no completion of the planned fresh blocks can change any verdict of this case."""
     settings = schedule.settings
     return all(
-        verdict.settled(
+        verdict.final_decision(
             column(seen.fresh, metric),
             seen.planned,
             min_effect=settings.min_effect,
@@ -93,7 +93,7 @@ def is_settled(seen: CaseBlocks, schedule: Schedule) -> bool:
 
 
 def is_decided(seen: CaseBlocks, schedule: Schedule) -> bool:
-    """Tell whether a first look gives every candidate of this case a verdict.
+    """Return whether a first look gives every candidate of this case a verdict.
 
     In an only case every metric is a candidate: of those, whatever may still be a change.
     """
@@ -150,7 +150,7 @@ def _decision(
     if not ratios:
         reason = seen.missing.get(metric) or seen.unconfirmed or "no blocks were run"
         decision = Decision(verdict=Change.INCONCLUSIVE, min_effect=settings.min_effect, reason=reason)
-        return None if METRICS[metric].once and metric not in seen.missing else decision
+        return None if METRICS[metric].asked_by and metric not in seen.missing else decision
     decision = screening.screened(
         ratios,
         planned=seen.planned,
@@ -247,7 +247,18 @@ def compare_records(
     if base.status is not head.status:
         return [status_change(*pair)]
     found = exact(*pair, min_effect=settings.min_effect, max_loss=MAX_LOSS, alpha=alpha)
+    told = {item.metric for item in found}
+    found += [_not_counted(*pair, name) for name in settings.counted if name not in told]
     return [item for item in found if spec_of(item.metric).evidence is not Evidence.OUTPUTS]
+
+
+def _not_counted(base: Record, head: Record, name: str) -> MetricComparison:
+    """Say of a count that was asked for why an arm does not have it."""
+    arms = [(arm, record.metrics.get(name)) for arm, record in zip(ARMS, (base, head), strict=True)]
+    why = [f"{arm}: {'not measured' if item is None else item.reason}"
+           for arm, item in arms if item is None or item.value is None]  # fmt: skip
+    decision = Decision(verdict=Change.INCONCLUSIVE, reason="; ".join(why), source=DecisionSource.EXACT)
+    return comparison(base, head, spec_of(name), decision)
 
 
 def compare_answers(

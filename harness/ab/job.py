@@ -33,12 +33,13 @@ from harness.core.suite import Gate, Sampling, Suite
 from harness.judge import gates
 from harness.measure import Request
 from harness.run.bench import Bench, OpenBench, open_arms
+from harness.run.inputs import check_inputs
 from harness.store.trace import Trace
 
 WARMUP_CALLS, WARMUP_S = 3, 0.01
 """Warm-up of a block's worker at most: the first calls of every slice are thrown away as well."""
 
-ONCE = ("accuracy/", "memory/", "model/")
+ONCE = ("accuracy/", "memory/", "model/", "instructions/")
 """Beginnings of the metrics that a record of few calls has as well as any other."""
 
 
@@ -63,12 +64,13 @@ def run_ab(
     InputError where data is wrong, StoreError where results cannot be kept.
     """
     begun = clock()
+    check_inputs(case for pair in pairing.pairs for case in (pair.base, pair.head))
     machine = measure.describe_machine()
     arms = {"base": dict(base or {}), "head": dict(head or {})}
     with scratch() as work, Trace(results_dir / "ab") as trace:
         names = [pair.name for pair in pairing.pairs]
         trace.append({"job": trace.id, **arms, **asdict(settings), "cases": names, "environment": machine})
-        bench = open_bench(_time_few_calls(suite), cache_dir, work, machine)
+        bench = open_bench(_measure_once(suite, settings), cache_dir, work, machine)
         job = _Job(pairing.pairs, bench, suite.sampling, settings, trace, listener or Listener(), read)
         interrupted = False
         try:
@@ -90,8 +92,8 @@ def run_ab(
         return result
 
 
-def _time_few_calls(suite: Suite) -> Suite:
-    """Time a few calls only where a case is measured once: the blocks are for that."""
+def _measure_once(suite: Suite, settings: ABSettings) -> Suite:
+    """Time a few calls where a case is measured once: blocks are for that; count what was asked for."""
     few = replace(
         suite.sampling,
         warmup_calls=1,
@@ -101,7 +103,8 @@ def _time_few_calls(suite: Suite) -> Suite:
         target_ci=None,
         processes=1,
     )
-    return replace(suite, sampling=few)
+    asked = suite.measure.with_passes(instructions=True) if settings.counted else suite.measure
+    return replace(suite, sampling=few, measure=asked)
 
 
 def _evaluate_gates(
@@ -153,7 +156,7 @@ class _Job:
     def run(self) -> None:
         """Go through all stages."""
         self._measure_once()
-        if not self.ready:
+        if not self.ready or not self.settings.metrics:  # counts take no blocks
             return
         schedule = schedule_of(self.settings, len(self.ready))
         budget_s = self.settings.budget_s
@@ -200,7 +203,8 @@ class _Job:
 
     def _at_most_s(self) -> float:
         """Return how long the rest may take: what is left of every budget, and of the control's."""
-        control, budget_s = self.runner.control, self.settings.budget_s
+        control = self.runner.control
+        budget_s = self.settings.budget_s if self.settings.metrics else 0.0
         left = [budget.left_s for budget in self.budgets if not budget.ended]
         if control is None or not control.ended:
             left.append(control.left_s if control else budget_s)

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.core.case import Case
 from harness.core.decision import Change, Decision, MetricComparison
+from harness.core.metrics import COUNTED
 from harness.core.record import Status
 from harness.core.report import GateOutcome
 
@@ -45,6 +46,18 @@ class ABSettings:
     budget_s: float = 10.0  # for the blocks of one case, both arms
     seed: int = 0  # draws the order of the arms, and the case that is controlled
     metrics: tuple[str, ...] = ("latency/p50", "latency/p95", "memory/peak")  # that blocks decide on
+    counted: tuple[str, ...] = ()  # metrics that one worker of each arm counts, and no block decides on
+
+
+ASKED = (*ABSettings().metrics, *COUNTED)
+"""Metrics that a job can be asked for."""
+
+
+def split_metrics(asked: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the metrics that blocks decide on, and those that are counted; each once."""
+    names = tuple(dict.fromkeys(asked))
+    counted = tuple(name for name in names if name in COUNTED)
+    return tuple(name for name in names if name not in counted), counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +67,7 @@ class BlockReading:
     ratio: float  # HEAD over BASE, as a logarithm
     base: float  # s or bytes
     head: float
-    error: float = 0.0  # of the ratio, as far as this block tells; it says nothing of either arm
+    error: float = 0.0  # of the ratio, as estimated from this block; it favours neither arm
 
 
 @dataclass(frozen=True, slots=True)

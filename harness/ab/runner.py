@@ -70,7 +70,7 @@ class BlockRunner:
         return control.unconfirmed or f"{len(control.fresh)} blocks"
 
     def _run_control(self, control: BlockBudget) -> None:
-        """Run one block of the control; an arm that is lost there is no fault of the case."""
+        """Run one block of the control; an arm that is lost there does not fail the case."""
         try:
             control.fresh.extend(self._run(control, "control"))
         except ArmLost as error:

@@ -27,7 +27,7 @@ _CAUTION = 0.05  # the chance with which the true spread is larger than it is ta
 def is_candidate(
     blocks: Sequence[float], *, min_effect: float, share: float = 0.5, weights: Weights = None
 ) -> bool:
-    """Tell whether screening blocks ask for a confirmation.
+    """Return whether screening blocks ask for a confirmation.
 
     They do where the estimate reaches `share` of the minimum effect and the
     blocks agree on its sign (p ≤ EVIDENCE). A half, so that a true effect well
@@ -63,7 +63,7 @@ def blocks_worth(
 
 
 def _shows(n: int, alpha: float, spread: float, gap: float) -> bool:
-    """Tell whether `n` blocks of this spread show what lies by `gap` beyond the limit."""
+    """Return whether `n` blocks of this spread show what lies by `gap` beyond the limit."""
     shift = signed_rank.visible_shift(n, alpha)
     return shift is not None and shift * spread <= gap
 

@@ -72,7 +72,7 @@ class CaseStages:
                 break
 
     def _goes_on(self, budget: BlockBudget, blocks: list[Readings]) -> bool:
-        """Tell whether a case that is no candidate goes on: for half the budget, until it is one.
+        """Return whether a case that is no candidate goes on: for half the budget, until it is one.
 
         That nothing changed is tested once on the way, so that no run of luck is waited for.
         """
@@ -107,5 +107,5 @@ class CaseStages:
                 budget.planned = len(budget.fresh)  # slower than foreseen; no ratio has a say in it
                 break
             self.runner.run(budget, budget.fresh, stage)
-            if decide.is_settled(budget.seen(), schedule):
+            if decide.is_final(budget.seen(), schedule):
                 break

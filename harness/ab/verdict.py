@@ -1,7 +1,7 @@
 """Verdict on one metric from its blocks: log-ratios, HEAD over BASE, what each weighs, and nothing else.
 
-A block weighs the less, the less precise it is known to be. How precise says
-nothing of HEAD against BASE: the tests are as exact as without.
+A block weighs the less, the less precise it is known to be. Its precision
+does not depend on which arm is faster: the tests are as exact as without.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def decide_all(
     return decisions
 
 
-def settled(
+def final_decision(
     blocks: Sequence[float],
     planned: int,
     *,
@@ -104,7 +104,7 @@ def settled(
     if not all(map(math.isfinite, blocks)):
         return decide(blocks, min_effect=min_effect)
     margin, levels = math.log1p(min_effect), (alpha, alpha / tests)
-    found = sequential.settled(blocks, planned, margin, levels=levels, first=first, weights=weights)
+    found = sequential.final_outcome(blocks, planned, margin, levels=levels, first=first, weights=weights)
     if found is None:
         return None
     shown, p = found

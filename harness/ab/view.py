@@ -8,7 +8,8 @@ from typing import Any
 
 from harness.ab.model import ABResult, describe_lost
 from harness.core.units import format_percent, format_span
-from harness.show.comparisons import COLUMNS_WITH_BLOCKS, count_verdicts, line
+from harness.show.comparisons import count_verdicts, fields, lines
+from harness.show.fields import columns_of
 from harness.show.page import Page
 from harness.show.sections import Entry, Section, gate_sections
 
@@ -30,8 +31,8 @@ class ABDocument:
         return Page(
             title=f"{_arm('BASE', result.base)} -> {_arm('HEAD', result.head)}",
             head=(_summary(result), _settings(result)),
-            columns=COLUMNS_WITH_BLOCKS,
-            lines=tuple(line(row, blocks=True) for row in result.comparisons),
+            columns=columns_of(fields(blocks=True)),
+            lines=lines(result.comparisons, blocks=True),
             sections=tuple(_sections(result)),
         )
 
@@ -58,6 +59,11 @@ def _summary(result: ABResult) -> str:
 
 def _settings(result: ABResult) -> str:
     settings = result.settings
+    if not settings.metrics:
+        return (
+            f"{', '.join(settings.counted)} counted in {format_span(result.seconds)}; changes above "
+            f"{format_percent(settings.min_effect)} are shown"
+        )
     return (
         f"{result.blocks} blocks in {format_span(result.seconds)}; changes above "
         f"{format_percent(settings.min_effect)} are shown at {format_percent(settings.alpha)}, with "

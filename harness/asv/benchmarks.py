@@ -51,6 +51,7 @@ class LowerIsBetter:
 TURNS = {
     ("s", "lower"): LowerIsBetter("", "seconds", lambda value: value),
     ("B", "lower"): LowerIsBetter("", "bytes", lambda value: value),
+    ("instructions", "lower"): LowerIsBetter("", "instructions", lambda value: value),
     ("ratio", "lower"): LowerIsBetter("", "ratio", lambda value: value),
     ("1", "lower"): LowerIsBetter("", "unit", lambda value: value),
     ("ratio", "higher"): LowerIsBetter("_error", "error", lambda value: 1 - value),

@@ -47,6 +47,9 @@ from harness.store.integrity import require_sound
 from harness.store.parquet import read_run
 
 TIMELINE = "timeline.git"
+REPORTS = 60
+"""Reports of nightly jobs that the site keeps, the newest."""
+
 VENDOR = Path(__file__).parent / "vendor"
 
 Documents = dict[str, dict[str, Any]]
@@ -87,12 +90,37 @@ def export(results_dir: Path, config: Path, names: Sequence[str] = (), suites: S
     return Export(tuple(commits), left_out, tuple(dict.fromkeys(files)))
 
 
+def export_missing(results_dir: Path, config: Path, run: str) -> Export:
+    """Write `run`, and every stored run that asv's results lack, so that the first dashboard has them all.
+
+    Which are missing is known of the harness's own timeline; over other commits
+    it is all runs the first time, and `run` from then on. Raises InputError, StoreError.
+    """
+    results_dir = results_dir.absolute()
+    with configured(config) as conf:
+        if not _keeps_timeline(conf) and _documents(Path(conf.results_dir)):
+            return export(results_dir, config, [run])
+        there = {night.run for night in timeline.read(Path(conf.repo))} if _keeps_timeline(conf) else set()
+    missing = [info for info in store.runs(results_dir) if info.run not in there and not info.live]
+    return export(results_dir, config, [run, *(info.run for info in missing if _is_sound(info))])
+
+
+def _is_sound(info: RunInfo) -> bool:
+    """Return whether a run can be read; one that cannot must not cost tonight's its place."""
+    try:
+        require_sound(info)
+    except StoreError:
+        return False
+    return True
+
+
 def publish(results_dir: Path, config: Path, last: int | None = None) -> Path:
     """Build the site, of the `last` commits only where given; give its folder.
 
     The old site stays until the new one is whole. Raises InputError, above
     all where a run is being measured: publishing takes every core.
     """
+    results_dir = results_dir.absolute()
     for info in store.runs(results_dir):
         if info.live:
             raise InputError(
@@ -109,7 +137,8 @@ def publish(results_dir: Path, config: Path, last: int | None = None) -> Path:
             command += ["--", f"-n {last} {' '.join(branch or 'HEAD' for branch in conf.branches)}"]
         if (code := subprocess.run(command, stdout=2, check=False).returncode) != 0:
             rmtree(part, ignore_errors=True)
-            raise InputError(f"asv publish ended with exit code {code}; what it said stands above")
+            raise InputError(f"asv publish ended with exit code {code}; its output is above")
+        _write_runs(conf, part, _copy_reports(results_dir, part))
         rmtree(old, ignore_errors=True)
         if site.exists():
             site.rename(old)
@@ -135,17 +164,31 @@ class Site(OutputPublisher):  # type: ignore[misc]
         for name in vendored:
             (site / name).parent.mkdir(exist_ok=True)
             copyfile(VENDOR / Path(name).name, site / name)
-        if _keeps_timeline(conf):
-            nights = reversed(timeline.read(Path(conf.repo)))
-            rows = [{"Commit": night.commit, "Run": night.run, **dict(night.trailers)} for night in nights]
-            (site / "runs.html").write_text(render_runs(conf.project, rows))
+        _write_runs(conf, site, {})
+
+
+def _write_runs(conf: Config, site: Path, reports: Mapping[str, str]) -> None:
+    """Write the page that names the runs; `reports` has the address of each run's report."""
+    if _keeps_timeline(conf):
+        nights = reversed(timeline.read(Path(conf.repo)))
+        rows = [{"Commit": night.commit, "Run": night.run, **dict(night.trailers)} for night in nights]
+        (site / "runs.html").write_text(render_runs(conf.project, rows, reports))
+
+
+def _copy_reports(results_dir: Path, site: Path) -> dict[str, str]:
+    """Put the newest reports of nightly jobs into the site; return the address of each run's."""
+    found = sorted((results_dir / "nightly").glob("*/report.html"))[-REPORTS:]
+    for path in found:
+        (site / "reports").mkdir(exist_ok=True)
+        copyfile(path, site / "reports" / f"{path.parent.name}.html")
+    return {path.parent.name: f"reports/{path.parent.name}.html" for path in found}
 
 
 @contextmanager
 def configured(config: Path) -> Iterator[Config]:
-    """Read asv.conf.json, and stand in its folder as asv does. Raises InputError for what asv refuses."""
+    """Read asv.conf.json, and change into its folder as asv does. Raises InputError for what asv refuses."""
     if not config.is_file():
-        raise InputError(f"{config}: not found; name it with --config (docs/asv.md has one to begin with)")
+        raise InputError(f"{config}: not found; 'harness asv export' without --config writes one")
     with chdir(config.parent):
         try:
             try:
@@ -156,8 +199,8 @@ def configured(config: Path) -> Iterator[Config]:
         except UserError as error:
             raise InputError(f"{config}: {error}") from error
         except ProcessError as error:
-            said = " ".join((error.stderr or "").split())
-            raise StoreError(f"{config}: {error}{said and f': {said}'}") from error
+            reason = " ".join((error.stderr or "").split())
+            raise StoreError(f"{config}: {error}{reason and f': {reason}'}") from error
         except OSError as error:
             why = f"{error.filename or config}: {error.strerror or error}"
             raise StoreError(f"{why}; free or unlock the disk, or name other folders in {config}") from error
@@ -200,7 +243,7 @@ def _records(results_dir: Path, info: RunInfo) -> list[Record]:
 
 
 def _commits(conf: Config, target: Path, infos: Sequence[RunInfo]) -> dict[str, TimelineRun]:
-    """Find where each run stands on the x-axis; a run without a commit is not in the answer."""
+    """Find the place of each run on the x-axis; a run without a commit is not in the answer."""
     if _keeps_timeline(conf):
         return _on_timeline(Path(conf.repo), target, infos)
     repo, found = get_repo(conf), {}
@@ -217,7 +260,7 @@ def _commits(conf: Config, target: Path, infos: Sequence[RunInfo]) -> dict[str, 
 
 
 def _why_not(info: RunInfo) -> str:
-    """Return why a run stands at no commit."""
+    """Return why a run has no commit to be drawn at."""
     return "measured with uncommitted changes" if info.header.dirty else "its commit is not in 'repo'"
 
 

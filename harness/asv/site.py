@@ -45,15 +45,17 @@ def self_contained(page: str) -> tuple[str, list[str]]:
     return _LOADED.sub(local, page), needed
 
 
-def render_runs(project: str, rows: Sequence[Mapping[str, str]]) -> str:
+def render_runs(
+    project: str, rows: Sequence[Mapping[str, str]], reports: Mapping[str, str] | None = None
+) -> str:
     """Render the page behind every commit of the timeline; each row has a ``Commit``, newest first.
 
     A row is found by its commit, in full or by the 8 digits that asv shows:
-    ``runs.html#1a2b3c4d``.
+    ``runs.html#1a2b3c4d``. `reports` has the address of each run's report.
     """
     keys = list(dict.fromkeys(key for row in rows for key in row))
     head = "".join(f"<th>{html.escape(key)}</th>" for key in keys)
-    body = "\n".join(_row(row, keys) for row in rows)
+    body = "\n".join(_row(row, keys, reports or {}) for row in rows)
     title = html.escape(project)
     return f"""<!doctype html>
 <html lang="en">
@@ -70,7 +72,7 @@ tr:target, tr:has(:target) {{ background: #fff3c4 }}
 </head>
 <body>
 <h1>Runs of {title}</h1>
-<p>Each commit of the timeline is one run; <code>harness show RUN</code> tells all of it.
+<p>Each commit of the timeline is one run; <code>harness show RUN</code> shows all of it.
 <a href="index.html">Back to the dashboard.</a></p>
 <table>
 <tr>{head}</tr>
@@ -81,8 +83,10 @@ tr:target, tr:has(:target) {{ background: #fff3c4 }}
 """
 
 
-def _row(row: Mapping[str, str], keys: Sequence[str]) -> str:
+def _row(row: Mapping[str, str], keys: Sequence[str], reports: Mapping[str, str]) -> str:
     commit = html.escape(row["Commit"])
-    cells = [html.escape(row.get(key, "")) for key in keys if key != "Commit"]
-    rest = "".join(f"<td>{cell}</td>" for cell in cells)
+    cells = {key: html.escape(row.get(key, "")) for key in keys if key != "Commit"}
+    if address := reports.get(row.get("Run", "")):
+        cells["Run"] = f'<a href="{html.escape(address)}">{cells["Run"]}</a>'
+    rest = "".join(f"<td>{cell}</td>" for cell in cells.values())
     return f'<tr id="{commit[:8]}"><td id="{commit}">{commit[:8]}</td>{rest}</tr>'

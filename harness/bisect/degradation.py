@@ -15,6 +15,7 @@ accuracy/cosine          one less the cosine to the good version's outputs
 accuracy/sqnr_db         the RMS of the difference to them over their own RMS
 accuracy/max_abs_error   the largest difference to them
 model/size               the ratio less one
+instructions/*           the ratio less one
 of other packages        the ratio less one of times, sizes and rates; else the difference
 status                   no number: a version runs the model or does not
 ======================== =====================================================
@@ -32,6 +33,7 @@ from harness.core.metrics import BY_OUTPUTS, METRICS, Evidence, Loss, spec_of
 from harness.core.record import Absence, Record, Status
 from harness.judge.agreement import BASE, unlike_inputs
 from harness.judge.closeness import limits
+from harness.judge.comparability import unlike_counts
 from harness.judge.metrics.drift import IDENTICAL, compare_outputs, varies
 from harness.judge.outputs import OtherShape, OutputPair, Outputs, Unfit, chosen, matched
 
@@ -190,6 +192,8 @@ def _read(metric: str, base: Record, head: Record, limit: float) -> Step:
     if ours.value is None or theirs.value is None:
         return _step(StepVerdict.UNDECIDED, theirs.reason or ours.reason)
     row = spec_of(metric, theirs)
+    if row.taken_in and (unlike := unlike_counts(base, head, row.taken_in)):
+        return _step(StepVerdict.UNDECIDED, f"not comparable: {unlike}")
     sign = 1 if row.better == "lower" else -1
     grown, worse = sign * (theirs.value - ours.value), None
     if row.loss is not Loss.RATIO:

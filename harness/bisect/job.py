@@ -120,7 +120,7 @@ def bisect(
     cache_dir: Path,
     *,
     limit: float | None = None,
-    terms: ABSettings = ABSettings(),  # noqa: B008 (frozen)
+    settings: ABSettings = ABSettings(),  # noqa: B008 (frozen)
     scan: Scan = Scan.HALVES,
     resume: bool = False,
     listener: Listener | None = None,
@@ -129,7 +129,7 @@ def bisect(
     """Search `candidates` for the first version where `metric` is worse than `limit` allows.
 
     Exact questions look at every version, timed ones at those that `scan` names.
-    Without `limit`: worse than half of what lies between the ends. `terms` are
+    Without `limit`: worse than half of what lies between the ends. `settings` are
     those of each A/B, its minimum effect aside. Ctrl-C ends the search, not
     what is known: it can be resumed. Raises InputError where there is nothing
     to resume or data is wrong, NotFoundError for a metric that cannot be
@@ -148,7 +148,7 @@ def bisect(
         bench = open_bench(suite, cache_dir, work, measure.describe_machine())
         listener = listener or Listener()
         search = _Bisection(
-            candidates, question, bench, terms, results_dir, ledger, listener, steps, open_bench, scan
+            candidates, question, bench, settings, results_dir, ledger, listener, steps, open_bench, scan
         )
         finding = None
         try:
@@ -156,7 +156,7 @@ def bisect(
             finding = halving.conclude(question.versions, search.steps)
             ledger.append({"finding": asdict(finding)})
         except KeyboardInterrupt:
-            pass  # said by what is missing
+            pass  # the finding that is missing shows it
         return Search(
             id=ledger.id,
             question=question,
@@ -201,14 +201,15 @@ def _key(candidates: Candidates, question: Question) -> str:
 
 
 def _only(suite: Suite, metric: str) -> Suite:
-    """Measure nothing but outputs: a call is timed only because every worker times one.
+    """Measure nothing but outputs, or instructions: a call is timed only because every worker times one.
 
     What another package's metric takes is not known: for it, all is measured as the suite says.
     """
     if metric not in losses.SEARCHED and not spec_of(metric).machine_free:
         return suite
     once = Sampling(warmup_calls=0, warmup_s=0.0, calls=1, seconds=None, timeout_s=suite.sampling.timeout_s)
-    asked = suite.measure.with_passes(memory=False, proof=False, accuracy=True)
+    counts = bool(spec_of(metric).taken_in)
+    asked = suite.measure.with_passes(memory=False, proof=False, accuracy=not counts, instructions=counts)
     return replace(suite, sampling=once, measure=asked)
 
 
@@ -219,7 +220,7 @@ class _Bisection:
     candidates: Candidates
     question: Question
     bench: Bench
-    terms: ABSettings
+    settings: ABSettings
     results_dir: Path
     ledger: Ledger
     listener: Listener
@@ -242,7 +243,9 @@ class _Bisection:
 
     def _next(self) -> tuple[str, str] | None:
         """Return which version to test next, and against which one."""
-        scan = self.scan if self.timed else Scan.ALL  # an exact answer takes a second, and hides no window
+        # an exact answer takes a second, and hides no window; a count of instructions takes ten
+        slow = self.timed or spec_of(self.question.metric).taken_in
+        scan = self.scan if slow else Scan.ALL
         return halving.next_step(self.question.versions, self.steps, confirm=self.timed, scan=scan)
 
     @property
@@ -291,7 +294,7 @@ class _Bisection:
             return losses.lost(head.record, fatal=False)
         end_is_lost = halving.end_is_lost(self.question.versions, self.steps)
         if head.record.status is not Status.OK:
-            # of the newest version, the worst that can be said; of one in between, no answer to the question
+            # of the newest version, the worst answer there is; of one in between, no answer to the question
             return losses.lost(
                 head.record, fatal=end_is_lost is not False or self.question.metric == "status"
             )
@@ -308,27 +311,29 @@ class _Bisection:
         confirms = against != halving.base_of(self.question.versions, self.steps)
         limit = min(self.limit, self._least()) if confirms else self.limit
         metric, cases = self.question.metric, self.candidates.cases
-        trial = run_ab(
+        result = run_ab(
             Pairing((Pair(self.question.case, cases[against], cases[version]),)),
             _speed_only(self.candidates.suite, metric),
-            replace(self.terms, min_effect=limit, seed=self.terms.seed + len(self.steps), metrics=(metric,)),
+            replace(
+                self.settings, min_effect=limit, seed=self.settings.seed + len(self.steps), metrics=(metric,)
+            ),
             self.results_dir,
             self.bench.cache_dir,
             base={"version": against},
             head={"version": version},
             open_bench=self.open_bench,
         )
-        if trial.interrupted:
+        if result.interrupted:
             raise KeyboardInterrupt
-        found = next((row for row in trial.comparisons if row.metric == metric), None)
-        lost = trial.failed.get(self.question.case, ())
+        found = next((row for row in result.comparisons if row.metric == metric), None)
+        lost = result.failed.get(self.question.case, ())
         if lost or found is None:
             skipped = lost and lost[0].arm != "base"
             mark = StepVerdict.SKIPPED if skipped else StepVerdict.UNDECIDED
             step = _blank(mark, describe_lost(lost) or f"no {metric} in any block")
         else:
             step = losses.judge_speed(found, limit)
-        return replace(step, trusted=trial.trusted, file=trial.file)
+        return replace(step, trusted=result.trusted, file=result.file)
 
 
 def _blank(mark: StepVerdict, reason: str) -> Step:
@@ -337,5 +342,7 @@ def _blank(mark: StepVerdict, reason: str) -> Step:
 
 def _speed_only(suite: Suite, metric: str) -> Suite:
     """Leave out what an A/B would measure beside `metric`."""
-    asked = suite.measure.with_passes(memory=spec_of(metric).once, proof=False, accuracy=False)
+    asked = suite.measure.with_passes(
+        memory=spec_of(metric).asked_by == "memory", proof=False, accuracy=False
+    )
     return replace(suite, gates=(), measure=asked)

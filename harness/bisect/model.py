@@ -11,7 +11,7 @@ from harness.core.decision import Change, Decision, DecisionSource
 
 
 class StepVerdict(StrEnum):
-    """What a step said of a version."""
+    """The verdict of a step on a version."""
 
     GOOD = "good"
     BAD = "bad"

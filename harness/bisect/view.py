@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from harness.bisect.model import Search, SearchOutcome, SearchResult, Step, StepVerdict, Window
 from harness.core.metrics import Loss, spec_of
 from harness.core.units import format_percent, format_span
-from harness.show.cells import Cell, Column, interval, number
-from harness.show.page import Line, Page
+from harness.show.cells import interval_of, number
+from harness.show.fields import Field, columns_of, filled, lines_of
+from harness.show.page import Page
 from harness.show.sections import Entry, Section
 from harness.show.sparkline import sparkline
 
@@ -20,17 +21,6 @@ MOODS = {
     StepVerdict.SKIPPED: "warning",
     StepVerdict.UNDECIDED: "warning",
 }
-COLUMNS = (
-    Column("step"),
-    Column("version", number=False),
-    Column("against", number=False),
-    Column("base", drop=4),
-    Column("head", drop=1),
-    Column("worse by"),
-    Column("95% interval", drop=3),
-    Column("verdict", number=False),
-    Column("why", number=False, drop=2),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +70,14 @@ def _page(search: Search) -> Page:
     order = {version: at for at, version in enumerate(question.versions)}
     numbered = sorted(enumerate(search.steps, 1), key=lambda item: (order[item[1].version], item[0]))
     metric = question.metric
-    columns, lines = _filled([_line(number, step, metric) for number, step in numbered])
+    fields = filled(_fields(metric), numbered)
     return Page(
         title=f"{question.case}: {metric}, {question.versions[0]} to {question.versions[-1]}",
         head=tuple(_head(search)),
-        columns=columns,
-        lines=lines,
+        columns=columns_of(fields),
+        lines=lines_of(fields, numbered, lambda item: MOODS[item[1].mark]),
         sections=tuple(_sections(search)),
     )
-
-
-def _filled(lines: Sequence[Line]) -> tuple[tuple[Column, ...], tuple[Line, ...]]:
-    """Leave out the columns that are empty in every line."""
-    kept = [at for at in range(len(COLUMNS)) if any(line.cells[at] not in ("", None) for line in lines)]
-    rows = tuple(Line(tuple(line.cells[at] for at in kept), line.mood) for line in lines)
-    return tuple(COLUMNS[at] for at in kept), rows
 
 
 def _head(search: Search) -> Iterator[str]:
@@ -149,21 +132,32 @@ def _course(search: Search) -> Iterator[str]:
         yield f"worse by, version after version: {sparkline(values)}"
 
 
-def _line(order: int, step: Step, metric: str) -> Line:
+Numbered = tuple[int, Step]
+"""A step, and which one it was."""
+
+
+def _fields(metric: str) -> tuple[Field[Numbered], ...]:
     unit = spec_of(metric).unit
-    decision = step.decision
-    cells: tuple[Cell, ...] = (
-        str(order),
-        step.version,
-        step.against or None,
-        number(step.base, unit),
-        number(step.head, unit),
-        None if step.worse is None else format_worse(step.worse, metric),
-        interval(decision.low, decision.high) if decision else None,
-        str(step.mark) if step.sure else f"{step.mark}?",
-        "" if step.mark is StepVerdict.SKIPPED else step.reason,
+    return (
+        Field("step", lambda item: str(item[0]), number=True),
+        Field("version", lambda item: item[1].version),
+        Field("against", lambda item: item[1].against or None),
+        Field("base", lambda item: number(item[1].base, unit), number=True, drop=4),
+        Field("head", lambda item: number(item[1].head, unit), number=True, drop=1),
+        Field("worse by", lambda item: _worse(item[1], metric), number=True),
+        Field("95% interval", lambda item: interval_of(item[1].decision), number=True, drop=3),
+        Field("verdict", lambda item: f"{item[1].mark}{'' if item[1].sure else '?'}"),
+        Field("why", lambda item: _why(item[1]), drop=2),
     )
-    return Line(cells, MOODS[step.mark])
+
+
+def _worse(step: Step, metric: str) -> str | None:
+    return None if step.worse is None else format_worse(step.worse, metric)
+
+
+def _why(step: Step) -> str:
+    """Give the reason, but of a version that was passed over: a section has it."""
+    return "" if step.mark is StepVerdict.SKIPPED else step.reason
 
 
 def _sections(search: Search) -> Iterator[Section]:

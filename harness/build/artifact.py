@@ -101,7 +101,7 @@ def list_cache(cache_dir: Path) -> list[Stored]:
 
 def _follow(line: _Line, artifact: Artifact) -> Built:
     built = line.take_source(artifact)
-    if built.engine == "fake":  # it stands for whatever it is said to be
+    if built.engine == "fake":  # it is a stand-in for whatever the suite names
         return replace(built, precision=artifact.precision.kind)
     if artifact.precision.kind != FP32.kind:
         built = line.convert(artifact, built)
@@ -164,7 +164,7 @@ def _source_recipe(artifact: Artifact) -> dict[str, Any]:
         raise
     except Exception as error:  # a source may be another package's
         problem = f"{type(error).__name__}: {error}"
-        raise Failed(f"source {source.kind!r} cannot tell what it is made from: {problem}") from error
+        raise Failed(f"source {source.kind!r} cannot name what it is made from: {problem}") from error
     return {"step": "source", "source": source.kind, "asked": asdict(asked), "identity": identity}
 
 

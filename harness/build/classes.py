@@ -50,15 +50,22 @@ def class_axes(model: onnx.ModelProto) -> dict[str, int]:
     opset = max((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), default=0)
     found = {}
     for output in model.graph.output:
-        name = output.name
-        while name in made and made[name][0].op_type in _SAME_AXES and made[name][0].input[0] != name:
-            name = made[name][0].input[0]
+        name = _origin(output.name, graph.made, _SAME_AXES)
         if name in made:
             node, place = made[name]
             axis = _axis(node, place, graph, opset, shapes[output.name])
             if axis is not None:
                 found[output.name] = axis
     return found
+
+
+def _origin(name: str, made: Mapping[str, onnx.NodeProto], through: frozenset[str]) -> str:
+    """Return the tensor that `name` is, looked at through nodes of these types; a circle has no origin."""
+    seen = set[str]()
+    while name in made and made[name].op_type in through and made[name].input and name not in seen:
+        seen.add(name)
+        name = made[name].input[0]
+    return name
 
 
 def _axis(
@@ -86,13 +93,13 @@ def _written_out(node: onnx.NodeProto, graph: _Links) -> int | None:
     """Return the axis of a softmax that is written out: Exp(x) / ReduceSum(Exp(x))."""
     from onnx import numpy_helper
 
-    above, below = node.input
-    while below in graph.made and graph.made[below].op_type in _SAME_VALUES:
-        below = graph.made[below].input[0]
+    if len(node.input) != 2:
+        return None
+    above, below = node.input[0], _origin(node.input[1], graph.made, _SAME_VALUES)
     total, top = graph.made.get(below), graph.made.get(above)
     if total is None or top is None or total.op_type != "ReduceSum" or top.op_type != "Exp":
         return None
-    if total.input[0] != above:
+    if not total.input or total.input[0] != above:
         return None
     axes = next((list(item.ints) for item in total.attribute if item.name == "axes"), [])
     if len(total.input) > 1 and total.input[1] in graph.constants:

@@ -1,4 +1,4 @@
-"""Find the floating-point types that operators compute on, which stored constants do not tell."""
+"""Find the floating-point types that operators compute on, which stored constants do not show."""
 
 from __future__ import annotations
 
@@ -13,14 +13,28 @@ if TYPE_CHECKING:
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 _MOVES = frozenset(
-    {"Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Slice", "Expand", "Dropout"}
+    {
+        *(
+            "Identity",
+            "Transpose",
+            "Reshape",
+            "Squeeze",
+            "Unsqueeze",
+            "Flatten",
+            "Slice",
+            "Expand",
+            "Dropout",
+        ),
+        *("Gather", "GatherElements", "GatherND", "Concat", "Split", "Tile", "Pad"),
+    }
 )
-"""What computes nothing: a constant behind it is still that constant."""
+"""What computes nothing: a constant behind it is still that constant, or a part of it."""
 
 _NO_FLOATS = frozenset(
     {
         *("Shape", "Size", "ArgMax", "ArgMin", "NonZero", "Equal", "Less", "LessOrEqual", "Greater"),
         *("GreaterOrEqual", "Not", "And", "Or", "Xor", "IsNaN", "IsInf"),
+        *("QuantizeLinear", "DynamicQuantizeLinear"),
     }
 )
 """What gives integers or truth values, whatever it reads."""
@@ -86,8 +100,14 @@ class _Types:
             return
         for name in node.output:
             self.types[name] = made
-            if moved and node.input and node.input[0] in self.sizes:
-                self.sizes[name] = self.sizes[node.input[0]]
+            known = [self.sizes[item] for item in node.input if self._is_float_constant(item)]
+            if node.op_type in ("Cast", "DequantizeLinear"):
+                known = [self.sizes[item] for item in node.input[:1] if item in self.sizes]
+            if moved and known:
+                self.sizes[name] = sum(known)
+
+    def _is_float_constant(self, name: str) -> bool:
+        return name in self.sizes and self.types.get(name) in FLOATS
 
     def _constant(self, node: onnx.NodeProto) -> None:
         for attribute in node.attribute:

@@ -189,8 +189,9 @@ def _check(path: Path, arrays: Arrays) -> None:
             f"{path}: no array for a model input; expected one under its name, or 'x' for a sole input"
         )
     for name, array in arrays.items():
-        if array.dtype.kind not in "fiub":
-            raise InputError(f"{path}: {name!r} is of type {array.dtype}; expected numbers")
+        if array.dtype.kind not in ("fiub" if name == LABELS else "fiubUS"):
+            text = "" if name == LABELS else " or text"
+            raise InputError(f"{path}: {name!r} is of type {array.dtype}; expected numbers{text}")
         if array.ndim == 0:
             raise InputError(f"{path}: {name!r} is a scalar; expected samples on its first axis")
     lengths = {name: len(array) for name, array in arrays.items()}

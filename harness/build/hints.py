@@ -2,56 +2,125 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from harness.build.uses import Use, find_uses
 from harness.core.artifact import Input
+from harness.core.roles import FRAMES, PAST, SAMPLES, SEQUENCE, is_unnamed
 
 if TYPE_CHECKING:
     import onnx
-
-_SAME_VALUES = frozenset({"Cast", "Identity", "Reshape", "Unsqueeze", "Squeeze", "Flatten"})
-_SAME_ROWS = frozenset({"Cast", "Identity", "DequantizeLinear"})
-
 
 _RATES = frozenset({"sr", "fs", "rate", "sample_rate", "sampling_rate", "samplerate", "sr_hz"})
 _RATE_HZ = 16_000
 """What a sampling rate is taken to be: speech models are made for it."""
 
+_ARGUMENTS = (
+    (re.compile(r"^f_?min|^min_?f|low_?freq"), 50.0),
+    (re.compile(r"^f_?max|^max_?f|high_?freq"), 4_000.0),
+    (re.compile(r"noise_?(scale|w)|thres|conf|score|iou|top_?p|prob"), 0.5),
+    (re.compile(r"eps"), 1e-5),
+    (re.compile(r""), 1.0),
+)
+"""What arguments that are real numbers are taken to be, by the first name that fits: never negative."""
 
-def hint(item: Input, graph: onnx.GraphProto) -> Input:
-    """Bound an input's random feed.
+_LENGTHS = re.compile(r"(^|[_.\W])(n?lens?|lengths?|seqlens?|n_?frames|num_?frames|n_?samples)$|length", re.I)
 
-    Indices of a table lie within it; a mask is ones; a segment is 0 or 1; a
-    sampling rate is one of speech. What the suite says under ``inputs`` overrides all of it.
+
+def hints(items: Sequence[Input], model: onnx.ModelProto) -> tuple[Input, ...]:
+    """Bound the random feeds of a model's inputs.
+
+    Indices lie in what they index, a length is that of what it counts, a mask masks
+    nothing, a segment is 0 or 1, a sampling rate is one of speech, a scale is 1. What the suite says
+    under ``inputs`` overrides all of it.
     """
+    uses = find_uses(model, {item.name: item.dtype for item in items})
+    return tuple(_hint(item, uses[item.name], items) for item in items)
+
+
+def _hint(item: Input, use: Use, items: Sequence[Input]) -> Input:
     integer = item.dtype.startswith(("int", "uint"))
-    sizes = list(_table_sizes(item.name, graph)) if integer else []
-    if sizes:
-        item = replace(item, low=0, high=min(sizes))
     name = item.name.lower()
-    if "mask" in name:
-        return replace(item, low=None, high=None, fill=1)
+    if integer and _is_length(item) and (size := _counted(item, use, items)) is not None:
+        return _filled(item, size)
+    if use.is_index:
+        item = _index(item, use)
+        return replace(item, high=min(2, item.high or 2)) if _is_segment(name) and integer else item
+    if use.fill is not None:
+        return replace(item, fill=use.fill)
+    if integer and (sizes := [size for size in use.counts if size is not None]):
+        return _filled(item, sizes[0])
+    if integer or item.dtype == "bool":
+        if use.keep is not None or "mask" in name:
+            return replace(item, fill=1 if use.keep is None else use.keep)
+    elif "mask" in name:
+        # a picture of what to paint is anything from 0 to 1; what weighs tokens is 1
+        return (
+            replace(item, low=0, high=1)
+            if len(item.shape) == 4 and use.keep is None
+            else replace(item, fill=1)
+        )
     if name in _RATES and all(size in (1, None) or isinstance(size, str) for size in item.shape):
-        return replace(item, low=None, high=None, fill=_RATE_HZ)
-    if integer and ("token_type" in name or "segment" in name):
-        return replace(item, low=0, high=min([2, *sizes]))
+        return replace(item, fill=_RATE_HZ)
+    if integer and _is_segment(name):
+        return replace(item, low=0, high=2)
+    if item.dtype.startswith("float") and _is_argument(item, items):
+        return replace(item, fill=next(value for pattern, value in _ARGUMENTS if pattern.search(name)))
     return item
 
 
-def _table_sizes(name: str, graph: onnx.GraphProto) -> Iterator[int]:
-    """Yield how many rows each table has that `name` is an index of."""
-    tables = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
-    for node in graph.node:
-        if node.op_type in _SAME_ROWS and node.input[0] in tables:
-            tables[node.output[0]] = tables[node.input[0]]
-    aliases = {name}
-    for node in graph.node:  # in topological order, as every valid graph is
-        if node.op_type in _SAME_VALUES and node.input[0] in aliases:
-            aliases.add(node.output[0])
-        if node.op_type == "Gather" and node.input[1] in aliases and node.input[0] in tables:
-            axis = next((item.i for item in node.attribute if item.name == "axis"), 0)
-            dims = tables[node.input[0]]
-            if -len(dims) <= axis < len(dims):
-                yield dims[axis]
+def _is_argument(item: Input, items: Sequence[Input]) -> bool:
+    """Tell whether an input is one number beside inputs that are data: a threshold, a scale, a frequency."""
+    return item.shape in ((), (1,)) and any(len(other.shape) > 1 for other in items)
+
+
+def _is_segment(name: str) -> bool:
+    return "token_type" in name or "segment" in name
+
+
+def _index(item: Input, use: Use) -> Input:
+    low = max(use.low, 0) if use.low > -float("inf") else 0
+    high = None if use.high == float("inf") else use.high + 1
+    if high is not None and high <= low:
+        high = low + 1
+    return replace(item, low=low, high=high, within=use.within[0] if use.within and high is None else "")
+
+
+def _filled(item: Input, size: int | str) -> Input:
+    return replace(item, counts=size) if isinstance(size, str) else replace(item, fill=size)
+
+
+def _is_length(item: Input) -> bool:
+    flat = len(item.shape) <= 1 or (len(item.shape) == 2 and item.shape[1] == 1)
+    return flat and bool(_LENGTHS.search(item.name))
+
+
+def _counted(item: Input, use: Use, items: Sequence[Input]) -> int | str | None:
+    """Return the size of the axis whose steps a length counts: a number, or the name of its dimension."""
+    if PAST.pattern.search(item.name):
+        names = (size for other in items for size in other.shape if isinstance(size, str))
+        return next((name for name in names if PAST.pattern.search(name) and "+" not in name), 0)
+    if sizes := [size for size in use.counts if size is not None]:
+        return sizes[0]
+    stem = _LENGTHS.sub("", item.name).strip("_.").lower()
+    others = [other for other in items if len(other.shape) >= 2 and other.name != item.name]
+    akin = [other for other in others if stem and (stem in other.name.lower() or other.name.lower() in stem)]
+    for other in [*akin, *others][:1]:
+        axis = max(range(len(other.shape)), key=lambda axis: _likeness(other, axis))
+        size = other.shape[axis]
+        if isinstance(size, int) and size > 0:
+            return size
+        return f"{other.name}[{axis}]" if is_unnamed(other.shape, axis) else str(size)
+    return None
+
+
+def _likeness(other: Input, axis: int) -> tuple[int, int]:
+    """Rank an axis by how likely a length counts its steps: by its name, as one of variable size, by size."""
+    size = other.shape[axis]
+    if isinstance(size, int) and size > 0:
+        return (1 if axis else 0), size
+    named = any(role.pattern.search(str(size)) for role in (SEQUENCE, FRAMES, SAMPLES))
+    return (3 if named else 2 if axis else 0), 0

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from harness.build import files
 from harness.build.classes import class_axes
 from harness.build.computing import computing_types
-from harness.build.hints import hint
+from harness.build.hints import hints
 from harness.core.artifact import Input
 from harness.core.errors import Unsupported
+from harness.core.vocabulary import KNOWN_DOMAINS
 
 if TYPE_CHECKING:
     import onnx
@@ -40,6 +41,7 @@ class Reading:
     inputs: tuple[Input, ...]
     outputs: tuple[str, ...]
     classes: Mapping[str, int] = field(default_factory=dict)  # output -> axis of its classes
+    custom_domains: tuple[str, ...] = ()  # of operators that ONNX Runtime does not bring
 
 
 def read_onnx(path: Path) -> Reading:
@@ -57,9 +59,24 @@ def read_onnx(path: Path) -> Reading:
             (node.op_type for node in nodes), {**_elements(model, nodes), **computing_types(model, nodes)}
         ),
         operators=dict(sorted(Counter(node.op_type for node in nodes).items())),
-        inputs=tuple(hint(_read_input(value), model.graph) for value in inputs),
+        inputs=hints([_read_input(value) for value in inputs], model),
         outputs=tuple(value.name for value in model.graph.output),
         classes=class_axes(model),
+        custom_domains=custom_domains(model, nodes),
+    )
+
+
+def custom_domains(model: onnx.ModelProto, nodes: Iterable[onnx.NodeProto]) -> tuple[str, ...]:
+    """Return the domains of operators that neither ONNX Runtime nor the model itself brings, sorted."""
+    own = {(function.domain, function.name) for function in model.functions}
+    return tuple(
+        sorted(
+            {
+                node.domain
+                for node in nodes
+                if node.domain not in KNOWN_DOMAINS and (node.domain, node.op_type) not in own
+            }
+        )
     )
 
 

@@ -43,7 +43,7 @@ def weights_are_nodes(model: onnx.ModelProto) -> bool:
 
 
 def is_unsorted(model: onnx.ModelProto) -> bool:
-    """Return whether a node stands before one whose output it reads, in the graph or in a subgraph."""
+    """Return whether a node comes before one whose output it reads, in the graph or in a subgraph."""
     return not _is_sorted(model.graph, frozenset())
 
 

@@ -13,14 +13,18 @@ if TYPE_CHECKING:
 WEIGHTED = ("Conv", "MatMul", "Gemm", "LSTM", "ConvTranspose", "GRU", "Attention", "Gather")
 """Operators whose weights a quantizer converts."""
 
+COMPUTING = frozenset(WEIGHTED) - {"Gather"}
+"""Of these, what computes: a Gather may as well pick a size out of a shape."""
+
 BETWEEN = frozenset({"Cast", "Transpose", "Reshape", "Identity", "Squeeze", "Unsqueeze", "Mul", "Constant"})
 
 
 def why(model: onnx.ModelProto) -> str:
     """Return in words what keeps the weights of `model` from being converted."""
     top = [node for node in model.graph.node if node.op_type in WEIGHTED]
-    inside = sum(node.op_type in WEIGHTED for node in walk(model)) - len(top)
-    if not top and inside:
+    heavy = sum(node.op_type in COMPUTING for node in top)
+    inside = sum(node.op_type in COMPUTING for node in walk(model)) - heavy
+    if not heavy and inside:
         return f"its {inside} operators with weights are in subgraphs, which the quantizer does not enter"
     if not top:
         return f"it has none of {', '.join(WEIGHTED[:4])}"

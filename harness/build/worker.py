@@ -10,11 +10,11 @@ import ctypes
 import json
 import signal
 import traceback
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import chdir
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.build import files, ort_format, repair, unconverted
 from harness.build.calibration import calibrate
@@ -22,11 +22,14 @@ from harness.build.check import check, first_line
 from harness.build.data import split_file
 from harness.build.precisions import Precision
 from harness.build.process import ANSWER, REQUEST
-from harness.build.reading import Reading, read_onnx
+from harness.build.reading import Reading, custom_domains, read_onnx, walk
 from harness.build.sources import Asked, Written
 from harness.core.artifact import Built, Input
 from harness.core.errors import Failed, HarnessError, Unsupported
 from harness.core.plugins import PRECISIONS, SOURCES
+
+if TYPE_CHECKING:
+    import onnx
 
 Content = dict[str, Any]
 """What is kept of an artifact beside its files: `Built` without path, hash and size."""
@@ -87,10 +90,14 @@ def convert(request: Mapping[str, Any], target: Path) -> Content:
     except HarnessError:
         raise
     except Exception as error:  # a converter raises what it likes
-        raise Failed(failure(kind, Path(base.path), error)) from error
+        raise Failed(failure(kind, Path(base.path), error, precision.defaults)) from error
     _, sorted_ = repair.mend(path, path, (repair.SORT,))
     discard(target, path)
-    reading, complaints = check_and_read(path, request["opset"], f"{kind} needs")
+    try:
+        reading, complaints = check_and_read(path, request["opset"], f"{kind} needs")
+    except Failed as error:
+        remedy = _remedy(files.parse(Path(base.path)), precision.defaults)
+        raise Failed(f"the converter to {kind} wrote a broken model: {error}; {remedy}") from error
     if reading.precision != precision.reads_back:
         raise Unsupported(
             f"asked for {kind}; the file holds {reading.precision}: no operator of it could be converted: "
@@ -155,19 +162,40 @@ def check_and_read(path: Path, opset: int | None, who: str) -> tuple[Reading, tu
     return reading, (f"onnx.checker complains, ONNX Runtime does not: {complaint}",) if complaint else ()
 
 
-def failure(kind: str, source: Path, error: Exception) -> str:
-    """Return which converter failed on whose file, in its own words, and what to try."""
+MESSAGE = 2000
+"""Characters of a converter's message that are kept."""
+
+
+def failure(kind: str, source: Path, error: Exception, options: Collection[str] = ()) -> str:
+    """Return which converter failed on whose file, all that it said in one line, and what to try.
+
+    `options` are those that the converter takes.
+    """
     model = files.parse(source)
     writer = " ".join(filter(None, (model.producer_name, model.producer_version))) or "an unnamed tool"
-    what = f"{type(error).__name__}: {first_line(error, 600)}"
-    remedy = "try nodes_to_exclude or op_types, or convert it with the tool that wrote it"
-    return f"the converter to {kind} failed on a model written by {writer}: {what}; {remedy}"
+    text = " ".join(str(error).split()) or "it said nothing"
+    text = text if len(text) <= MESSAGE else f"{text[: MESSAGE - 1]}…"
+    what = f"{type(error).__name__}: {text}"
+    return f"the converter to {kind} failed on a model written by {writer}: {what}; {_remedy(model, options)}"
+
+
+def _remedy(model: onnx.ModelProto, options: Collection[str]) -> str:
+    if domains := custom_domains(model, walk(model)):
+        return (
+            f"a conversion registers no library of custom operators, and the model has some of "
+            f"{', '.join(domains)}: convert it with the tool that wrote it, or try fp16"
+        )
+    ways = [option for option in ("nodes_to_exclude", "op_types", "op_types_to_exclude") if option in options]
+    leave = f"leave out what it names with {' or '.join(ways)}, or " if ways else ""
+    return f"try to {leave}convert it with the tool that wrote it"
 
 
 def carry_hint(item: Input, base: Built) -> Input:
     """Bound an input as that of the FP32 model is: a conversion hides what indexes which table."""
     known = next((other for other in base.inputs if other.name == item.name), item)
-    return replace(item, low=known.low, high=known.high, fill=known.fill)
+    return replace(
+        item, low=known.low, high=known.high, fill=known.fill, within=known.within, counts=known.counts
+    )
 
 
 def discard(folder: Path, path: Path) -> None:

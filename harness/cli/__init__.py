@@ -31,7 +31,9 @@ COMMANDS = {
     "show": "Show stored results.",
     "tune": "Find the best settings under limits, in a fraction of a full sweep's time.",
     "ab": "Compare two models or settings by an interleaved A/B test.",
+    "report": "Write a run as one HTML page with tables and charts, to hand over.",
     "nightly": "Measure a suite, compare it with earlier runs, and report what got worse.",
+    "profile": "Show where the time of a call goes: node, operator, region.",
     "compare": "Compare two stored runs.",
     "history": "Show metrics over the stored runs, and the runs at which they changed.",
     "bisect": "Find the first bad version of ONNX Runtime, or the first bad file.",
@@ -87,8 +89,10 @@ Examples:
 """,
 )
 @click.version_option(package_name="onnx-harness", prog_name="harness")
-def harness() -> None:
+@click.pass_context
+def harness(context: click.Context) -> None:
     """Benchmark ONNX models with ONNX Runtime, and notice when they get worse."""
+    context.with_resource(_warned())
 
 
 def main(args: list[str] | None = None, parts: Mapping[str, Any] | None = None) -> int:
@@ -98,7 +102,7 @@ def main(args: list[str] | None = None, parts: Mapping[str, Any] | None = None) 
     """
     from harness.cli.streams import guarded
 
-    with guarded() as output, _warned():
+    with guarded() as output:
         code = _call(args, parts)
         if output is not None and sys.stdout is not None:
             sys.stdout.flush()

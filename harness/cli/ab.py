@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from harness.ab.model import ABResult, ABSettings
+from harness.ab.model import ASKED, ABResult, ABSettings, split_metrics
 from harness.cli.options import (
     DOCUMENT_FORMATS,
     cache_option,
@@ -19,11 +19,13 @@ from harness.cli.options import (
     parse_effect,
     print_document,
     results_option,
+    shape_options,
 )
 from harness.cli.sweep import plan_of_file
 from harness.core.case import AXES
-from harness.core.decision import DecisionSource
+from harness.core.decision import Change, DecisionSource
 from harness.core.errors import InputError
+from harness.core.metrics import COUNTED
 from harness.core.registry import closest
 from harness.core.report import unevaluated
 
@@ -31,8 +33,8 @@ if TYPE_CHECKING:
     from harness.ab.plans import Planner, Point
 
 SUITES = (".yaml", ".yml")
-OF_FILES = ("data", "shapes", "batch", "output")
-"""Options that stand for what a suite says itself."""
+OF_FILES = ("data", "shapes", "batch", "output", "batch_dim", "custom_ops")
+"""Options for what a suite has keys for."""
 
 MEMORY = "memory/peak"
 
@@ -45,6 +47,7 @@ Examples:
   harness ab suites/quickstart.yaml --head runtime=onnxruntime==1.22.1
   harness ab suites/nightly.yaml --base precision=fp32 --head precision=int8_static --format json
   harness ab model.onnx --head intra_threads=2 --min-effect 0.3% --budget 30 --metric latency/p50
+  harness ab old.onnx new.onnx --metric instructions/call --min-effect 0.1%
 \b
 Exit codes: 0 nothing is worse; 1 a regression, or a gate failed; 2 the input was wrong;
 3 the control fired, so nothing is to be trusted, or nothing is worse but an arm failed,
@@ -63,13 +66,7 @@ nothing was measured or a gate has no data; 130 interrupted.
 )
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override any key of the suite.")
 @click.option("--data", help="Of a model file: a data catalogue name, or an .npz file.")
-@click.option(
-    "--shape",
-    "shapes",
-    multiple=True,
-    metavar="NAME=SIZE",
-    help="Of a model file: bind a symbolic dimension; may be repeated.",
-)
+@shape_options
 @click.option("--batch", metavar="SIZE[,SIZE]", help="Of a model file: batch sizes, e.g. 1,8.")
 @click.option("--output", help="Of a model file: the output that counts, where there are several.")
 @click.option(
@@ -84,10 +81,11 @@ nothing was measured or a gate has no data; 130 interrupted.
     "--metric",
     "metrics",
     multiple=True,
-    type=click.Choice(ABSettings().metrics),
+    type=click.Choice(ASKED),
     default=ABSettings().metrics,
     metavar="METRIC",
-    help="What blocks decide on; may be repeated. One metric asks for fewer blocks.  [default: "
+    help="What to decide on; may be repeated. One metric asks for fewer blocks; "
+    f"{' and '.join(COUNTED)} for none, and for valgrind.  [default: "
     f"{', '.join(ABSettings().metrics)}]",
 )
 @click.option(
@@ -135,44 +133,48 @@ def ab(
     if not choices["alpha"]:
         raise InputError("--alpha: expected a ratio above 0, such as 1%")
     seed = secrets.randbelow(2**32) if choices["seed"] is None else choices["seed"]
-    metrics = tuple(dict.fromkeys(choices["metrics"]))
-    terms = ABSettings(choices["min_effect"], choices["alpha"], choices["budget_s"], seed, metrics)
+    metrics = split_metrics(choices["metrics"])
+    settings = ABSettings(choices["min_effect"], choices["alpha"], choices["budget_s"], seed, *metrics)
     points = {flag: _point(flag, texts) for flag, texts in (("--base", base), ("--head", head))}
     arms = plan_arms(
         models, points["--base"], points["--head"], _planner(models, choices), handed("newest", newest)
     )
     asked = click.get_current_context().get_parameter_source("metrics") is not ParameterSource.DEFAULT
-    if asked and MEMORY in metrics and not arms.memory:
+    if asked and MEMORY in settings.metrics and not arms.memory:
         raise InputError(f"--metric {MEMORY}: the suite leaves memory out; add --set measure.memory=true")
-    trial = handed("run_ab", run_ab)(
+    result = handed("run_ab", run_ab)(
         arms.pairing,
         arms.suite,
-        terms,
+        settings,
         results_dir,
         cache_dir,
         base=arms.base,
         head=arms.head,
         listener=Lines(),
     )
-    print_document(ABDocument(trial), view)
-    click.echo(f"raw samples: {trial.file}", err=True)
-    return exit_code(trial)
+    print_document(ABDocument(result), view)
+    click.echo(f"raw samples: {result.file}", err=True)
+    return exit_code(result)
 
 
-def exit_code(trial: ABResult) -> int:
+def exit_code(result: ABResult) -> int:
     """Give the exit code.
 
     130 where interrupted, 3 where untrusted, 1 where HEAD is worse, 3 where an arm failed, nothing was
-    measured or a gate has no data, else 0.
+    measured, a count that was asked for cannot be compared or a gate has no data, else 0.
     """
-    if trial.interrupted:
+    if result.interrupted:
         return 130
-    if not trial.trusted:
+    if not result.trusted:
         return 3
-    if trial.worse:
+    if result.worse:
         return 1
-    measured = any(row.decision.source is DecisionSource.AB for row in trial.comparisons)
-    complete = measured and trial.failed.keys() <= trial.unsupported and not unevaluated(trial.gates)
+    counts = [row for row in result.comparisons if row.metric in result.settings.counted]
+    counted = all(row.decision.verdict is not Change.INCONCLUSIVE for row in counts)
+    measured = any(row in counts or row.decision.source is DecisionSource.AB for row in result.comparisons)
+    complete = (
+        measured and counted and result.failed.keys() <= result.unsupported and not unevaluated(result.gates)
+    )
     return 0 if complete else 3
 
 
@@ -200,9 +202,12 @@ def _planner(models: Sequence[Path], choices: Mapping[str, Any]) -> Callable[[Pa
     overrides, only = choices["overrides"], choices["only"]
     if suites:
         if given := [name for name in OF_FILES if choices[name]]:
-            option = given[0].removesuffix("s")
+            option = {"shapes": "shape"}.get(given[0], given[0].replace("_", "-"))
             raise InputError(f"--{option} is for model files; of a suite, say it there or with --set")
         return lambda path: lambda more, narrow: plan(path, [*overrides, *more], [*only, *narrow])
+    printed: set[str] = set()  # an arm is planned more than once
     return lambda path: (
-        lambda more, narrow: plan_of_file(path, choices, overrides=[*overrides, *more], only=[*only, *narrow])
+        lambda more, narrow: plan_of_file(
+            path, choices, overrides=[*overrides, *more], only=[*only, *narrow], printed=printed
+        )
     )

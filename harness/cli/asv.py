@@ -52,8 +52,12 @@ def export(runs: tuple[str, ...], suites: tuple[str, ...], config: Path, results
     """Write stored runs as asv's results, beside those that are there.
 
     RUN is any name of a run (latest, a date, an identifier); all runs where
-    none is given.
+    none is given. Without --config, asv.conf.json is written where there is none.
     """
+    if not (given("config") or config.exists()) and (results_dir / "runs").is_dir():
+        from harness.init.job import write_asv_config
+
+        click.echo(f"wrote {write_asv_config(Path())}: asv's configuration (docs/asv.md)", err=True)
     done = load_asv().export(results_dir, config, runs, suites)
     for run, why in done.left_out.items():
         click.echo(f"run {run} is left out: {visible(why)}", err=True)
@@ -76,6 +80,12 @@ def publish(last: int | None, config: Path, results_dir: Path) -> int:
     site = load_asv().publish(results_dir, config, last)
     click.echo(f"{site}: published; look at it with 'asv preview --config {config}'")
     return 0
+
+
+def given(option: str) -> bool:
+    """Return whether an option of the current command was typed."""
+    source = click.get_current_context().get_parameter_source(option)
+    return source is not click.core.ParameterSource.DEFAULT
 
 
 def load_asv() -> ModuleType:

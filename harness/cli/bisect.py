@@ -19,10 +19,12 @@ from harness.cli.options import (
     parse_effect,
     print_document,
     results_option,
+    shape_options,
 )
 from harness.cli.sweep import CHOICES, plan_of_file
 from harness.core.errors import InputError
 from harness.core.listener import Listener
+from harness.core.metrics import COUNTED
 from harness.show.escape import visible
 
 if TYPE_CHECKING:
@@ -70,14 +72,14 @@ was wrong; 3 nothing could be decided, or the control of an A/B fired; 130 inter
     "--metric",
     default="latency/p50",
     show_default=True,
-    help="latency/p50 or p95, memory/peak, accuracy/top1, mae, agreement, cosine, sqnr_db, "
-    "max_abs_error, or status: the first version that cannot run the model.",
+    help="latency/p50 or p95, memory/peak, instructions/call, accuracy/top1, mae, agreement, cosine, "
+    "sqnr_db, max_abs_error, or status: the first version that cannot run the model.",
 )
 @click.option(
     "--min-effect",
     metavar="RATIO",
     callback=_effect,
-    help="Bad is what is slower or bigger by more.  "
+    help="Bad is what is slower, bigger or takes more instructions, by more.  "
     "[default: half of what lies between the ends, 1% at least]",
 )
 @click.option(
@@ -103,7 +105,7 @@ was wrong; 3 nothing could be decided, or the control of an A/B fired; 130 inter
 @click.option("--seed", type=click.IntRange(min=0), help="Draws the order of the arms.  [default: drawn]")
 @_axis_options
 @click.option("--data", help="A data catalogue name, or an .npz file with one array for each input.")
-@click.option("--shape", "shapes", multiple=True, metavar="NAME=SIZE", help="Bind a symbolic dimension.")
+@shape_options
 @click.option("--output", help="The output that counts, where there are several.")
 @click.option("--only", multiple=True, metavar="AXIS=VALUE", help="Of a suite: the case to search with.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override any key.")
@@ -130,7 +132,7 @@ def bisect(
         results_dir,
         cache_dir,
         limit=_limit(metric, choices["min_effect"], choices["tolerance"]),
-        terms=ABSettings(
+        settings=ABSettings(
             budget_s=choices["budget_s"],
             seed=secrets.randbelow(2**32) if choices["seed"] is None else choices["seed"],
         ),
@@ -174,7 +176,7 @@ def _limit(metric: str, min_effect: float | None, tolerance: float | None) -> fl
     """Return what counts as bad, by the option that belongs to the metric. Raises InputError."""
     from harness.bisect.degradation import TIMED
 
-    timed = metric in TIMED
+    timed = metric in (*TIMED, *COUNTED)
     if (tolerance if timed else min_effect) is not None:
         raise InputError(f"--metric {metric} takes {'--min-effect' if timed else '--tolerance'}")
     return min_effect if timed else tolerance
@@ -199,18 +201,18 @@ def _lineup(models: tuple[Path, ...], choices: Mapping[str, Any]) -> Candidates:
         raise InputError("--good and --bad are for versions of a runtime; of files, the first one is good")
     if suites := [path for path in models if path.suffix in SUITES or is_starter(path)]:
         raise InputError(f"{suites[0]}: expected one suite, or model files only")
-    return over_models({path: _plan(path, choices) for path in models})
+    printed: set[str] = set()
+    return over_models({path: _plan(path, choices, printed) for path in models})
 
 
-def _plan(path: Path, choices: Mapping[str, Any]) -> Plan:
-    """Make the plan of a suite or of a model file. Raises InputError."""
+def _plan(path: Path, choices: Mapping[str, Any], printed: set[str] | None = None) -> Plan:
+    """Make the plan of a suite or of a model file; `printed` is `plan_of_file`'s. Raises InputError."""
     from harness.plan import is_starter, plan
 
-    of_files = (*AXES, "data", "shapes", "output")
+    of_files = (*AXES, "data", "shapes", "output", "batch_dim", "custom_ops")
     if path.suffix in SUITES or is_starter(path):
         if given := [name for name in of_files if choices[name]]:
-            raise InputError(
-                f"--{given[0].replace('_', '-')} is for model files; of a suite, use --only or --set"
-            )
+            option = {"shapes": "shape"}.get(given[0], given[0].replace("_", "-"))
+            raise InputError(f"--{option} is for model files; of a suite, use --only or --set")
         return plan(path, choices["overrides"], choices["only"])
-    return plan_of_file(path, choices, only=choices["only"])
+    return plan_of_file(path, choices, only=choices["only"], printed=printed)

@@ -45,7 +45,7 @@ def doctor(
     from harness.doctor.view import DiagnosisDocument
     from harness.show.progress import Lines
 
-    terms = ABSettings(budget_s=budget_s, seed=secrets.randbelow(2**32) if seed is None else seed)
-    checkup = examine(results_dir, cache_dir, quick=quick, terms=terms, listener=Lines())
+    settings = ABSettings(budget_s=budget_s, seed=secrets.randbelow(2**32) if seed is None else seed)
+    checkup = examine(results_dir, cache_dir, quick=quick, settings=settings, listener=Lines())
     print_document(DiagnosisDocument(checkup), view)
     return 0 if checkup.healthy else 1

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.options import DOCUMENT_FORMATS, format_option, print_document
+from harness.cli.options import DOCUMENT_FORMATS, custom_ops_option, format_option, print_document
 
 
 @click.command(
@@ -17,20 +17,16 @@ Examples:
 """
 )
 @click.argument("model", type=click.Path(path_type=Path))
+@custom_ops_option
 @format_option(*DOCUMENT_FORMATS)
-def inspect(model: Path, view: str) -> int:
+def inspect(model: Path, custom_ops: tuple[str, ...], view: str) -> int:
     """Show what the file MODEL is, what in it costs time or breaks, and the command that measures it.
 
     Nothing is run: the file is read, weights included.
     """
-    from importlib.metadata import PackageNotFoundError, version
-
     from harness.inspect.job import inspect as look
+    from harness.inspect.job import installed_runtime
     from harness.inspect.view import InspectionDocument
 
-    try:
-        runtime = version("onnxruntime")
-    except PackageNotFoundError:
-        runtime = None
-    print_document(InspectionDocument(look(model, runtime)), view)
+    print_document(InspectionDocument(look(model, installed_runtime(), custom_ops)), view)
     return 0

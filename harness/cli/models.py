@@ -1,4 +1,4 @@
-"""`harness models`: what stands built in the cache."""
+"""`harness models`: the built models in the cache."""
 
 from __future__ import annotations
 

@@ -126,6 +126,33 @@ def paper() -> TerminalStyle:
     return {"width": width, "color": tty and "NO_COLOR" not in os.environ}
 
 
+def custom_ops_option(command: Command) -> Command:
+    """Add --custom-ops: libraries that every session of a model file registers."""
+    return click.option(
+        "--custom-ops",
+        "custom_ops",
+        multiple=True,
+        type=click.Path(path_type=str),
+        metavar="LIBRARY",
+        help="Of a model file: register this library of custom operators; may be repeated.",
+    )(command)
+
+
+def shape_options(command: Command) -> Command:
+    """Add --shape, --batch-dim and --custom-ops: what a model file needs to run."""
+    command = custom_ops_option(command)
+    command = click.option(
+        "--batch-dim", metavar="NAME", help="Of a model file: the dimension that the axis batch drives."
+    )(command)
+    return click.option(
+        "--shape",
+        "shapes",
+        multiple=True,
+        metavar="NAME=SIZE",
+        help="Of a model file: bind a symbolic dimension, or INPUT[AXIS]; may be repeated.",
+    )(command)
+
+
 def shard_option(command: Command) -> Command:
     """Add --shard: which part of the plan."""
     return click.option(

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.options import RECORD_FORMATS, Command, cache_option, format_option, results_option
+from harness.cli.options import (
+    RECORD_FORMATS,
+    Command,
+    cache_option,
+    format_option,
+    results_option,
+    shape_options,
+)
 from harness.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,7 +36,8 @@ CHOICES = {
 """The axes that make sense on a command line; --set reaches the others."""
 
 
-def _axis_options(command: Command) -> Command:
+def axis_options(command: Command) -> Command:
+    """Add an option an axis."""
     for axis, text in reversed(CHOICES.items()):
         flag = f"--{axis.replace('_', '-')}"
         command = click.option(flag, axis, metavar="VALUE[,VALUE]", help=text)(command)
@@ -46,15 +54,9 @@ Examples:
 """
 )
 @click.argument("model", type=click.Path(path_type=Path))
-@_axis_options
+@axis_options
 @click.option("--data", help="A data catalogue name, or an .npz file with one array for each input.")
-@click.option(
-    "--shape",
-    "shapes",
-    multiple=True,
-    metavar="NAME=SIZE",
-    help="Bind a symbolic dimension; may be repeated.",
-)
+@shape_options
 @click.option("--output", help="The output that counts, where there are several.")
 @click.option("--seconds", type=float, help="Seconds of timed calls a case.  [default: 1]")
 @click.option("--processes", type=int, help="Fresh worker processes a case.  [default: 1]")
@@ -78,9 +80,14 @@ def sweep(
 ) -> int:
     """Measure the file MODEL over the axes given, through the same runner as a suite."""
     from harness.cli.run import measure_and_print
+    from harness.inspect.job import lint_notes
+    from harness.show.escape import visible
 
     sampling = {key: choices[key] for key in ("seconds", "processes")}
     plan = plan_of_file(model, choices, sampling=sampling, strict_provider=choices["strict_provider"])
+    for lines in lint_notes(plan.suite.models, cache_dir, choices["custom_ops"]).values():
+        for line in lines:
+            click.echo(f"lint: {visible(line)}", err=True)
     if save_suite:
         _save(plan.suite.text, save_suite)
     return measure_and_print(plan, results_dir, cache_dir, view, resume=resume)
@@ -92,11 +99,13 @@ def plan_of_file(
     *,
     overrides: Sequence[str] | None = None,
     only: Sequence[str] = (),
+    printed: set[str] | None = None,
     **how: Any,
 ) -> Plan:
     """Plan a model file by options of the command line, as text: axes, --data, --shape, --output, --set.
 
-    What `choices` does not have was not asked for. Raises InputError.
+    What `choices` does not have was not asked for. Prints what was assumed, unless
+    it is in `printed`, to which it is added. Raises InputError.
     """
     from harness.run.model_file import plan_model_file
 
@@ -106,12 +115,16 @@ def plan_of_file(
         data=choices.get("data") or None,
         shapes=read_shapes(choices.get("shapes", ())),
         output=choices.get("output") or None,
+        batch_dim=choices.get("batch_dim"),
+        custom_ops=choices.get("custom_ops") or (),
         overrides=choices["overrides"] if overrides is None else overrides,
         only=only,
         **how,
     )
-    if assumed:
+    printed = set() if printed is None else printed
+    if assumed and assumed not in printed:
         click.echo(assumed, err=True)
+        printed.add(assumed)
     return plan
 
 

@@ -16,6 +16,7 @@ from harness.cli.options import (
     handed,
     print_document,
     results_option,
+    shape_options,
 )
 from harness.core.errors import InputError
 
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from harness.core.suite import Plan
     from harness.tune.model import TuneResult, TuneSettings
 
-OF_FILES = ("data", "shapes", "output")
+OF_FILES = ("data", "shapes", "output", "batch_dim", "custom_ops")
+
+OPTIONS = {"shapes": "shape", "batch_dim": "batch-dim", "custom_ops": "custom-ops"}
 
 
 @click.command(
@@ -59,13 +62,7 @@ afresh, or nothing was measured; 130 interrupted: the best so far is shown.
     help="Override any key of the suite, e.g. --set axes.batch=1,8.",
 )
 @click.option("--data", help="Of a model file: a data catalogue name, or an .npz file.")
-@click.option(
-    "--shape",
-    "shapes",
-    multiple=True,
-    metavar="NAME=SIZE",
-    help="Of a model file: bind a symbolic dimension.",
-)
+@shape_options
 @click.option("--output", help="Of a model file: the output that counts, where there are several.")
 @click.option(
     "--budget",
@@ -152,7 +149,7 @@ def _plan(model: Path, settings: TuneSettings, choices: Mapping[str, Any]) -> Pl
 
     if model.suffix in SUITES or is_starter(model):
         if given := [name for name in OF_FILES if choices[name]]:
-            option = given[0].removesuffix("s")
+            option = OPTIONS.get(given[0], given[0])
             raise InputError(f"--{option} is for model files; of a suite, say it there or with --set")
         return plan(model, choices["overrides"], choices["only"])
     axes = default_axes(
@@ -166,6 +163,8 @@ def _plan(model: Path, settings: TuneSettings, choices: Mapping[str, Any]) -> Pl
         data=choices["data"],
         shapes=read_shapes(choices["shapes"]),
         output=choices["output"],
+        batch_dim=choices["batch_dim"],
+        custom_ops=choices["custom_ops"],
         overrides=choices["overrides"],
         only=choices["only"],
     )

@@ -1,4 +1,4 @@
-"""Settle suspects by an A/B: run what two stored runs measured again, in turn, on the same cores.
+"""Measure suspects again by an A/B: run what two stored runs measured again, in turn, on the same cores.
 
 What can be varied is what the two records differ in and what is still there:
 the runtime (installed again beside the other) and the model file (in the
@@ -35,11 +35,11 @@ from harness.store.ledger import read_lines
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """What an A/B said of suspects, and why it said nothing of others."""
+    """The decisions of an A/B on suspects, and why others have none."""
 
     decisions: Mapping[tuple[str, str], Decision]  # (case, metric)
     left: Mapping[str, Untried]  # by case: why it was not tried
-    trial: ABResult | None = None  # None: there was nothing to try
+    result: ABResult | None = None  # None: there was nothing to try
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def confirm(
     results_dir: Path,
     cache_dir: Path,
     *,
-    terms: ABSettings | None = None,
+    settings: ABSettings | None = None,
     budget_s: float = 600.0,
     listener: Listener | None = None,
     means: Means = Means(),
@@ -67,12 +67,12 @@ def confirm(
     `plan` holds HEAD's cases; `budget_s` is for all of them, the control
     included. Raises InputError, StoreError.
     """
-    terms = terms or ABSettings(seed=secrets.randbelow(2**32))
+    settings = settings or ABSettings(seed=secrets.randbelow(2**32))
     cases = {case.key: case for case in plan.cases}
     found: list[Pair] = []
     tried: list[tuple[Record, Record]] = []
     left: dict[str, Untried] = {}
-    most = int(budget_s / terms.budget_s) - 1  # the control costs as much as a case
+    most = int(budget_s / settings.budget_s) - 1  # the control costs as much as a case
     for base, head in pairs:
         try:
             if len(found) >= most:
@@ -88,17 +88,19 @@ def confirm(
     suite = replace(plan.suite, gates=())
     base_run, head_run = ({"run": record.run} for record in pairs[0])
     pairing = Pairing(tuple(found))
-    trial = means.run_ab(
-        pairing, suite, terms, results_dir, cache_dir, base=base_run, head=head_run, listener=listener
+    result = means.run_ab(
+        pairing, suite, settings, results_dir, cache_dir, base=base_run, head=head_run, listener=listener
     )
     left |= {
-        pair.name: Untried(Unconfirmed.ARM_LOST, describe_lost(trial.failed[pair.name]))
+        pair.name: Untried(Unconfirmed.ARM_LOST, describe_lost(result.failed[pair.name]))
         for pair in found
-        if pair.name in trial.failed
+        if pair.name in result.failed
     }
-    left |= _of_others(tried, trial)
-    said = {(item.case, item.metric): item.decision for item in trial.comparisons if item.case not in left}
-    return Confirmation(said, left, trial)
+    left |= _of_others(tried, result)
+    decisions = {
+        (item.case, item.metric): item.decision for item in result.comparisons if item.case not in left
+    }
+    return Confirmation(decisions, left, result)
 
 
 class _Left(Exception):
@@ -180,11 +182,11 @@ def _identity(record: Record) -> tuple[str, ...]:
     return runtime.distribution, runtime.version, runtime.build, runtime.sha256
 
 
-def _of_others(tried: Sequence[tuple[Record, Record]], trial: ABResult) -> dict[str, Untried]:
+def _of_others(tried: Sequence[tuple[Record, Record]], result: ABResult) -> dict[str, Untried]:
     """Name the cases of which the A/B ran something else than what was measured, and say what."""
-    if not trial.comparisons:
+    if not result.comparisons:
         return {}
-    ran = [Record.from_json(line["record"]) for line in read_lines(Path(trial.file)) if "record" in line]
+    ran = [Record.from_json(line["record"]) for line in read_lines(Path(result.file)) if "record" in line]
     found = {}
     for (base, head), seen_base, seen_head in zip(tried, ran[::2], ran[1::2], strict=False):
         if seen_head.model_sha256 not in (None, head.model_sha256):
@@ -200,7 +202,7 @@ def _gone(what: str, record: Record) -> str:
 
 
 def _artifact(artifact: Artifact, base: Record, head: Record) -> Artifact:
-    """Stand BASE's model file, as it lies in the cache, for what would be built now."""
+    """Take BASE's model file from the cache instead of what would be built now."""
     if base.model_sha256 == head.model_sha256:
         return artifact
     path = Path(str(base.artifact.get("path", "")))

@@ -42,7 +42,7 @@ def with_confirmation(
 ) -> MetricComparison:
     """Give `item` the decision of an A/B where there is one; `left` names the cases that have none, and why.
 
-    An A/B that does not settle the matter leaves the verdict of the stored
+    An A/B without a verdict leaves the verdict of the stored
     runs. A metric of the calls that the A/B does not measure is no regression
     any more where p50 or p95 had `moved` by half as much (see `carried`), and
     both were shown to be no slower. A tail beyond p95 that grew alone stays one.
@@ -53,7 +53,7 @@ def with_confirmation(
     if decision is None:
         return _follow(item, decisions, moved.get(item.case, 0.0))
     if decision.verdict is Change.INCONCLUSIVE:
-        return _noted(item, f"an A/B did not settle it: {decision.reason}", Unconfirmed.UNDECIDED)
+        return _noted(item, f"an A/B has no verdict: {decision.reason}", Unconfirmed.UNDECIDED)
     return replace(item, decision=replace(decision, source=DecisionSource.AB), unconfirmed=None)
 
 

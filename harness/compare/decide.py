@@ -3,7 +3,7 @@
 The process is the unit of replication: a metric that was taken in several
 processes is tested between them; one taken once can at most be suspected,
 unless the noise between processes is known from elsewhere. An A/B on the
-suspects settles what is left open.
+suspects decides what is left open.
 """
 
 from __future__ import annotations

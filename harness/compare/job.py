@@ -137,48 +137,58 @@ def confirm_suspects(
     ]
     pairs = [(sides[0][case], sides[1][case]) for case in dict.fromkeys(item.case for item in suspects)]
     limits = [gate.max_increase for gate in gates if gate.confirm and gate.max_increase is not None]
-    terms = ABSettings(min_effect=min([min_effect, *limits]), seed=secrets.randbelow(2**32))
+    settings = ABSettings(min_effect=min([min_effect, *limits]), seed=secrets.randbelow(2**32))
     plan = _plan(store.find_run(results_dir, contrast.head.run))
     try:
-        said = confirm(plan, pairs, results_dir, cache_dir, terms=terms, budget_s=budget_s, listener=listener)
+        confirmed = confirm(
+            plan, pairs, results_dir, cache_dir, settings=settings, budget_s=budget_s, listener=listener
+        )
     except KeyboardInterrupt:  # while what it takes was made ready
         return replace(contrast, notes=("interrupted before the A/B began",), interrupted=True)
     base, head = zip(*pairs, strict=True)
     calls = compare_records(base, head, metrics=CALLS).comparisons
-    settled = _settled(contrast, said, carried(calls), gated)
+    retested = _with_confirmation(contrast, confirmed, carried(calls), gated)
     based = [replace(gate, against="base") for gate in gates]
-    return replace(settled, gates=with_evidence(settled.gates, based, {"base": settled.compared.comparisons}))
+    return replace(
+        retested, gates=with_evidence(retested.gates, based, {"base": retested.compared.comparisons})
+    )
 
 
 def _is_tried(item: MetricComparison, gated: Collection[tuple[str, str]]) -> bool:
     return is_open(item) or (item.case, item.metric) in gated
 
 
-def _settled(
+def _with_confirmation(
     contrast: RunComparison,
-    said: Confirmation,
+    confirmed: Confirmation,
     moved: Mapping[str, float],
     gated: Collection[tuple[str, str]],
 ) -> RunComparison:
     """Let an A/B decide about the suspects and the gates that ask for it, where it is to be trusted."""
-    trial, looked = said.trial, contrast.compared.comparisons
-    if trial is None:
+    result, looked = confirmed.result, contrast.compared.comparisons
+    if result is None:
         notes = ["A/B: none could be run"]
     else:
-        notes = ["interrupted: what the A/B did not come to stands as it was"] if trial.interrupted else []
-        notes.append(f"A/B: raw samples in {trial.file}")
-        contrast = replace(contrast, interrupted=trial.interrupted)
-        if not trial.trusted and trial.control is not None:
-            notes[-1] = f"A/B not trusted, nothing is settled: {trial.control.reason}"
+        notes = (
+            ["interrupted: what the A/B did not measure keeps its stored verdict"]
+            if result.interrupted
+            else []
+        )
+        notes.append(f"A/B: raw samples in {result.file}")
+        contrast = replace(contrast, interrupted=result.interrupted)
+        if not result.trusted and result.control is not None:
+            notes[-1] = f"A/B not trusted, the stored verdicts are kept: {result.control.reason}"
             return replace(contrast, notes=tuple(notes))
     comparisons = [
-        with_confirmation(item, said.decisions, said.left, moved) if _is_tried(item, gated) else item
+        with_confirmation(item, confirmed.decisions, confirmed.left, moved)
+        if _is_tried(item, gated)
+        else item
         for item in looked
     ]
     return replace(
         contrast,
         compared=replace(contrast.compared, comparisons=worst_first(comparisons)),
-        settled=tuple((item.case, item.metric) for item in looked if _is_tried(item, gated)),
+        retested=tuple((item.case, item.metric) for item in looked if _is_tried(item, gated)),
         notes=tuple(notes),
     )
 

@@ -51,7 +51,7 @@ def run_noise(values: Sequence[float]) -> float | None:
     From the steps between neighbours, so that a change of level counts once,
     and by a quantile of them, so that it does not count by its height. Of so
     few runs the SD itself is uncertain: this is its upper bound at 95%, by the
-    chi-square distribution (such a quantile tells as much as half as many
+    chi-square distribution (such a quantile is worth half as many
     independent values). None below MIN_VALUES values.
     """
     from scipy.special import chdtri

@@ -8,7 +8,8 @@ from typing import Any
 
 from harness.core.decision import Change, Decision, MetricComparison, RunComparison, RunSide
 from harness.core.units import count, format_percent
-from harness.show.comparisons import COLUMNS, count_verdicts, line
+from harness.show.comparisons import count_verdicts, fields, lines
+from harness.show.fields import columns_of
 from harness.show.page import Page
 from harness.show.sections import Entry, Section, gate_sections
 from harness.show.wording import cause
@@ -35,8 +36,8 @@ class ComparisonDocument:
         contrast = self.comparison
         shown, hidden = list[MetricComparison](), list[MetricComparison]()
         for item in contrast.compared.comparisons:
-            settled = (item.case, item.metric) in contrast.settled
-            (shown if self.everything or settled or tells(item) else hidden).append(item)
+            retested = (item.case, item.metric) in contrast.retested
+            (shown if self.everything or retested or is_notable(item) else hidden).append(item)
         return Page(
             title=f"{contrast.head.suite}: {contrast.base.run} -> {contrast.head.run}",
             head=(
@@ -45,8 +46,8 @@ class ComparisonDocument:
                 _summary(contrast),
                 *contrast.notes,
             ),
-            columns=COLUMNS,
-            lines=tuple(map(line, shown)),
+            columns=columns_of(fields()),
+            lines=lines(shown),
             sections=tuple(_sections(contrast, hidden)),
         )
 
@@ -59,7 +60,7 @@ class ComparisonDocument:
         return _data(self.comparison)
 
 
-def tells(item: MetricComparison) -> bool:
+def is_notable(item: MetricComparison) -> bool:
     """Return whether a comparison shows a change, or something that looks like a regression."""
     return item.suspect or item.decision.verdict is Change.IMPROVEMENT
 
@@ -155,7 +156,7 @@ def _data(contrast: RunComparison) -> dict[str, Any]:
         "bad": dict(contrast.bad),
         "gates": [asdict(gate) for gate in contrast.gates],
         "causes": [{**asdict(found), "cases": list(cases)} for found, cases in contrast.causes.items()],
-        "settled": [{"case": case, "metric": metric} for case, metric in contrast.settled],
+        "retested": [{"case": case, "metric": metric} for case, metric in contrast.retested],
         "notes": list(contrast.notes),
         "interrupted": contrast.interrupted,
     }

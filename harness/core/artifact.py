@@ -14,7 +14,8 @@ class Input:
     `shape` holds integers, names of symbolic dimensions, or None for an
     anonymous one. `dtype` is numpy's name. `low` and `high` (exclusive for
     integers) bound random feeds; `fill` makes the feed a constant (a mask of
-    ones).
+    ones). `within` and `counts` name a dimension, as ``shapes`` binds it: the
+    elements are places on it, or its size.
     """
 
     name: str
@@ -23,6 +24,13 @@ class Input:
     low: float | None = None
     high: float | None = None
     fill: float | None = None
+    within: str = ""
+    counts: str = ""
+
+    @property
+    def dtype_in_words(self) -> str:
+        """The type as people call it: numpy's name, and text for strings."""
+        return "text" if self.dtype == "object" else self.dtype
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,7 @@ class Built:
     engine: str = "ort"  # which engine runs it: "ort" | "fake"
     classes: Mapping[str, int] = field(default_factory=dict)  # output that ends in a softmax -> its axis
     random_weights: bool = False  # its answers mean nothing
+    custom_domains: tuple[str, ...] = ()  # of operators that ONNX Runtime does not bring
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, as stored in a record and in the cache."""
@@ -59,6 +68,7 @@ class Built:
                 "inputs": inputs,
                 "outputs": tuple(data["outputs"]),
                 "notes": tuple(data["notes"]),
+                "custom_domains": tuple(data.get("custom_domains", ())),
             }
         )
 

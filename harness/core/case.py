@@ -168,6 +168,7 @@ class Session(_Part):
     inter_threads: int = 0
     config: Named = NO_CONFIG
     alias: str = field(default="", metadata=_NO_AXIS)  # what keys call a runtime whose version moves
+    custom_ops: Frozen = field(default=freeze([]), metadata=_NO_AXIS)  # libraries, absolute paths
     key: str = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -182,7 +182,7 @@ class RunComparison:
     gates: tuple[GateOutcome, ...] = ()  # those of HEAD's suite, compared with BASE
     bad: Mapping[str, str] = field(default_factory=dict)  # case of HEAD that ended badly -> how
     causes: Mapping[Cause, tuple[str, ...]] = field(default_factory=dict)  # what else differs -> cases
-    settled: tuple[tuple[str, str], ...] = ()  # (case, metric) that an A/B looked at again
+    retested: tuple[tuple[str, str], ...] = ()  # (case, metric) that an A/B looked at again
     notes: tuple[str, ...] = ()  # what is to be known of that A/B
     interrupted: bool = False  # that A/B was
 
@@ -245,4 +245,4 @@ class Trend:
     unit: str
     points: tuple[Point, ...]
     shifts: tuple[Shift, ...] = ()  # their indexes are those of `points`
-    reason: str = ""  # why nothing is said of shifts, where nothing is
+    reason: str = ""  # why shifts were not looked for, where they were not

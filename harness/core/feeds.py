@@ -14,7 +14,7 @@ import json
 import math
 import shlex
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from harness.core.artifact import Input
 from harness.core.errors import Failed, InputError, Unsupported
-from harness.core.roles import BATCH, FRAMES, PAST, SEQUENCE, UNNAMED
+from harness.core.roles import BATCH, FRAMES, GRAPH, PAST, SEQUENCE, is_unnamed, unbound
 
 Rows = dict[str, NDArray[Any]]
 """One array an input, samples on the first axis; without samples where the input has no batch axis."""
@@ -58,14 +58,14 @@ def dimension_names(item: Input, bound: Mapping[str, int]) -> tuple[int | str, .
     A dimension without a name, and one that `bound` gives a size by its place, is
     called by its place: ``x[2]``.
     """
-    return tuple(_dimension_name(f"{item.name}[{i}]", size, bound) for i, size in enumerate(item.shape))
+    return tuple(_dimension_name(item, axis, bound) for axis in range(len(item.shape)))
 
 
-def _dimension_name(place: str, size: int | str | None, bound: Mapping[str, int]) -> int | str:
+def _dimension_name(item: Input, axis: int, bound: Mapping[str, int]) -> int | str:
+    size, place = item.shape[axis], f"{item.name}[{axis}]"
     if isinstance(size, int) and size > 0:
         return size
-    named = isinstance(size, str) and size not in UNNAMED and place not in bound
-    return str(size) if named else place
+    return place if place in bound or is_unnamed(item.shape, axis) else str(size)
 
 
 def bind_dimensions(
@@ -96,26 +96,45 @@ def bind_dimensions(
     sizes = {**dict.fromkeys(driven, batch), **shapes}
     if data is not None:
         sizes = {**_data_sizes(names, axes, data), **sizes}
+    sizes |= add_up(known_symbols, sizes)
     symbols = (size for shape in names.values() for size in shape if isinstance(size, str))
     if left := [size for size in dict.fromkeys(symbols) if size not in sizes]:
-        raise Failed(_not_bound(left, names))
+        raise Failed(not_bound(left, inputs, sizes))
     dimensions = Dimensions(batch, sizes, axes, frozenset(driven))
     if data is not None:
         _check_data(inputs, dimensions, data)
     return dimensions
 
 
-def _not_bound(left: Sequence[str], names: Mapping[str, tuple[int | str, ...]]) -> str:
-    """Name every dimension without a size, and say how to give them, on a command line and in a suite."""
-    where = {
-        size: f"{name} axis {axis}"
-        for name, shape in reversed(list(names.items()))
-        for axis, size in reversed(list(enumerate(shape)))
-        if isinstance(size, str)
-    }
-    listed = ", ".join(size if size.endswith("]") else f"{size} ({where[size]})" for size in left)
-    flags = " ".join(f"--shape {shlex.quote(f'{size}=128')}" for size in left)
-    keys = ", ".join(f"{json.dumps(size)}: 128" for size in left)
+def add_up(symbols: Iterable[str], sizes: Mapping[str, int]) -> dict[str, int]:
+    """Return the sizes of dimensions that are named as a sum of others, such as ``past + sequence``."""
+    found = {}
+    for symbol in symbols:
+        parts = [part.strip() for part in symbol.split("+")]
+        if (
+            len(parts) > 1
+            and symbol not in sizes
+            and all(part.isdecimal() or part in sizes for part in parts)
+        ):
+            found[symbol] = sum(int(part) if part.isdecimal() else sizes[part] for part in parts)
+    return found
+
+
+def not_bound(left: Sequence[str], inputs: Sequence[Input], bound: Mapping[str, int]) -> str:
+    """Name every dimension without a size, and say how to give them, on a command line and in a suite.
+
+    The sizes are examples, by the role of each dimension. One that is the sum of others follows from them.
+    """
+    guesses = unbound(
+        {item.name: item.shape for item in inputs}, {item.name: item.dtype for item in inputs}, bound
+    )
+    sizes = {guess.name: guess.sizes[0] for guess in guesses}
+    where = {guess.name: "{} axis {}".format(*guess.places[0]) for guess in guesses}
+    sums = add_up(left, {name: size for name, size in {**sizes, **bound}.items() if "+" not in name})
+    left = [name for name in left if name not in sums] or list(left)
+    listed = ", ".join(name if name.endswith("]") else f"{name} ({where[name]})" for name in left)
+    flags = " ".join(f"--shape {shlex.quote(f'{name}={sizes[name]}')}" for name in left)
+    keys = ", ".join(f"{json.dumps(name)}: {sizes[name]}" for name in left)
     verb = "dimension is" if len(left) == 1 else "dimensions are"
     return f"{verb} not bound: {listed}; give sizes with {flags}, or in the suite: shapes: {{{keys}}}"
 
@@ -168,15 +187,15 @@ def _square(names: Mapping[str, tuple[int | str, ...]]) -> set[str]:
 
 
 def _beside(place: str, names: Mapping[str, tuple[int | str, ...]], batch: Sequence[str]) -> bool:
-    """Tell whether the input of an axis without a name has no dimension that is named for the batch."""
+    """Return whether the input of an axis without a name has no dimension that is named for the batch."""
     return not any(size in batch for size in names[place.rpartition("[")[0]])
 
 
 def _no_batch(symbol: str) -> bool:
-    """Tell whether a dimension is named for something that is no batch."""
+    """Return whether a dimension is named for something that is no batch."""
     if BATCH.pattern.search(symbol):
         return False
-    return any(role.pattern.search(symbol) for role in (SEQUENCE, FRAMES, PAST))
+    return any(role.pattern.search(symbol) for role in (SEQUENCE, FRAMES, PAST, GRAPH))
 
 
 def _batch_axes(
@@ -185,7 +204,7 @@ def _batch_axes(
     batch: int | None,
     shapes: Mapping[str, int],
 ) -> tuple[int, dict[str, int | None]]:
-    """Settle the batch and each input's axis of it; a fixed axis 0 of the first input counts."""
+    """Decide the batch and each input's axis of it; a fixed axis 0 of the first input counts."""
     if driven:
         axes = {
             name: next((i for i, size in enumerate(shape) if size in driven), None)
@@ -207,7 +226,9 @@ def _batch_axes(
         return 1, dict.fromkeys(names, None)
     fixed = shapes[first] if isinstance(first, str) else first
     if batch not in (None, fixed):
-        raise Unsupported(f"input {head!r} has a fixed batch of {fixed}; asked for {batch}")
+        raise Unsupported(
+            f"input {head!r} has a fixed batch of {fixed}; asked for {batch}; say --batch {fixed}"
+        )
     return fixed, {name: 0 if shape and shape[0] == first else None for name, shape in names.items()}
 
 
@@ -253,11 +274,24 @@ def random_rows(inputs: Sequence[Input], rows: int, dims: Dimensions, seed: int)
     for item in inputs:
         row = dims.row_shape(item)
         shape = row if dims.axes[item.name] is None else (rows, *row)
-        drawn[item.name] = _draw(item, shape, np.random.default_rng([seed, zlib.crc32(item.name.encode())]))
+        drawn[item.name] = _draw(
+            sized(item, dims.sizes), shape, np.random.default_rng([seed, zlib.crc32(item.name.encode())])
+        )
     return drawn
 
 
+def sized(item: Input, sizes: Mapping[str, int]) -> Input:
+    """Put numbers in place of the dimensions that bound `item`; one without a size bounds nothing."""
+    if item.counts and item.fill is None:
+        return replace(item, fill=sizes.get(item.counts), counts="")
+    if item.within and item.high is None and item.within in sizes:
+        return replace(item, low=item.low or 0, high=max(sizes[item.within], 1), within="")
+    return item
+
+
 def _draw(item: Input, shape: tuple[int, ...], generator: np.random.Generator) -> NDArray[Any]:
+    if item.dtype == TEXT:
+        raise InputError(ask_for_text(item))
     dtype = _dtype(item)
     if item.fill is not None:
         return np.full(shape, item.fill, dtype)
@@ -276,13 +310,27 @@ def _draw(item: Input, shape: tuple[int, ...], generator: np.random.Generator) -
     return generator.integers(low_int, high_int, shape, np.int64).astype(dtype)
 
 
+TEXT = "object"
+"""What numpy calls the type of strings."""
+
+
+def ask_for_text(item: Input) -> str:
+    """Ask for an input that holds text, with an example: nobody can make up what a model reads."""
+    rank = max(len(item.shape), 1)
+    example = f"{'[' * rank}'some', 'text'{']' * rank}"
+    return (
+        f"input {item.name!r} holds text, which is not made up: give it as --data FILE.npz (in a suite: "
+        f"data: FILE.npz), written by np.savez('FILE.npz', {item.name}=np.array({example}))"
+    )
+
+
 def _dtype(item: Input) -> np.dtype[Any]:
-    """Return numpy's type of `item`. Raises Unsupported for strings and types numpy lacks."""
+    """Return numpy's type of `item`, object for strings. Raises Unsupported for types that numpy lacks."""
     try:
         dtype = np.dtype(item.dtype)
     except TypeError:
-        dtype = np.dtype(object)
-    if dtype.kind not in "fiub":
+        dtype = np.dtype("V")
+    if dtype.kind not in "fiubO":
         raise Unsupported(f"input {item.name!r} is of type {item.dtype}; feeds are made of numbers only")
     return dtype
 
@@ -326,6 +374,11 @@ def _pick(where: str, item: Input, arrays: Mapping[str, NDArray[Any]]) -> NDArra
         )
     if array.dtype == dtype:
         return array
+    if (dtype.kind == "O") != (array.dtype.kind in "US"):
+        held = "numbers" if dtype.kind == "O" else "text"
+        raise InputError(f"{where}: {item.name!r} holds {held}; the model takes {item.dtype_in_words}")
+    if dtype.kind == "O":
+        return array.astype(str).astype(object)
     with np.errstate(over="ignore", invalid="ignore"):
         cast = array.astype(dtype) if array.dtype.kind in "fiub" else None
     if cast is None or not _same_meaning(array, cast):
@@ -336,7 +389,7 @@ def _pick(where: str, item: Input, arrays: Mapping[str, NDArray[Any]]) -> NDArra
 
 
 def _same_meaning(array: NDArray[Any], cast: NDArray[Any]) -> bool:
-    """Tell whether a cast kept the values: rounding of a float is fine, anything else is not."""
+    """Return whether a cast kept the values: rounding of a float is fine, anything else is not."""
     if cast.dtype.kind == "f":
         return bool(np.array_equal(np.isfinite(array), np.isfinite(cast)))
     return bool(np.array_equal(array, cast))
@@ -387,6 +440,8 @@ def with_overrides(inputs: Sequence[Input], overrides: Mapping[str, Mapping[str,
     if unknown := sorted(set(overrides) - known):
         raise Failed(f"inputs names {unknown[0]!r}; the model's inputs: {', '.join(sorted(known))}")
     return tuple(
-        replace(item, **{"fill": None, **overrides[item.name]}) if item.name in overrides else item
+        replace(item, **{"fill": None, "within": "", "counts": "", **overrides[item.name]})
+        if item.name in overrides
+        else item
         for item in inputs
     )

@@ -1,4 +1,4 @@
-"""The hash that tells whether a file is still what it was."""
+"""The hash that shows whether a file has changed."""
 
 from __future__ import annotations
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from importlib import metadata
 from typing import TypeVar
 
 from harness.core.record import Metric, Record
+from harness.core.registry import entry_points
 
 METRICS_GROUP = "harness.metrics"
 """Entry points of other packages: a family's name, and the function that gives its metrics."""
@@ -27,7 +27,7 @@ Give = TypeVar("Give", bound=Callable[..., object])
 
 
 class Evidence(StrEnum):
-    """What two stored runs tell of a metric, and so how they are compared by it."""
+    """What two stored runs show of a metric, and so how they are compared by it."""
 
     CALLS = "calls"  # a quantile of the calls of each process
     RATE = "rate"  # the calls of each process over its wall time
@@ -58,7 +58,7 @@ class MetricSpec:
     """One metric. What a row does not say is as for a speed that is measured once a run."""
 
     name: str
-    unit: str  # "s", "B", "ratio", "dB", "samples/s", "1"
+    unit: str  # "s", "B", "instructions", "ratio", "dB", "samples/s", "1"
     better: str  # "lower" | "higher" | "none"
 
     # in tables
@@ -78,7 +78,8 @@ class MetricSpec:
     samples: str = ""  # key of `Record.samples` with a number of ns for each process
     floor: float | None = None  # what is better than this is as good as equal
     machine_free: bool = False  # the same on every machine, however long a case is timed
-    once: bool = False  # one process tells it: memory, and what is machine-free
+    taken_in: str = ""  # part of `Record.effective` that says how it was counted: compared with its like only
+    asked_by: str = ""  # key of `measure:` that asks for it; empty: it is always there
     follows_calls: bool = False  # it goes as the calls go
     alpha_share: float = 0.0  # of alpha in an A/B, in shares of p50; 0: no block measures it
 
@@ -98,7 +99,7 @@ class MetricSpec:
     @property
     def relative(self) -> bool:
         """Whether a change is a ratio: of durations, sizes and rates."""
-        return self.unit in ("s", "B", "samples/s", "calls/s")
+        return self.unit in ("s", "B", "instructions", "samples/s", "calls/s")
 
     @property
     def loss(self) -> Loss:
@@ -119,12 +120,12 @@ def _call(name: str, **facts: object) -> MetricSpec:
 def _memory(name: str, **facts: object) -> MetricSpec:
     """Make the row of a reading of memory; but for three, they are steps on the way to those."""
     kept = {"column": False, "evidence": Evidence.NONE, **facts}
-    return MetricSpec(f"memory/{name}", "B", "lower", once=True, **kept)  # type: ignore[arg-type]
+    return MetricSpec(f"memory/{name}", "B", "lower", asked_by="memory", **kept)  # type: ignore[arg-type]
 
 
 def _accuracy(name: str, unit: str, better: str, **facts: object) -> MetricSpec:
     """Make the row of a number that the outputs give."""
-    kept = {"evidence": Evidence.NONE, "machine_free": True, "once": True, **facts}
+    kept = {"evidence": Evidence.NONE, "machine_free": True, "asked_by": "accuracy", **facts}
     return MetricSpec(f"accuracy/{name}", unit, better, **kept)  # type: ignore[arg-type]
 
 
@@ -192,7 +193,29 @@ _ROWS = (
         drop=7,
         evidence=Evidence.COUNT,
         machine_free=True,
-        once=True,
+    ),
+    MetricSpec(
+        "instructions/call",
+        "instructions",
+        "lower",
+        title="instructions",
+        drop=6,
+        evidence=Evidence.COUNT,
+        machine_free=True,
+        asked_by="instructions",
+        taken_in="instructions",
+        least_loss=0.001,
+    ),
+    # where the runtime's objects lie decides a few hundred in a million
+    MetricSpec(
+        "instructions/session",
+        "instructions",
+        "lower",
+        column=False,
+        evidence=Evidence.COUNT,
+        machine_free=True,
+        asked_by="instructions",
+        taken_in="instructions",
     ),
     _accuracy(
         "top1",
@@ -267,6 +290,10 @@ METRICS = {row.name: row for row in _ROWS}
 """Every metric of the harness, by name, in the order of tables."""
 
 
+COUNTED = tuple(name for name, row in METRICS.items() if row.taken_in)
+"""Metrics of a pass that is off unless it is asked for: one worker counts them, exactly."""
+
+
 def describes(*rows: MetricSpec) -> Callable[[Give], Give]:
     """Attach rows to another package's family, a function of an entry point `harness.metrics`."""
 
@@ -302,13 +329,13 @@ def specs_for(records: Iterable[Record]) -> dict[str, MetricSpec]:
 
 def all_specs() -> dict[str, MetricSpec]:
     """Return the rows of the harness, then those that come with other packages' families."""
-    families = (point.name for point in metadata.entry_points(group=METRICS_GROUP))
+    families = (point.name for point in entry_points(METRICS_GROUP))
     return METRICS | {name: row for family in families for name, row in foreign(family).items()}
 
 
 def is_foreign(family: str) -> bool:
     """Return whether another package gives a family of this name."""
-    return any(point.name == family for point in metadata.entry_points(group=METRICS_GROUP))
+    return any(point.name == family for point in entry_points(METRICS_GROUP))
 
 
 @cache
@@ -318,7 +345,7 @@ def foreign(family: str) -> dict[str, MetricSpec]:
     None where its code cannot be imported: to measure with it is an error, to
     read what it gave once is none.
     """
-    for point in metadata.entry_points(group=METRICS_GROUP):
+    for point in entry_points(METRICS_GROUP):
         if point.name == family:
             try:
                 return {row.name: row for row in getattr(point.load(), "rows", ())}

@@ -26,6 +26,7 @@ class Pass:
     default: bool = True
     cost_s: float = 0.2  # a process, as measured on two cores of a shared machine
     every_process: bool = False  # else in the first process of a case only
+    alone: bool = False  # in a worker of its own, which is started in a way of its own
     reads: tuple[str, ...] = ("session", "feeds")
     writes: tuple[str, ...] = ()
 
@@ -37,8 +38,20 @@ PASSES = (
     # in a worker of an A/B, in place of the timing
     Pass("slices", f"{_HOME}.slices:run", default=False, cost_s=0.0),
     Pass("outputs", f"{_HOME}.outputs:run", key="accuracy", reads=("session",), writes=("outputs",)),
+    # in a worker of `harness profile`; closes the session
+    Pass("profile", f"{_HOME}.profile:run", default=False, cost_s=1.5, writes=("profile",)),
     # closes the session, so it comes last
     Pass("proof", f"{_HOME}.proof:run", key="proof", reads=("feeds",), writes=("proof", "memory")),
+    # most of it is importing under valgrind
+    Pass(
+        "instructions",
+        f"{_HOME}.instructions:run",
+        key="instructions",
+        default=False,
+        cost_s=10.0,
+        alone=True,
+        writes=("instructions",),
+    ),
 )
 """Every pass, in the order in which they run."""
 
@@ -53,6 +66,11 @@ def repeated(passes: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in passes if BY_NAME[name].every_process)
 
 
+def together(passes: Iterable[str]) -> tuple[str, ...]:
+    """Name those of `passes` that the first process of a case runs, one after the other."""
+    return tuple(name for name in passes if not BY_NAME[name].alone)
+
+
 def chosen(wanted: Mapping[str, bool]) -> tuple[str, ...]:
-    """Name the passes of a case's first process, in order; `wanted` maps keys of `measure:`."""
+    """Name the passes of a case, in order; `wanted` maps keys of `measure:`."""
     return tuple(row.name for row in PASSES if wanted.get(row.key, row.default))

@@ -23,7 +23,7 @@ class Status(StrEnum):
     """How a case ended."""
 
     OK = "ok"  # measured, as asked for
-    SKIPPED = "skipped"  # the suite said so
+    SKIPPED = "skipped"  # by a rule of the suite
     UNSUPPORTED = "unsupported"  # this machine, runtime or exporter cannot
     FAILED = "failed"  # an error, or something else ran than was asked for
     CRASHED = "crashed"  # the worker died of a signal
@@ -56,7 +56,13 @@ class Note:
     """Something that a reader of the numbers must know."""
 
     kind: NoteKind
-    text: str  # for people: nothing is decided by it
+    detail: str  # for people: nothing is decided by it
+    short: str = ""  # what the cell of a table holds of it; empty where the kind or the detail must do
+
+    @property
+    def text(self) -> str:
+        """The whole note: ``not steady: 9% outliers``."""
+        return ": ".join(filter(None, (self.short, self.detail)))
 
 
 class Absence(StrEnum):
@@ -65,6 +71,7 @@ class Absence(StrEnum):
     OTHER = ""
     IDENTICAL = "identical"  # an SQNR without any noise: better than every number
     TOO_FEW_CALLS = "too few calls"
+    REPLACED = "replaced"  # another metric is there in its place
 
 
 BAD = frozenset({Status.FAILED, Status.CRASHED, Status.TIMEOUT})
@@ -119,7 +126,7 @@ class Metric:
     """
 
     value: float | None
-    unit: str  # "s", "B", "ratio", "dB", "samples/s", "1"
+    unit: str  # "s", "B", "instructions", "ratio", "dB", "samples/s", "1"
     direction: str  # which way is better: "lower" | "higher" | "none"
     low: float | None = None
     high: float | None = None
@@ -174,11 +181,16 @@ class Record:
     stderr: str = ""  # the same
     schema: int = SCHEMA
     note_kinds: tuple[NoteKind, ...] = ()  # of `notes`, one each; empty in records from before
+    note_shorts: tuple[str, ...] = ()  # what each of `notes` begins with, short enough for a cell; or empty
 
     def typed_notes(self) -> tuple[Note, ...]:
-        """Return the notes with their kinds."""
+        """Return the notes with their kinds and short forms."""
         kinds = self.note_kinds or (NoteKind.OTHER,) * len(self.notes)
-        return tuple(Note(kind, text) for kind, text in zip(kinds, self.notes, strict=True))
+        shorts = self.note_shorts or ("",) * len(self.notes)
+        return tuple(
+            Note(kind, text[len(short) :].removeprefix(": "), short)
+            for kind, text, short in zip(kinds, self.notes, shorts, strict=True)
+        )
 
     @property
     def runtime(self) -> RuntimeUsed:
@@ -248,6 +260,7 @@ class Record:
                 "status": Status(data["status"]),
                 "notes": tuple(data["notes"]),
                 "note_kinds": tuple(map(NoteKind, data.get("note_kinds", ()))),
+                "note_shorts": tuple(data.get("note_shorts", ())),
                 "metrics": {name: _metric(metric) for name, metric in data["metrics"].items()},
             }
         )

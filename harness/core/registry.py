@@ -6,10 +6,11 @@ an entry point in a third party's package.
 
 from __future__ import annotations
 
-import difflib
 import importlib
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from harness.core.errors import InputError, NotFoundError
@@ -23,6 +24,8 @@ MAX_LISTED_NAMES = 16
 
 def closest(name: str, known: Iterable[str]) -> str:
     """Return which known name is nearest, then list all of them, or the nearest where they are many."""
+    import difflib  # --help needs none of it
+
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
@@ -30,6 +33,18 @@ def closest(name: str, known: Iterable[str]) -> str:
         return f"{hint}known: {', '.join(names)}"
     nearest = difflib.get_close_matches(name, names, n=5, cutoff=0.0)
     return f"{hint}nearest of {len(names)}: {', '.join(nearest)}"
+
+
+def entry_points(group: str) -> tuple[metadata.EntryPoint, ...]:
+    """Return the entry points of `group` of all packages on the path, which is searched once."""
+    return _entry_points(group, tuple(sys.path))
+
+
+@cache
+def _entry_points(group: str, path: tuple[str, ...]) -> tuple[metadata.EntryPoint, ...]:
+    from importlib import metadata  # a third of what --help costs
+
+    return tuple(metadata.entry_points(group=group))
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,9 +67,7 @@ class Registry:
         return name in self.builtin or any(point.name == name for point in self._foreign())
 
     def _foreign(self) -> Iterable[metadata.EntryPoint]:
-        from importlib import metadata  # a third of what --help costs
-
-        return metadata.entry_points(group=self.group) if self.group else ()
+        return entry_points(self.group) if self.group else ()
 
     def resolve(self, name: str) -> Any:
         """Import what `name` stands for.

@@ -80,11 +80,20 @@ class GateOutcome:
     setting: Setting | None = None  # what would help, where that is known
     confirm: bool = False  # the gate asks for an A/B
     compared: Change | None = None  # the verdict of the comparison of the same numbers, where there is one
+    low: float | None = None  # the value's interval between processes, that of the reference included
+    high: float | None = None
 
     @property
     def failed(self) -> bool:
         """Whether the limit is not kept."""
         return self.outcome is Outcome.FAILED
+
+    @property
+    def within_spread(self) -> bool:
+        """Whether the limit lies within what the value varies by from process to process."""
+        if self.low is None or self.high is None or self.limit is None:
+            return False
+        return self.low <= self.limit <= self.high
 
 
 def unevaluated(gates: Sequence[GateOutcome]) -> tuple[GateOutcome, ...]:
@@ -116,9 +125,10 @@ class Advice:
     unit: str
     speedup: float | None  # against the baseline
     accuracy_delta: float | None  # what it costs, where that was measured
-    ties: tuple[str, ...] = ()  # other cases that no interval tells apart from it, or that were not steady
+    ties: tuple[str, ...] = ()  # other cases whose intervals overlap with its own
     passed_over: tuple[PassedOver, ...] = ()  # faster cases, the fastest first
     steady: bool = True  # whether each process of it was
+    baseline_steady: bool = True
 
 
 @dataclass(frozen=True, slots=True)

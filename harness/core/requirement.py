@@ -2,7 +2,7 @@
 
 The installer has no separator between options and requirements, so this gate
 is what keeps options, URLs and shell text out. A plan passes it as well, so
-that a wrong name is told before anything is measured.
+that a wrong name is reported before anything is measured.
 """
 
 from __future__ import annotations

@@ -39,9 +39,10 @@ CHANNELS = _role("channels", r"chan|^c$|depth", 3, 1, 4)
 HEADS = _role("heads", r"head", 8, 12, 16, 4)
 STATE = _role("state", r"state|hidden|cell|^[hc]_?\d*$", 1, 2)
 CLASSES = _role("classes", r"class|label|categor", 2, 10, 1)
+GRAPH = _role("graph", r"node|edge|atom|residue|bond|vert(ex|ices)|points", 16, 8, 32, 64, 1)
 OTHER = _role("size", r"", 1, 8, 16, 32, 64, 128, 224)
 
-ROLES = (BATCH, PAST, HEADS, CHANNELS, HEIGHT, WIDTH, SAMPLES, FRAMES, FEATURES, SEQUENCE, CLASSES)
+ROLES = (BATCH, PAST, HEADS, CHANNELS, HEIGHT, WIDTH, SAMPLES, FRAMES, FEATURES, SEQUENCE, CLASSES, GRAPH)
 """Asked in this order."""
 
 IMAGE_CHANNELS = (1, 3, 4)
@@ -55,6 +56,18 @@ class Unbound:
     role: str
     sizes: tuple[int, ...]  # candidates, the most plausible first
     places: tuple[tuple[str, int], ...]  # (input, axis)
+
+
+def is_unnamed(shape: Sequence[int | str | None], axis: int) -> bool:
+    """Return whether the size of an axis that is not fixed has no name of its own.
+
+    A name that stands on axis 0 and on another one, of three or more, names unlike axes: the
+    exporter was given one word for all that may vary.
+    """
+    size = shape[axis]
+    if not isinstance(size, str) or size in UNNAMED:
+        return True
+    return len(shape) > 2 and shape[0] == size and shape.count(size) > 1
 
 
 def unbound(
@@ -74,7 +87,7 @@ def unbound(
             if isinstance(size, int) and size > 0:
                 continue
             place = f"{name}[{axis}]"
-            symbol = place if size is None or str(size) in UNNAMED or isinstance(size, int) else str(size)
+            symbol = place if is_unnamed(shape, axis) else str(size)
             if place not in known and symbol not in known:
                 places.setdefault(symbol, []).append((name, axis))
     found: dict[str, Unbound] = {}

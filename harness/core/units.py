@@ -53,6 +53,14 @@ def format_bytes(value_bytes: float) -> str:
     return f"{_significant(value_bytes)} B"
 
 
+def format_count(value: float) -> str:
+    """Format a large count, six digits of it: ``399684`` becomes ``399.684 k``."""
+    for prefix, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if abs(value) >= size:
+            return f"{_significant(value / size, 6)} {prefix}"
+    return _significant(value, 6)
+
+
 def format_percent(ratio: float, *, signed: bool = False) -> str:
     """Format a ratio as a percentage: ``0.034`` becomes ``3.40%``."""
     return f"{ratio * 100:{'+' if signed else ''}.2f}%"
@@ -65,6 +73,8 @@ def format_value(value: float, unit: str) -> str:
             return format_seconds(value)
         case "B":
             return format_bytes(value)
+        case "instructions":
+            return format_count(value)
         case "ratio":
             return format_percent(value)
         case "dB":

@@ -1,6 +1,6 @@
 """The names that a suite may use, where every room can see them.
 
-Those that other packages may add to stand in `harness.core.plugins`.
+Those that other packages may add to are in `harness.core.plugins`.
 """
 
 from __future__ import annotations
@@ -54,3 +54,10 @@ IO = ("iobinding", "run")
 
 ROLLING = ("latest", "nightly")
 """Values of the axis runtime that mean another version of onnxruntime from time to time."""
+
+KNOWN_DOMAINS = frozenset(
+    {"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.ms.internal.nhwc", "com.microsoft.nchwc"}
+    | {"ai.onnx.training", "ai.onnx.preview", "ai.onnx.preview.training", "com.microsoft.experimental"}
+    | {"com.microsoft.dml", "org.pytorch.aten"}
+)
+"""Domains whose operators ONNX Runtime brings."""

@@ -1,4 +1,4 @@
-"""Judge how fit a machine is for measuring: readings and a self-test in, remarks out, each with a remedy."""
+"""Judge how fit a machine is for measuring: readings and a self-test in, findings out, each with a remedy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.doctor.model import DetectableChange, Finding, Level, SelfTest, Sys
 from harness.stats.sequential import visible_shift
 
 BUDGETS_S = (10.0, 60.0)
-"""Budgets of a case for which the smallest visible change is told."""
+"""Budgets of a case for which the smallest visible change is reported."""
 
 BUSY_BAD, BUSY_WARNING = 0.25, 0.05
 """Share of the worker's core that others compute: then half of the calls, or some, are disturbed."""
@@ -30,7 +30,7 @@ LEAST_EFFECT = 0.001
 _ORDER = {Level.BAD: 0, Level.WARNING: 1, Level.UNKNOWN: 2, Level.FINE: 3}
 
 
-def remarks(readings: SystemProbe, test: SelfTest | None = None) -> tuple[Finding, ...]:
+def findings(readings: SystemProbe, test: SelfTest | None = None) -> tuple[Finding, ...]:
     """Say everything that there is to say, the worst first."""
     found = [
         *_pinning(readings),
@@ -43,7 +43,7 @@ def remarks(readings: SystemProbe, test: SelfTest | None = None) -> tuple[Findin
         ),
         *(_tested(test) if test else ()),
     ]
-    return tuple(sorted(found, key=lambda remark: _ORDER[remark.level]))
+    return tuple(sorted(found, key=lambda finding: _ORDER[finding.level]))
 
 
 def _pinning(readings: SystemProbe) -> Iterator[Finding]:
@@ -73,7 +73,7 @@ def _clock_speed(readings: SystemProbe) -> Iterator[Finding]:
     cpu = readings.machine.get("cpu") or {}
     governor, turbo = cpu.get("governor"), cpu.get("turbo")
     if governor is None:
-        yield Finding("governor", Level.UNKNOWN, "the system does not tell (virtual machines often do not)")
+        yield Finding("governor", Level.UNKNOWN, "the system reports none (virtual machines often do not)")
     elif governor == "performance":
         yield Finding("governor", Level.FINE, "performance")
     else:
@@ -84,7 +84,7 @@ def _clock_speed(readings: SystemProbe) -> Iterator[Finding]:
             "sudo cpupower frequency-set --governor performance",
         )
     if turbo is None:
-        yield Finding("turbo", Level.UNKNOWN, "the system does not tell")
+        yield Finding("turbo", Level.UNKNOWN, "the system does not report it")
     elif turbo:
         yield Finding(
             "turbo",
@@ -100,7 +100,7 @@ def _clock_speed(readings: SystemProbe) -> Iterator[Finding]:
 def _sharing(readings: SystemProbe) -> Iterator[Finding]:
     cpu = readings.machine.get("cpu") or {}
     if cpu.get("smt") is None:
-        yield Finding("SMT", Level.UNKNOWN, "the system does not tell")
+        yield Finding("SMT", Level.UNKNOWN, "the system does not report it")
     elif cpu["smt"]:
         yield Finding(
             "SMT",
@@ -159,7 +159,7 @@ def _load(readings: SystemProbe) -> Finding:
 
 def _steal(readings: SystemProbe) -> Finding:
     if readings.steal_ratio is None:
-        return Finding("steal", Level.UNKNOWN, "the system does not tell")
+        return Finding("steal", Level.UNKNOWN, "the system does not report it")
     found = f"{format_percent(readings.steal_ratio)} of the time the host ran others"
     level = _level(readings.steal_ratio, STEAL_WARNING, STEAL_BAD)
     todo = "" if level is Level.FINE else "use a machine type with dedicated cores"
@@ -189,7 +189,7 @@ def _level(value: float, warning: float, bad: float) -> Level:
 
 
 def _tested(test: SelfTest) -> Iterator[Finding]:
-    quiet = "quieten the machine as said above, then run it again; more --budget steadies every A/B"
+    quiet = "quieten the machine as described above, then run it again; more --budget steadies every A/B"
     if test.failed:
         yield Finding(
             "self-test", Level.BAD, test.failed, "see what the worker printed; harness run shows it"
@@ -226,19 +226,19 @@ def spread(groups: Iterable[Sequence[float]]) -> float | None:
     return math.sqrt(squares / degrees) if degrees else None
 
 
-def reach(budget_s: float, block_s: float, sd: float, terms: ABSettings) -> DetectableChange:
+def reach(budget_s: float, block_s: float, sd: float, settings: ABSettings) -> DetectableChange:
     """Return the smallest change that an A/B of one case shows in `budget_s` with blocks that spread by `sd`.
 
-    It is that of the metrics and the minimum effect of `terms`. The last block
+    It is that of the metrics and the minimum effect of `settings`. The last block
     that the budget would just pay for is not counted: it may not be begun.
     """
     blocks = max(0, int(budget_s / block_s) - 1)
-    schedule = OnlyCase.of(terms, terms.metrics)
+    schedule = OnlyCase.of(settings, settings.metrics)
     first, _ = schedule.looks(blocks)
-    shift = visible_shift(blocks, terms.alpha / schedule.tests, first)
+    shift = visible_shift(blocks, settings.alpha / schedule.tests, first)
     if shift is None:
         return DetectableChange(budget_s, blocks, None, None)
     at_best, change = (
-        math.expm1(math.log1p(least) + shift * sd) for least in (LEAST_EFFECT, terms.min_effect)
+        math.expm1(math.log1p(least) + shift * sd) for least in (LEAST_EFFECT, settings.min_effect)
     )
     return DetectableChange(budget_s, blocks, change, at_best)

@@ -35,24 +35,24 @@ def examine(
     cache_dir: Path,
     *,
     quick: bool = False,
-    terms: ABSettings = ABSettings(),  # noqa: B008 (frozen)
+    settings: ABSettings = ABSettings(),  # noqa: B008 (frozen)
     listener: Listener | None = None,
     read: Callable[[], SystemProbe] = read_machine,
     open_bench: OpenBench = open_arms,
 ) -> Diagnosis:
-    """Read this machine off and, unless `quick`, test what can be told on it.
+    """Read this machine off and, unless `quick`, test what can be detected on it.
 
     Raises StoreError where results cannot be kept, KeyboardInterrupt.
     """
     readings = read()
-    test = None if quick else self_test(results_dir, cache_dir, terms, listener, open_bench)
-    return Diagnosis(readings=readings, remarks=health.remarks(readings, test), test=test)
+    test = None if quick else self_test(results_dir, cache_dir, settings, listener, open_bench)
+    return Diagnosis(readings=readings, findings=health.findings(readings, test), test=test)
 
 
 def self_test(
     results_dir: Path,
     cache_dir: Path,
-    terms: ABSettings,
+    settings: ABSettings,
     listener: Listener | None = None,
     open_bench: OpenBench = open_arms,
 ) -> SelfTest:
@@ -67,13 +67,13 @@ def self_test(
         nothing_else = Measure().with_passes(memory=False, accuracy=False, proof=False)
         suite = Suite("doctor", "", models, measure=nothing_else)
         pairing = Pairing((Pair(NAME, *cases),))
-        terms = replace(terms, metrics=(METRIC,))
-        trial = run_ab(
-            pairing, suite, terms, results_dir, cache_dir, listener=listener, open_bench=open_bench
+        settings = replace(settings, metrics=(METRIC,))
+        result = run_ab(
+            pairing, suite, settings, results_dir, cache_dir, listener=listener, open_bench=open_bench
         )
-    if trial.interrupted:
+    if result.interrupted:
         raise KeyboardInterrupt
-    return _conclude(trial, read_lines(Path(trial.file)))
+    return _conclude(result, read_lines(Path(result.file)))
 
 
 def _case(path: Path) -> Case:
@@ -81,30 +81,30 @@ def _case(path: Path) -> Case:
     return case
 
 
-def _conclude(trial: ABResult, lines: list[dict[str, Any]]) -> SelfTest:
-    """Join the trial's verdicts with the spread and the cost of its blocks."""
+def _conclude(result: ABResult, lines: list[dict[str, Any]]) -> SelfTest:
+    """Join the result's verdicts with the spread and the cost of its blocks."""
     blocks = [line for line in lines if METRIC in line.get("readings", {})]
     ratios = {True: list[float](), False: list[float]()}
     for block in blocks:
         ratios[block["stage"] == "control"].append(block["readings"][METRIC]["ratio"])
     sd = health.spread(ratios.values())
-    found = next((row.decision for row in trial.comparisons if row.metric == METRIC), None)
+    found = next((row.decision for row in result.comparisons if row.metric == METRIC), None)
     block_s = median(block["wall_s"] for block in blocks) if blocks else 0.0
-    control = trial.control
-    failed = "; ".join(map(describe_lost, trial.failed.values()))
+    control = result.control
+    failed = "; ".join(map(describe_lost, result.failed.values()))
     return SelfTest(
         injected=MORE_LAYERS / LAYERS - 1,
         slowdown=found or Decision(verdict=Change.INCONCLUSIVE, reason="no blocks"),
         control=control.decisions.get(METRIC) if control else None,
-        fired=not trial.trusted,
+        fired=not result.trusted,
         spread=sd or 0.0,
         block_s=block_s,
         reach=tuple(
-            health.reach(budget_s, block_s, sd, trial.settings)
+            health.reach(budget_s, block_s, sd, result.settings)
             for budget_s in health.BUDGETS_S
             if sd is not None
         ),
-        seconds=trial.seconds,
+        seconds=result.seconds,
         failed=failed,
-        file=trial.file,
+        file=result.file,
     )

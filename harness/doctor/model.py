@@ -22,7 +22,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemProbe:
-    """What the system told within `span_s` in which this process slept."""
+    """What the system reported within `span_s` in which this process slept."""
 
     machine: Mapping[str, Any]  # as `harness.measure.describe_machine` gives it
     cores: tuple[int, ...]  # those that a worker of one thread would run on
@@ -39,12 +39,12 @@ class SystemProbe:
 
 
 class Level(StrEnum):
-    """What a remark asks for."""
+    """How much a finding matters."""
 
     BAD = "bad"  # numbers measured so are not to be trusted
     WARNING = "warning"  # they are noisier, or slower, than they had to be
     FINE = "fine"
-    UNKNOWN = "unknown"  # the system does not tell
+    UNKNOWN = "unknown"  # the system does not report it
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +88,13 @@ class Diagnosis:
     """All that `harness doctor` found."""
 
     readings: SystemProbe
-    remarks: tuple[Finding, ...]  # the worst first
+    findings: tuple[Finding, ...]  # the worst first
     test: SelfTest | None  # None: only readings were asked for
 
     @property
     def healthy(self) -> bool:
         """Whether nothing was found that makes numbers untrustworthy."""
-        return all(remark.level is not Level.BAD for remark in self.remarks)
+        return all(finding.level is not Level.BAD for finding in self.findings)
 
     def to_json(self) -> dict[str, Any]:
         """Return one object."""

@@ -103,7 +103,7 @@ def _spent(proc: Path) -> dict[int, tuple[str, int, int]]:
     for folder in proc.iterdir():
         if not folder.name.isdigit() or int(folder.name) == os.getpid():
             continue
-        # the name stands in parentheses and may hold anything, parentheses too
+        # the name is in parentheses and may hold anything, parentheses too
         head, closed, rest = _text(folder / "stat").rpartition(")")
         if closed:  # else it has ended since
             fields = rest.split()

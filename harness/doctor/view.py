@@ -7,12 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.core.units import format_percent, format_seconds, format_span
-from harness.doctor.model import DetectableChange, Diagnosis, Level
-from harness.show.cells import Column
-from harness.show.page import Line, Page
+from harness.doctor.model import DetectableChange, Diagnosis, Finding, Level
+from harness.show.fields import Field, columns_of, lines_of
+from harness.show.page import Page
 from harness.show.sections import Entry, Section
 
 MOODS = {Level.BAD: "bad", Level.WARNING: "warning", Level.UNKNOWN: "", Level.FINE: "good"}
+
+FIELDS: tuple[Field[Finding], ...] = (
+    Field("what", lambda each: each.subject),
+    Field("is", lambda each: str(each.level)),
+    Field("because", lambda each: each.found),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +35,10 @@ class DiagnosisDocument:
     def page(self) -> Page:
         """Lay it out."""
         found = self.diagnosis
-        lines = (
-            Line((each.subject, str(each.level), each.found), MOODS[each.level]) for each in found.remarks
-        )
         return Page(
             title=f"{found.readings.machine['machine']}: {_summary(found)}",
-            columns=tuple(Column(title, number=False) for title in ("what", "is", "because")),
-            lines=tuple(lines),
+            columns=columns_of(FIELDS),
+            lines=lines_of(FIELDS, found.findings, lambda each: MOODS[each.level]),
             sections=tuple(_sections(found)),
         )
 
@@ -43,7 +46,7 @@ class DiagnosisDocument:
         """Give a row a finding."""
         return [
             {"subject": each.subject, "level": str(each.level), "found": each.found, "todo": each.todo}
-            for each in self.diagnosis.remarks
+            for each in self.diagnosis.findings
         ]
 
     def data(self) -> dict[str, Any]:
@@ -52,7 +55,7 @@ class DiagnosisDocument:
 
 
 def _summary(checkup: Diagnosis) -> str:
-    levels = [remark.level for remark in checkup.remarks]
+    levels = [finding.level for finding in checkup.findings]
     bad, warnings = levels.count(Level.BAD), levels.count(Level.WARNING)
     if bad:
         return f"{bad} to fix before its numbers can be trusted, {warnings} more to improve"
@@ -60,9 +63,9 @@ def _summary(checkup: Diagnosis) -> str:
 
 
 def _sections(checkup: Diagnosis) -> Iterator[Section]:
-    todo = [remark for remark in checkup.remarks if remark.todo]
+    todo = [finding for finding in checkup.findings if finding.todo]
     if todo:
-        entries = tuple(Entry(f"{remark.subject}: {remark.todo}") for remark in todo)
+        entries = tuple(Entry(f"{finding.subject}: {finding.todo}") for finding in todo)
         yield Section("What to do", entries, MOODS[todo[0].level])
     test = checkup.test
     if test is None:

@@ -27,7 +27,7 @@ from harness.judge.causes import changed
 Floats = NDArray[np.float64]
 
 MIN_RUNS = 10
-"""Values below which nothing is said."""
+"""Values below which no change is looked for."""
 
 SCALES = (5, 10, 20, 40, 80)
 """Numbers of values on either side whose medians are compared."""
@@ -193,7 +193,7 @@ def _step(y: Floats, at: int, start: int, end: int, scale: int) -> tuple[float, 
 def _excess(jumps: Floats | None, at: int, scale: int, sd: float) -> float | None:
     """Return how much larger jumps of medians are away from `at` than independent noise would make them.
 
-    None where too few are left to tell.
+    None where too few are left.
     """
     if jumps is None:
         return None

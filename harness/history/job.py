@@ -81,15 +81,17 @@ def _trends(frame: pd.DataFrame, spec: MetricSpec, last: int | None) -> Iterable
 
 
 def _judged(trend: Trend, spec: MetricSpec) -> Trend:
-    """Find the shifts of a trend, and name what the series itself tells of their causes."""
+    """Find the shifts of a trend, and name the causes that the series itself shows."""
     values = [point.value for point in trend.points]
     if len(values) < MIN_RUNS:
-        return replace(trend, reason=f"{len(values)} runs; {MIN_RUNS} are needed to tell a change from noise")
+        return replace(
+            trend, reason=f"{len(values)} runs; {MIN_RUNS} are needed to separate a change from noise"
+        )
     return replace(trend, shifts=shifts(values, spec))
 
 
 def _explained(results_dir: Path, trends: Sequence[Trend]) -> list[Trend]:
-    """Name beside each shift what else changed there: runtime and model, and what the records tell."""
+    """Name beside each shift what else changed there: runtime, model and the rest of the records."""
     places = {(trend.points[index].run, trend.case) for trend in trends for index in _around(trend)}
     outlines = store.outlines(results_dir, places) if places else {}
 

@@ -10,20 +10,14 @@ from typing import Any
 
 from harness.core.decision import Change, Shift, Trend
 from harness.core.units import format_value
-from harness.show.cells import Column, Delta, Number
-from harness.show.page import Line, Page
+from harness.show.cells import Delta, Number
+from harness.show.fields import Field, columns_of, lines_of
+from harness.show.page import Page
 from harness.show.sections import Entry, Section
 from harness.show.sparkline import sparkline
 from harness.show.wording import cause
 
 MOODS = {Change.REGRESSION: "bad", Change.IMPROVEMENT: "good", Change.INCONCLUSIVE: "warning"}
-COLUMNS = (
-    Column("case", number=False),
-    Column("runs", drop=3),
-    Column("course", number=False, drop=2),
-    Column("last"),
-    Column("latest change", number=False),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +59,30 @@ def _pages(trends: Sequence[Trend]) -> Iterator[Page]:
             sections.append(Section(f"Too short: {len(short)}", entries, "warning"))
         yield Page(
             title=f"{metric}, suite {suite}, machine {machine}",
-            columns=COLUMNS,
-            lines=tuple(map(_line, found)),
+            columns=columns_of(FIELDS),
+            lines=lines_of(FIELDS, found, _mood),
             sections=tuple(sections),
         )
 
 
-def _line(trend: Trend) -> Line:
-    values = [point.value for point in trend.points]
-    last = trend.shifts[-1] if trend.shifts else None
-    change = "none" if not trend.reason else None
-    if last:
-        change = f"{Delta(last.change, trend.unit)} since {_day(trend, last)}"
-    cells = (trend.case, str(len(values)), sparkline(values), Number(values[-1], trend.unit), change)
-    return Line(cells, MOODS[last.verdict] if last else "")
+FIELDS: tuple[Field[Trend], ...] = (
+    Field("case", lambda trend: trend.case),
+    Field("runs", lambda trend: str(len(trend.points)), number=True, drop=3),
+    Field("course", lambda trend: sparkline([point.value for point in trend.points]), drop=2),
+    Field("last", lambda trend: Number(trend.points[-1].value, trend.unit), number=True),
+    Field("latest change", lambda trend: _latest(trend)),
+)
+
+
+def _latest(trend: Trend) -> str | None:
+    if not trend.shifts:
+        return None if trend.reason else "none"
+    last = trend.shifts[-1]
+    return f"{Delta(last.change, trend.unit)} since {_day(trend, last)}"
+
+
+def _mood(trend: Trend) -> str:
+    return MOODS[trend.shifts[-1].verdict] if trend.shifts else ""
 
 
 def _changes(trends: Sequence[Trend]) -> Iterator[Entry]:

@@ -24,7 +24,7 @@ VARIABLE = {
 
 
 def suite(entries: Iterable[SuiteEntry], extends: str) -> dict[str, Any]:
-    """Return the suite of some models as plain data; what was assumed for each stands in it."""
+    """Return the suite of some models as plain data; with what was assumed for each."""
     return {
         "extends": extends,
         "description": "Every model at one setting, every night.",

@@ -49,10 +49,21 @@ def init(
         CONFIG: "".join(
             line for line in config.splitlines(keepends=True) if "yaml-language-server" not in line
         ),
-        **fill(templates, folder.absolute().name or "models", source),
+        **fill(templates, _project(folder), source),
     }
     overwritten = write(folder, files, force=force)
     return Setup(tuple(files), overwritten, tuple(note for item in entries for note in item.notes), source)
+
+
+def write_asv_config(folder: Path) -> Path:
+    """Write asv's configuration alone into `folder`, where there is none. Raises InputError."""
+    text = (Path(__file__).parent / "templates" / TEMPLATES[ASV]).read_text()
+    write(folder, fill({ASV: text}, _project(folder), ""))
+    return folder / ASV
+
+
+def _project(folder: Path) -> str:
+    return folder.absolute().name or "models"
 
 
 def found(folder: Path) -> list[Path]:

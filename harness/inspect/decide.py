@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from harness.core.roles import unbound
+from harness.core.vocabulary import KNOWN_DOMAINS
 from harness.inspect.lint import lint
-from harness.inspect.model import KNOWN_DOMAINS, Inspection, ModelFacts, Node, Weight
+from harness.inspect.model import Inspection, ModelFacts, Node, Weight
 from harness.inspect.quantization import quantized_units
 
 RELEASES = (
@@ -51,8 +52,12 @@ MOVES = frozenset(
 """Operators that move values, and compute nothing."""
 
 
-def conclude(facts: ModelFacts, runtime: str | None = None) -> Inspection:
-    """Sum up `facts`; `runtime` is the version of ONNX Runtime that would run the model."""
+def conclude(facts: ModelFacts, runtime: str | None = None, custom_ops: Sequence[str] = ()) -> Inspection:
+    """Sum up `facts`.
+
+    `runtime` is the version of ONNX Runtime that would run the model, `custom_ops` the libraries of
+    custom operators that its session registers.
+    """
     counted = Counter(node.name for node in facts.nodes)
     types = element_types(facts)
     return Inspection(
@@ -63,8 +68,9 @@ def conclude(facts: ModelFacts, runtime: str | None = None) -> Inspection:
         computes=_computes(facts, types),
         subgraphs=sum(node.depth > 0 for node in facts.nodes),
         custom=_custom(facts),
-        lint=lint(facts, types, runtime, newest_opset(runtime)),
-        command=command(facts),
+        lint=lint(facts, types, runtime, newest_opset(runtime), custom_ops),
+        open_sizes=open_sizes(facts),
+        command=command(facts, custom_ops),
     )
 
 
@@ -172,14 +178,23 @@ def _custom(facts: ModelFacts) -> dict[str, int]:
     )
 
 
-def command(facts: ModelFacts) -> tuple[str, ...]:
-    """Return the command line that measures the model, every dimension bound."""
+def open_sizes(facts: ModelFacts) -> tuple[str, ...]:
+    """Return the dimensions that a sweep has to assume, as ``--shape`` takes them."""
     shapes = {value.name: value.dims or () for value in facts.inputs}
     dtypes = {value.name: value.dtype for value in facts.inputs}
-    words = ["harness", "sweep", facts.path]
-    for item in unbound(shapes, dtypes):
-        if item.role == "batch" and item.places[0][1] == 0:
-            continue  # the axis batch drives it
-        words += ["--shape", f"{item.name}={item.sizes[0]}"]
+    found = unbound(shapes, dtypes)
+    # The axis batch drives the first one.
+    return tuple(item.name for item in found if not (item.role == "batch" and item.places[0][1] == 0))
+
+
+def command(facts: ModelFacts, custom_ops: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the command line that measures the model.
+
+    It binds no size: a sweep finds by running the model which ones it takes.
+    """
+    path = f"./{facts.path}" if facts.path.startswith("-") else facts.path
+    words = ["harness", "sweep", path]
+    for library in custom_ops or (["LIBRARY"] if _custom(facts) else []):
+        words += ["--custom-ops", library]
     words += ["--graph-opt", "disable,all"]
     return tuple(words)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.build import cache
+from harness.build.versions import own_code
+from harness.core.case import Model, thaw
 from harness.core.errors import InputError
+from harness.core.hashing import hash_file
 from harness.inspect.decide import conclude
-from harness.inspect.model import Dimension, Inspection, ModelFacts, Node, Value, Weight
+from harness.inspect.model import Dimension, Inspection, ModelFacts, Node, Severity, Value, Weight
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,16 +27,27 @@ LEAST_NORMAL_BITS, INFINITE_BITS, MAGNITUDE = 0x0080_0000, 0x7F80_0000, 0x7FFF_F
 """Of a float32: the smallest normal value, infinity, and everything but the sign."""
 
 
-def inspect(path: Path, runtime: str | None = None) -> Inspection:
-    """Read the file at `path` and sum it up; `runtime` is the version of ONNX Runtime that would run it.
+def inspect(path: Path, runtime: str | None = None, custom_ops: Sequence[str] = ()) -> Inspection:
+    """Read the file at `path` and sum it up.
 
-    Raises InputError where there is no model to read.
+    `runtime` is the version of ONNX Runtime that would run it, `custom_ops` the libraries that its
+    session would register. Raises InputError where there is no model to read.
     """
-    return conclude(read_facts(path), runtime)
+    return conclude(read_facts(path), runtime, custom_ops)
+
+
+def installed_runtime() -> str | None:
+    """Return the version of the ONNX Runtime that is installed here; None where there is none."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("onnxruntime")
+    except PackageNotFoundError:
+        return None
 
 
 def read_facts(path: Path) -> ModelFacts:
-    """Read everything that can be told without running the model. Raises InputError."""
+    """Read everything that is known without running the model. Raises InputError."""
     model = _load(path)
     graph = model.graph
     constants = {tensor.name for tensor in graph.initializer}
@@ -101,8 +117,8 @@ class _Scan:
             if self.files[file.name] is None or file.stat().st_size < offset + size:
                 return None
             return np.fromfile(file, np.uint32, size // 4, offset=offset)
-        if tensor.raw_data:
-            return np.frombuffer(tensor.raw_data, np.uint32, len(tensor.raw_data) // 4)
+        if raw := tensor.raw_data:  # read once: protobuf copies it each time
+            return np.frombuffer(raw, np.uint32, len(raw) // 4)
         return np.asarray(tensor.float_data, np.float32).view(np.uint32)
 
     def _outside(self, tensor: onnx.TensorProto) -> tuple[Path, int] | None:
@@ -115,13 +131,21 @@ class _Scan:
         return file, int(entries.get("offset", 0))
 
 
+CHUNK = 1 << 16
+"""Values that are looked at together: as many as stay in the processor's cache."""
+
+
 def _count_odd(bits: np.ndarray) -> tuple[int, int]:
     """Count the denormal values and those that are NaN or Inf; `bits` are float32 as uint32."""
     import numpy as np
 
-    magnitude = bits & np.uint32(MAGNITUDE)
-    denormal = (magnitude - np.uint32(1)) < np.uint32(LEAST_NORMAL_BITS - 1)  # zero wraps around
-    return int(np.count_nonzero(denormal)), int(np.count_nonzero(magnitude >= np.uint32(INFINITE_BITS)))
+    denormal = nonfinite = 0
+    for begin in range(0, bits.size, CHUNK):
+        magnitude = bits[begin : begin + CHUNK] & np.uint32(MAGNITUDE)
+        nonfinite += int(np.count_nonzero(magnitude >= np.uint32(INFINITE_BITS)))
+        magnitude -= np.uint32(1)  # zero wraps around
+        denormal += int(np.count_nonzero(magnitude < np.uint32(LEAST_NORMAL_BITS - 1)))
+    return denormal, nonfinite
 
 
 def _nodes(model: onnx.ModelProto, scan: _Scan) -> Iterator[Node]:
@@ -185,3 +209,67 @@ def _element(kind: int) -> tuple[str, float]:
     except (KeyError, ValueError):
         return "undefined", 0.0
     return str(dtype.name), packed.get(name, float(dtype.itemsize))
+
+
+KIND = "lint"
+"""Of entries in the cache."""
+
+
+def lint_notes(
+    models: Iterable[Model], cache_dir: Path, custom_ops: Iterable[str] = ()
+) -> dict[str, tuple[str, ...]]:
+    """Return what lint finds in each model that is a file, one line each; models without any are left out.
+
+    A model is read once, and its findings are kept by its content. A file that cannot be
+    read has none: the build says what is wrong with it.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    read: dict[str, tuple[str, ...]] = {}
+    libraries = tuple(custom_ops)
+    for model in models:
+        if model.source.kind != "onnx":
+            continue
+        path = str(thaw(model.source.options)["path"])
+        try:
+            if path not in read:
+                read[path] = tuple(map(_line, _findings(Path(path), cache_dir, libraries)))
+        except (InputError, OSError):
+            read[path] = ()
+        if read[path]:
+            found[model.name] = read[path]
+    return found
+
+
+def _findings(path: Path, cache_dir: Path, libraries: tuple[str, ...]) -> list[Mapping[str, Any]]:
+    runtime = installed_runtime()
+
+    def make(_: Path | None = None) -> Mapping[str, Any]:
+        inspection = inspect(path, runtime, libraries)
+        names = inspection.facts.external
+        return {
+            "lint": [asdict(item) for item in inspection.lint],
+            "external": {name: _stamp(path.parent / name) for name in names},
+        }
+
+    recipe = {"sha256": hash_file(path), "runtime": runtime, "known": bool(libraries), "code": own_code()}
+    try:
+        content = cache.fetch(cache_dir, KIND, recipe, make).content
+    except InputError:  # a cache that cannot be written
+        content = make()
+    if any(stamp != _stamp(path.parent / name) for name, stamp in content["external"].items()):
+        content = make()  # weights outside the file are others now
+    findings: list[Mapping[str, Any]] = content["lint"]
+    return findings
+
+
+def _stamp(file: Path) -> list[int]:
+    """Return size and time of change; nothing where the file is missing."""
+    try:
+        known = file.stat()
+    except OSError:
+        return []
+    return [known.st_size, known.st_mtime_ns]
+
+
+def _line(finding: Mapping[str, Any]) -> str:
+    return f"{Severity(finding['severity'])}: {finding['found']}: {finding['why']}"

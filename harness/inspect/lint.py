@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.core.units import count, format_percent
-from harness.inspect.model import KNOWN_DOMAINS, Lint, ModelFacts, Severity, Value, Weight
+from harness.core.vocabulary import KNOWN_DOMAINS
+from harness.inspect.model import Lint, ModelFacts, Severity, Value, Weight
 from harness.inspect.quantization import QUANTIZES, open_units
 
 RANDOM = frozenset(
@@ -29,16 +30,21 @@ class LintSubject:
     types: Mapping[str, str]  # tensor -> element type
     runtime: str | None  # version of ONNX Runtime
     newest_opset: int | None  # that this runtime takes
+    custom_ops: Sequence[str] = ()  # libraries that its session registers
 
 
 Rule = Callable[[LintSubject], Iterator[Lint]]
 
 
 def lint(
-    facts: ModelFacts, types: Mapping[str, str], runtime: str | None = None, newest_opset: int | None = None
+    facts: ModelFacts,
+    types: Mapping[str, str],
+    runtime: str | None = None,
+    newest_opset: int | None = None,
+    custom_ops: Sequence[str] = (),
 ) -> tuple[Lint, ...]:
     """Apply every rule; what breaks comes first."""
-    model = LintSubject(facts, types, runtime, newest_opset)
+    model = LintSubject(facts, types, runtime, newest_opset, custom_ops)
     order = list(Severity)
     found = [item for rule in RULES for item in rule(model)]
     return tuple(sorted(found, key=lambda item: order.index(item.severity)))
@@ -86,14 +92,14 @@ def _new_opset(model: LintSubject) -> Iterator[Lint]:
 def _custom_operators(model: LintSubject) -> Iterator[Lint]:
     own = set(model.facts.functions)
     nodes = [n for n in model.facts.nodes if n.domain not in KNOWN_DOMAINS and n.name not in own]
-    if nodes:
+    if nodes and not model.custom_ops:
         domains = ", ".join(sorted({node.domain for node in nodes}))
         yield Lint(
             "custom-operators",
             Severity.BREAKS,
             f"{count(len(nodes), 'node')} of {domains}: {', '.join(sorted({n.op_type for n in nodes})[:4])}",
             "ONNX Runtime does not bring these operators",
-            "register the library that does",
+            "name the library that does: --custom-ops LIBRARY",
         )
 
 

@@ -10,21 +10,15 @@ from typing import Any
 Dimension = int | str | None
 """A fixed size, the name of a symbolic dimension, or None for one without a name."""
 
-KNOWN_DOMAINS = frozenset(
-    {"", "ai.onnx.ml", "com.microsoft", "com.ms.internal.nhwc", "com.microsoft.nchwc", "ai.onnx.training"}
-    | {"ai.onnx.preview.training", "com.microsoft.experimental", "com.microsoft.dml", "org.pytorch.aten"}
-)
-"""Domains whose operators ONNX Runtime brings."""
-
 
 @dataclass(frozen=True, slots=True)
 class Value:
     """An input or an output of the graph."""
 
     name: str
-    kind: str  # "tensor", "sequence", "optional", "map", "sparse_tensor"; "" where the file does not tell
+    kind: str  # "tensor", "sequence", "optional", "map", "sparse_tensor"; "" where the file does not state it
     dtype: str  # numpy's name, "object" for strings
-    dims: tuple[Dimension, ...] | None  # None: the file tells no shape
+    dims: tuple[Dimension, ...] | None  # None: the file states no shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +103,10 @@ class Inspection:
     operators: Mapping[str, int]  # most frequent first
     weights: Mapping[str, tuple[int, int, int]]  # element type -> (tensors, elements, bytes)
     computes: Mapping[str, int]  # precision -> operators that compute in it
-    subgraphs: int  # nodes that stand in subgraphs
+    subgraphs: int  # nodes in subgraphs
     custom: Mapping[str, int]  # operator of a domain that ONNX Runtime does not bring -> nodes
     lint: tuple[Lint, ...]
+    open_sizes: tuple[str, ...]  # dimensions of inputs without a size, as `--shape` takes them
     command: tuple[str, ...]  # the command line that measures it
 
     def to_json(self) -> dict[str, Any]:
@@ -132,5 +127,6 @@ class Inspection:
             "subgraph_nodes": self.subgraphs,
             "custom_operators": dict(self.custom),
             "lint": [asdict(item) for item in self.lint],
+            "open_sizes": list(self.open_sizes),
             "command": list(self.command),
         }

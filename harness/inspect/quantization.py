@@ -1,4 +1,4 @@
-"""Find the operators that read dequantized values, and tell whether their results are quantized again."""
+"""Find the operators that read dequantized values, and whether their results are quantized again."""
 
 from __future__ import annotations
 

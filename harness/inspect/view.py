@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.core.roles import UNNAMED
+from harness.core.roles import is_unnamed
 from harness.core.units import format_bytes
 from harness.inspect.model import Dimension, Inspection, Severity, Value
-from harness.show.cells import Column
-from harness.show.page import Line, Page
+from harness.show.fields import Field, columns_of, lines_of
+from harness.show.page import Page
 from harness.show.sections import Entry, Section
 
 MOODS = {Severity.BREAKS: "bad", Severity.SLOW: "warning", Severity.UNSURE: "warning"}
 FEW = 12
 """Operators that the screen names; JSON has all."""
+
+FIELDS: tuple[Field[tuple[str, Value]], ...] = (
+    Field("", lambda item: item[0]),
+    Field("name", lambda item: item[1].name),
+    Field("type", lambda item: _kind(item[1])),
+    Field("shape", lambda item: _shape(item[1])),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +44,8 @@ class InspectionDocument:
         return Page(
             title=f"{facts.path}: {format_bytes(_size(self.inspection))}, {len(facts.nodes)} nodes",
             head=tuple(_head(self.inspection)),
-            columns=tuple(Column(title, number=False) for title in ("", "name", "type", "shape")),
-            lines=tuple(Line((side, value.name, _kind(value), _shape(value))) for side, value in values),
+            columns=columns_of(FIELDS),
+            lines=lines_of(FIELDS, values),
             sections=tuple(_sections(self.inspection)),
         )
 
@@ -82,11 +89,14 @@ def _kind(value: Value) -> str:
 def _shape(value: Value) -> str:
     if value.dims is None:
         return "unknown"
-    return f"[{', '.join(_dimension(size) for size in value.dims)}]"
+    return f"[{', '.join(_dimension(value.dims, axis) for axis in range(len(value.dims)))}]"
 
 
-def _dimension(size: Dimension) -> str:
-    return "unnamed" if size is None or str(size) in UNNAMED else str(size)
+def _dimension(dims: Sequence[Dimension], axis: int) -> str:
+    size = dims[axis]
+    if isinstance(size, int) and size > 0:
+        return str(size)
+    return "unnamed" if is_unnamed(dims, axis) else str(size)
 
 
 def _counts(counts: Mapping[str, int], few: int = FEW) -> str:
@@ -115,7 +125,11 @@ def _sections(inspection: Inspection) -> Iterator[Section]:
     for item in inspection.lint:
         entries = (Entry(f"costs: {item.why}"), Entry(f"do: {item.todo}"))
         yield Section(f"{item.severity}: {item.found}", entries, MOODS[item.severity])
-    yield from _section("Measure it", [shlex.join(inspection.command)])
+    measure = [shlex.join(inspection.command)]
+    if inspection.open_sizes:
+        names = ", ".join(inspection.open_sizes)
+        measure.append(f"(tries sizes for {names} until the model runs; --shape NAME=SIZE sets one)")
+    yield from _section("Measure it", measure)
 
 
 def _section(title: str, texts: Iterable[str]) -> Iterator[Section]:

@@ -32,7 +32,7 @@ def advise(rows: Sequence[Row], *, max_loss: float = 0.005) -> tuple[Advice, ...
 
 
 def keeps_accuracy(record: Record, max_loss: float) -> bool:
-    """Tell whether a case is known to lose no more than `max_loss`; see `loss_of`."""
+    """Return whether a case is known to lose no more than `max_loss`; see `loss_of`."""
     return not loss_of(record, max_loss)
 
 
@@ -80,8 +80,8 @@ def _best(
     kept = [(value, record) for value, record in measured if not lost[record.case]]
     if len(measured) < 2 or not kept:
         return None
-    value, best = next((pair for pair in kept if is_steady(pair[1])), kept[0])
     reference = value_of(baseline[0], name) if baseline else None
+    value, best = _steadiest(kept, baseline)
     delta = value_of(best, "accuracy/top1_delta")
     ahead = measured[: next(i for i, (_, record) in enumerate(measured) if record is best)]
     ties = tuple(
@@ -106,16 +106,31 @@ def _best(
         ties=ties,
         passed_over=passed,
         steady=is_steady(best),
+        baseline_steady=all(map(is_steady, baseline)),
     )
 
 
+def _steadiest(kept: Sequence[tuple[float, Record]], baseline: Sequence[Record]) -> tuple[float, Record]:
+    """Return the first of `kept` (the best first) that is steady, or the first of all.
+
+    The first of all, too, where every steady one is worse than the baseline: that
+    one was there before, and noise is no reason to leave it.
+    """
+    for value, record in kept:
+        if is_steady(record):
+            return value, record
+        if any(record is other for other in baseline):
+            break
+    return kept[0]
+
+
 def is_steady(record: Record) -> bool:
-    """Tell whether no process of a case is known to have been unsteady."""
+    """Return whether no process of a case is known to have been unsteady."""
     return False not in record.effective.get("steady", ())
 
 
 def _tied(best: Metric, other: Metric) -> bool:
-    """Tell whether two cases cannot be told apart: their intervals meet; without intervals, never."""
+    """Return whether the intervals of two cases overlap; without intervals, they do not."""
     if None in (best.low, best.high, other.low, other.high):
         return best.value == other.value
     assert best.low is not None and best.high is not None  # as has just been seen

@@ -1,4 +1,4 @@
-"""Hold HEAD's outputs against BASE's, without labels: faster but wrong is a regression."""
+"""Compare HEAD's outputs with BASE's, without labels: faster but wrong is a regression."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def outputs_change(
     precisions, or by a suite's `tolerance`. So is another shape under the
     `same_load`, unless samples alone differ in number or the size depends on
     the data; and HEAD that answers one input differently each time, where BASE
-    does not. Nothing is said of a BASE that does. Also returns the drift
+    does not. A BASE that does has no verdict. Also returns the drift
     metrics of the first output, of kind ``base``.
     """
     if base.varies is not None:

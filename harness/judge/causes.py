@@ -10,7 +10,7 @@ from harness.core.decision import Cause
 from harness.core.record import Record
 
 REBUILT = ("runtime's wheel", "runtime's build")
-"""Facts by which a rebuilt runtime is told from another one of the same version."""
+"""Facts by which a rebuilt runtime is distinguished from another one of the same version."""
 
 
 def changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Cause]:
@@ -35,7 +35,14 @@ def facts_of(record: Record) -> dict[str, Any]:
         "model": (record.model_sha256 or "")[:12] or None,
         "opset": record.artifact.get("opset"),
         "data": str((record.effective.get("data") or {}).get("sha256") or "")[:12] or None,
+        "custom operators": _libraries(record),
         "kernel": environment.get("kernel"),
         "python": environment.get("python"),
         "governor": record.cpu.get("governor"),
     }
+
+
+def _libraries(record: Record) -> str | None:
+    """Name the libraries of custom operators with their hashes; None where there are none."""
+    libraries = record.effective.get("custom_ops") or ()
+    return ", ".join(f"{item['name']} {item['sha256'][:12]}" for item in libraries) or None

@@ -38,7 +38,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Closeness:
-    """Whether outputs are close enough; None where there is nothing to tell by, and `reason` says why."""
+    """Whether outputs are close enough; None where nothing decides it, and `reason` says why."""
 
     close: bool | None
     reason: str

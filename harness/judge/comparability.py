@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,35 @@ def blocking_differences(base: Record, head: Record) -> tuple[str, ...]:
         for name in ours
         if ours[name] != theirs[name] and (name == "machine" or None not in (ours[name], theirs[name]))
     )
+
+
+def unlike_counts(base: Record, head: Record, part: str) -> str:
+    """Say how each of two records was counted, ``field: base / head``, where that is not the same; else "".
+
+    `part` is that of `Record.effective` that knows. Another version of the runtime is what counts are
+    compared for; another way to count, other instruction sets, threads, inputs, or another kind of build
+    are not. A field that either record does not know forbids nothing.
+    """
+    ours, theirs = _counted(base, part), _counted(head, part)
+    return "; ".join(
+        f"{name}: {ours[name]} / {theirs[name]}"
+        for name in ours
+        if ours[name] != theirs[name] and None not in (ours[name], theirs[name])
+    )
+
+
+def _counted(record: Record, part: str) -> dict[str, Any]:
+    found = record.effective.get(part) or {}
+    feeds = record.effective.get("feeds") or {}
+    build = re.search(r"build type=(\w+)", record.runtime.build)
+    return {
+        "counted by": f"{found.get('how')} ({found.get('tool')})",
+        "instruction sets": " ".join(found.get("features") or ()),
+        "threads": found.get("threads"),
+        "calls": found.get("calls"),
+        "inputs": f"{feeds.get('kind')}, seed {feeds.get('seed')}",
+        "build": build[1] if build else None,
+    }
 
 
 def unlike_data(base: Record, head: Record) -> str:

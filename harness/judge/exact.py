@@ -14,7 +14,7 @@ from harness.core.record import Record, Status
 from harness.core.units import format_value
 from harness.judge.advice import limits_of
 from harness.judge.answers import correct_bits, paired_error, paired_right
-from harness.judge.comparability import unlike_data
+from harness.judge.comparability import unlike_counts, unlike_data
 from harness.judge.records import value_of
 
 EXACT = frozenset({Evidence.COUNT, Evidence.ANSWERS, Evidence.OUTPUTS})
@@ -84,6 +84,8 @@ def _count(base: Record, head: Record, row: MetricSpec, min_effect: float) -> De
     before, after = value_of(base, row.name), value_of(head, row.name)
     if before is None or after is None or row.better == "none":
         return None
+    if row.taken_in and (unlike := unlike_counts(base, head, row.taken_in)):
+        return Decision(verdict=Change.INCONCLUSIVE, reason=f"not comparable: {unlike}")
     worse = Change.REGRESSION if (after > before) == (row.better == "lower") else Change.IMPROVEMENT
     if before <= 0 or after <= 0:
         reason = f"{format_value(before, row.unit)} in base, {format_value(after, row.unit)} in head"

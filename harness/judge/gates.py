@@ -17,9 +17,10 @@ from harness.core.record import BAD, Absence, Record, Status
 from harness.core.report import GateOutcome, NoData, Outcome, Reference, Setting
 from harness.core.suite import Gate
 from harness.core.units import format_percent, format_value
-from harness.judge.comparability import blocking_differences, unlike_data
+from harness.judge.comparability import blocking_differences, unlike_counts, unlike_data
 from harness.judge.exact import EVALUATED
 from harness.judge.metrics.drift import IDENTICAL
+from harness.judge.metrics.latency import BETWEEN
 from harness.judge.needs import what_helps
 
 References = Mapping[str, Mapping[str, Record]]
@@ -37,6 +38,8 @@ class _Number:
     reason: str = ""
     no_data: NoData | None = None
     setting: Setting | None = None
+    low: float | None = None  # interval between processes
+    high: float | None = None
 
 
 def evaluate(
@@ -184,7 +187,9 @@ def _value(gate: Gate, record: Record) -> _Number:
     if metric.absence is Absence.IDENTICAL:
         return _Number(math.inf)  # an SQNR without noise
     few = metric.absence is Absence.TOO_FEW_CALLS
-    return _Number(metric.value, metric.reason, NoData.TOO_FEW_CALLS if few else NoData.NO_VALUE, setting)
+    low, high = (metric.low, metric.high) if metric.interval == BETWEEN else (None, None)
+    why = NoData.TOO_FEW_CALLS if few else NoData.NO_VALUE
+    return _Number(metric.value, metric.reason, why, setting, low, high)
 
 
 def _reference(gate: Gate, record: Record, references: References) -> _Number:
@@ -201,7 +206,10 @@ def _reference(gate: Gate, record: Record, references: References) -> _Number:
         return _Number(None, f"{gate.against}: measured unlike, {'; '.join(unlike)}", NoData.UNLIKE)
     if spec_of(gate.metric).evidence in EVALUATED and (other := unlike_data(earlier, record)):
         return _Number(None, f"{gate.against}: not comparable, evaluated on {other}", NoData.UNLIKE)
+    part = spec_of(gate.metric).taken_in
     found = _value(gate, earlier)
+    if found.value is not None and part and (unlike_how := unlike_counts(earlier, record, part)):
+        return _Number(None, f"{gate.against}: not comparable, {unlike_how}", NoData.UNLIKE)
     if found.value is not None:
         return found
     return _Number(None, f"{gate.against}: {found.reason}", NoData.NO_REFERENCE)
@@ -222,6 +230,7 @@ def _outcome(gate: Gate, limit: str, case: str, value: _Number, reference: _Numb
     held = value.value <= bound if upper else value.value >= bound
     relation = ("≤" if upper else "≥") if held else (">" if upper else "<")
     known, finite = (number if math.isfinite(number) else None for number in (value.value, bound))
+    low, high = _spread(value, reference)
     return GateOutcome(
         gate=_spell(gate, limit),
         case=case,
@@ -232,7 +241,18 @@ def _outcome(gate: Gate, limit: str, case: str, value: _Number, reference: _Numb
         reason=f"{_format(gate.metric, value.value)} {relation} {_format(gate.metric, bound)}{against}",
         against=Reference(gate.against) if _is_relative(limit) else None,
         confirm=gate.confirm,
+        low=low,
+        high=high,
     )
+
+
+def _spread(value: _Number, reference: _Number | None) -> tuple[float | None, float | None]:
+    """Return the interval of a value, widened by that of what it is compared with; None without one."""
+    if value.low is None or value.high is None:
+        return None, None
+    if reference is None or not reference.value or reference.low is None or reference.high is None:
+        return value.low, value.high
+    return value.low * reference.value / reference.high, value.high * reference.value / reference.low
 
 
 def _relative(limit: str, ratio: float, reference: float) -> float:

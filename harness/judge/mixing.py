@@ -23,7 +23,7 @@ def mixes(facts: Facts) -> str:
     from harness.judge.outputs import OutputPair, Unfit
 
     if variation(seen) is not None:
-        return ""  # nothing can be told from two answers
+        return ""  # two answers show nothing
     bounds = limits((facts.built.precision,), thaw(facts.case.artifact.model.tolerance))
     for name, (ours, together) in facts.alone.items():
         if np.array_equal(ours, together):

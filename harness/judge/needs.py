@@ -21,7 +21,7 @@ def what_helps(record: Record, metric: str) -> Setting | None:
     if found is not None and found.absence is Absence.TOO_FEW_CALLS:
         return _more_calls(record, found.needed)
     measured, family = record.asked.get("measure") or {}, metric.partition("/")[0]
-    if family in ("memory", "accuracy") and measured.get(family) is False:
+    if family in ("memory", "accuracy", "instructions") and measured.get(family) is False:
         return Setting(f"measure.{family}", "true")
     data = record.effective.get("data") or {}
     labelled = spec_of(metric).evidence is Evidence.ANSWERS or spec_of(metric).delta

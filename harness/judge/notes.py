@@ -14,7 +14,7 @@ from harness.judge.steady import steadiness, why_unknown
 
 def notes(facts: Facts, metrics: dict[str, Metric]) -> tuple[Note, ...]:
     """Return the notes of a case, each once, those of the artifact first."""
-    found = [Note(NoteKind.RANDOM_WEIGHTS, "random weights")] if facts.built.random_weights else []
+    found = [Note(NoteKind.RANDOM_WEIGHTS, "", "random weights")] if facts.built.random_weights else []
     found += [Note(NoteKind.ARTIFACT, text) for text in facts.built.notes]
     for observation in facts.observations:
         found += [Note(NoteKind.CORES, text) for text in observation.system.get("notes") or ()]
@@ -31,15 +31,15 @@ def notes(facts: Facts, metrics: dict[str, Metric]) -> tuple[Note, ...]:
 
 def _placement(facts: Facts, observation: Observation) -> Iterator[Note]:
     if partial := partial_placement(facts, observation):
-        yield Note(NoteKind.PLACEMENT, partial)
+        yield partial
     for what, why in (observation.proof.get("unavailable") or {}).items():
-        yield Note(NoteKind.NO_PROOF, f"no proof of {what}: {why}")
+        yield Note(NoteKind.NO_PROOF, why, f"no proof of {what}")
 
 
 def _unproven(facts: Facts) -> Iterator[Note]:
     """Say that a provider other than the CPU's, which may leave nodes to that, was taken at its word."""
     if facts.case.session.provider.kind != "cpu" and facts.timings and not facts.observations[0].proof:
-        yield Note(NoteKind.NO_PROOF, "no proof of assignment: the proof pass did not run")
+        yield Note(NoteKind.NO_PROOF, "the proof pass did not run", "no proof of assignment")
 
 
 def _threads(facts: Facts, observation: Observation) -> Iterator[Note]:
@@ -61,7 +61,7 @@ def _pinning(facts: Facts, observation: Observation) -> Iterator[Note]:
     seen = {*observation.session.get("cores", ()), *observation.session.get("thread_cores", ())}
     if facts.cores and seen and seen != set(facts.cores):
         asked, have = (",".join(str(core) for core in sorted(cores)) for cores in (facts.cores, seen))
-        yield Note(NoteKind.CORES, f"pinning not in effect: asked for cores {asked}, ran on {have}")
+        yield Note(NoteKind.CORES, f"asked for cores {asked}, ran on {have}", "pinning not in effect")
 
 
 def _steadiness(facts: Facts) -> Iterator[Note]:
@@ -69,9 +69,9 @@ def _steadiness(facts: Facts) -> Iterator[Note]:
         of = f" (process {number})" if len(facts.timings) > 1 else ""
         if (unknown := why_unknown(calls)) and not facts.brief:
             # most often the same of every process
-            yield Note(NoteKind.STEADINESS_UNKNOWN, f"steadiness unknown: {unknown}")
+            yield Note(NoteKind.STEADINESS_UNKNOWN, unknown, "steadiness unknown")
         for flag in steadiness(calls) or ():
-            yield Note(NoteKind.UNSTEADY, f"not steady: {flag}{of}")
+            yield Note(NoteKind.UNSTEADY, f"{flag}{of}", "not steady")
 
 
 def _nonfinite(metrics: dict[str, Metric]) -> Iterator[Note]:
@@ -89,22 +89,22 @@ def _outputs(facts: Facts) -> Iterator[Note]:
         yield Note(NoteKind.VARIES, varies(largest))
     for item in output_drift(facts):
         if item.close is False:
-            text = f"outputs drift: {item.output}: {item.reason}, against the {facts.reference_kind}"
-            yield Note(NoteKind.DRIFT, text)
+            text = f"{item.output}: {item.reason}, against the {facts.reference_kind}"
+            yield Note(NoteKind.DRIFT, text, "outputs drift")
     if why := mixes(facts):
-        yield Note(NoteKind.MIXED_BATCH, f"{MIXES}: {why}")
+        yield Note(NoteKind.MIXED_BATCH, why, MIXES)
     for name, (bad, of) in (seen.get("nonfinite_inputs") or {}).items():
-        text = f"inputs are NaN: {bad} of {of} elements of {name} are NaN or Inf"
-        yield Note(NoteKind.BAD_INPUTS, text)
+        text = f"{bad} of {of} elements of {name} are NaN or Inf"
+        yield Note(NoteKind.BAD_INPUTS, text, "inputs are NaN")
 
 
 def _random(facts: Facts, metrics: dict[str, Metric]) -> Iterator[Note]:
-    """Return where random numbers stand for data."""
+    """Note where random numbers take the place of data."""
     if facts.built.provenance.get("random_calibration"):
-        text = "random calibration: INT8 ranges are those of random numbers; name data to calibrate on"
-        yield Note(NoteKind.RANDOM_CALIBRATION, text)
+        text = "INT8 ranges are those of random numbers; name data to calibrate on"
+        yield Note(NoteKind.RANDOM_CALIBRATION, text, "random calibration")
     agreement = metrics.get("accuracy/agreement")
     lost = agreement is not None and agreement.value is not None and agreement.value < 1
     if lost and facts.case.artifact.model.data is None:
-        text = "random inputs: agreement is on random numbers; on real data it may be another"
-        yield Note(NoteKind.RANDOM_INPUTS, text)
+        text = "agreement is on random numbers; on real data it may be another"
+        yield Note(NoteKind.RANDOM_INPUTS, text, "random inputs")

@@ -122,7 +122,7 @@ def known_classes(
 ) -> dict[str, int]:
     """Return the outputs that are known to be classes, and their axis.
 
-    Those that the graph tells (`classes`), and the one that counts where the
+    Those that the graph names (`classes`), and the one that counts where the
     task is classification, or labels make it one. None for a regression.
     """
     if labels is not None and labels.dtype.kind in "iubf":
@@ -130,8 +130,8 @@ def known_classes(
     if task == REGRESSION:
         return {}
     counts = wanted if wanted is not None else next(iter(names), None)
-    said = {counts: -1} if task == CLASSIFICATION and counts is not None else {}
-    return {**said, **classes}
+    counted = {counts: -1} if task == CLASSIFICATION and counts is not None else {}
+    return {**counted, **classes}
 
 
 SMALL_BYTES = 2

@@ -23,7 +23,7 @@ def report(
     gates: Sequence[GateOutcome] = (),
     max_loss: float = 0.005,
 ) -> Report:
-    """Make what a view shows of `records`, which stand in plan order.
+    """Make what a view shows of `records`, which are in plan order.
 
     `baseline` (axis -> value or values, as a suite has it) picks the case that
     a model's others are compared with: the first ok one that meets it. Without

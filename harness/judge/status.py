@@ -8,7 +8,7 @@ from typing import Any
 from harness.core.case import thaw
 from harness.core.errors import Failed, Unsupported
 from harness.core.passes import repeated
-from harness.core.record import Observation, Status
+from harness.core.record import Note, NoteKind, Observation, Status
 from harness.core.units import format_signal
 from harness.core.vocabulary import PROVIDERS
 from harness.judge.facts import Facts
@@ -108,7 +108,7 @@ def _check_provider(facts: Facts, observation: Observation) -> None:
     if not facts.strict_provider:
         return
     if partial := partial_placement(facts, observation):
-        raise Failed(f"strict_provider: {partial}")
+        raise Failed(f"strict_provider: {partial.text}")
     if not total and observation is facts.observations[0]:  # the only one that is asked for proof
         why = (observation.proof.get("unavailable") or {}).get("assignment", "the proof pass did not run")
         raise Failed(f"strict_provider: not known where the nodes ran: {why}")
@@ -125,13 +125,13 @@ def short_provider(name: str) -> str:
     return next((short for short, long in PROVIDERS.items() if long == name), name)
 
 
-def partial_placement(facts: Facts, observation: Observation) -> str:
-    """Return what share of the nodes the provider took and what ran elsewhere; empty where it took all."""
+def partial_placement(facts: Facts, observation: Observation) -> Note | None:
+    """Note what share of the nodes the provider took and what ran elsewhere; None where it took all."""
     kind, counts = facts.case.session.provider.kind, node_counts(observation)
     asked, total = PROVIDERS.get(kind, kind), sum(counts.values())
     taken = counts.get(asked, 0)
     if not taken or taken == total:
-        return ""
+        return None
     share = 100 * taken // total  # rounded down: a part is never 100%
     elsewhere = []
     for name, part in observation.proof["assignment"].items():
@@ -139,7 +139,7 @@ def partial_placement(facts: Facts, observation: Observation) -> str:
             operators = sorted(part.get("operators", {}).items(), key=lambda item: (-item[1], item[0]))
             listed = ", ".join(f"{operator} {count}" for operator, count in operators)
             elsewhere.append(f"{short_provider(name)} ran {listed or part['nodes']}")
-    return f"{kind} {share or '<1'}%: {'; '.join(elsewhere)}"
+    return Note(NoteKind.PLACEMENT, "; ".join(elsewhere), f"{kind} {share or '<1'}%")
 
 
 def _options(facts: Facts) -> Iterator[tuple[str, Any]]:

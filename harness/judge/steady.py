@@ -14,7 +14,7 @@ from harness.judge.metrics.latency import outlier_count
 from harness.stats.intervals import Floats
 
 MIN_CALLS = 30
-"""Calls below which nothing can be said."""
+"""Calls below which steadiness is unknown."""
 
 BLOCKS = 10
 DRIFT = 0.02
@@ -30,10 +30,10 @@ MINORITY = 0.1
 
 
 def why_unknown(calls_s: Floats) -> str:
-    """Return why nothing can be said of the timed calls of one process; empty where it can."""
+    """Return why the steadiness of one process's timed calls is unknown; empty where it is known."""
     if len(calls_s) < MIN_CALLS:
         calls = "1 call is" if len(calls_s) == 1 else f"{len(calls_s)} calls are"
-        return f"{calls} too few to tell, {MIN_CALLS} needed"
+        return f"{calls} too few, {MIN_CALLS} needed"
     return "calls of 0 s" if float(np.min(calls_s)) <= 0 else ""
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harness.measure.ask import ENGINES, request
     from harness.measure.cores import Cores, choose_cores
+    from harness.measure.counting import count
     from harness.measure.git import git_commit
     from harness.measure.interleave import Block, BlockOrder, run_block
     from harness.measure.launch import observe, observe_here
@@ -27,6 +28,7 @@ __all__ = [
     "Cores",
     "Request",
     "choose_cores",
+    "count",
     "describe_machine",
     "git_commit",
     "measuring",
@@ -43,6 +45,7 @@ _HOME = {
     "BlockOrder": "interleave",
     "Request": "worker.request",
     "choose_cores": "cores",
+    "count": "counting",
     "describe_machine": "machine",
     "git_commit": "git",
     "measuring": "lock",

@@ -68,6 +68,7 @@ def request(
         runtime_path=runtime_path,
         runtime_version=runtime_version,
         telemetry=measure.telemetry,
+        custom_domains=built.custom_domains,
     )
 
 
@@ -79,4 +80,5 @@ def _session(case: Case) -> dict[str, Any]:
         "provider_options": thaw(session.provider.options),
         **settings,
         "config": thaw(session.config.options),
+        "custom_ops": thaw(session.custom_ops),
     }

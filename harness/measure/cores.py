@@ -14,7 +14,7 @@ from harness.core.units import count
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """Where the kernel tells of itself, and the cores that it grants this process."""
+    """Where the kernel describes the machine, and the cores that it grants this process."""
 
     proc: Path = Path("/proc")
     sys: Path = Path("/sys")

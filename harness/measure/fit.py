@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.core.artifact import Input
 from harness.core.units import format_signal
@@ -23,6 +24,8 @@ class Fit:
 
     chosen: int | None  # None: none ran
     errors: tuple[str, ...]  # of each candidate that was tried and did not run
+    bindable: bool = True  # False: an output has another rank than the model declares
+    opened: bool = True  # False: the model was not even loaded, and `errors` says why
 
     @property
     def why(self) -> str:
@@ -60,19 +63,20 @@ def first_fit(
                 )
             )
             answers, ended = _run(request, timeout_s)
-            for message in answers:
-                if not message:
-                    return Fit(len(errors), tuple(errors))
-                errors.append(message)
+            refused = answers[0]["refused"] if answers else ended
+            if refused:  # no size will mend that
+                return Fit(None, (*errors, refused), opened=False)
+            for answer in answers[1:]:
+                if not answer["error"]:
+                    return Fit(len(errors), tuple(errors), answer["bindable"])
+                errors.append(answer["error"])
             if len(errors) < len(candidates):
                 errors.append(ended)
-                if not answers:
-                    break  # the session itself could not be made: no size will mend that
     return Fit(None, tuple(errors))
 
 
-def _run(request: Path, timeout_s: float) -> tuple[list[str], str]:
-    """Return the message of every try, and how the process ended."""
+def _run(request: Path, timeout_s: float) -> tuple[list[dict[str, Any]], str]:
+    """Return the lines that the process left, and how it ended."""
     root = str(Path(__file__).parents[2])
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH", "")])]
     command = [sys.executable, "-P", "-m", "harness.measure.worker.fit", str(request), str(os.getpid())]
@@ -90,7 +94,7 @@ def _run(request: Path, timeout_s: float) -> tuple[list[str], str]:
         except BaseException:
             worker.kill()
             raise
-    return [json.loads(line)["error"] for line in out.splitlines() if line.startswith(b"{")], ended
+    return [json.loads(line) for line in out.splitlines() if line.startswith(b"{")], ended
 
 
 def _how(code: int, stderr: str) -> str:

@@ -25,8 +25,8 @@ def git_commit(path: Path) -> dict[str, Any]:
     except subprocess.TimeoutExpired:
         return {"unavailable": f"git did not answer in {_TIMEOUT_S} s"}
     except subprocess.CalledProcessError as error:
-        said = " ".join(error.stderr.split())
-        return {"unavailable": said or f"git ended with exit code {error.returncode}"}
+        reason = " ".join(error.stderr.split())
+        return {"unavailable": reason or f"git ended with exit code {error.returncode}"}
     return {"commit": commit, "dirty": bool(changed)}
 
 

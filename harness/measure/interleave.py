@@ -43,7 +43,7 @@ DISCARD_CALLS = 1
 
 MAX_CALLS = 500  # a slice of more would fill the store, not sharpen a quantile
 TRIAL = Slice(span_ns=SLICE_NS, calls=5, discard_calls=1)
-"""A slice that tells how long a call takes: the arms warm up at the same time, on the same cores."""
+"""A slice that shows how long a call takes: the arms warm up at the same time, on the same cores."""
 
 ABBA = (0, 1, 1, 0)
 
@@ -283,7 +283,7 @@ class SliceWorker:
         seen = conclude(self._process, self._request, self._folder, self._begun, self._wait_s)
         self._ended = True
         if self._lost and seen.error is None:
-            message = "the worker ended before it was told to"
+            message = "the worker ended before it was asked to"
             error = {"status": "failed", "pass": "slices", "type": "exit", "message": message}
             return replace(seen, error=error)
         return seen

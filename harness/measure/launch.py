@@ -114,7 +114,7 @@ def _environment(request: Request) -> dict[str, str]:
 
 
 def _wait(worker: subprocess.Popen[bytes], timeout_s: float) -> bool:
-    """Sleep until `worker` ends; tell whether it did in time. Nothing of it lives on afterwards."""
+    """Sleep until `worker` ends; return whether it did in time. Nothing of it lives on afterwards."""
     try:
         return _ends_within(worker.pid, timeout_s)
     finally:
@@ -136,7 +136,7 @@ def _ends_within(pid: int, timeout_s: float) -> bool:
 
 
 def _how_it_ended(code: int, *, timeout: bool, wall_s: float) -> dict[str, Any]:
-    """Tell an exit code from the number of a signal; a worker that was stopped here has neither."""
+    """Return a worker's exit code, or the signal that it died of; one that was stopped here has neither."""
     died_of = -code if code < 0 and not timeout else None
     return {"code": code if code >= 0 else None, "signal": died_of, "timeout": timeout, "wall_s": wall_s}
 

@@ -19,7 +19,7 @@ _PACKAGES = ("onnx-harness", *DISTRIBUTIONS, "onnx", "onnx_ir", "numpy", "torch"
 def describe_machine(kernel: Kernel = LINUX) -> dict[str, Any]:
     """Return the environment of a sweep; ``machine`` in it names the machine for trends.
 
-    What a system does not tell is None. Imports nothing that is described.
+    What a system does not report is None. Imports nothing that is described.
     """
     available = sorted(kernel.cores())
     cpu = _cpu(kernel)
@@ -77,7 +77,7 @@ def _cpu(kernel: Kernel) -> dict[str, Any]:
         "model_number": info.get("model") or info.get("CPU part"),
         "stepping": info.get("stepping") or info.get("CPU revision"),
         "architecture": platform.machine(),
-        "flags": _kernel_flags(info.get("flags") or info.get("Features") or ""),
+        "flags": instruction_sets(kernel),
         "logical": logical,
         "physical": _physical(logical, kernel),
         "smt": _smt(kernel),
@@ -95,6 +95,12 @@ def _cpuinfo(kernel: Kernel) -> dict[str, str]:
         if colon:
             found.setdefault(key.strip(), value.strip())
     return found
+
+
+def instruction_sets(kernel: Kernel = LINUX) -> list[str]:
+    """Return the instruction sets of this processor by which runtimes choose their kernels."""
+    info = _cpuinfo(kernel)
+    return _kernel_flags(info.get("flags") or info.get("Features") or "")
 
 
 def _kernel_flags(text: str) -> list[str]:

@@ -41,7 +41,7 @@ def render(night: NightlyReport) -> str:
         ),
         *(
             _command("warning", f"Looks worse: {item.comparison.metric}", _finding(item, others))
-            for item, others in group(one for one in night.findings if one.standing is Confidence.OPEN)
+            for item, others in group(one for one in night.findings if one.confidence is Confidence.OPEN)
         ),
         *(_command("warning", f"Not compared with {name}", why) for name, why in night.not_compared.items()),
     ]
@@ -53,7 +53,7 @@ def _finding(finding: NightlyFinding, others: str) -> str:
     what = f"{item.case}: {item.metric} {change(item.decision)} against {finding.against}"
     since = f"since {finding.since}" if finding.since else ""
     also = f"also {others}" if others else ""
-    return "; ".join(filter(None, (what, numbers(item), surely(item, finding.standing), since, also)))
+    return "; ".join(filter(None, (what, numbers(item), surely(item, finding.confidence), since, also)))
 
 
 def _command(kind: str, title: str, message: str) -> str:

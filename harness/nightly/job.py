@@ -35,6 +35,7 @@ from harness.judge.gates import beside_comparisons, with_evidence
 from harness.nightly.model import AGAINST, Confidence, NightlyFinding, NightlyReport
 from harness.nightly.since import since
 from harness.nightly.view import NightlyDocument
+from harness.report.job import write_report
 from harness.run.job import RunOutcome, environment, header, resolve_rolling_runtimes, run
 from harness.run.review import review
 from harness.store.files import write_whole, writing
@@ -87,7 +88,7 @@ def nightly(
     """
     options, plan = options or NightlyOptions(), resolve_rolling_runtimes(plan)
     if options.out:
-        with writing(options.out):  # a folder that cannot be written is said before anything is measured
+        with writing(options.out):  # a folder that cannot be written is reported before anything is measured
             options.out.mkdir(parents=True, exist_ok=True)
     outcome = _measure(plan, results_dir, cache_dir, options, listener)
     if outcome.left:
@@ -104,13 +105,17 @@ def nightly(
     night = _confirmed(night, results_dir, cache_dir, options.confirm_s, listener, confirm)
     night = replace(night, report=_gated(night, info))
     night = replace(night, findings=_dated(night, results_dir))
+    # before the dashboard is built, which links to it
+    write_report(
+        results_dir, info.run, folder / "report.html", contrast=next(iter(night.contrasts.values()), None)
+    )
     dashboard, published = _publish(results_dir, options.asv_config, outcome.run)
     night = replace(night, dashboard=dashboard, published=published)
     page = NightlyDocument(night)
     _write(
         folder,
         {
-            "report.md": show.render_run(report, "markdown"),
+            "report.md": show.render_run(night.report, "markdown"),
             "junit.xml": show.render(page, "junit"),
             "comparison.json": show.render(page, "json"),
             SUMMARY: show.render(page, "markdown"),
@@ -215,7 +220,7 @@ def _confirmed(
             for item in after.compared.comparisons
             if (item.case, item.metric) in suspects
         ]
-    findings.sort(key=lambda item: (_RANK.index(item.standing), -item.comparison.worse))
+    findings.sort(key=lambda item: (_RANK.index(item.confidence), -item.comparison.worse))
     return replace(night, contrasts=contrasts, findings=tuple(findings), notes=tuple(notes))
 
 
@@ -231,16 +236,16 @@ def _finding(
     name: str, contrast: RunComparison, before: MetricComparison, after: MetricComparison
 ) -> NightlyFinding:
     causes = tuple(change for change, cases in contrast.causes.items() if after.case in cases)
-    standing = _standing(before.decision.verdict, after.decision)
-    if standing is Confidence.SHOWN and after.unconfirmed is Unconfirmed.NOTHING_DIFFERS and not causes:
+    confidence = _confidence(before.decision.verdict, after.decision)
+    if confidence is Confidence.SHOWN and after.unconfirmed is Unconfirmed.NOTHING_DIFFERS and not causes:
         # A change that the software did not make is the machine's: no alarm, unless a gate says so.
-        standing = Confidence.OPEN
+        confidence = Confidence.OPEN
     return NightlyFinding(
-        against=name, base_run=contrast.base.run, comparison=after, standing=standing, causes=causes
+        against=name, base_run=contrast.base.run, comparison=after, confidence=confidence, causes=causes
     )
 
 
-def _standing(before: Change, decision: Decision) -> Confidence:
+def _confidence(before: Change, decision: Decision) -> Confidence:
     """Return how sure it is, from the stored runs' verdict and the decision that counts."""
     match decision.verdict:
         case Change.REGRESSION:
@@ -260,7 +265,7 @@ def _dated(night: NightlyReport, results_dir: Path) -> tuple[NightlyFinding, ...
 
 def _date(finding: NightlyFinding, night: NightlyReport, results_dir: Path) -> NightlyFinding:
     item = finding.comparison
-    if item.base is None or finding.standing is Confidence.REFUTED:
+    if item.base is None or finding.confidence is Confidence.REFUTED:
         return finding
     known = history(results_dir, [item.metric], case=item.case, suite=night.suite, machine=night.machine)
     trend = next(trend for trend in known if trend.case == item.case)
@@ -279,11 +284,11 @@ def _publish(results_dir: Path, config: Path, run: str) -> tuple[str, bool]:
     if find_spec("asv") is None:
         return "not published: asv is not installed (pip install asv==0.6.6 asv_runner==0.3.2)", True
     if not config.is_file():
-        return f"not published: no file {str(config)!r} (docs/asv.md has one to begin with)", True
+        return f"not published: no file {str(config)!r}; 'harness asv export' writes one", True
     from harness.asv import export as asv
 
     try:
-        asv.export(results_dir, config, [run])
+        asv.export_missing(results_dir, config, run)
         site = asv.publish(results_dir, config)
     except (HarnessError, OSError) as error:
         # A mistake in the configuration is no failure of the night's; what cannot be kept is.

@@ -21,7 +21,7 @@ class Confidence(StrEnum):
     """How sure it is that something got worse."""
 
     CONFIRMED = "confirmed"  # an A/B shows it again
-    SHOWN = "shown"  # the stored runs show it; no A/B was run, or none settled it
+    SHOWN = "shown"  # the stored runs show it; no A/B was run, or it had no verdict
     OPEN = "open"  # it looks worse, and nothing shows it
     REFUTED = "refuted"  # an A/B shows that it is not so, or that what it follows from is not
 
@@ -37,7 +37,7 @@ class NightlyFinding:
     against: str  # one of AGAINST
     base_run: str
     comparison: MetricComparison  # with the decision that counts: an A/B's where there was one
-    standing: Confidence
+    confidence: Confidence
     since: str = ""  # the first of the runs that are like this one; empty where it is not known
     since_at: str = ""  # when that run began
     causes: tuple[Cause, ...] = ()  # what else differs from BASE
@@ -63,7 +63,7 @@ class NightlyReport:
     @property
     def alarms(self) -> tuple[NightlyFinding, ...]:
         """The findings that are sure enough."""
-        return tuple(finding for finding in self.findings if finding.standing in ALARMS)
+        return tuple(finding for finding in self.findings if finding.confidence in ALARMS)
 
     @property
     def worse(self) -> bool:

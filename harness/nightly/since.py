@@ -11,7 +11,7 @@ def since(values: Sequence[float], base: float, shifts: Sequence[Shift] = ()) ->
     """Return the index of the first value that is like the last one of `values`, and not like `base`.
 
     That is where the series last changed for the worse, where it is long
-    enough to tell (`shifts`, whose indexes are those of `values`); else the
+    enough to be decided (`shifts`, whose indexes are those of `values`); else the
     first of the unbroken row of values, up to the last one, that are nearer to
     the last one than to `base`. Raises ValueError for no values.
     """

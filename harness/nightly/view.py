@@ -12,9 +12,10 @@ from harness.core.record import BAD
 from harness.core.report import Report, unevaluated
 from harness.core.units import count, format_percent
 from harness.nightly.model import Confidence, NightlyFinding, NightlyReport, numbers
-from harness.show.cells import Cell, Column, interval, percent
+from harness.show.cells import Cell, interval_of, percent
 from harness.show.comparisons import count_verdicts
-from harness.show.page import Line, Page
+from harness.show.fields import Field, columns_of, lines_of
+from harness.show.page import Page
 from harness.show.sections import Entry, Section, SectionKind, sections
 from harness.show.sections import summary as count_cases
 from harness.show.wording import cause
@@ -24,17 +25,6 @@ MAX_ENTRIES, MAX_LINES = 50, 20
 
 LEFT_OUT = (SectionKind.NOTES, SectionKind.BEST, SectionKind.GATES_PASSED)
 """The report's sections that are about the numbers, not about what got worse."""
-
-COLUMNS = (
-    Column("case", number=False),
-    Column("metric", number=False),
-    Column("against", number=False),
-    Column("was -> is", drop=1),
-    Column("change"),
-    Column("95% interval", drop=3),
-    Column("how surely", number=False, drop=2),
-    Column("since", number=False, drop=4),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +88,12 @@ def change(decision: Decision) -> str:
     return "" if decision.ratio is None else format_percent(decision.ratio - 1, signed=True)
 
 
-def surely(item: MetricComparison, standing: Confidence) -> str:
+def surely(item: MetricComparison, confidence: Confidence) -> str:
     """Write what a finding rests on."""
     decision = item.decision
-    unit = "block" if standing is Confidence.CONFIRMED else "process"
+    unit = "block" if confidence is Confidence.CONFIRMED else "process"
     parts = [
-        f"{standing} by an A/B" if standing is Confidence.CONFIRMED else str(standing),
+        f"{confidence} by an A/B" if confidence is Confidence.CONFIRMED else str(confidence),
         str(decision.source) if decision.source is DecisionSource.EXACT and decision.p is None else "",
         f"p = {decision.p:.2g}" if decision.p is not None else "",
         count(decision.blocks, unit) if decision.blocks and decision.p is not None else "",
@@ -152,8 +142,8 @@ def _page(night: NightlyReport) -> Page:
             f"dashboard: {night.dashboard}",
             *more,
         ),
-        columns=COLUMNS if alarms else (),
-        lines=tuple(Line(_cells(*alarm), "bad") for alarm in alarms[:MAX_ENTRIES]),
+        columns=columns_of(FIELDS) if alarms else (),
+        lines=lines_of(FIELDS, alarms[:MAX_ENTRIES], lambda alarm: "bad"),
         sections=tuple(map(_short, _sections(night))),
     )
 
@@ -174,32 +164,44 @@ def _against(contrast: RunComparison) -> str:
     return f"run {base.run} of {base.started_at}: {count_verdicts(items)}{reach}"
 
 
-def _cells(finding: NightlyFinding, others: str) -> tuple[Cell, ...]:
-    item, decision = finding.comparison, finding.comparison.decision
-    since = f"{finding.since} ({finding.since_at[:10]})" if finding.since else ""
-    return (
-        item.case,
-        f"{item.metric} ({others})" if others else item.metric,
-        finding.against,
-        numbers(item),
-        None if decision.ratio is None else percent(decision.ratio - 1, signed=True),
-        interval(decision.low, decision.high),
-        surely(item, finding.standing),
-        since,
-    )
+Alarm = tuple[NightlyFinding, str]
+"""A finding, and the metrics that go together with it."""
+
+FIELDS: tuple[Field[Alarm], ...] = (
+    Field("case", lambda alarm: alarm[0].comparison.case),
+    Field("metric", lambda alarm: _metric(*alarm)),
+    Field("against", lambda alarm: alarm[0].against),
+    Field("was -> is", lambda alarm: numbers(alarm[0].comparison), number=True, drop=1),
+    Field("change", lambda alarm: _change(alarm[0].comparison.decision), number=True),
+    Field("95% interval", lambda alarm: interval_of(alarm[0].comparison.decision), number=True, drop=3),
+    Field("how surely", lambda alarm: surely(alarm[0].comparison, alarm[0].confidence), drop=2),
+    Field("since", lambda alarm: _since(alarm[0]), drop=4),
+)
+
+
+def _metric(finding: NightlyFinding, others: str) -> str:
+    return f"{finding.comparison.metric} ({others})" if others else finding.comparison.metric
+
+
+def _change(decision: Decision) -> Cell:
+    return None if decision.ratio is None else percent(decision.ratio - 1, signed=True)
+
+
+def _since(finding: NightlyFinding) -> str:
+    return f"{finding.since} ({finding.since_at[:10]})" if finding.since else ""
 
 
 def _sections(night: NightlyReport) -> Iterator[Section]:
     causes = _causes(night.alarms)
     if causes:
         yield Section("What else differs where it got worse", causes)
-    told = [section for section in sections(night.report) if section.kind not in LEFT_OUT]
-    yield from (section for section in told if section.mood == "bad")
-    for title, standing in (
+    shown = [section for section in sections(night.report) if section.kind not in LEFT_OUT]
+    yield from (section for section in shown if section.mood == "bad")
+    for title, confidence in (
         ("Looks worse, not shown", Confidence.OPEN),
         ("Refuted by an A/B", Confidence.REFUTED),
     ):
-        found = [finding for finding in night.findings if finding.standing is standing]
+        found = [finding for finding in night.findings if finding.confidence is confidence]
         if found:
             yield Section(f"{title}: {len(found)}", tuple(map(_entry, found)), "warning")
     better = [
@@ -210,7 +212,7 @@ def _sections(night: NightlyReport) -> Iterator[Section]:
     ]
     if better:
         yield Section(f"Better: {len(better)}", tuple(better), "good")
-    yield from (section for section in told if section.mood != "bad")
+    yield from (section for section in shown if section.mood != "bad")
     yield from _uncompared(night)
     if night.notes:
         yield Section("A/B", tuple(map(Entry, night.notes)))
@@ -267,7 +269,7 @@ def _finding(finding: NightlyFinding) -> dict[str, Any]:
         "against": finding.against,
         "base_run": finding.base_run,
         **finding.comparison.to_json(),
-        "standing": str(finding.standing),
+        "confidence": str(finding.confidence),
         "since": finding.since,
         "since_at": finding.since_at,
         "causes": [asdict(found) for found in finding.causes],

@@ -1,7 +1,7 @@
 """The axes of a sweep: which values each may take.
 
 A new axis is one row in `AXES`, for the field of that name in
-`harness.core.case`, where its default stands.
+`harness.core.case`, where its default is.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ _TEXT = {f"{_TAG}{name}" for name in ("str", "timestamp", "value")}  # a date is
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a value was written, and its text as it stands there (scalars only)."""
+    """Where a value was written, and its text there (scalars only)."""
 
     file: str
     line: int | None = None

@@ -27,6 +27,16 @@ class Estimate:
     artifacts_to_build: int  # distinct ones, the FP32 references that accuracy is compared with included
     skips: Mapping[str, int]  # reason -> cells
     seconds: float
+    gated: tuple[GatedCalls, ...] = ()  # the fewest calls first
+
+
+@dataclass(frozen=True, slots=True)
+class GatedCalls:
+    """What the calls cost that gates of percentiles take, in all cases that time the same number of them."""
+
+    calls: int  # of a process
+    cases: int
+    seconds: float  # more than without the gates, part of `Estimate.seconds`
 
 
 def estimate(plan: Plan, known: Mapping[str, float] | None = None) -> Estimate:
@@ -45,6 +55,24 @@ def estimate(plan: Plan, known: Mapping[str, float] | None = None) -> Estimate:
         seconds=sum(duration for duration in durations if duration is not None)
         + _cases_s(plan.suite, fresh)
         + sum(map(_build_s, _artifacts(fresh, plan.suite.measure))),
+        gated=_gated(plan.suite, plan.cases),
+    )
+
+
+def _gated(suite: Suite, cases: Sequence[Case]) -> tuple[GatedCalls, ...]:
+    """Return what the gates of percentiles add to `cases`, by the calls that they time."""
+    gates = [gate for gate in suite.gates if spec_of(gate.metric).quantile]
+    plain, found = suite.sampling, Counter[Sampling]()
+    if gates:
+        found.update(gated_sampling(plain, gates, case) for case in cases)
+    return tuple(
+        GatedCalls(
+            sampling.min_calls,
+            number,
+            number * (_case_s(sampling, suite.measure) - _case_s(plain, suite.measure)),
+        )
+        for sampling, number in sorted(found.items(), key=lambda item: item[0].min_calls)
+        if sampling != plain
     )
 
 

@@ -17,7 +17,7 @@ from math import prod
 from operator import and_
 from typing import Any, Literal, TypeVar
 
-from harness.core.case import PARTS, Artifact, Case, Load, Session, shown
+from harness.core.case import PARTS, Artifact, Case, Load, Session, freeze, shown
 from harness.core.conditions import fits
 from harness.core.errors import Problem, SuiteError
 from harness.core.plugins import SOURCES
@@ -47,6 +47,7 @@ def expand(sweep: Sweep) -> Expansion:
     _refuse_giants(sweep)
     rules = _Rules(sweep.rules)
     parts = cache(partial(_parts, rules))  # models that take the same values share sessions and loads
+    make_session = partial(Session, custom_ops=freeze(list(sweep.custom_ops)))
     cases: list[Case] = []
     skips: list[Skip] = []
     met = 0
@@ -54,7 +55,7 @@ def expand(sweep: Sweep) -> Expansion:
         values = sweep.values[model.name]
         of_model = rules.bits("model", model.name)
         artifacts = parts(partial(Artifact, model), Artifact, _taken(Artifact, values))
-        sessions = parts(Session, Session, _taken(Session, values))
+        sessions = parts(make_session, Session, _taken(Session, values))
         loads = parts(Load, Load, _taken(Load, values))
         for artifact, of_artifact in artifacts:
             automatic = _cannot_export(artifact)
@@ -135,7 +136,7 @@ def _cannot_export(artifact: Artifact) -> str:
 
 
 def _refuse_equal_keys(sweep: Sweep, cases: Sequence[Case], skips: Sequence[Skip]) -> None:
-    """Refuse two cells of one key: a trend could not tell them apart."""
+    """Refuse two cells of one key: a trend could not separate them."""
     counts = Counter(case.key for case in cases)
     counts.update(skip.case.key for skip in skips)
     repeated = [key for key, count in counts.items() if count > 1]

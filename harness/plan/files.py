@@ -1,4 +1,4 @@
-"""Find the files that a suite names: model files, torch modules, data, runtime wheels.
+"""Find the files that a suite names: models, torch modules, data, wheels, custom operators.
 
 A path is relative to the file in which it is written. While a suite is put
 together, every path is rewritten to be relative to the suite's own folder, so
@@ -42,6 +42,7 @@ def absolute(value: dict[str, Any], base_dir: Path) -> dict[str, Any]:
 def references(value: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
     """Give every value that names a file: its key path and its text, whatever else is wrong."""
     yield from _wheels(value.get("axes"), ("axes", "runtime"))
+    yield from _libraries(value.get("session"))
     models = value.get("models")
     for name, model in models.items() if isinstance(models, dict) else ():
         if not isinstance(model, dict):
@@ -97,6 +98,12 @@ def _wheels(axes: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
             yield from _text((*path, index), item, ".whl")
     else:
         yield from _text(path, runtime, ".whl")
+
+
+def _libraries(session: Any) -> Iterator[tuple[KeyPath, str]]:
+    listed = session.get("custom_ops") if isinstance(session, dict) else None
+    for index, item in enumerate(listed if isinstance(listed, list) else ()):
+        yield from _text(("session", "custom_ops", index), item, "")
 
 
 def _text(path: KeyPath, value: Any, mark: str) -> Iterator[tuple[KeyPath, str]]:

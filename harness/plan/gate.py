@@ -54,7 +54,7 @@ def _relative(value: Any, info: ValidationInfo, better: str, other: str, high: f
 
 def _bound(value: Any, info: ValidationInfo) -> float:
     """Check a bound in the metric's own unit."""
-    if "metric" not in info.data:  # that mistake is told already
+    if "metric" not in info.data:  # that mistake is reported already
         return 0.0
     metric = spec_of(str(info.data["metric"]))
     return quantity(metric.unit, *metric.range).check(value)

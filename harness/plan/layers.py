@@ -117,5 +117,5 @@ def _error(where: Place, message: str) -> SuiteError:
 
 
 def from_plain(value: dict[str, Any], name: str) -> YamlDocument:
-    """Make a document of plain data that stands in no file; messages call it `name`."""
+    """Make a document of plain data that is in no file; messages call it `name`."""
     return YamlDocument(value, place(value, Place(name)))

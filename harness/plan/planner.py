@@ -45,7 +45,7 @@ def plan_document(
     overrides: Sequence[str] = (),
     only: Sequence[str] = (),
 ) -> Plan:
-    """Make the plan of a suite that stands in no file; its paths are relative to `base_dir`.
+    """Make the plan of a suite that is in no file; its paths are relative to `base_dir`.
 
     Messages call it `name`, and so is the suite where it does not name
     itself. Raises as `plan` does.
@@ -63,6 +63,8 @@ def plan_model(
     output: str | None = None,
     sampling: Mapping[str, Any] | None = None,
     strict_provider: bool = False,
+    batch_dim: str | None = None,
+    custom_ops: Sequence[str] = (),
     name: str = "",
     overrides: Sequence[str] = (),
     only: Sequence[str] = (),
@@ -77,11 +79,13 @@ def plan_model(
     own = next(iter(model), "") if isinstance(model, Mapping) else model.stem
     source = dict(model) if isinstance(model, Mapping) else {"onnx": str(model)}
     entry = {"source": source, "data": data, "shapes": shapes and dict(shapes), "output": output}
+    entry |= {"batch_dim": batch_dim}
     document = {
         "models": {own: _given(entry)},
         "axes": dict(axes or {}),
         "sampling": _given(sampling or {}),
         "strict_provider": strict_provider,
+        "session": {"custom_ops": list(custom_ops)} if custom_ops else {},
     }
     document = {key: value for key, value in document.items() if value}
     return plan_document(document, Path.cwd(), name or own, overrides, only)
@@ -103,7 +107,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _sweep(document: YamlDocument, base_dir: Path, name: str, path: str) -> Sweep:
-    """Check the whole document at once, so that several mistakes are told together."""
+    """Check the whole document at once, so that several mistakes are reported together."""
     problems = [*document.problems, *missing(document, base_dir)]
     try:
         schema = SuiteSchema.model_validate(absolute(document.value, base_dir))

@@ -215,6 +215,14 @@ else:
     )
 
 
+class SessionSchema(Strict):
+    """What every session of the suite has, whatever its axes."""
+
+    custom_ops: Annotated[tuple[Text, ...], Field(min_length=1)] = _key(
+        "Libraries of custom operators to register, in this order."
+    )
+
+
 class SkipSchema(Strict):
     """Cells that are not measured, and why."""
 
@@ -229,7 +237,7 @@ def _extends(value: Any) -> None:
 def _strict_provider(value: bool, info: ValidationInfo) -> bool:
     measure = info.data.get("measure")
     if value and measure is not None and not measure.measure(value).wants("proof"):
-        raise ValueError("nothing tells where nodes run with measure.proof: false; take one of the two out")
+        raise ValueError("where nodes run is not known with measure.proof: false; take one of the two out")
     return value
 
 
@@ -243,6 +251,7 @@ class SuiteSchema(Strict):
     description: Text = _key("Text for people.", "")
     models: Annotated[dict[Name, ModelSchema], NotEmpty()] = Field(description="Name to model.")
     axes: Axes = _key("Axis to value or list of values; the cases are their product.", {})
+    session: SessionSchema = _key("What every session has, whatever its axes.", SessionSchema())
     skip: tuple[SkipSchema, ...] = _key("Cells that are not measured, and why.", ())
     only: tuple[When, ...] = _key("Keep the cells that meet one of these conditions.", ())
     sampling: SamplingSchema = _key("How long a case is timed.", SamplingSchema())

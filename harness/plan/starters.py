@@ -21,14 +21,14 @@ def names(kind: Kind) -> tuple[str, ...]:
 
 
 def is_starter(path: Path, kind: Kind = "suites") -> bool:
-    """Tell the name of a starter from a path; a file of that name is a path."""
-    return _is_name(path) and str(path) in names(kind) and not path.is_file()
+    """Return whether `path` is the name of a starter; a file of that name is a path."""
+    return _is_name(path) and str(path) in names(kind) and not _may_be_file(path)
 
 
 def find(path: Path, kind: Kind = "suites", folder: Path | None = None) -> Path:
     """Return the file that `path`, written in `folder`, stands for: itself, or the starter of that name."""
     file = path if folder is None else folder / path
-    if file.is_file() or not _is_name(path) or str(path) not in names(kind):
+    if not _is_name(path) or str(path) not in names(kind) or _may_be_file(file):
         return file
     return FOLDER / kind / f"{path}.yaml"
 
@@ -40,6 +40,14 @@ def known(path: Path, kind: Kind = "suites") -> str:
     return f"; nor a starter {'suite' if kind == 'suites' else 'config'} of that name: " + closest(
         str(path), names(kind)
     )
+
+
+def _may_be_file(path: Path) -> bool:
+    """Return whether a file is there, or nobody can tell: who opens it says why."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True
 
 
 def _is_name(path: Path) -> bool:

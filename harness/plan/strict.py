@@ -1,4 +1,4 @@
-"""Turn what pydantic finds wrong into problems: where, what was expected, what stands there."""
+"""Turn what pydantic finds wrong into problems: where, what was expected, what is there."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _message(line: ErrorDetails, where: Place) -> str:
 
 
 def _got(value: Any, where: Place) -> str:
-    """Describe a value; of YAML's own types with the text that stands in the file."""
+    """Describe a value; of YAML's own types with the text in the file."""
     text = shorten(where.text or str(value))
     match value:
         case None:

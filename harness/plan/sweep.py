@@ -33,7 +33,7 @@ class Rule:
 
     purpose: Literal["skip", "only", "filter", "mention"]
     when: Mapping[str, Sequence[str]]
-    written: KeyPath  # where it stands in the suite
+    written: KeyPath  # where it is in the suite
     because: str = ""  # a skip's reason, a filter's text
 
 
@@ -45,6 +45,7 @@ class Sweep:
     file: str  # what messages call it
     values: Values
     rules: tuple[Rule, ...]
+    custom_ops: tuple[str, ...] = ()  # libraries that every session registers
 
 
 def sweep(schema: SuiteSchema, file: str, name: str, path: str, text: str) -> Sweep:
@@ -62,7 +63,7 @@ def sweep(schema: SuiteSchema, file: str, name: str, path: str, text: str) -> Sw
         text=text,
         description=schema.description,
     )
-    return Sweep(suite, file, values, tuple(_rules(schema)))
+    return Sweep(suite, file, values, tuple(_rules(schema)), schema.session.custom_ops or ())
 
 
 def unknown_values(rule: Rule, values: Values) -> Iterator[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from harness.core.suite import Sampling
 from harness.measure.runtimes import newest
 from harness.pytest.stats import Stats
 
-OPTIONS = ("data", "shapes", "seconds", "processes")
+OPTIONS = ("data", "shapes", "batch_dim", "custom_ops", "seconds", "processes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,8 @@ class OnnxBench:
         *,
         data: str | os.PathLike[str] | None = None,
         shapes: Mapping[str, int] | None = None,
+        batch_dim: str | None = None,
+        custom_ops: Sequence[str | os.PathLike[str]] = (),
         seconds: float | None = None,
         processes: int | None = None,
         **axes: Any,
@@ -43,7 +45,8 @@ class OnnxBench:
         """Measure `model`: an .onnx file, or a source as a suite has it (``{"zoo": "squeezenet"}``).
 
         `data` names the data to evaluate on (a catalogue name or an .npz
-        file), `shapes` sizes symbolic dimensions, `seconds` (of timed calls)
+        file), `shapes` sizes symbolic dimensions, `batch_dim` names the one that
+        the batch drives, `custom_ops` are libraries to register, `seconds` (of timed calls)
         and `processes` say how long to measure. `axes` are the axes of a
         suite, a value each. Paths are relative to the current folder.
 
@@ -61,6 +64,8 @@ class OnnxBench:
                 axes,
                 data=None if data is None else os.fspath(data),
                 shapes=shapes,
+                batch_dim=batch_dim,
+                custom_ops=[os.fspath(path) for path in custom_ops],
                 sampling=_sampling(seconds, processes),
             )
         except InputError as error:
@@ -76,9 +81,18 @@ class OnnxBench:
     def _measure(self, model: Path | dict[str, Any], axes: Mapping[str, Any], **how: Any) -> Record:
         from harness.plan import plan_model
         from harness.run.bench import open_bench
+        from harness.run.inputs import check_inputs
         from harness.run.job import environment, resolve_rolling_runtimes
+        from harness.run.model_file import plan_model_file
 
-        plan = resolve_rolling_runtimes(plan_model(model, axes, name="onnx_bench", **how), self.newest)
+        if isinstance(model, Path):
+            plan, assumed = plan_model_file(model, axes, name="onnx_bench", **how)
+            if assumed:
+                print(assumed)  # beside the test's own output
+        else:
+            plan = plan_model(model, axes, name="onnx_bench", **how)
+        check_inputs(plan.cases)
+        plan = resolve_rolling_runtimes(plan, self.newest)
         if len(plan.cases) != 1:
             cases = f"these are {len(plan.cases)}; give every axis one value"
             raise InputError(f"onnx_bench measures one case, {cases}")

@@ -125,7 +125,7 @@ def _benchmark_json(config: pytest.Config) -> Path | None:
 
 
 def _is_suite(path: Path) -> bool:
-    """Tell a suite, even one with mistakes, from what another plugin may read; without a YAML parser."""
+    """Return whether a file is a suite, mistakes or not, rather than another plugin's; no YAML parser."""
     if path.suffix not in (".yaml", ".yml"):
         return False
     return _SUITE_KEY.search(path.read_text(encoding="utf-8", errors="replace")) is not None

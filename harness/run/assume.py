@@ -1,11 +1,12 @@
 """Choose sizes for the dimensions that nothing binds, so that a bare model can be measured at once.
 
 Sizes are guessed by role (`harness.core.roles`) and checked by running the model
-once. What was assumed is said, recorded, and part of the case's key.
+once. What was assumed is printed, recorded, and part of the case's key.
 """
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, product
@@ -14,8 +15,10 @@ from typing import Any
 
 from harness.build.reading import output_kinds, read_onnx
 from harness.core.artifact import Input
+from harness.core.custom_ops import missing_domains
 from harness.core.errors import CaseError, Failed, InputError
-from harness.core.feeds import batch_dimensions
+from harness.core.feeds import TEXT, ask_for_text, batch_dimensions, dimension_names
+from harness.core.registry import closest
 from harness.core.roles import BATCH, Unbound, unbound
 from harness.measure.fit import first_fit
 
@@ -53,21 +56,26 @@ def assume(
     bound: Mapping[str, int],
     *,
     batch_dim: str | None = None,
-    fixed: Sequence[str] = (),
+    data: str | None = None,
     custom_ops: Sequence[str] = (),
 ) -> Assumed:
     """Choose a size for every dimension of `model` that neither `bound` nor the batch gives.
 
-    Inputs that are `fixed` take their sizes from data. Raises InputError where the
+    With `data` no sizes are chosen: it has them. Raises InputError where text is asked
+    for, and where the
     model does not run at any size tried, with every dimension in the form that
     ``--shape`` takes.
     """
     try:
-        inputs = read_onnx(model).inputs
+        reading = read_onnx(model)
+        inputs = reading.inputs
         axes = own_axes(inputs, output_kinds(model))
     except (CaseError, OSError):
         return Assumed({})  # the build says what is wrong with the file
-    left = open_dimensions(inputs, bound, batch_dim, fixed)
+    left = () if data else open_dimensions(inputs, bound, batch_dim)
+    if not data and (text := [item for item in inputs if item.dtype == TEXT]):
+        raise InputError(f"{model}: {'; '.join(map(ask_for_text, text))}")
+    _check_names(model, inputs, bound, batch_dim)
     if not left:
         return Assumed({}, axes)
     tried = candidates(left)
@@ -78,41 +86,57 @@ def assume(
         batch_dim=batch_dim,
         custom_ops=custom_ops,
     )
+    if not fit.opened:
+        why = fit.errors[-1]
+        if reading.custom_domains:
+            why = f"{missing_domains(reading.custom_domains, custom_ops)} ({why})"
+        raise InputError(f"{model}: ONNX Runtime does not load it: {why}")
     if fit.chosen is None:
-        flags = " ".join(f"--shape {item.name}={item.sizes[0]}" for item in left)
+        flags = " ".join(f"--shape {shlex.quote(f'{item.name}={item.sizes[0]}')}" for item in left)
         raise InputError(
             f"{model}: no size is given for {', '.join(item.name for item in left)}, and none of "
             f"{len(fit.errors)} tried runs ({fit.why}); say them yourself, such as {flags}"
         )
-    return Assumed(tried[fit.chosen], axes)
+    return Assumed(tried[fit.chosen], axes if fit.bindable else {**axes, "io": "run"})
+
+
+def _check_names(
+    model: Path, inputs: Sequence[Input], bound: Mapping[str, int], batch_dim: str | None
+) -> None:
+    """Raise InputError where a dimension is named that the model does not have."""
+    known = [size for item in inputs for size in dimension_names(item, bound) if isinstance(size, str)]
+    for flag, name in (*(("--shape", name) for name in bound), ("--batch-dim", batch_dim)):
+        if name is not None and name not in known:
+            raise InputError(f"{model}: {flag} {name}: no such dimension: {closest(name, known)}")
 
 
 def own_axes(inputs: Sequence[Input], kinds: Iterable[str]) -> dict[str, Any]:
     """Return what the model leaves no choice of: its fixed batch, and calls without binding.
 
-    Outputs that are no tensors (`kinds`: "sequence", "map", "optional") cannot be bound.
+    Outputs that are no tensors (`kinds`: "sequence", "map", "optional") cannot be bound, nor can text.
     """
     axes: dict[str, Any] = {}
     first = [item.shape[0] for item in inputs if len(item.shape) > 1]
     whole = [size for size in first if isinstance(size, int) and size > 0]
     if whole and len(whole) == len(first) and whole[0] > 1:
         axes["batch"] = whole[0]
-    if any(kind != "tensor" for kind in kinds):
+    if any(kind != "tensor" for kind in kinds) or any(item.dtype == TEXT for item in inputs):
         axes["io"] = "run"
     return axes
 
 
 def open_dimensions(
-    inputs: Sequence[Input], bound: Mapping[str, int], batch_dim: str | None = None, fixed: Sequence[str] = ()
+    inputs: Sequence[Input], bound: Mapping[str, int], batch_dim: str | None = None
 ) -> tuple[Unbound, ...]:
     """Return the dimensions that neither `bound` nor the batch gives a size."""
     found = unbound(
-        {item.name: item.shape for item in inputs if item.name not in fixed},
+        {item.name: item.shape for item in inputs},
         {item.name: item.dtype for item in inputs},
         bound,
     )
     driven = _driven(inputs, bound, batch_dim)
-    return tuple(item for item in found if not _is_batch(item, driven))
+    # a sum follows from its parts
+    return tuple(item for item in found if item.role != "sum" and not _is_batch(item, driven))
 
 
 def _driven(
@@ -132,23 +156,11 @@ def _is_batch(item: Unbound, driven: frozenset[str] | None) -> bool:
 
 def candidates(left: Sequence[Unbound]) -> list[dict[str, int]]:
     """Combine the sizes to try: the most plausible of each first, TRIES at most."""
-    free = [item for item in left if item.role != "sum"]
     places = sorted(
-        product(*(range(len(item.sizes)) for item in free)),
+        product(*(range(len(item.sizes)) for item in left)),
         key=lambda place: (sum(place), max(place, default=0)),
     )
-    found = []
-    for place in islice(places, TRIES):
-        sizes = {item.name: item.sizes[index] for item, index in zip(free, place, strict=True)}
-        found.append(
-            {item.name: sizes[item.name] if item.name in sizes else _total(item, sizes) for item in left}
-        )
-    return found
-
-
-def _total(item: Unbound, sizes: Mapping[str, int]) -> int:
-    """Return the size of a sum such as ``past + sequence``."""
-    parts = [part.strip() for part in item.name.split("+")]
-    if all(part.isdecimal() or part in sizes for part in parts):
-        return sum(int(part) if part.isdecimal() else sizes[part] for part in parts)
-    return item.sizes[0]
+    return [
+        {item.name: item.sizes[index] for item, index in zip(left, place, strict=True)}
+        for place in islice(places, TRIES)
+    ]

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness import build, judge, measure
 from harness.core.artifact import Built, Dataset
-from harness.core.case import FP32, Artifact, Case, DataRef, Load, Session, plain
-from harness.core.errors import CaseError, StoreError, Unsupported
-from harness.core.passes import chosen, repeated
+from harness.core.case import FP32, Artifact, Case, DataRef, Load, Session, plain, thaw
+from harness.core.errors import CaseError, Failed, StoreError, Unsupported
+from harness.core.hashing import hash_file
+from harness.core.passes import chosen, repeated, together
 from harness.core.record import Note, NoteKind, Observation, Record, Status
 from harness.core.suite import Sampling, Skip, Suite
 from harness.judge.metrics.accuracy import OWN as OWN_KIND
@@ -55,10 +56,12 @@ class Bench:
     keep_outputs: bool = False
     outputs: dict[Case, Outputs] = field(default_factory=dict)
     hold: Callable[[Iterable[int]], AbstractContextManager[None]] = measure.measuring
+    count: Callable[[Request, Path], dict[str, Any]] = measure.count
     _built: dict[Artifact, Built | CaseError] = field(default_factory=dict)
     _data: dict[DataRef, Dataset] = field(default_factory=dict)
     _references: dict[Case, Outputs] = field(default_factory=dict)
     _runtimes: dict[str, Runtime | CaseError] = field(default_factory=dict)
+    _hashes: dict[Path, str] = field(default_factory=dict)  # of libraries of custom operators
     _workers: int = 0
 
     def load(self) -> None:
@@ -92,11 +95,14 @@ class Bench:
         labels = self._labels(case, built)
         cores = self._cores(case.session)
         passes = self._passes()
-        first, outputs = self._observe(case, built, cores, passes)
+        first, outputs = self._observe(case, built, cores, together(passes))
         outputs = _describe(outputs, case, built, labels)
         observations = [first]
         while len(observations) < self.suite.sampling.processes and _went_well(observations[-1]):
             observations.append(self._observe(case, built, cores, repeated(passes))[0])
+        if "instructions" in passes and _went_well(observations[-1]):
+            counted = self._count(case, built, cores)
+            observations[0] = replace(first, parts={**first.parts, "instructions": counted})
         reference, key = Outputs(reason=outputs.reason), ""
         if self.keep_outputs:
             self.outputs[case] = outputs
@@ -123,7 +129,7 @@ class Bench:
                 per_call=outputs.per_call,
                 labels=None if labels is None else labels[: first.outputs.get("rows", 0)],
                 strict_provider=self.suite.measure.strict_provider,
-                passes=passes,
+                passes=together(passes),
                 cores=cores.worker,
                 brief=self.keep_outputs,
             )
@@ -136,6 +142,7 @@ class Bench:
             self._record(case, verdict.status, reason=verdict.reason),
             notes=tuple(note.text for note in notes),
             note_kinds=tuple(note.kind for note in notes),
+            note_shorts=tuple(note.short for note in notes),
             metrics=verdict.metrics,
             effective={**verdict.effective, **self._provenance(case, labelled=labels is not None)},
             artifact=built.to_json(),
@@ -151,7 +158,19 @@ class Bench:
         return {
             "data": {**_without_paths(self._data[ref]), "labelled": labelled} if ref else None,
             "installed": {"requirement": runtime.requirement, "sha256": runtime.sha256} if runtime else None,
+            "custom_ops": self._libraries(case.session),
         }
+
+    def _libraries(self, session: Session) -> list[dict[str, str]]:
+        """Name the libraries of custom operators that a session registers, each with its hash."""
+        paths = [Path(path) for path in thaw(session.custom_ops)]
+        for path in paths:
+            if path not in self._hashes:
+                try:
+                    self._hashes[path] = hash_file(path)
+                except OSError as error:
+                    raise Failed(f"custom operators: {path}: {error.strerror}") from error
+        return [{"name": path.name, "sha256": self._hashes[path]} for path in paths]
 
     def _record(self, case: Case, status: Status, *, reason: str = "") -> Record:
         return Record(
@@ -192,6 +211,12 @@ class Bench:
             observation = measure.observe(request, folder)
             return observation, _read_outputs(observation, passes)
 
+    def _count(self, case: Case, built: Built, cores: Cores) -> dict[str, Any]:
+        """Count instructions in a worker of its own. Raises CaseError, StoreError."""
+        request = self._request(case, built, cores, ())
+        with self._measuring(cores.worker) as folder:
+            return self.count(request, folder)
+
     def _request(self, case: Case, built: Built, cores: Cores, passes: tuple[str, ...]) -> Request:
         runtime = self._runtime(case.session.runtime)
         sampling = self.suite.sampling
@@ -219,6 +244,17 @@ class Bench:
         passes = ("memory", "slices") if self.suite.measure.wants("memory") else ("slices",)
         request = self._request(case, self._build(case.artifact), cores, ())
         return replace(request, sampling=sampling, passes=passes)
+
+    def profile(self, case: Case, read: Callable[[Observation, Path], Value]) -> Value:
+        """Time and profile `case` in one fresh worker; `read` gets what it saw, and the model file.
+
+        It is called before the worker's folder goes. Raises CaseError, StoreError.
+        """
+        built = self._build(case.artifact)
+        cores = self._cores(case.session)
+        request = self._request(case, built, cores, ("timing", "profile"))
+        with self._measuring(cores.worker) as folder:
+            return read(measure.observe(request, folder), Path(built.path))
 
     def run_block(
         self, pair: tuple[Request, Request], draw: BlockOrder, span_s: float, limit_s: float = math.inf
@@ -260,7 +296,7 @@ class Bench:
         """
         return Case(
             build.fp32_reference(case.artifact, built),
-            Session(graph_opt="disable"),
+            Session(graph_opt="disable", custom_ops=case.session.custom_ops),
             Load(batch=case.load.batch, shapes=case.load.shapes, io="run"),
         )
 
@@ -328,7 +364,7 @@ def _went_well(observation: Observation) -> bool:
 
 
 def _describe(outputs: Outputs, case: Case, built: Built, labels: np.ndarray | None) -> Outputs:
-    """Say of outputs what the artifact, the task and the labels tell."""
+    """Add to outputs what the artifact, the task and the labels show of them."""
     model = case.artifact.model
     known = known_classes(built.classes, outputs.names, wanted=model.output, task=model.task, labels=labels)
     return replace(outputs, classes=known, precision=built.precision)

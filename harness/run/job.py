@@ -16,7 +16,7 @@ from typing import Any
 
 from harness import build, measure, store
 from harness.build.scratch import scratch
-from harness.core.case import Case
+from harness.core.case import Case, thaw
 from harness.core.errors import InputError
 from harness.core.hashing import hash_file
 from harness.core.listener import Listener
@@ -25,6 +25,7 @@ from harness.core.suite import Plan
 from harness.core.vocabulary import ROLLING
 from harness.measure import runtimes
 from harness.run.bench import OpenBench, open_bench
+from harness.run.inputs import check_inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,10 @@ def run(
 
     Ctrl-C ends the loop, not the run: what was measured is kept, unsealed; where
     nothing was, no folder is left. `machine` is the environment, read here unless given.
-    Raises InputError where data is wrong or there is nothing to resume,
+    Raises InputError where data is wrong, a model asks for more or there is nothing to resume,
     StoreError where results cannot be kept.
     """
+    check_inputs(plan.cases)
     plan, listener = resolve_rolling_runtimes(plan), listener or Listener()
     machine = environment(plan) if machine is None else machine
     with scratch() as work:
@@ -96,13 +98,13 @@ def resolve_rolling_runtimes(plan: Plan, newest: Newest = runtimes.newest) -> Pl
     asked = {case.session.runtime for case in plan.cases}
     found = {name: str(newest(name)) for name in ROLLING if name in asked}
 
-    def settled(case: Case) -> Case:
+    def resolved(case: Case) -> Case:
         name = case.session.runtime
         if name not in found:
             return case
         return replace(case, session=replace(case.session, runtime=found[name], alias=name))
 
-    return replace(plan, cases=tuple(map(settled, plan.cases))) if found else plan
+    return replace(plan, cases=tuple(map(resolved, plan.cases))) if found else plan
 
 
 def _open(plan: Plan, results_dir: Path, machine: dict[str, Any], resume: bool) -> store.Journal:
@@ -153,10 +155,11 @@ def _plan_hash(plan: Plan) -> str:
     """Identify what is measured: the cases in full, the bytes of models, data and wheels, and how."""
     artifacts = dict.fromkeys(case.artifact for case in plan.cases)
     wheels = dict.fromkeys(case.session.runtime for case in plan.cases)
+    libraries = dict.fromkeys(path for case in plan.cases[:1] for path in thaw(case.session.custom_ops))
     what = [
         *map(repr, plan.cases),
         *build.identify(artifacts),
         *(build.identify_data(model.data) for model in plan.suite.models if model.data),
-        *(hash_file(Path(name)) for name in wheels if Path(name).is_file()),
+        *(hash_file(Path(name)) for name in (*wheels, *libraries) if Path(name).is_file()),
     ]
     return store.plan_hash(what, {**asdict(plan.suite.sampling), **plan.suite.measure.to_json()})

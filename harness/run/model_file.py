@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.core.errors import InputError
 from harness.core.suite import Plan
 from harness.plan import plan_model
+from harness.plan.files import why_missing
 from harness.run.assume import Assumed, assume
 
 
@@ -18,6 +20,8 @@ def plan_model_file(
     data: str | None = None,
     shapes: Mapping[str, int] | None = None,
     output: str | None = None,
+    batch_dim: str | None = None,
+    custom_ops: Sequence[str] = (),
     overrides: Sequence[str] = (),
     only: Sequence[str] = (),
     **how: Any,
@@ -27,9 +31,12 @@ def plan_model_file(
     The other parameters are those of `harness.plan.plan_model`. Raises InputError.
     """
     axes, shapes = dict(axes or {}), dict(shapes or {})
+    for library in custom_ops:
+        if reason := why_missing(Path(library), library):
+            raise InputError(f"custom operators: {reason}")
     line = ""
-    elsewhere = data or any("shapes" in text.partition("=")[0] for text in overrides)
-    if not elsewhere and (assumed := _assume(model, shapes, axes)):
+    sized = any("shapes" in text.partition("=")[0] for text in overrides)
+    if not sized and (assumed := _assume(model, shapes, axes, batch_dim, custom_ops, data)):
         line = assumed.line
         axes |= {axis: [value] for axis, value in assumed.axes.items()}
         if assumed.sizes:
@@ -37,13 +44,29 @@ def plan_model_file(
             axes["shapes"] = [{assumed.name: dict(assumed.sizes)}]
             shapes |= assumed.sizes
     plan = plan_model(
-        model, axes, data=data, shapes=shapes or None, output=output, overrides=overrides, only=only, **how
+        model,
+        axes,
+        data=data,
+        shapes=shapes or None,
+        output=output,
+        batch_dim=batch_dim,
+        custom_ops=custom_ops,
+        overrides=overrides,
+        only=only,
+        **how,
     )
     return plan, line
 
 
-def _assume(model: Path, shapes: Mapping[str, int], axes: Mapping[str, Any]) -> Assumed | None:
+def _assume(
+    model: Path,
+    shapes: Mapping[str, int],
+    axes: Mapping[str, Any],
+    batch_dim: str | None,
+    custom_ops: Sequence[str],
+    data: str | None,
+) -> Assumed | None:
     """Choose what the model needs and nothing says; None where nothing is left open."""
-    found = assume(model, shapes)
+    found = assume(model, shapes, batch_dim=batch_dim, custom_ops=custom_ops, data=data)
     assumed = Assumed(found.sizes, {axis: value for axis, value in found.axes.items() if axis not in axes})
     return assumed if assumed.sizes or assumed.axes else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.core.decision import Decision
 from harness.core.units import format_percent, format_value
 
 NONE = "–"
@@ -71,6 +72,19 @@ Cell = str | Number | Delta | Interval | None
 """What a cell holds; None where there is nothing to show."""
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row: a cell for each column; `mood` picks its color: "bad", "warning", "good", "dim" or ""."""
+
+    cells: tuple[Cell, ...]
+    mood: str = ""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The cells as people read them."""
+        return tuple(NONE if cell is None else str(cell) for cell in self.cells)
+
+
 def number(value: float | None, unit: str) -> Number | None:
     """Make the cell of a value that may be missing."""
     return None if value is None else Number(value, unit)
@@ -79,6 +93,11 @@ def number(value: float | None, unit: str) -> Number | None:
 def interval(low: float | None, high: float | None) -> Interval | None:
     """Make the cell of an interval of HEAD over BASE that may be missing."""
     return None if low is None or high is None else Interval(low - 1, high - 1)
+
+
+def interval_of(decision: Decision | None) -> Interval | None:
+    """Make the cell of a decision's interval."""
+    return None if decision is None else interval(decision.low, decision.high)
 
 
 def percent(ratio: float | None, *, signed: bool = False) -> Number | None:

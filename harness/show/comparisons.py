@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from harness.core.decision import Change, MetricComparison
 from harness.core.units import count
-from harness.show.cells import Cell, Column, Delta, interval, number, percent
-from harness.show.page import Line
+from harness.show.cells import Cell, Delta, Line, interval_of, number, percent
+from harness.show.fields import Field, lines_of
 
 MOODS = {
     Change.REGRESSION: "bad",
@@ -16,35 +16,32 @@ MOODS = {
     Change.IMPROVEMENT: "good",
     Change.EQUIVALENT: "",
 }
-_NUMBERS = (
-    Column("case", number=False),
-    Column("metric", number=False),
-    Column("base", drop=1),
-    Column("head", drop=1),
-    Column("change"),
-    Column("95% interval", drop=3),
-    Column("seen from", drop=4),
-)
-_VERDICT = (Column("verdict", number=False), Column("why", number=False, drop=2))
-COLUMNS = (*_NUMBERS, *_VERDICT)
-COLUMNS_WITH_BLOCKS = (*_NUMBERS, Column("blocks", drop=5), *_VERDICT)
 
 
-def line(item: MetricComparison, *, blocks: bool = False) -> Line:
-    """Write one comparison as a row of COLUMNS, or of COLUMNS_WITH_BLOCKS."""
-    decision = item.decision
-    cells: list[Cell] = [
-        item.case,
-        item.metric,
-        number(item.base, item.unit),
-        number(item.head, item.unit),
-        change(item),
-        interval(decision.low, decision.high),
-        percent(decision.mde),
-    ]
-    if blocks:
-        cells.append(str(decision.blocks) if decision.blocks else None)
-    return Line((*cells, str(decision.verdict), decision.beside_change), MOODS[decision.verdict])
+def fields(*, blocks: bool = False) -> tuple[Field[MetricComparison], ...]:
+    """Give the fields of a table of comparisons; an A/B has one for its `blocks`."""
+    counted: Field[MetricComparison] = Field("blocks", _blocks, number=True, drop=5)
+    return (
+        Field("case", lambda item: item.case),
+        Field("metric", lambda item: item.metric),
+        Field("base", lambda item: number(item.base, item.unit), number=True, drop=1),
+        Field("head", lambda item: number(item.head, item.unit), number=True, drop=1),
+        Field("change", change, number=True),
+        Field("95% interval", lambda item: interval_of(item.decision), number=True, drop=3),
+        Field("seen from", lambda item: percent(item.decision.mde), number=True, drop=4),
+        *((counted,) if blocks else ()),
+        Field("verdict", lambda item: str(item.decision.verdict)),
+        Field("why", lambda item: item.decision.beside_change, drop=2),
+    )
+
+
+def lines(items: Iterable[MetricComparison], *, blocks: bool = False) -> tuple[Line, ...]:
+    """Write a line a comparison, colored by its verdict."""
+    return lines_of(fields(blocks=blocks), items, lambda item: MOODS[item.decision.verdict])
+
+
+def _blocks(item: MetricComparison) -> Cell:
+    return str(item.decision.blocks) if item.decision.blocks else None
 
 
 def count_verdicts(items: Iterable[MetricComparison]) -> str:

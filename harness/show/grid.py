@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 from harness.core.conditions import spell
 from harness.core.metrics import HEADLINE, METRICS, MetricSpec, specs_for
-from harness.core.record import Record
+from harness.core.record import Absence, Note, Record
 from harness.core.report import Report, Row
-from harness.show.cells import Cell, Column, Number
+from harness.core.units import count
+from harness.show.cells import Cell, Number
+from harness.show.fields import Field, filled
 
 LONGEST_FLAG = 24
+"""Characters of a note that has no short form and goes into a cell as it is."""
 
 Draw = Callable[[Row], Cell]
 """Give the cell of a row."""
@@ -19,34 +22,31 @@ Draw = Callable[[Row], Cell]
 
 @dataclass(frozen=True, slots=True)
 class NotedCases:
-    """What is to be known of several cases; `flag` stands in their rows for any of `texts`."""
+    """What is to be known of several cases; the cells of their rows have `flag`."""
 
     flag: str
-    texts: tuple[str, ...]
+    notes: tuple[Note, ...]
     cases: tuple[str, ...]
 
 
-def columns(report: Report) -> list[tuple[Column, Draw]]:
-    """Give the columns that have something to say: the axes that vary, then the numbers that are there."""
+def fields(report: Report) -> tuple[Field[Row], ...]:
+    """Give the fields that have something to say: the axes that vary, then the numbers that are there."""
     shown = [row for row in report.rows if row.rank]
     headline = METRICS[HEADLINE]
-    made: list[tuple[Column, Draw]] = [(Column(axis, number=False), _axis(axis)) for axis in report.axes]
-    made.append((Column(headline.heading), _metric(headline)))
+    always: list[Field[Row]] = [Field("model", lambda row: model(row.record))]
+    always += [Field(axis, _axis(axis)) for axis in report.axes]
+    always.append(Field(headline.heading, _metric(headline), number=True))
     if any(row.speedup is not None for row in report.rows):
-        made.append((Column("speedup"), _speedup))
-    fixed = len(made)
+        always.append(Field("speedup", _speedup, number=True))
+    others: list[Field[Row]] = []
     for name, metric in specs_for(row.record for row in shown).items():
         if metric.column and name != HEADLINE:
-            made.append((Column(metric.heading, drop=metric.drop), _metric(metric)))
+            others.append(Field(metric.heading, _metric(metric), True, metric.drop))
         if metric.delta_title:
-            made.append((Column(metric.delta_title, drop=metric.delta_drop), _delta(metric)))
-    flags = {text: note.flag for note in notes(report) for text in note.texts}
-    made.append((Column("notes", number=False), lambda row: _flags(row, flags)))
-    return [
-        (column, cell)
-        for at, (column, cell) in enumerate(made)
-        if at < fixed or any(cell(row) not in (None, "") for row in shown)
-    ]
+            others.append(Field(metric.delta_title, _delta(metric), True, metric.delta_drop))
+    flags = {note: noted.flag for noted in notes(report) for note in noted.notes}
+    others.append(Field("notes", lambda row: _flags(row, flags)))
+    return (*always, *filled(others, shown))
 
 
 def without_values(report: Report) -> list[str]:
@@ -54,10 +54,11 @@ def without_values(report: Report) -> list[str]:
     shown = [row.record for row in report.rows if row.rank]
     reasons: dict[str, list[str]] = {}
     for name, spec in specs_for(shown).items():
-        found = [record.metrics[name] for record in shown if name in record.metrics]
+        known = (record.metrics[name] for record in shown if name in record.metrics)
+        found = [metric for metric in known if metric.absence is not Absence.REPLACED]
         if spec.column and found and all(metric.value is None for metric in found):
             why = dict.fromkeys(metric.reason for metric in found if metric.reason)
-            more = f" and {len(why) - 1} more reasons" if len(why) > 1 else ""
+            more = f" and {count(len(why) - 1, 'more reason')}" if len(why) > 1 else ""
             reasons.setdefault(f"{next(iter(why), 'no reason given')}{more}", []).append(spec.heading)
     return [f"{', '.join(headings)}: {reason}" for reason, headings in reasons.items()]
 
@@ -77,25 +78,20 @@ def model(record: Record) -> str:
 
 
 def notes(report: Report) -> list[NotedCases]:
-    """Give the notes of the measured rows: those of the same flag together, with their cases."""
-    found: dict[str, dict[str, list[str]]] = {}
+    """Give the notes of the measured rows: those of the same short form together, with their cases."""
+    found: dict[str, dict[Note, list[str]]] = {}
     for row in report.rows:
-        for text in row.record.notes if row.rank else ():
-            found.setdefault(_head(text), {}).setdefault(text, []).append(row.record.case)
+        for note in row.record.typed_notes() if row.rank else ():
+            found.setdefault(note.short or note.detail, {}).setdefault(note, []).append(row.record.case)
+    long = [short for short in found if len(short) > LONGEST_FLAG]
     return [
         NotedCases(
-            flag=head if len(head) <= LONGEST_FLAG else f"note {number}",
-            texts=tuple(texts),
-            cases=tuple(dict.fromkeys(case for cases in texts.values() for case in cases)),
+            flag=f"note {long.index(short) + 1}" if short in long else short,
+            notes=tuple(together),
+            cases=tuple(dict.fromkeys(case for cases in together.values() for case in cases)),
         )
-        for number, (head, texts) in enumerate(found.items(), 1)
+        for short, together in found.items()
     ]
-
-
-def _head(text: str) -> str:
-    """Shorten a note to what stands before its colon, where that is short enough for a cell."""
-    head = text.partition(": ")[0]
-    return head if len(head) <= LONGEST_FLAG else text
 
 
 def _axis(axis: str) -> Draw:
@@ -112,8 +108,8 @@ def _metric(spec: MetricSpec) -> Draw:
     return cell
 
 
-def _flags(row: Row, flags: Mapping[str, str]) -> str:
-    return "; ".join(dict.fromkeys(flags[text] for text in row.record.notes))
+def _flags(row: Row, flags: Mapping[Note, str]) -> str:
+    return "; ".join(dict.fromkeys(flags[note] for note in row.record.typed_notes()))
 
 
 def _speedup(row: Row) -> Cell:

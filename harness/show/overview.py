@@ -10,9 +10,9 @@ from harness.core.case import AXES
 from harness.core.metrics import METRICS
 from harness.core.record import Record
 from harness.core.report import Report, Row
-from harness.show.cells import Column
-from harness.show.grid import columns, groups, without_values
-from harness.show.page import Line, Page
+from harness.show.fields import columns_of, lines_of
+from harness.show.grid import fields, groups, without_values
+from harness.show.page import Page
 from harness.show.sections import sections, summary
 
 
@@ -30,16 +30,12 @@ class RunDocument:
     def page(self) -> Page:
         """Lay it out; models that have no measured row are in the sections only."""
         report = self.report
-        shown = columns(report)
+        shown = fields(report)
         return Page(
             title=report.title,
             head=tuple(filter(None, (" ".join(report.description.split()), summary(report)))),
-            columns=(Column("model", number=False), *(column for column, _ in shown)),
-            lines=tuple(
-                Line((model, *(cell(row) for _, cell in shown)), mood=_mood(row))
-                for model, rows in groups(report).items()
-                for row in rows
-            ),
+            columns=columns_of(shown),
+            lines=lines_of(shown, [row for rows in groups(report).values() for row in rows], _mood),
             sections=tuple(sections(report)),
             absent=tuple(without_values(report)),
             grouped=True,

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.show.cells import NONE, Cell, Column
+from harness.show.cells import Column, Line
 from harness.show.escape import markdown, markdown_item, visible
 from harness.show.sections import Section
 
@@ -24,23 +24,10 @@ ANY_WIDTH = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One row: a cell for each column; `mood` picks its color: "bad", "warning", "good", "dim" or ""."""
-
-    cells: tuple[Cell, ...]
-    mood: str = ""
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """The cells as people read them."""
-        return tuple(NONE if cell is None else str(cell) for cell in self.cells)
-
-
-@dataclass(frozen=True, slots=True)
 class Page:
     """Everything on a page.
 
-    Of a `grouped` one, the lines that share their first cell stand together:
+    Of a `grouped` one, the lines that share their first cell are together:
     on a terminal it is written once, and a blank line parts the groups. A
     terminal shows `most` lines of the table at most, and how many more there are.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pprint
+from collections.abc import Mapping
 from typing import Any
 
 from harness.core.errors import NotFoundError
@@ -37,6 +38,7 @@ PROVIDER, PROVIDER_OPTIONS, DEVICE = {provider}
 GRAPH_OPT, EXECUTION_MODE = {levels}
 INTRA_THREADS, INTER_THREADS = {threads}
 CONFIG = {config}
+CUSTOM_OPS = {custom_ops}
 INPUTS = {inputs}
 IO = {io}
 DISTINCT, SEED, WARMUP_CALLS, WARMUP_S, CALLS = {sampling}
@@ -57,6 +59,8 @@ for key, value in CONFIG.items():
         options.add_session_config_entry(key, str(int(value)) if isinstance(value, bool) else str(value))
     else:
         setattr(options, key, value)
+for library in CUSTOM_OPS:
+    options.register_custom_ops_library(library)
 providers = [(PROVIDER, PROVIDER_OPTIONS)]
 if PROVIDER != "CPUExecutionProvider":
     providers.append("CPUExecutionProvider")
@@ -142,7 +146,10 @@ def render_repro(record: Record) -> str:
         levels=_literal((ORT_LEVELS[options["graph_opt"]], ORT_MODES[options["execution_mode"]])),
         threads=_literal((options["intra_threads"], options["inter_threads"])),
         config=_literal(dict(asked["config"]["options"])),
-        inputs=_literal([_input(item, shapes) for item in record.artifact["inputs"]]),
+        custom_ops=_literal(list(asked.get("custom_ops", ()))),
+        inputs=_literal(
+            [_input(item, shapes, record.session.get("drawn") or {}) for item in record.artifact["inputs"]]
+        ),
         io=_literal(record.load["io"]),
         sampling=_literal(
             (
@@ -168,9 +175,10 @@ def _provider(asked: dict[str, Any], threads: int) -> tuple[Any, ...]:
     )
 
 
-def _input(item: dict[str, Any], shapes: dict[str, Any]) -> tuple[Any, ...]:
+def _input(item: dict[str, Any], shapes: Mapping[str, Any], drawn: Mapping[str, Any]) -> tuple[Any, ...]:
     """Name, dtype, shape as it was fed, low, high, fill."""
-    return (item["name"], item["dtype"], list(shapes[item["name"]]), item["low"], item["high"], item["fill"])
+    how = drawn.get(item["name"]) or [item["low"], item["high"], item["fill"]]
+    return (item["name"], item["dtype"], list(shapes[item["name"]]), *how)
 
 
 def _literal(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What stands below the numbers, not yet escaped: what did not work, gates, notes, advice."""
+"""What is below the numbers, not yet escaped: what did not work, gates, notes, advice."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from harness.core.decision import Change
+from harness.core.metrics import spec_of
 from harness.core.record import BAD, Record, Status
 from harness.core.report import Advice, GateOutcome, NoData, Outcome, Report, unevaluated
 from harness.core.units import count, format_value
@@ -60,8 +61,8 @@ def sections(report: Report) -> Iterator[Section]:
         if found:
             heading = f"{title}: {count(len(found), 'case')}"
             yield Section(heading, _by_reason(found), "warning", SectionKind.CASES)
-    if told := notes(report):
-        yield Section("Notes", tuple(map(_note, told)), kind=SectionKind.NOTES)
+    if noted := notes(report):
+        yield Section("Notes", tuple(map(_note, noted)), kind=SectionKind.NOTES)
     if report.advice:
         records = {record.case: record for record in report.records}
         entries = tuple(_advice(advice, records.get(advice.case)) for advice in report.advice)
@@ -80,7 +81,9 @@ def gate_sections(gates: Sequence[GateOutcome]) -> Iterator[Section]:
         yield Section(f"Gates without data: {len(missing)}", _without_data(missing), mood, kind)
     passed = [gate for gate in gates if gate.outcome is Outcome.PASSED]
     if passed:
-        yield Section(f"Gates passed: {len(passed)}", (), "good", SectionKind.GATES_PASSED)
+        unsure = sum(gate.within_spread for gate in passed)
+        entries = (Entry(f"{unsure} of them: {_WITHIN_SPREAD}"),) if unsure else ()
+        yield Section(f"Gates passed: {len(passed)}", entries, "good", SectionKind.GATES_PASSED)
 
 
 def summary(report: Report) -> str:
@@ -116,6 +119,12 @@ def _by_reason(records: Sequence[Record]) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
+_WITHIN_SPREAD = (
+    "the limit lies within the spread between processes: the next run may come out otherwise; a higher "
+    "sampling.processes narrows it"
+)
+
+
 def _gate(gate: GateOutcome) -> Entry:
     """Return what failed, and which to believe where a comparison of the same numbers did not show it."""
     lines = [gate.case]
@@ -123,6 +132,15 @@ def _gate(gate: GateOutcome) -> Entry:
         lines.append(
             f"the comparison with {gate.against} is {gate.compared}: believe that, the gate knows two "
             "numbers and no noise. With 'confirm: true' an A/B decides the gate"
+        )
+    spec = spec_of(gate.metric)
+    if gate.within_spread and gate.low is not None and gate.high is not None:
+        span = f"{format_value(gate.low, spec.unit)} to {format_value(gate.high, spec.unit)}"
+        lines.append(f"{_WITHIN_SPREAD} ({span})")
+    elif gate.low is None and gate.against is not None and spec.asked_by == "memory":
+        lines.append(
+            "one process does not show what memory varies by from process to process (up to 5.5% were seen): "
+            "a higher sampling.processes does"
         )
     return Entry(f"{gate.gate}: {gate.reason}", tuple(lines))
 
@@ -145,21 +163,23 @@ _ENDED = {NoData.UNSUPPORTED: "the case is unsupported", NoData.CASE_FAILED: "th
 """What the sections above and below explain."""
 
 
-def _note(note: NotedCases) -> Entry:
-    of = f" ({count(len(note.cases), 'case')})"
-    if len(note.texts) == 1:
-        (text,) = note.texts
-        return Entry(text + of if text.startswith(note.flag) else f"{note.flag}: {text}{of}")
-    details = [text.removeprefix(f"{note.flag}: ") for text in note.texts]
+def _note(noted: NotedCases) -> Entry:
+    of = f" ({count(len(noted.cases), 'case')})"
+    if len(noted.notes) == 1:
+        (note,) = noted.notes
+        text = note.text if noted.flag in (note.short, note.detail) else f"{noted.flag}: {note.text}"
+        return Entry(text + of)
+    details = [note.detail if noted.flag == note.short else note.text for note in noted.notes]
     more = len(details) - MAX_DETAILS
     tail = [f"... and {more} more: --format json has each with its case"] if more > 0 else []
-    return Entry(note.flag + of, (*details[:MAX_DETAILS], *tail))
+    return Entry(noted.flag + of, (*details[:MAX_DETAILS], *tail))
 
 
 def _advice(advice: Advice, record: Record | None) -> Entry:
     parts = [f"{advice.metric} {format_value(advice.value, advice.unit)}"]
     if advice.speedup is not None:
-        parts.append(f"{advice.speedup:.2f}× the baseline")
+        unsteady = "" if advice.baseline_steady or not advice.steady else " (which is not steady)"
+        parts.append(f"{advice.speedup:.2f}× the baseline{unsteady}")
     for title, name in (("top-1", "accuracy/top1_delta"), ("error", "accuracy/mae_delta")):
         metric = record.metrics.get(name) if record else None
         if metric is not None and metric.value is not None:
@@ -168,7 +188,7 @@ def _advice(advice: Advice, record: Record | None) -> Entry:
         parts.append("not steady")
     lines = [advice.case]
     if advice.ties:
-        lines.append(f"a tie, as far as intervals tell: {', '.join(advice.ties)}")
+        lines.append(f"a tie (the intervals overlap): {', '.join(advice.ties)}")
     lines += [
         f"faster, but passed over: {item.case} ({format_value(item.value, advice.unit)}): {item.reason}"
         for item in advice.passed_over

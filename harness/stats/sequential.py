@@ -122,7 +122,7 @@ def holm(
     return levels
 
 
-def settled(
+def final_outcome(
     values: Sequence[float],
     planned: int,
     margin: float,

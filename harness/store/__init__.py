@@ -5,7 +5,7 @@ A results folder::
     runs/<run>/run.json        what was asked, where and when (`Header`)
     runs/<run>/journal.jsonl   a record a line, while the run is unfinished
     runs/<run>/run.parquet     the same records, once sealed; never changed again
-    anchors.json               which runs later ones are held against
+    anchors.json               which runs later ones are compared with
 """
 
 from harness.store.find import Anchor, anchor, anchors, clear_anchor, find_run, previous, set_anchor

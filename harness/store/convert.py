@@ -17,6 +17,8 @@ from harness.core.record import SCHEMA
 
 Data = dict[str, Any]
 
+LONGEST_SHORT = 24
+
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
@@ -51,14 +53,21 @@ def convert_record(data: Data, path: Path) -> Data:
 
 
 def _completed(data: Data) -> Data:
-    """Add what records of schema 1 said in words alone at first: an SQNR without any noise."""
+    """Add what records of schema 1 had in words alone: an SQNR without any noise, short notes."""
     metrics = {
         name: {**metric, "absence": "identical"}
         if "absence" not in metric and metric["value"] is None and metric["reason"] == "identical outputs"
         else metric
         for name, metric in data["metrics"].items()
     }
-    return {**data, "metrics": metrics}
+    shorts = [_short(text) for text in data["notes"]]
+    return {"note_shorts": shorts, **data, "metrics": metrics}
+
+
+def _short(note: str) -> str:
+    """Return what a note begins with, where that is short enough for a cell of a table."""
+    short, colon, _ = note.partition(": ")
+    return short if colon and len(short) <= LONGEST_SHORT else ""
 
 
 def convert_header(data: Data, path: Path) -> Data:

@@ -1,4 +1,4 @@
-"""Find a run by what a person calls it, and pin the one that others are held against."""
+"""Find a run by what a person calls it, and pin the one that others are compared with."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ANCHORS = "anchors.json"
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """The run that later runs of one suite on one machine are held against."""
+    """The run that later runs of one suite on one machine are compared with."""
 
     suite: str
     machine: str
@@ -39,7 +39,7 @@ def find_run(
     run begun that day, UTC); a git revision (the newest run at that commit,
     one without uncommitted changes where there is any).
     `suite` and `machine` narrow the choice. Raises NotFoundError, StoreError where what is named
-    cannot be read: an older run never stands in for a damaged one.
+    cannot be read: an older run never takes the place of a damaged one.
     """
     found = runs(results_dir, suite, machine)
     damaged = survey(results_dir).damaged
@@ -96,7 +96,7 @@ def anchors(results_dir: Path) -> list[Anchor]:
 
 
 def anchor(results_dir: Path, suite: str, machine: str) -> str | None:
-    """Give the run that `suite` is held against on `machine`, if one is pinned."""
+    """Give the run that `suite` is compared with on `machine`, if one is pinned."""
     for item in anchors(results_dir):
         if (item.suite, item.machine) == (suite, machine):
             return item.run

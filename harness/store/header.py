@@ -126,7 +126,7 @@ def read_header(folder: Path) -> Header:
 
 
 def is_live(folder: Path) -> bool:
-    """Tell whether a process holds the journal of `folder` open for writing."""
+    """Return whether a process holds the journal of `folder` open for writing."""
     try:
         with (folder / JOURNAL).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -157,7 +157,7 @@ def info(folder: Path) -> RunInfo:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a results folder holds: the runs that can be told, oldest first, and why others cannot."""
+    """What a results folder holds: the runs that can be read, oldest first, and why others cannot."""
 
     runs: tuple[RunInfo, ...]
     damaged: Mapping[str, str]  # name of a folder -> one line that names the file
@@ -208,7 +208,7 @@ def _folders(parent: Path) -> list[Path]:
 
 
 def _holds_records(folder: Path) -> bool:
-    """Tell whether a folder without a header holds records: one that is being begun has none."""
+    """Return whether a folder without a header holds records: one that is being begun has none."""
     return any((folder / name).exists() and (folder / name).stat().st_size > 0 for name in (SEALED, JOURNAL))
 
 
@@ -230,7 +230,7 @@ def runs(results_dir: Path, suite: str | None = None, machine: str | None = None
 
 
 def _reason(error: Exception) -> str:
-    """Word an error without its file, which stands before it."""
+    """Word an error without its file, which is named before it."""
     return (error.strerror or "unreadable") if isinstance(error, OSError) else str(error)
 
 

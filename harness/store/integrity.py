@@ -1,4 +1,4 @@
-"""Tell whether sealed files are still what was written.
+"""Check whether sealed files are still what was written.
 
 A file is hashed once for each state it is in (inode, size, times): again in
 this process, it is known; in later ones too, where hashing took long enough

@@ -151,7 +151,7 @@ def read_folder(folder: Path) -> list[Record]:
 
 
 def read_journal(folder: Path) -> Iterator[Record]:
-    """Read a journal; a torn last line is left out, and said. Raises StoreError, FileNotFoundError."""
+    """Read a journal; a torn last line is left out, with a warning. Raises StoreError, FileNotFoundError."""
     path = folder / JOURNAL
     content = path.read_bytes()
     whole = whole_lines(content)

@@ -1,6 +1,6 @@
 """The sealed form of a run: one Parquet file, one row a record.
 
-Columns that queries need stand beside the record itself: ``record`` is the
+Columns that queries need are beside the record itself: ``record`` is the
 record as JSON without the samples that fit into ``samples``. These two hold
 everything, in every schema version; the other columns repeat parts of it.
 
@@ -181,7 +181,7 @@ def _split(samples: Mapping[str, Any]) -> tuple[Samples, dict[str, Any]]:
 
 
 def _fits(value: Any) -> bool:
-    """Tell whether `value` is lists of 64-bit integers, so that it comes back as it was."""
+    """Return whether `value` is lists of 64-bit integers, so that it comes back as it was."""
     return isinstance(value, list) and all(
         isinstance(part, list)
         and all(type(item) is int for item in part)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -180,7 +180,8 @@ def opened(found: Sequence[RunInfo], *, strict: bool = False) -> Iterator[duckdb
     ]
     connection = duckdb.connect(config={"autoinstall_known_extensions": False})
     try:
-        connection.execute("SET enable_progress_bar = false")  # it would go to standard output
+        with suppress(duckdb.InvalidInputException):  # a notebook without ipywidgets has none to take away
+            connection.execute("SET enable_progress_bar = false")  # it would go to standard output
         if others or not sources:
             connection.register("others", _rows(others, strict))
             sources.append("SELECT * FROM others")
@@ -244,7 +245,7 @@ def _numbers(connection: duckdb.DuckDBPyConnection, metric: str) -> str:
 
 
 def _spellable(path: Path) -> bool:
-    """Tell whether a path is text: DuckDB opens no other."""
+    """Return whether a path is text: DuckDB opens no other."""
     try:
         str(path).encode()
     except UnicodeEncodeError:

@@ -106,7 +106,7 @@ def test_the_error_of_p50_is_the_spread_of_the_abbas_over_the_root_of_their_numb
 
 def test_the_error_of_p50_is_that_of_the_estimate():
     generator, found = np.random.default_rng(5), []
-    for _ in range(300):
+    for _ in range(120):
         readings, _ = read(*slices_of(*np.exp(generator.normal(0, 0.03, 24))))
         found.append((readings["latency/p50"].ratio, readings["latency/p50"].error))
     ratios, errors = zip(*found, strict=True)

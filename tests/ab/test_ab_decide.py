@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from harness.ab import decide as trial
-from harness.ab.model import ABSettings, BlockReading, CaseBlocks, Lost
+from harness.ab.model import ABSettings, BlockReading, CaseBlocks, Lost, split_metrics
 from harness.ab.schedule import OnlyCase, SeveralCases, count_tests
-from harness.core.decision import Change
+from harness.core.decision import Change, DecisionSource
 from harness.core.record import Metric, Record, Status
 from harness.judge.outputs import Outputs
 from harness.stats import signed_rank
@@ -158,11 +158,11 @@ def test_the_fewest_blocks_grow_with_the_family_and_one_may_stray():
 
 def test_a_job_is_settled_when_every_candidate_is():
     clear = seen(fresh=blocks(22, p50=5, p95=5), planned=24, candidates=[P50, P95])
-    assert trial.is_settled(clear, TWO_TESTS)
+    assert trial.is_final(clear, TWO_TESTS)
     open_p95 = seen(
         fresh=[*blocks(10, p50=5, p95=5), *blocks(10, p50=5, p95=-5)], planned=60, candidates=[P95]
     )
-    assert not trial.is_settled(open_p95, TWO_TESTS)
+    assert not trial.is_final(open_p95, TWO_TESTS)
 
 
 def test_a_case_is_decided_when_every_candidate_has_a_verdict_at_the_first_look():
@@ -197,7 +197,7 @@ def test_a_wild_block_that_is_imprecise_hides_no_change_and_makes_none():
     assert trial.candidates(slow[:3], SETTINGS, share=1.0) == {P50, P95}
     case = seen(fresh=slow, planned=12, candidates=[P50, P95])
     assert decided(case)["c", P50].decision.verdict is Change.REGRESSION
-    assert trial.is_settled(case, SeveralCases.of(SETTINGS, 2))
+    assert trial.is_final(case, SeveralCases.of(SETTINGS, 2))
     first = seen(fresh=slow, planned=12, first=12, candidates=[P50, P95])
     assert trial.is_decided(first, SeveralCases.of(SETTINGS, 2))
     assert trial.judge_control("c", slow, ONLY).fired
@@ -364,3 +364,22 @@ def test_a_control_that_fired_marks_every_row():
     assert all(row.decision.reason.startswith("untrusted: ") for row in trial.conclude(rows, fired))
     quiet = trial.judge_control("c", blocks(8, p50=0, p95=0), ONLY)
     assert not any("untrusted" in row.decision.reason for row in trial.conclude(rows, quiet))
+
+
+def counting(value, reason=""):
+    counted = {"how": "callgrind", "tool": "valgrind-3.19.0", "threads": 1, "calls": 4}
+    metric = Metric(value=value, unit="instructions", direction="lower", reason=reason)
+    return replace(record(), metrics={"instructions/call": metric}, effective={"instructions": counted})
+
+
+def test_a_count_that_was_asked_for_has_a_row_with_and_without_a_value():
+    asked = replace(SETTINGS, metrics=(), counted=("instructions/call",), min_effect=0.001)
+    (row,) = trial.compare_records("c", counting(1000.0), counting(1002.0), asked)
+    assert (row.metric, row.decision.verdict) == ("instructions/call", Change.REGRESSION)
+    assert row.decision.source is DecisionSource.EXACT
+    (row,) = trial.compare_records("c", counting(1000.0), counting(None, "no valgrind"), asked)
+    assert (row.decision.verdict, row.decision.reason) == (Change.INCONCLUSIVE, "head: no valgrind")
+
+
+def test_metrics_are_those_of_blocks_and_those_that_are_counted():
+    assert split_metrics(["instructions/call", P50, P50]) == ((P50,), ("instructions/call",))

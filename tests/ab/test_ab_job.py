@@ -16,10 +16,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from make import open_repeating_arms
 
 from harness.ab.arms import pair_cases
 from harness.ab.job import run_ab
 from harness.ab.model import ABResult, ABSettings, Lost, Pairing
+from harness.cli.ab import exit_code
 from harness.core.case import Case
 from harness.core.decision import Change, MetricComparison
 from harness.core.errors import StoreError
@@ -74,9 +76,9 @@ def workshop() -> SimpleNamespace:
 def trial(tmp_path: Path, workshop: SimpleNamespace) -> Callable[..., ABResult]:
     """Run a job."""
 
-    def run(document: dict[str, Any], listener: Listener | None = None, **terms: Any) -> ABResult:
+    def run(document: dict[str, Any], listener: Listener | None = None, **settings: Any) -> ABResult:
         made, pairing = paired(document)
-        asked = ABSettings(**{"seed": 1, **terms})
+        asked = ABSettings(**{"seed": 1, **settings})
         return run_ab(
             pairing,
             made,
@@ -223,7 +225,8 @@ def stages(trial: ABResult) -> Counter[str]:
     return Counter(line["stage"] for line in lines(trial) if "stage" in line)
 
 
-def test_two_percent_are_a_regression_with_the_exact_ratio_through_real_workers(trial) -> None:
+def test_two_percent_are_a_regression_with_the_exact_ratio_through_real_workers(trial, workshop) -> None:
+    workshop.open_bench = open_repeating_arms
     found = trial(suite(SLOWER), budget_s=30)
     row = rows(found)["m", P50]
     assert row.decision.verdict is Change.REGRESSION
@@ -852,8 +855,8 @@ def test_real_sessions_are_compared_whole(tmp_path: Path, capsys: pytest.Capture
     (tmp_path / "conv.onnx").write_bytes(model.SerializeToString())
     document = {"models": {"conv": {"source": {"onnx": str(tmp_path / "conv.onnx")}}}, "sampling": QUICK}
     made, pairing = paired(document, "disable", "all")
-    terms = ABSettings(min_effect=0.5, alpha=0.2, budget_s=3, seed=1)
-    found = run_ab(pairing, made, terms, tmp_path / "results", tmp_path / "cache")
+    settings = ABSettings(min_effect=0.5, alpha=0.2, budget_s=3, seed=1)
+    found = run_ab(pairing, made, settings, tmp_path / "results", tmp_path / "cache")
     assert found.failed == {}
     assert rows(found)["conv", "accuracy/max_abs_error"].decision.verdict is Change.EQUIVALENT
     assert rows(found)["conv", P50].base > 0
@@ -861,3 +864,56 @@ def test_real_sessions_are_compared_whole(tmp_path: Path, capsys: pytest.Capture
     for line in lines(found):
         if "stage" in line:
             assert all(samples for arm in line["samples_ns"] for samples in arm)
+
+
+class CountingBench(Bench):
+    """A bench whose worker that counts answers at once: a tenth of a percent more at `all`."""
+
+    counted: list[str]
+
+    def load(self) -> None:
+        """Put the counter in place."""
+        super().load()
+        self.counted = []
+        self.count = self._count_at_once
+
+    def _count_at_once(self, request: Request, folder: Path) -> dict[str, Any]:
+        self.counted.append(request.case)
+        value = 4_008 if request.session["graph_opt"] == "all" else 4_000
+        counts = {"call": [value, value + 50], "session": [10]}
+        return {"how": "callgrind", "tool": "valgrind-3.19.0", "calls": 4, "threads": 1, "counts": counts}
+
+
+def open_counting(*given: Any) -> Bench:
+    bench = CountingBench(*given, keep_outputs=True)
+    bench.load()
+    return bench
+
+
+def test_a_job_of_counts_alone_takes_one_worker_that_counts_an_arm_and_no_block(
+    trial, workshop: SimpleNamespace
+) -> None:
+    workshop.open_bench = open_counting
+    found = trial(suite(), metrics=(), counted=("instructions/call",), min_effect=0.001)
+    row = rows(found)["m", "instructions/call"]
+    assert (row.base, row.head, row.decision.verdict) == (1000.0, 1002.0, Change.REGRESSION)
+    assert (found.blocks, found.control, found.trusted, exit_code(found)) == (0, None, True, 1)
+    quiet = trial(suite(), metrics=(), counted=("instructions/call",), min_effect=0.01)
+    assert rows(quiet)["m", "instructions/call"].decision.verdict is Change.EQUIVALENT
+    assert exit_code(quiet) == 0
+
+
+def test_a_job_that_cannot_count_what_was_asked_for_says_so(trial, workshop: SimpleNamespace) -> None:
+    def open_without(*given: Any) -> Bench:
+        bench = open_arms(*given)
+        bench.count = lambda request, folder: {"unavailable": "no valgrind"}
+        return bench
+
+    workshop.open_bench = open_without
+    found = trial(suite(), metrics=(), counted=("instructions/call",))
+    decision = rows(found)["m", "instructions/call"].decision
+    assert (decision.verdict, decision.reason) == (
+        Change.INCONCLUSIVE,
+        "base: no valgrind; head: no valgrind",
+    )
+    assert exit_code(found) == 3

@@ -142,7 +142,7 @@ def test_weights_are_carried_into_every_decision(first):
         verdict.decide_all({"a": values}, weights={"a": weights}, min_effect=0.01, firsts={"a": first})["a"]
         == whole
     )
-    settled = verdict.settled(values, 20, weights=weights, **options)
+    settled = verdict.final_decision(values, 20, weights=weights, **options)
     assert (settled.verdict, settled.p) == (Change.REGRESSION, whole.p)
 
 
@@ -186,7 +186,7 @@ def test_what_is_settled_no_completion_changes_whatever_it_weighs(first):
         values, weights = list(generator.normal(effect, sd, 14)), list(generator.uniform(0.1, 1, 14))
         for seen in range(5, 14):
             options = {"min_effect": 0.01, "first": first}
-            found = verdict.settled(values[:seen], 14, tests=3, weights=weights[:seen], **options)
+            found = verdict.final_decision(values[:seen], 14, tests=3, weights=weights[:seen], **options)
             if found is None:
                 continue
             settled += 1
@@ -232,8 +232,8 @@ def test_two_looks_raise_no_more_false_alarms_than_alpha_at_the_minimum_effect(n
 
 def test_a_regression_is_settled_when_even_the_best_blocks_to_come_leave_it():
     all_alike = blocks(*[3.0] * 14)
-    assert verdict.settled(all_alike[:12], 14, min_effect=0.01) is None
-    decision = verdict.settled(all_alike[:13], 14, min_effect=0.01)
+    assert verdict.final_decision(all_alike[:12], 14, min_effect=0.01) is None
+    decision = verdict.final_decision(all_alike[:13], 14, min_effect=0.01)
     assert decision.verdict is Change.REGRESSION
     assert decision.p == tail(14)[105 - 14]  # the last block may hold the largest rank against it
     assert decision.reason == "after 13 of 14 blocks no others could change it"
@@ -241,9 +241,9 @@ def test_a_regression_is_settled_when_even_the_best_blocks_to_come_leave_it():
 
 def test_equivalence_and_futility_are_settled_too():
     flat = blocks(0.1, -0.1, 0.2, -0.2, 0.3, -0.3, 0.0, 0.1, 0.1)
-    assert verdict.settled(flat, 10, min_effect=0.01).verdict is Change.EQUIVALENT
+    assert verdict.final_decision(flat, 10, min_effect=0.01).verdict is Change.EQUIVALENT
     mixed = blocks(5, -5, 5, -5, 5, -5)
-    assert verdict.settled(mixed, 8, min_effect=0.01).verdict is Change.INCONCLUSIVE
+    assert verdict.final_decision(mixed, 8, min_effect=0.01).verdict is Change.INCONCLUSIVE
 
 
 def test_a_settled_verdict_is_the_one_that_every_completion_ends_with():
@@ -253,7 +253,7 @@ def test_a_settled_verdict_is_the_one_that_every_completion_ends_with():
         effect, sd = generator.choice([-0.02, 0.0, 0.01, 0.02]), generator.choice([0.002, 0.01])
         values = list(generator.normal(effect, sd, 10))
         for seen in range(3, 10):
-            found = verdict.settled(values[:seen], 10, min_effect=0.01)
+            found = verdict.final_decision(values[:seen], 10, min_effect=0.01)
             if found is None:
                 continue
             settled += 1
@@ -269,7 +269,7 @@ def test_a_settled_verdict_is_the_one_that_every_completion_ends_with():
 
 def test_several_candidates_settle_later():
     all_alike = blocks(*[3.0] * 14)
-    assert verdict.settled(all_alike[:13], 14, min_effect=0.01, tests=5) is None
+    assert verdict.final_decision(all_alike[:13], 14, min_effect=0.01, tests=5) is None
 
 
 def job(effect, sd, generator, *, min_effect=0.01, screen=5, confirm=8):

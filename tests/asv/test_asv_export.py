@@ -357,7 +357,25 @@ def test_the_command_says_what_it_did(results, stored, record, cell, capsys) -> 
 
 def test_a_missing_configuration_is_one_line(tmp_path, capsys) -> None:
     assert main(["asv", "export", "--config", str(tmp_path / "none.json")]) == 2
-    assert "none.json: not found; name it with --config" in capsys.readouterr().err
+    assert "none.json: not found; 'harness asv export' without --config writes one" in capsys.readouterr().err
+
+
+def test_without_a_configuration_one_is_written(results, stored, record, cell, capsys, monkeypatch) -> None:
+    stored(results, 0, [record(cell(), {"latency/p50": 1.0})])
+    (results.parent / "asv.conf.json").unlink()
+    monkeypatch.chdir(results.parent)
+    assert main(["asv", "export", "--results", str(results)]) == 0
+    out, err = capsys.readouterr()
+    assert "wrote asv.conf.json" in err
+    assert out == "exported 1 run to 1 file of asv's\n"
+    assert main(["asv", "export", "--results", str(results)]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_folder_without_runs_gets_no_configuration(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["asv", "export"]) == 2
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_broken_configuration_is_one_error(tmp_path, capsys) -> None:

@@ -289,5 +289,12 @@ def test_a_run_is_found_by_its_commit_and_is_text() -> None:
     assert "<script>" not in page and "Runs of &lt;p&gt;" in page
 
 
+def test_a_run_that_has_a_report_leads_to_it() -> None:
+    rows = [{"Commit": "0123456789abcdef", "Run": "r"}, {"Commit": "abcdef0123456789", "Run": "s"}]
+    page = render_runs("p", rows, {"s": 'reports/s.html"'})
+    assert '<td><a href="reports/s.html&quot;">s</a></td>' in page
+    assert "<td>r</td>" in page
+
+
 def test_clean_keeps_letters_of_every_language() -> None:
     assert clean("résnet-50 v1.5") == "résnet_50_v1_5"

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import onnx
 import pytest
 from models import scaled
+from world import TIMED, World, numbered, plan_of, search_world, since, write_candidates
 
 from harness import show
 from harness.ab.model import ABSettings
 from harness.bisect.job import Candidates, _key, bisect, over_models, over_runtimes
 from harness.bisect.model import Question, Search, SearchOutcome, Step, StepVerdict, Window
 from harness.bisect.view import BisectionDocument
-from harness.core.case import Case, Source, freeze
+from harness.core.case import Source, freeze
 from harness.core.errors import InputError, NotFoundError, StoreError
 from harness.core.listener import Listener
-from harness.core.record import Metric, Observation, Record, Status
-from harness.core.suite import Plan
-from harness.judge.outputs import Outputs
-from harness.measure import Block, BlockOrder
+from harness.core.record import Status
+from harness.measure import Block
 from harness.plan import plan_document
-from harness.run.bench import Bench
 from harness.store.ledger import Ledger, read_lines
 
 
@@ -36,105 +32,9 @@ def render(result: Any, view: str, **style: Any) -> str:
     return show.render(BisectionDocument(result), view, **style)
 
 
-VERSIONS = tuple(f"v{number}" for number in range(1, 9))
-TIMED = ABSettings(budget_s=60.0, seed=1)
-
-
-def plan_of(name: str, **keys: Any) -> Plan:
-    return plan_document({"models": {name: {"source": {"fake": {}}, **keys}}}, Path.cwd(), name)
-
-
 @pytest.fixture
 def candidates(tmp_path: Path) -> Candidates:
-    plans = {}
-    for version in VERSIONS:
-        path = tmp_path / version
-        path.write_text(version)
-        plans[path] = plan_of(version)
-    return numbered(over_models(plans))
-
-
-def numbered(candidates: Candidates) -> Candidates:
-    """Call the models by their version instead of their path."""
-    return replace(candidates, cases=dict(zip(VERSIONS, candidates.cases.values(), strict=True)))
-
-
-@dataclass
-class World:
-    """What every version does, by its name; what is not said is as in the first one."""
-
-    ns: Mapping[str, int] = field(default_factory=dict)
-    error: Mapping[str, float] = field(default_factory=dict)
-    top1: Mapping[str, float] = field(default_factory=dict)
-    status: Mapping[str, Status] = field(default_factory=dict)
-    missing: tuple[str, ...] = ()
-    lost: tuple[str, ...] = ()  # in a block
-    control_percent: float = 0.0
-    seen: list[str] = field(default_factory=list)
-    raced: list[tuple[str, str]] = field(default_factory=list)
-
-    def measure(self, bench: Bench, case: Case, run: str = "") -> Record:
-        """Stand in for `Bench.measure`."""
-        name = case.artifact.model.name
-        self.seen.append(name)
-        status = Status.UNSUPPORTED if name in self.missing else self.status.get(name, Status.OK)
-        if status is Status.OK:
-            scores = np.array([[0.125, 0.875], [0.75, 0.25]], np.float32)
-            scores[0, 0] += self.error.get(name, 0.0)
-            bench.outputs[case] = Outputs(("y",), (scores,))
-        top1 = Metric(value=self.top1.get(name, 0.99), unit="ratio", direction="higher")
-        return Record(
-            run=run,
-            suite="s",
-            case=case.key,
-            axes=case.axes,
-            status=status,
-            reason="" if status is Status.OK else f"{name} is broken",
-            metrics={"accuracy/top1": top1},
-            effective={} if name in self.missing else {"runtime": {"version": "1"}},
-        )
-
-    def request(self, bench: Bench, case: Case, sampling: object) -> SimpleNamespace:
-        """Stand in for `Bench.request`."""
-        return SimpleNamespace(case=case.artifact.model.name)
-
-    def run_block(self, bench: Bench, pair: Any, draw: BlockOrder, span_s: float, limit_s: float) -> Block:
-        """Stand in for `Bench.run_block`."""
-        names = tuple(request.case for request in pair)
-        ns = [self.ns.get(name, 1_000_000) for name in names]
-        if pair[0] is pair[1]:
-            ns[1] = round(ns[0] * (1 + self.control_percent / 100))
-        elif (names[0], names[1]) not in self.raced[-1:]:
-            self.raced.append((names[0], names[1]))
-        lost = 1 if names[1] in self.lost and pair[0] is not pair[1] else None
-        error = {"status": "crashed", "pass": "slices", "message": "SIGSEGV"}
-        fine = Observation(passes=(), error=error if lost else None)
-        return Block(
-            samples_ns=(((ns[0],) * 50,) * 2, ((ns[1],) * 50,) * 2),
-            preempted=((0, 0), (0, 0)),
-            observations=(fine, fine),
-            draw=draw,
-            turns=(0, 1, 1, 0),
-            slice_ns=1,
-            start_s=0.3,
-            wall_s=0.5,
-            lost=lost,
-        )
-
-
-class WorldBench(Bench):
-    """Answers what the newest of `worlds` says."""
-
-    worlds: list[World]
-
-    def measure(self, case: Case, run: str = "") -> Record:
-        return self.worlds[-1].measure(self, case, run)
-
-    def request(self, case: Case, sampling: object) -> Any:
-        return self.worlds[-1].request(self, case, sampling)
-
-    def run_block(self, *given: Any) -> Block:
-        return self.worlds[-1].run_block(self, *given)
+    return write_candidates(tmp_path)
 
 
 @pytest.fixture
@@ -153,20 +53,10 @@ def world(worlds: list[World]) -> Callable[..., World]:
 
 @pytest.fixture
 def search(tmp_path: Path, candidates: Candidates, worlds: list[World]) -> Callable[..., Search]:
-    def open_world(*given: Any) -> Bench:
-        bench = WorldBench(*given, keep_outputs=True)
-        bench.worlds = worlds
-        return bench
-
     def run(metric: str, line: Candidates = candidates, **options: Any) -> Search:
-        options = {"terms": TIMED, "open_bench": open_world, **options}
-        return bisect(line, metric, tmp_path / "results", tmp_path / "cache", **options)
+        return search_world(worlds, metric, line, tmp_path, **options)
 
     return run
-
-
-def since(first: str, value: Any) -> dict[str, Any]:
-    return {version: value for version in VERSIONS if version >= first}
 
 
 class Stop(Listener):
@@ -339,7 +229,7 @@ def test_equal_speed_ends_the_search_with_one_ab(world, search) -> None:
 
 def test_too_small_a_budget_ends_undecided_and_says_which_would_do(world, search) -> None:
     world(ns=since("v6", 1_100_000))
-    made = search("latency/p50", terms=ABSettings(budget_s=2.0, seed=1))
+    made = search("latency/p50", settings=ABSettings(budget_s=2.0, seed=1))
     assert made.finding.outcome is SearchOutcome.UNDECIDED
     assert "--budget" in made.finding.reason
 
@@ -350,6 +240,16 @@ def test_a_version_that_is_lost_in_the_blocks_is_skipped(world, search) -> None:
     assert made.finding.suspects == ("v6", "v7")
     (skipped,) = [step for step in made.steps if step.mark is StepVerdict.SKIPPED]
     assert (skipped.version, "SIGSEGV" in skipped.reason) == ("v6", True)
+
+
+def test_instructions_are_searched_by_halves_with_one_run_a_version(world, search) -> None:
+    made = world(counts=since("v4", 1_003_000.0))
+    result = search("instructions/call")
+    assert found(result) == ("v3", "v4")
+    assert (made.raced, sorted(set(made.seen))) == ([], ["v1", "v2", "v3", "v4", "v8"])
+    assert len(made.seen) == 5
+    assert {step.version: step.worse for step in result.steps}["v4"] == pytest.approx(0.003)
+    assert search("instructions/call", limit=0.01).finding.outcome is SearchOutcome.NO_DIFFERENCE
 
 
 def test_a_control_that_fires_is_told(world, search) -> None:
@@ -523,7 +423,7 @@ def test_real_models_are_searched_by_their_outputs(tmp_path: Path) -> None:
         document = {"models": {"m": {"source": {"onnx": str(path)}}}}
         plans[path] = plan_document(document, tmp_path, "m")
     made = bisect(
-        over_models(plans), "accuracy/max_abs_error", tmp_path / "results", tmp_path / "cache", terms=TIMED
+        over_models(plans), "accuracy/max_abs_error", tmp_path / "results", tmp_path / "cache", settings=TIMED
     )
     assert found(made) == (str(tmp_path / "night2.onnx"), str(tmp_path / "night3.onnx"))
     worse = {Path(step.version).stem: step.worse for step in made.steps}

@@ -11,9 +11,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from harness.build import files
 from harness.build.check import first_line
-from harness.build.hints import hint
+from harness.build.hints import hints
 from harness.build.reading import classify, is_quantized, read_onnx
 from harness.core.artifact import Input
+from tests.models import make_model
 
 
 @pytest.mark.parametrize(
@@ -56,10 +57,13 @@ def tensor(name: str, *shape: int) -> onnx.TensorProto:
     return numpy_helper.from_array(np.zeros(shape, np.float32), name)
 
 
-def embedding(*nodes: onnx.NodeProto, tables: dict[str, tuple[int, ...]]) -> onnx.GraphProto:
-    return helper.make_graph(
-        list(nodes), "g", [], [], [tensor(name, *shape) for name, shape in tables.items()]
-    )
+def embedding(*nodes: onnx.NodeProto, tables: dict[str, tuple[int, ...]]) -> onnx.ModelProto:
+    return make_model(list(nodes), [], [], [tensor(name, *shape) for name, shape in tables.items()])
+
+
+def hint(item: Input, model: onnx.ModelProto) -> Input:
+    (found,) = hints([item], model)
+    return found
 
 
 IDS = Input("ids", "int64", ("batch", "sequence"))

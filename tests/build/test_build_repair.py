@@ -11,6 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from harness.build import build, repair
+from harness.build.worker import failure
 from harness.core.errors import Failed, Unsupported
 
 from .conftest import artifact
@@ -143,8 +144,74 @@ def test_a_converter_that_fails_names_who_wrote_the_model(tmp_path: Path) -> Non
     domains = [helper.make_opsetid("mine", 1)]
     nodes = [Node("Inverse", ["x"], ["h"], domain="mine"), Node("MatMul", ["h", "w"], ["y"])]
     path = write(tmp_path / "m.onnx", nodes, [weight("w", 8, 8)], domains=domains)
-    with pytest.raises(Failed, match=r"on a model written by pen: .*Inverse.*; try nodes_to_exclude"):
+    with pytest.raises(Failed, match=r"on a model written by pen: .*Inverse.*; .* custom operators.* mine: "):
         build(artifact(path, precision="int8_static"), tmp_path / "cache")
+
+
+def test_the_whole_message_of_a_converter_is_kept_in_one_line_with_what_to_try(tmp_path: Path) -> None:
+    path = write(tmp_path / "m.onnx", [Node("Relu", ["x"], ["y"])])
+    error = ValueError("first\n  second: node 'a'\n\nthird")
+    assert failure("int8_static", path, error, {"op_types": [], "nodes_to_exclude": []}) == (
+        "the converter to int8_static failed on a model written by pen: ValueError: first second: node 'a' "
+        "third; try to leave out what it names with nodes_to_exclude or op_types, or convert it with the "
+        "tool that wrote it"
+    )
+    assert "fp16 failed" in failure("fp16", path, error)
+
+
+def test_custom_operators_stay_in_fp32_in_a_conversion_to_fp16(tmp_path: Path) -> None:
+    domains = [helper.make_opsetid("mine", 1)]
+    nodes = [Node("Inverse", ["x"], ["h"], domain="mine"), Node("MatMul", ["h", "w"], ["y"])]
+    path = write(tmp_path / "m.onnx", nodes, [weight("w", 8, 8)], domains=domains)
+    built = build(artifact(path, precision="fp16"), tmp_path / "cache")
+    converted = onnx.load(built.path)
+    (inverse,) = [node for node in converted.graph.node if node.op_type == "Inverse"]
+    made = {name: node for node in converted.graph.node for name in node.output}
+    assert made[inverse.input[0]].attribute[0].i == TensorProto.FLOAT, "it reads what is cast to FP32"
+    assert built.custom_domains == ("mine",)
+
+
+def test_a_converter_that_writes_a_broken_model_is_named(tmp_path: Path) -> None:
+    """The quantizer copies a bias that two convolutions share, and names the copy as another value."""
+    kernel = numpy_helper.from_array(np.full((8, 8, 1, 1), 0.1, np.float32), "w")
+    nodes = [
+        Node("Reshape", ["x", "four"], ["i"]),
+        Node("Conv", ["i", "w", "b"], ["c"]),
+        Node("Relu", ["c"], ["r"]),
+        Node("Conv", ["r", "w", "b"], ["b0"]),
+        Node("Transpose", ["b0"], ["t"], perm=[0, 2, 3, 1]),
+        Node("Reshape", ["t", "two"], ["y"]),
+    ]
+    weights = [
+        kernel,
+        numpy_helper.from_array(np.ones(8, np.float32), "b"),
+        numpy_helper.from_array(np.array([-1, 8, 1, 1]), "four"),
+        numpy_helper.from_array(np.array([-1, 8]), "two"),
+    ]
+    path = write(tmp_path / "m.onnx", nodes, weights)
+    with pytest.raises(Failed, match="the converter to int8_static wrote a broken model: ONNX Runtime does"):
+        build(artifact(path, precision="int8_static"), tmp_path / "cache")
+
+
+def test_operators_that_are_all_in_branches_are_said_to_be(tmp_path: Path) -> None:
+    """A Gather beside the branches picks a size: it is no operator with weights."""
+    y = helper.make_tensor_value_info("y", 1, ["n", 8])
+    branches = {
+        name: helper.make_graph([Node("MatMul", ["x", "w"], [name])], name, [], [
+            helper.make_tensor_value_info(name, 1, ["n", 8])
+        ])
+        for name in ("then_branch", "else_branch")
+    }  # fmt: skip
+    nodes = [
+        Node("Shape", ["x"], ["s"]),
+        Node("Gather", ["s", "zero"], ["n"]),
+        Node("Equal", ["n", "zero"], ["none"]),
+        Node("If", ["none"], [y.name], **branches),
+    ]
+    zero = numpy_helper.from_array(np.array(0), "zero")
+    path = write(tmp_path / "m.onnx", nodes, [weight("w", 8, 8), zero])
+    with pytest.raises(Unsupported, match="its 2 operators with weights are in subgraphs"):
+        build(artifact(path, precision="int8_dynamic"), tmp_path / "cache")
 
 
 def test_model_and_data_that_link_into_one_folder_belong_together(tmp_path: Path) -> None:

@@ -9,12 +9,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from make import open_repeating_arms
 from models import relu
 
+from harness.ab.job import run_ab
 from harness.ab.model import ABResult, ABSettings, Control, Lost, Pairing
 from harness.core.decision import Change, Decision, DecisionSource, MetricComparison
 from harness.core.record import Status
@@ -34,16 +37,16 @@ class Loop:
 
     def __init__(self) -> None:
         self.pairing = Pairing(())
-        self.terms = ABSettings()
+        self.settings = ABSettings()
         self.named: dict[str, Any] = {}
         self.answer: dict[str, Any] = {}
 
-    def __call__(self, pairing: Pairing, suite: Any, terms: ABSettings, *_: Any, **named: Any) -> ABResult:
-        self.pairing, self.suite, self.terms, self.named = pairing, suite, terms, named
+    def __call__(self, pairing: Pairing, suite: Any, settings: ABSettings, *_: Any, **named: Any) -> ABResult:
+        self.pairing, self.suite, self.settings, self.named = pairing, suite, settings, named
         control = Control("m", False, {}, "quiet")
         known = {
             "job": "j",
-            "settings": terms,
+            "settings": settings,
             "comparisons": (row(Change.EQUIVALENT),),
             "control": control,
             "file": "f.jsonl",
@@ -105,6 +108,14 @@ def test_a_file_may_be_held_against_itself_under_other_settings(
     assert harness("ab", "old.onnx", "--base", "graph_opt=0", "--head", "intra_threads=2")[0] == 0
     assert asked.keys == [("old", "old/graph_opt=disable", "old/intra_threads=2")]
     assert asked.named["head"] == {"intra_threads": "2"}
+
+
+def test_what_is_assumed_of_both_arms_is_printed_once(harness: Call, asked: Loop, tmp_path: Path) -> None:
+    model = relu()
+    model.graph.input[0].type.tensor_type.shape.dim[1].dim_param = "width"
+    (tmp_path / "open.onnx").write_bytes(model.SerializeToString())
+    code, _, err = harness("ab", "open.onnx", "--base", "graph_opt=basic", "--head", "graph_opt=disable")
+    assert (code, err.count("assumed: width=224; set with --shape\n")) == (0, 1)
 
 
 def test_what_an_arm_does_not_name_is_as_it_stands(harness: Call, asked: Loop, suite: Any) -> None:
@@ -175,13 +186,13 @@ def test_the_terms_are_as_asked_and_a_seed_is_drawn_where_none_is(
     harness: Call, asked: Loop, models: Path
 ) -> None:
     harness("ab", "old.onnx", "new.onnx")
-    assert (asked.terms.min_effect, asked.terms.alpha, asked.terms.budget_s) == (0.01, 0.01, 10)
-    drawn = asked.terms.seed
+    assert (asked.settings.min_effect, asked.settings.alpha, asked.settings.budget_s) == (0.01, 0.01, 10)
+    drawn = asked.settings.seed
     harness("ab", "old.onnx", "new.onnx")
-    assert asked.terms.seed != drawn
+    assert asked.settings.seed != drawn
     options = ("--min-effect", "0.3%", "--alpha", "5%", "--budget", "30", "--seed", "7")
     harness("ab", "old.onnx", "new.onnx", *options)
-    assert asked.terms == ABSettings(0.003, 0.05, 30, 7)
+    assert asked.settings == ABSettings(0.003, 0.05, 30, 7)
 
 
 def without_data(why: NoData) -> GateOutcome:
@@ -260,7 +271,10 @@ def test_a_mistake_is_one_line_and_nothing_is_measured(
     assert not asked.named
 
 
-def test_a_whole_job_prints_its_rows_and_how_far_it_was(harness: Call, suite: Any) -> None:
+def test_a_whole_job_prints_its_rows_and_how_far_it_was(
+    harness: Call, suite: Any, parts: dict[str, Any]
+) -> None:
+    parts["run_ab"] = partial(run_ab, open_bench=open_repeating_arms)
     path = suite({"cases": [{"when": {"graph_opt": "all"}, "call_ns": [2_000, 2_400, 2_200]}]})
     code, out, err = harness(
         "ab", path, "--base", "graph_opt=basic", "--alpha", "10%", "--seed", "1", "--format", "json"

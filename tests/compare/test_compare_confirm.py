@@ -225,9 +225,9 @@ def test_a_case_that_the_suite_has_lost_is_said(ran: Ran, try_: Try) -> None:
 
 def test_what_the_budget_does_not_pay_is_said(ran: Ran, asked: Asked, try_: Try) -> None:
     base, head = under(ran[1], "1.31.0"), under(ran[1], "1.32.0")
-    terms = ABSettings(budget_s=10.0)
-    assert try_(base, head, terms=terms, budget_s=15.0).left == {
+    settings = ABSettings(budget_s=10.0)
+    assert try_(base, head, settings=settings, budget_s=15.0).left == {
         "m": Untried(Unconfirmed.BUDGET, "the 15 s for A/Bs do not pay for this case too")
     }
     assert asked == []
-    assert try_(base, head, terms=terms, budget_s=20.0).left == {}
+    assert try_(base, head, settings=settings, budget_s=20.0).left == {}

@@ -31,7 +31,7 @@ def test_an_ab_that_shows_nothing_leaves_what_the_runs_show():
     assert found.decision.verdict is Change.REGRESSION
     assert found.decision.source is DecisionSource.STORED
     assert found.unconfirmed is Unconfirmed.UNDECIDED
-    assert found.decision.reason == "+10%; an A/B did not settle it: as the blocks say"
+    assert found.decision.reason == "+10%; an A/B has no verdict: as the blocks say"
 
 
 def test_a_case_without_an_ab_says_why():

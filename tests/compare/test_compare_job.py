@@ -10,17 +10,20 @@ import subprocess
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import yaml
+from make import open_repeating_arms
 
 from harness import store
+from harness.ab.job import run_ab
 from harness.ab.model import ABResult, ABSettings
 from harness.cli import main
-from harness.compare.confirm import Confirmation
+from harness.compare.confirm import Confirmation, Means, confirm
 from harness.compare.job import compare_runs, find_pair
 from harness.core.decision import Change, Decision
 from harness.core.errors import InputError, NotFoundError
@@ -33,6 +36,8 @@ from harness.store.parquet import write_run
 Call = Callable[..., tuple[int, str, str]]
 Store = Callable[..., str]
 Runs = dict[str, str]
+
+pytestmark = pytest.mark.xdist_group("compare")  # they share measured runs
 
 LATER = "20990101T000000Z-aaaaaa"
 P50 = ("--metric", "latency/p50")
@@ -59,6 +64,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
         "slow3": (3, {**SLOW, "version": "2.0"}, {}),
         "wide": (1, {}, wide),
         "broken": (1, crash, wide),
+        "lost": (1, {"fail": {"at": "session", "how": "unsupported"}}, {}),
         "right": (1, {"outputs": outputs(wrong=2)}, labelled(folder)),
         "wrong": (1, {"outputs": outputs(wrong=12)}, labelled(folder)),
     }
@@ -477,7 +483,7 @@ def test_an_unfinished_run_is_compared_and_said_to_be_so(runs: Runs, results: Pa
 
 def test_nothing_is_run_again_where_nothing_looks_worse(runs: Runs, results: Path, harness: Call) -> None:
     code, document = found(harness, runs["base3"], runs["same3"], *P50, "--confirm")
-    assert (code, document["settled"]) == (0, [])
+    assert (code, document["retested"]) == (0, [])
     assert document["notes"] == ["A/B: nothing looks worse, so none was run"]
     assert not (results / "ab").exists()
 
@@ -509,7 +515,7 @@ def test_an_interrupted_ab_keeps_what_the_runs_show(runs: Runs, harness: Call, p
     code, document = found(harness, runs["base3"], runs["slow3"], *P50, "--confirm")
     (p50,) = document["comparisons"]
     assert (code, p50["verdict"], document["interrupted"]) == (130, "regression", True)
-    assert p50["reason"].endswith("an A/B did not settle it: interrupted after 3 blocks")
+    assert p50["reason"].endswith("an A/B has no verdict: interrupted after 3 blocks")
     assert document["notes"][0].startswith("interrupted: ")
 
 
@@ -538,8 +544,13 @@ def test_an_alarm_follows_p50_though_the_table_leaves_p50_out(
 
 @pytest.mark.slow
 def test_suspects_are_settled_by_an_ab_of_what_the_runs_measured(
-    suite: Callable[..., Path], records: Callable[..., list[dict[str, Any]]], harness: Call
+    suite: Callable[..., Path],
+    records: Callable[..., list[dict[str, Any]]],
+    harness: Call,
+    parts: dict[str, Any],
 ) -> None:
+    run = partial(run_ab, open_bench=open_repeating_arms)
+    parts["confirm"] = partial(confirm, means=Means(run_ab=run))
     slow = {"call_ns": [1_100, 1_320, 1_210]}
     base, head = (records("run", suite(model))[0]["run"] for model in ({}, slow))
     code, document = found(harness, base, head, "--metric", "latency/*", "--confirm", "--budget", "30")
@@ -549,10 +560,21 @@ def test_suspects_are_settled_by_an_ab_of_what_the_runs_measured(
     assert (p50["source"], p50["unconfirmed"]) == ("A/B", None)
     assert p50["reason"].startswith("+10.00%, shown to exceed 1.00%")
     assert decided["latency/p90"]["verdict"] == "inconclusive"
-    assert {"case": "m", "metric": "latency/p50"} in document["settled"]
+    assert {"case": "m", "metric": "latency/p50"} in document["retested"]
 
 
 def test_a_comparison_reads_runs_and_changes_nothing(runs: Runs, results: Path) -> None:
     before = {path: path.read_bytes() for path in results.rglob("*") if path.is_file()}
     compare_runs(results, *find_pair(results, runs["base3"], runs["slow3"]))
     assert {path: path.read_bytes() for path in results.rglob("*") if path.is_file()} == before
+
+
+def test_a_case_that_ran_and_is_unsupported_now_is_a_regression(
+    runs: Runs, again: Store, harness: Call
+) -> None:
+    code, document = found(harness, runs["base"], runs["lost"])
+    (status,) = [item for item in document["comparisons"] if item["metric"] == "status"]
+    assert (code, status["verdict"], status["source"]) == (1, "regression", "exact")
+    assert status["reason"].startswith("ok in base, unsupported in head: ")
+    assert found(harness, runs["lost"], runs["base"])[0] == 0
+    assert found(harness, runs["lost"], again(runs["lost"], LATER))[0] == 3

@@ -138,7 +138,7 @@ def test_everything_is_shown_where_asked_for(contrast: RunComparison) -> None:
 
 
 def test_what_an_ab_settled_is_shown_whatever_it_said(contrast: RunComparison) -> None:
-    text = render(replace(contrast, settled=(("m/batch=8", "latency/p95"),)), "table")
+    text = render(replace(contrast, retested=(("m/batch=8", "latency/p95"),)), "table")
     assert "m/batch=8  latency/p95 " in text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +12,14 @@ import numpy as np
 import pytest
 import yaml
 
+from harness.cli import main
 from harness.plan import plan_document
+
+COMMANDS = Path(__file__).parents[2] / "docs" / "commands.md"
 
 FAKE = {"fake": {"call_ns": [1_000_000, 1_200_000], "session_ns": 5_000_000}}
 TOKENS = {"fake": {**FAKE["fake"], "inputs": {"ids": {"dtype": "int64", "shape": ["batch", "sequence"]}}}}
+pytestmark = pytest.mark.xdist_group("blocks")  # of one desk
 QUICK = {
     "sampling": {"warmup_calls": 1, "warmup_seconds": 0, "calls": 20},
     "measure": {"accuracy": False},  # no worker for the FP32 reference
@@ -47,12 +52,48 @@ def place(desk: Callable[[str], Any]) -> Any:
     return made
 
 
-def test_a_runnable_block_runs(runnable: Any, place: Any) -> None:
+SHORT = (
+    *("--set", "sampling.seconds=0.02"),
+    *("--set", "sampling.warmup_seconds=0"),
+    *("--set", "sampling.processes=1"),
+)
+"""What cuts the samples of a command that measures short, as the desk's `harness` does."""
+
+
+def commands(block: Any) -> list[list[str]]:
+    """The arguments of each command of a block that calls `harness` alone; [] where a shell is needed."""
+    if block.language not in ("sh", "console"):
+        return []
+    found = []
+    for line in block.text.replace("\\\n", " ").splitlines():
+        words = shlex.shlex(line.removeprefix("$ "), posix=True, punctuation_chars=True)
+        words.whitespace_split = True
+        called, *arguments = words
+        if Path(called).name != "harness" or any(set(word) <= set("();<>|&") for word in arguments):
+            return []
+        found.append([*arguments, *(SHORT if arguments[0] in ("run", "sweep") else ())])
+    return found
+
+
+def test_a_runnable_block_runs(
+    runnable: Any, place: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     if runnable.language == "yaml":
         document = {"models": {"m": {"source": {"zoo": "vgg19"}}}, **yaml.safe_load(runnable.text)}
         assert plan_document(document, place.folder / "suites", "example").cases
+    elif called := commands(runnable):  # in this process, which has imported all that they need
+        monkeypatch.chdir(place.folder)
+        monkeypatch.setenv("HARNESS_CACHE", str(place.folder / "cache"))
+        for arguments in called:
+            assert main(arguments) == 0, (arguments, capsys.readouterr())
     else:
         place.run(runnable.text, runnable.language)
+
+
+def test_a_block_that_needs_a_shell_is_given_one(blocks: Callable[[Path], list[Any]]) -> None:
+    found = [block for block in blocks(COMMANDS) if block.runnable and block.language == "sh"]
+    assert {bool(commands(block)) for block in found} == {True, False}
+    assert all((">" in block.text or "|" in block.text) != bool(commands(block)) for block in found)
 
 
 def test_every_page_that_shows_commands_has_blocks_that_run(blocks: Callable[[Path], list[Any]]) -> None:

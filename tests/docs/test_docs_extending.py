@@ -24,6 +24,8 @@ Records = dict[str, dict[str, Any]]
 Run = Callable[[str], Records]
 Makes = Callable[[str], Any]
 
+pytestmark = pytest.mark.xdist_group("extending")  # they share what a block of the page measured
+
 
 @pytest.fixture(scope="module")
 def written(blocks: Blocks, desk: Makes) -> Any:

@@ -8,7 +8,7 @@ import pytest
 
 from harness.ab.model import ABSettings
 from harness.core.decision import Change, Decision
-from harness.doctor.decide import reach, remarks, spread
+from harness.doctor.decide import findings, reach, spread
 from harness.doctor.model import Diagnosis, Finding, Level, Process, SelfTest, SystemProbe
 from harness.stats.sequential import visible_shift
 
@@ -55,13 +55,13 @@ def self_test(**changes: Any) -> SelfTest:
     return SelfTest(**{**usual, **changes})
 
 
-def remark(subject: str, found: tuple[Finding, ...]) -> Finding:
+def finding(subject: str, found: tuple[Finding, ...]) -> Finding:
     (only,) = [each for each in found if each.subject == subject]
     return only
 
 
 def test_a_quiet_machine_is_fine_in_every_respect_and_has_nothing_to_do() -> None:
-    found = remarks(readings(), self_test())
+    found = findings(readings(), self_test())
     assert {each.level for each in found} == {Level.FINE}
     assert [each.subject for each in found] == [
         "pinning",
@@ -110,13 +110,13 @@ def test_a_quiet_machine_is_fine_in_every_respect_and_has_nothing_to_do() -> Non
 def test_each_disturbance_has_its_level_and_a_remedy(
     subject: str, level: Level, changes: dict[str, Any]
 ) -> None:
-    found = remark(subject, remarks(readings(**changes)))
+    found = finding(subject, findings(readings(**changes)))
     assert found.level is level
     assert bool(found.todo) == (level in (Level.BAD, Level.WARNING))
 
 
 def test_the_worst_comes_first() -> None:
-    found = remarks(readings(pinned=None, machine=cpu(governor=None, turbo=True)))
+    found = findings(readings(pinned=None, machine=cpu(governor=None, turbo=True)))
     levels = [each.level for each in found]
     assert levels[:3] == [Level.BAD, Level.WARNING, Level.UNKNOWN]
     assert set(levels[3:]) == {Level.FINE}
@@ -124,25 +124,25 @@ def test_the_worst_comes_first() -> None:
 
 def test_the_processes_that_take_the_core_are_named() -> None:
     busy = (Process(77, "stress", 0.9, 1),)
-    found = remark("other processes", remarks(readings(busy={1: 0.9}, processes=busy)))
+    found = finding("other processes", findings(readings(busy={1: 0.9}, processes=busy)))
     assert found.found == "90.00% of core 1 is taken by others: stress (77, 90.00% of core 1)"
 
 
 def test_without_a_test_nothing_is_said_of_it() -> None:
-    assert not {"A/A", "slowdown", "self-test"} & {each.subject for each in remarks(readings())}
+    assert not {"A/A", "slowdown", "self-test"} & {each.subject for each in findings(readings())}
 
 
 def test_a_control_that_fired_is_bad() -> None:
     fired = Decision(verdict=Change.REGRESSION, ratio=1.1, reason="+10.00%, shown to exceed 1.00%")
-    found = remark("A/A", remarks(readings(), self_test(fired=True, control=fired)))
+    found = finding("A/A", findings(readings(), self_test(fired=True, control=fired)))
     assert (found.level, "+10.00%" in found.found) == (Level.BAD, True)
-    assert remark("A/A", remarks(readings(), self_test(control=None))).level is Level.BAD
+    assert finding("A/A", findings(readings(), self_test(control=None))).level is Level.BAD
 
 
 @pytest.mark.parametrize("verdict", [Change.INCONCLUSIVE, Change.REGRESSION, Change.IMPROVEMENT])
 def test_a_control_that_shows_no_likeness_is_a_warning_with_a_remedy(verdict: Change) -> None:
     control = Decision(verdict=verdict, reason="5 blocks show nothing")
-    found = remark("A/A", remarks(readings(), self_test(control=control)))
+    found = finding("A/A", findings(readings(), self_test(control=control)))
     assert found.level is Level.WARNING
     assert found.found == f"a model is not shown to be like itself ({verdict}): 5 blocks show nothing"
     assert found.todo
@@ -151,21 +151,21 @@ def test_a_control_that_shows_no_likeness_is_a_warning_with_a_remedy(verdict: Ch
 @pytest.mark.parametrize("verdict", [Change.INCONCLUSIVE, Change.EQUIVALENT, Change.IMPROVEMENT])
 def test_a_slowdown_that_is_not_seen_is_bad(verdict: Change) -> None:
     missed = Decision(verdict=verdict, reason="too noisy")
-    found = remark("slowdown", remarks(readings(), self_test(slowdown=missed)))
+    found = finding("slowdown", findings(readings(), self_test(slowdown=missed)))
     assert found.level is Level.BAD
     assert found.found == f"2.00% more work is not seen ({verdict}): too noisy"
 
 
 def test_a_self_test_that_failed_says_only_that() -> None:
-    found = remarks(readings(), self_test(failed="base crashed: SIGILL"))
-    assert remark("self-test", found).found == "base crashed: SIGILL"
+    found = findings(readings(), self_test(failed="base crashed: SIGILL"))
+    assert finding("self-test", found).found == "base crashed: SIGILL"
     assert not {"A/A", "slowdown"} & {each.subject for each in found}
 
 
 def test_a_checkup_is_healthy_without_anything_bad() -> None:
     for changes, healthy in (({}, True), ({"load": (9.0, 9.0, 9.0)}, True), ({"pinned": None}, False)):
         seen = readings(**changes)
-        assert Diagnosis(readings=seen, remarks=remarks(seen), test=None).healthy is healthy
+        assert Diagnosis(readings=seen, findings=findings(seen), test=None).healthy is healthy
 
 
 def test_the_spread_is_pooled_within_groups() -> None:

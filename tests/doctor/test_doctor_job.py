@@ -104,22 +104,22 @@ def test_noise_makes_what_can_be_seen_larger(blocks, tested) -> None:
 
 def test_a_machine_that_differs_from_itself_is_not_healthy(blocks, tmp_path: Path) -> None:
     open_bench = blocks(control=3.0)
-    found = examine(tmp_path / "results", tmp_path / "cache", terms=TERMS, open_bench=open_bench)
+    found = examine(tmp_path / "results", tmp_path / "cache", settings=TERMS, open_bench=open_bench)
     assert found.test.fired
-    assert "A/A" in [remark.subject for remark in found.remarks if remark.level is Level.BAD]
+    assert "A/A" in [finding.subject for finding in found.findings if finding.level is Level.BAD]
     assert not found.healthy
 
 
 def test_a_slowdown_that_drowns_in_noise_is_not_seen(blocks, tmp_path: Path) -> None:
     open_bench = blocks(noise=6.0)
-    found = examine(tmp_path / "results", tmp_path / "cache", terms=TERMS, open_bench=open_bench)
-    assert "slowdown" in [remark.subject for remark in found.remarks if remark.level is Level.BAD]
+    found = examine(tmp_path / "results", tmp_path / "cache", settings=TERMS, open_bench=open_bench)
+    assert "slowdown" in [finding.subject for finding in found.findings if finding.level is Level.BAD]
 
 
 def test_a_model_that_does_not_run_is_all_that_is_said(blocks, tmp_path: Path) -> None:
     open_bench = blocks(status=Status.CRASHED)
-    found = examine(tmp_path / "results", tmp_path / "cache", terms=TERMS, open_bench=open_bench)
-    (said,) = [remark.found for remark in found.remarks if remark.subject == "self-test"]
+    found = examine(tmp_path / "results", tmp_path / "cache", settings=TERMS, open_bench=open_bench)
+    (said,) = [finding.found for finding in found.findings if finding.subject == "self-test"]
     assert "crashed: SIGILL" in said
     assert found.test.reach == ()
     assert "crashed" in render(found, "table")
@@ -130,23 +130,23 @@ def test_quick_only_looks(tmp_path: Path) -> None:
     assert found.test is None
     assert not (tmp_path / "results").exists()
     assert {"pinning", "governor", "turbo", "SMT", "CPU quota", "load", "steal", "clock"} <= {
-        remark.subject for remark in found.remarks
+        finding.subject for finding in found.findings
     }
     assert "Nothing was measured (--quick)" in render(found, "table")
 
 
 def test_every_view_holds_every_remark(blocks, tmp_path: Path) -> None:
     open_bench = blocks()
-    found = examine(tmp_path / "results", tmp_path / "cache", terms=TERMS, open_bench=open_bench)
+    found = examine(tmp_path / "results", tmp_path / "cache", settings=TERMS, open_bench=open_bench)
     document = json.loads(render(found, "json"))
     assert document["healthy"] is found.healthy
-    assert [each["subject"] for each in document["remarks"]] == [each.subject for each in found.remarks]
+    assert [each["subject"] for each in document["findings"]] == [each.subject for each in found.findings]
     assert document["test"]["reach"][0]["budget_s"] == 10.0
     assert document["readings"]["clock"]["overhead_ns"] >= 0
-    assert len(render(found, "csv").splitlines()) == 1 + len(found.remarks)
+    assert len(render(found, "csv").splitlines()) == 1 + len(found.findings)
     for view in ("table", "markdown"):
         text = render(found, view)
-        assert all(remark.found in text.replace("\\", "") for remark in found.remarks), view
+        assert all(finding.found in text.replace("\\", "") for finding in found.findings), view
         assert "in 10 s (19 blocks to decide on): 1.00% with --min-effect 1%" in text.replace("\\", "")
     with pytest.raises(NotFoundError, match="did you mean 'json'"):
         render(found, "jsn")
@@ -154,15 +154,15 @@ def test_every_view_holds_every_remark(blocks, tmp_path: Path) -> None:
 
 def test_the_title_sums_up(blocks, tmp_path: Path) -> None:
     open_bench = blocks()
-    found = examine(tmp_path / "results", tmp_path / "cache", terms=TERMS, open_bench=open_bench)
-    fine = [replace(remark, level=Level.FINE) for remark in found.remarks]
+    found = examine(tmp_path / "results", tmp_path / "cache", settings=TERMS, open_bench=open_bench)
+    fine = [replace(finding, level=Level.FINE) for finding in found.findings]
     for levels, said in (
         ([], "fit for measuring"),
         ([Level.WARNING], "fit for measuring, 1 to improve"),
         ([Level.BAD, Level.WARNING], "1 to fix before its numbers can be trusted, 1 more to improve"),
     ):
-        remarks = [*(replace(fine[0], level=level) for level in levels), *fine[len(levels) :]]
-        made = Diagnosis(readings=found.readings, remarks=tuple(remarks), test=found.test)
+        findings = [*(replace(fine[0], level=level) for level in levels), *fine[len(levels) :]]
+        made = Diagnosis(readings=found.readings, findings=tuple(findings), test=found.test)
         assert render(made, "table").splitlines()[0].endswith(f": {said}")
 
 

@@ -117,7 +117,7 @@ def test_the_newest_runs_alone_can_be_asked_for(made_up: Path) -> None:
 
 def test_a_short_series_says_that_it_is_too_short(made_up: Path) -> None:
     (trend,) = history(made_up, case=ENCODER, last=9)
-    assert (trend.shifts, trend.reason) == ((), "9 runs; 10 are needed to tell a change from noise")
+    assert (trend.shifts, trend.reason) == ((), "9 runs; 10 are needed to separate a change from noise")
 
 
 def test_machines_and_suites_are_series_of_their_own(nights: Path) -> None:

@@ -33,7 +33,7 @@ UP = Shift(10, 1e-3, 1.1e-3, 0.1, 30.0, Change.REGRESSION, (Cause("runtime", "1.
 DOWN = Shift(15, 1.1e-3, 0.9e-3, -0.18, 30.0, Change.IMPROVEMENT)
 STEPPED = trend([1e-3] * 10 + [1.1e-3] * 5 + [0.9e-3] * 5, shifts=(UP, DOWN))
 FLAT = trend([2e-3] * 20, case="flat")
-SHORT = trend([2e-3] * 3, case="short", reason="3 runs; 10 are needed to tell a change from noise")
+SHORT = trend([2e-3] * 3, case="short", reason="3 runs; 10 are needed to separate a change from noise")
 
 TABLE = """\
 latency/p50, suite nightly, machine box
@@ -49,7 +49,7 @@ Changes, newest first
     runtime: 1.0 -> 2.0
 
 Too short: 1
-  3 runs; 10 are needed to tell a change from noise (1 series)"""
+  3 runs; 10 are needed to separate a change from noise (1 series)"""
 
 
 def test_the_table_shows_course_last_value_and_changes() -> None:

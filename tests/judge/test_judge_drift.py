@@ -150,8 +150,8 @@ def test_outputs_that_repeat_say_so(facts):
 def test_nan_in_the_inputs_and_random_calibration_are_notes(facts):
     bad = make_observation(outputs={"nonfinite_inputs": {"x": (160, 160)}})
     verdict = judge(facts(bad, outputs=[REFERENCE], provenance={"random_calibration": True}))
-    bad_inputs = "inputs are NaN: 160 of 160 elements of x are NaN or Inf"
-    assert Note(NoteKind.BAD_INPUTS, bad_inputs) in verdict.notes
+    bad_inputs = Note(NoteKind.BAD_INPUTS, "160 of 160 elements of x are NaN or Inf", "inputs are NaN")
+    assert bad_inputs in verdict.notes
     kinds = {note.kind for note in verdict.notes}
     assert NoteKind.RANDOM_CALIBRATION in kinds and NoteKind.RANDOM_INPUTS not in kinds
     for outputs, noted in ((REFERENCE, False), (REFERENCE[:, ::-1], True)):

@@ -2,10 +2,11 @@ from dataclasses import replace
 
 import pytest
 
-from harness.core.decision import Change, Decision, MetricComparison
+from harness.core.decision import Change, Decision, DecisionSource, MetricComparison, Unconfirmed
 from harness.core.record import Absence, Metric
+from harness.core.report import NoData, unevaluated
 from harness.core.suite import Gate
-from harness.judge.gates import evaluate, evaluate_comparisons
+from harness.judge.gates import beside_comparisons, evaluate, evaluate_comparisons, with_evidence
 
 
 def one(gate, record, references=None):
@@ -152,3 +153,93 @@ def test_gates_hold_the_arms_of_an_ab(record):
     assert (found.outcome, found.limit) == ("failed", pytest.approx(1.03))
     (missing,) = evaluate_comparisons([gate], [], {"net": {"batch": 1}})
     assert (missing.outcome, missing.reason) == ("no data", "not compared")
+
+
+def spread(record, low, value, high, n=5):
+    """A record whose memory lies in this interval over `n` processes."""
+    peak = Metric(
+        value=value, unit="B", direction="lower", low=low, high=high, interval="between processes", n=n
+    )
+    return replace(record(), metrics={"memory/peak": peak})
+
+
+@pytest.mark.parametrize(
+    ("limit", "outcome", "within"),
+    [(80e6, "failed", False), (84e6, "failed", True), (89e6, "passed", True), (92e6, "passed", False)],
+)
+def test_a_limit_within_the_spread_of_processes_is_known_as_one(record, limit, outcome, within):
+    found = one(Gate("memory/peak", max=limit), spread(record, 83e6, 87e6, 91e6))
+    assert (found.outcome, found.within_spread) == (outcome, within)
+    assert (found.low, found.high) == (83e6, 91e6)
+
+
+def test_the_spread_of_the_reference_counts_too(record):
+    references = {"anchor": {"net": spread(record, 95.0, 100.0, 105.0)}}
+    gate = Gate("memory/peak", max_increase=0.03, against="anchor")
+    found = one(gate, spread(record, 103.0, 104.0, 105.0), references)
+    assert (found.outcome, found.within_spread) == ("failed", True)
+    assert (found.low, found.high) == (pytest.approx(103 / 1.05), pytest.approx(105 / 0.95))
+    alone = one(
+        gate, spread(record, 103.5, 104.0, 104.5), {"anchor": {"net": record({"memory/peak": 100.0})}}
+    )
+    assert (alone.outcome, alone.within_spread) == ("failed", False)
+
+
+def test_an_interval_within_one_process_is_no_spread_between_processes(record):
+    p50 = Metric(value=1.0, unit="s", direction="lower", low=0.9, high=1.1, interval="within process")
+    found = one(Gate("latency/p50", max=1.05), replace(record(), metrics={"latency/p50": p50}))
+    assert (found.low, found.high, found.within_spread) == (None, None, False)
+
+
+def stored(verdict, ratio=None, source=DecisionSource.STORED, **more):
+    """A comparison with the previous run: 1 s then, 1.05 s now."""
+    return MetricComparison(
+        "net", "latency/p50", 1.0, 1.05, Decision(verdict=verdict, ratio=ratio, source=source), **more
+    )
+
+
+def failing(record, **gate):
+    """The outcomes of a gate that the stored numbers fail by 2 percent."""
+    references = {"previous": {"net": record({"latency/p50": 1.0})}}
+    asked = Gate("latency/p50", max_increase=0.03, **gate)
+    return asked, evaluate([asked], [record({"latency/p50": 1.05})], references)
+
+
+@pytest.mark.parametrize("verdict", [Change.INCONCLUSIVE, Change.EQUIVALENT, Change.REGRESSION])
+def test_a_gate_has_the_verdict_of_the_comparison_of_the_same_numbers(record, verdict):
+    _, outcomes = failing(record)
+    (found,) = beside_comparisons(outcomes, {"previous": [stored(verdict)]})
+    assert (found.outcome, found.compared) == ("failed", verdict)
+    (unlike,) = beside_comparisons(outcomes, {"anchor": [stored(verdict)]})
+    assert unlike.compared is None
+
+
+def test_a_gate_that_asks_for_an_ab_is_left_open_by_stored_numbers(record):
+    _, (found,) = failing(record, confirm=True)
+    assert (found.outcome, found.no_data) == ("no data", NoData.UNCONFIRMED)
+    assert (found.setting.name, found.setting.value) == ("harness compare", "previous latest --confirm")
+    assert unevaluated([found]) == (found,)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "outcome", "reason"),
+    [
+        (1.029, "passed", "by an A/B +2.90%, within the limit"),
+        (1.04, "failed", "by an A/B +4.00%, beyond the limit"),
+    ],
+)
+def test_an_ab_decides_a_gate_that_asks_for_one(record, ratio, outcome, reason):
+    gate, outcomes = failing(record, confirm=True)
+    evidence = {"previous": [stored(Change.REGRESSION, ratio, DecisionSource.AB)]}
+    (found,) = with_evidence(outcomes, [gate], evidence)
+    assert (found.outcome, found.no_data) == (outcome, None)
+    assert found.reason == f"1.05 s > 1.03 s (previous: 1 s); {reason}"
+
+
+def test_without_an_ab_a_gate_that_asks_for_one_stays_open(record):
+    gate, outcomes = failing(record, confirm=True)
+    evidence = {"previous": [stored(Change.REGRESSION, 1.04, unconfirmed=Unconfirmed.BUDGET)]}
+    (found,) = with_evidence(outcomes, [gate], evidence)
+    assert (found.outcome, found.no_data) == ("no data", NoData.UNCONFIRMED)
+    assert found.reason.endswith("; no A/B decided it: budget")
+    assert with_evidence(outcomes, [gate], {}) == outcomes

@@ -145,12 +145,25 @@ def test_cases_that_intervals_do_not_tell_apart_are_a_tie(record):
 def test_a_faster_case_that_is_not_steady_is_passed_over_and_named(record):
     advice = latency_advice(
         [
-            timed(record, 0.5, 0.4, 0.6, steady=False, batch=1),
-            timed(record, 1.0, 0.98, 1.02, batch=2),
+            timed(record, 1.5, 1.4, 1.6, batch=1),
+            timed(record, 0.5, 0.4, 0.6, steady=False, batch=2),
+            timed(record, 1.0, 0.98, 1.02, batch=3),
         ]
     )
-    assert (advice.case, advice.steady) == ("net/batch=2", True)
-    assert [(item.case, item.reason) for item in advice.passed_over] == [("net/batch=1", "it is not steady")]
+    assert (advice.case, advice.steady) == ("net/batch=3", True)
+    assert [(item.case, item.reason) for item in advice.passed_over] == [("net/batch=2", "it is not steady")]
+
+
+def test_noise_is_no_reason_to_leave_the_baseline_for_a_slower_case(record):
+    advice = latency_advice(
+        [timed(record, 0.5, 0.4, 0.6, steady=False, batch=1), timed(record, 1.0, 0.98, 1.02, batch=2)]
+    )
+    assert (advice.case, advice.steady, advice.passed_over) == ("net/batch=1", False, ())
+
+
+def test_a_speedup_over_a_baseline_that_is_not_steady_says_so(record):
+    advice = latency_advice([timed(record, 2, 2, 2, steady=False, batch=1), timed(record, 1, 1, 1, batch=2)])
+    assert (advice.case, advice.steady, advice.baseline_steady) == ("net/batch=2", True, False)
 
 
 def test_where_none_is_steady_the_best_says_so(record):

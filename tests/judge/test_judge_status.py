@@ -177,11 +177,11 @@ def test_a_strict_provider_must_take_every_node(facts, observation, case):
 
 
 def test_a_strict_provider_is_not_taken_at_its_word(facts, observation, case):
-    untold = {"unavailable": {"assignment": "onnxruntime 1.16.3 tells neither by graph nor by profile"}}
+    untold = {"unavailable": {"assignment": "onnxruntime 1.16.3 reports it neither by graph nor by profile"}}
     assert ended(facts, observation, strict_provider=True, proof=untold) == (
         Status.FAILED,
         "strict_provider: not known where the nodes ran: "
-        "onnxruntime 1.16.3 tells neither by graph nor by profile",
+        "onnxruntime 1.16.3 reports it neither by graph nor by profile",
     )
     assert ended(facts, observation, strict_provider=True)[0] is Status.FAILED
     first, second = observation(proof=proof(cpu={"Conv": 97})), observation()

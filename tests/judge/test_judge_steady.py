@@ -22,7 +22,7 @@ def test_too_few_calls_say_nothing():
 def test_what_cannot_be_told_is_said_once_and_not_where_few_calls_are_meant(facts, observation):
     twelve = observation(timing={"samples_ns": [1000] * 12, "wall_ns": 12_000})
     none = observation(timing={"samples_ns": [0] * 30, "wall_ns": 30})
-    note = "steadiness unknown: 12 calls are too few to tell, 30 needed"
+    note = "steadiness unknown: 12 calls are too few, 30 needed"
     verdict = judge(facts(twelve, twelve))
     assert texts(verdict) == (note,)
     assert verdict.effective["steady"] == [None, None]

@@ -171,7 +171,7 @@ def test_a_block_keeps_what_each_worker_said_of_itself(arm, work):
         ({"how": "signal"}, "crashed", "the worker died of SIGSEGV during slices"),
         ({"how": "raise", "message": "no more"}, "failed", "RuntimeError: no more"),
         ({"how": "exit", "code": 3}, "failed", "the worker ended with exit code 3 during slices"),
-        ({"how": "exit", "code": 0}, "failed", "the worker ended before it was told to"),
+        ({"how": "exit", "code": 0}, "failed", "the worker ended before it was asked to"),
     ],
 )
 def test_a_worker_that_dies_in_the_midst_of_a_slice_is_lost(arm, work, lost, fail, status, message):

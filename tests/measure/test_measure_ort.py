@@ -138,8 +138,8 @@ def test_outputs_of_a_sequence_want_io_run(ask, work, tmp_path):
     run = measure.observe_here(ask(path, load=Load(batch=2, io="run")), work)
     assert run.error is None
     assert len(run.timing["samples_ns"]) == 8
-    assert run.outputs["unavailable"] == {"y": "not a tensor but a list"}
-    assert run.outputs["names"] == []
+    assert run.outputs["unavailable"] == {}
+    assert run.outputs["names"] == ["y[0]", "y[1]"], "as many as rows: the axis is the batch's"
 
 
 @pytest.mark.parametrize("dtype", ["float16", "int8", "uint8", "bool", "int64", "float64"])

@@ -113,7 +113,9 @@ def test_a_profile_that_is_no_json_leaves_the_assignment(tmp_path):
 
 def test_nothing_told_is_unavailable_and_not_zero_nodes(tmp_path):
     proof = ort_proof.read(session(tmp_path, "[]"), "onnxruntime 1.17.3")
-    assert proof["unavailable"] == {"assignment": "onnxruntime 1.17.3 tells neither by graph nor by profile"}
+    assert proof["unavailable"] == {
+        "assignment": "onnxruntime 1.17.3 reports it neither by graph nor by profile"
+    }
 
 
 def test_the_profile_is_removed(tmp_path):

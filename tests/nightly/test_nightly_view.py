@@ -46,14 +46,14 @@ SLOWER = Decision(
 
 
 def finding(
-    case: str = "m", metric: str = "latency/p50", standing: Confidence = Confidence.CONFIRMED
+    case: str = "m", metric: str = "latency/p50", confidence: Confidence = Confidence.CONFIRMED
 ) -> NightlyFinding:
     item = MetricComparison(case, metric, 0.001, 0.00125, SLOWER, worse=0.2)
     return NightlyFinding(
         against="previous",
         base_run="r1",
         comparison=item,
-        standing=standing,
+        confidence=confidence,
         since="r2",
         since_at="2026-11-22T02:00:00+00:00",
         causes=(Cause("runtime", "1.31.0", "1.32.0"),),
@@ -107,7 +107,7 @@ def test_metrics_of_a_case_that_go_together_are_one_row() -> None:
 
 
 def test_what_is_not_shown_or_was_refuted_is_no_alarm() -> None:
-    found = night(finding(standing=Confidence.OPEN), finding("n", standing=Confidence.REFUTED))
+    found = night(finding(confidence=Confidence.OPEN), finding("n", confidence=Confidence.REFUTED))
     assert not found.worse
     text = summary(found)
     assert text.startswith("## s: nothing got worse\n")
@@ -172,7 +172,7 @@ def test_the_document_has_the_numbers() -> None:
     data = json.loads(render(night(finding()), "json"))
     (found,) = data["findings"]
     assert (found["base"], found["head"], found["ratio"], found["p"]) == (0.001, 0.00125, 1.25, 0.00049)
-    assert (found["standing"], found["since"], found["causes"]) == (
+    assert (found["confidence"], found["since"], found["causes"]) == (
         "confirmed",
         "r2",
         [{"field": "runtime", "before": "1.31.0", "after": "1.32.0", "away": 0}],
@@ -189,7 +189,7 @@ def test_regressions_and_gates_are_errors_for_github() -> None:
 
 def test_what_could_not_be_measured_is_a_warning_for_github() -> None:
     found = night(
-        finding("w", standing=Confidence.OPEN),
+        finding("w", confidence=Confidence.OPEN),
         records=(record("a", Status.UNSUPPORTED, "no kernel"), record("b", Status.SKIPPED, "slow")),
     )
     found = replace(found, not_compared={"anchor": "none is pinned"})

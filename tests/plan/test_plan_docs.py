@@ -28,7 +28,7 @@ from harness.plan.schema import (
 ROOT = Path(harness.__file__).parent.parent
 TEXT = (ROOT / "docs/suites.md").read_text()
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
-FILES = ("models/digits_cnn.onnx", "models/bert.py", "data/sentences.npz")
+FILES = ("models/digits_cnn.onnx", "models/bert.py", "data/sentences.npz", "build/libmy_ops.so")
 
 
 @pytest.mark.parametrize(

@@ -64,3 +64,18 @@ def test_a_torch_export_takes_longer_than_what_is_made_of_it(planned: Planner) -
     text = "models: {t: {source: {torch: 'a:b'}}}\naxes: {precision: [fp32, int8_dynamic], opset: [17, 18]}\n"
     case_s = estimate(planned(ONE)).seconds - ARTIFACT_S
     assert estimate(planned(text)).seconds == pytest.approx(4 * case_s + 2 * EXPORT_S + 2 * ARTIFACT_S)
+
+
+def test_what_gates_of_percentiles_add_is_counted_by_their_calls(planned: Planner) -> None:
+    text = (
+        ONE
+        + "axes: {batch: [1, 8, 32]}\nsampling: {calls: 10, warmup_seconds: 0, warmup_calls: 0, processes: 2}\n"
+    )
+    plain = estimate(planned(text))
+    gates = "gates: [{metric: latency/p95, max: 1 s}, {metric: latency/p99, max: 1 s, case: {batch: 32}}]\n"
+    gated = estimate(planned(text + gates))
+    assert plain.gated == estimate(planned(text + "gates: [{metric: latency/p50, max: 1 s}]\n")).gated == ()
+    assert [(item.calls, item.cases) for item in gated.gated] == [(130, 2), (662, 1)]
+    added = [item.seconds for item in gated.gated]
+    assert added == pytest.approx([2 * 2 * 120 * CALL_S, 2 * 652 * CALL_S])
+    assert gated.seconds - plain.seconds == pytest.approx(sum(added))

@@ -134,6 +134,11 @@ def test_missing_files_are_told_together_with_other_mistakes(problems: Problems)
     ("extends", "reason"),
     [
         ("s.yaml", "'s.yaml' leads back to itself: a file may not extend itself"),
+        (
+            "a" * 300,
+            f"no file '{'a' * 56}...: File name too long; "
+            "nor a starter config of that name: known: nightly, quick, thorough",
+        ),
         ("loop.yaml", "'s.yaml' leads back to itself: a file may not extend itself"),
         ("qiuck.yaml", "no file 'qiuck.yaml': did you mean 'quick.yaml'?"),
         (".", "'.' is no ordinary file"),

@@ -38,7 +38,7 @@ def test_several_mistakes_are_told_at_once_in_the_order_of_the_file(problems: Pr
         "activation_type, calibration, format, method, nodes_to_exclude, op_types, per_channel, percentile, "
         "reduce_range, weight_type",
         "s.yaml:7: gate: unknown key 'gate': did you mean 'gates'? known: axes, baseline, description, extends, gates, "
-        "measure, models, name, only, sampling, skip, strict_provider",
+        "measure, models, name, only, sampling, session, skip, strict_provider",
     ]
 
 
@@ -231,7 +231,7 @@ def test_measure_is_mapped_and_strict_provider_stands_at_the_top(planned: Planne
 
 def test_a_strict_provider_cannot_be_held_to_without_proof(problems: Problems) -> None:
     assert problems(ONE + "strict_provider: true\nmeasure: {proof: false}\n") == [
-        "s.yaml:2: strict_provider: nothing tells where nodes run with measure.proof: false; take one of the two out"
+        "s.yaml:2: strict_provider: where nodes run is not known with measure.proof: false; take one of the two out"
     ]
 
 

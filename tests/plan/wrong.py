@@ -121,7 +121,7 @@ LINES = [
     ("measure: {memory: 1}", "measure.memory: expected true or false, got the number 1"),
     (
         "measure: {strict_provider: true}",
-        "measure.strict_provider: unknown key 'strict_provider': known: accuracy, accuracy_samples, cores, drift_samples, inputs, memory, proof, seed, telemetry",
+        "measure.strict_provider: unknown key 'strict_provider': known: accuracy, accuracy_samples, cores, drift_samples, inputs, instructions, memory, proof, seed, telemetry",
     ),
     (
         "baseline: {batch: [1]}",

@@ -22,7 +22,7 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., py
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
 
     def session(*arguments: object) -> pytest.RunResult:
-        options = ["-W", "error", "--strict-markers", "-p", "no:cacheprovider"]
+        options = ["-W", "error", "--strict-markers", "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
         command = [sys.executable, "-m", "pytest", *options, *map(str, arguments)]
         begun = time.monotonic()
         done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -15,6 +15,7 @@ from harness.core.errors import Failed, InputError
 from harness.core.requirement import Requirement
 from harness.pytest.bench import OnnxBench
 from harness.pytest.stats import NoValueError
+from tests.models import make_model
 
 FAKE = {
     "fake": {
@@ -101,6 +102,18 @@ def test_a_model_is_measured_by_onnx_runtime(bench: OnnxBench) -> None:
     assert stats.top1 == 1.0
     assert stats.model_size == Path("relu.onnx").stat().st_size
     assert bench("relu.onnx", seconds=0.01, data="wrong.npz").top1 == 0.0
+
+
+def test_sizes_that_nobody_gives_are_assumed_and_part_of_the_key(
+    bench: OnnxBench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    node = helper.make_node("Relu", ["x"], ["y"])
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3, "?", "?"]) for name in "xy"]
+    onnx.save(make_model([node], [ends[0]], [ends[1]]), tmp_path / "m.onnx")
+    stats = bench("m.onnx", seconds=0.01)
+    assert stats.record.case == "m/shapes=assumed-224x224"
+    assert capsys.readouterr().out == "assumed: x[2]=224 x[3]=224; set with --shape\n"
+    assert bench("m.onnx", shapes={"x[2]": 4, "x[3]": 8}, seconds=0.01).record.case == "m"
 
 
 def test_in_a_session_what_is_unsupported_is_skipped_and_what_breaks_fails_at_the_line_of_the_test(

@@ -89,6 +89,32 @@ def test_outputs_that_cannot_be_bound_are_run(tmp_path: Path) -> None:
     assert assume(path, {}).axes == {"io": "run"}
 
 
+def test_an_output_of_another_rank_than_declared_is_run_without_binding(tmp_path: Path) -> None:
+    """A second call would find the first one's output, which the declared rank refuses."""
+    nodes = [
+        Node("Shape", ["x"], ["s"]),
+        Node("Concat", ["one", "s"], ["c"], axis=0),
+        Node("Compress", ["c", "all"], ["shape"]),  # of a length that no inference tells
+        Node("Reshape", ["x", "shape"], ["y"]),
+    ]
+    weights = [
+        numpy_helper.from_array(np.array([1]), "one"),
+        numpy_helper.from_array(np.full(3, True), "all"),
+    ]
+    graph = helper.make_graph(nodes, "g", [value("x", ["n", "width"])], [value("y", ["n", "width"])], weights)
+    path = tmp_path / "m.onnx"
+    opsets = [helper.make_opsetid("", 17)]
+    path.write_bytes(helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString())
+    assert assume(path, {}).line == "assumed: width=224 io=run; set with --shape and --io"
+
+
+def test_nodes_and_edges_of_a_graph_are_no_batch(tmp_path: Path) -> None:
+    inputs = [value("atom", ["num_atoms"]), value("edge", ["num_edges"]), value("w", ["num_edges"])]
+    nodes = [Node("Mul", ["edge", "w"], ["m"]), Node("Concat", ["atom", "m"], ["y"], axis=0)]
+    path = write(tmp_path / "m.onnx", nodes, inputs)
+    assert assume(path, {}) == Assumed({"num_atoms": 16, "num_edges": 16})
+
+
 def test_combinations_begin_with_the_most_plausible_and_end() -> None:
     left = unbound({"x": (1, 3, None, None)}, {"x": "float32"})
     tried = candidates(left)
@@ -96,3 +122,34 @@ def test_combinations_begin_with_the_most_plausible_and_end() -> None:
     assert len(tried) == len({tuple(item.values()) for item in tried})
     many = unbound({"x": (1, None, None, None, None)}, {"x": "float32"})
     assert len(candidates(many)) == 48
+
+
+def test_names_that_the_model_does_not_have_are_answered_with_the_closest(tmp_path: Path) -> None:
+    path = write(tmp_path / "m.onnx", [Node("Relu", ["x"], ["y"])], [value("x", ["n", "seq"])])
+    with pytest.raises(
+        InputError, match=r"--shape sec: no such dimension: did you mean 'seq'\? known: n, seq"
+    ):
+        assume(path, {"sec": 3})
+    with pytest.raises(InputError, match=r"--batch-dim m: no such dimension"):
+        assume(path, {"seq": 3}, batch_dim="m")
+    assert assume(path, {"x[1]": 3}).sizes == {}, "a place is a name too"
+
+
+def test_a_sum_is_not_assumed_beside_its_parts(tmp_path: Path) -> None:
+    nodes = [Node("Concat", ["past", "x"], ["z"], axis=1), Node("Add", ["z", "mask"], ["y"])]
+    inputs = [
+        value("past", ["n", "past", 4]),
+        value("x", ["n", "seq", 4]),
+        value("mask", ["n", "past + seq", 4]),
+    ]
+    found = assume(write(tmp_path / "m.onnx", nodes, inputs), {})
+    assert found.sizes == {"past": 0, "seq": 128}
+
+
+def test_text_is_asked_for_and_run_without_binding(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "m.onnx", [Node("Identity", ["x"], ["y"])], [value("x", ["n"], TensorProto.STRING)]
+    )
+    with pytest.raises(InputError, match="input 'x' holds text"):
+        assume(path, {})
+    assert assume(path, {}, data="words.npz") == Assumed({}, {"io": "run"})

@@ -29,7 +29,7 @@ Records = Callable[..., list[dict[str, Any]]]
 
 
 def test_every_number_of_a_case_is_what_the_engine_did(suite: Suite, records: Records) -> None:
-    (record,) = records("run", suite(axes={"batch": 4}))
+    (record,) = records("run", suite(axes={"batch": 4}, measure={"accuracy": True}))
     values = {name: metric["value"] for name, metric in record["metrics"].items()}
     assert record["status"] == "ok"
     assert values["latency/p50"] == 1.1e-6
@@ -61,7 +61,7 @@ def test_several_processes_are_kept_apart(suite: Suite, records: Records) -> Non
 
 
 def test_what_is_asked_for_and_what_is_in_effect_are_both_kept(suite: Suite, records: Records) -> None:
-    (record,) = records("run", suite(axes={"intra_threads": 1, "graph_opt": 1}))
+    (record,) = records("run", suite(axes={"intra_threads": 1, "graph_opt": 1}, measure={}))
     assert record["asked"]["session"]["graph_opt"] == "basic"
     assert record["effective"]["session"]["options"]["intra_threads"] == 1
     assert record["effective"]["outputs"]["rows"] == 32
@@ -161,42 +161,39 @@ def start(tmp_path: Path, path: Path, *arguments: str) -> subprocess.Popen[str]:
 
 def wait_for(condition: Callable[[], bool]) -> None:
     """Wait until `condition` holds; fail after a while."""
-    for _ in range(600):
-        if condition():
-            return
-        time.sleep(0.05)
-    pytest.fail("it did not happen within 30 s")
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "it did not happen within 60 s"
+        time.sleep(0.02)
 
 
 def journal(tmp_path: Path) -> list[str]:
-    """The lines of the journal of the only run, if there is one yet."""
-    found = list((tmp_path / "results" / "runs").glob("*/journal.jsonl"))
-    return found[0].read_text().splitlines() if found else []
-
-
-HANGS_AT_3 = {"cases": [{"when": {"batch": 3}, "fail": {"at": "timing", "how": "hang"}}]}
+    """The lines of the journal of the only run."""
+    (found,) = (tmp_path / "results" / "runs").glob("*/journal.jsonl")
+    return found.read_text().splitlines()
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_run_that_is_stopped_is_resumed_and_measures_nothing_twice(
     suite: Suite, records: Records, tmp_path: Path, how: signal.Signals
 ) -> None:
-    path = suite(HANGS_AT_3, axes={"batch": [1, 2, 3, 4]})
-    running = start(tmp_path, path, "--set", "sampling.timeout=5")
-    wait_for(lambda: len(journal(tmp_path)) == 2)
-    time.sleep(0.2)
+    hangs = tmp_path / "hangs"
+    fail = {"at": "timing", "how": "hang", "once": str(hangs)}
+    path = suite({"cases": [{"when": {"batch": 3}, "fail": fail}]}, axes={"batch": [1, 2, 3, 4]})
+    running = start(tmp_path, path)
+    wait_for(hangs.exists)
     os.kill(running.pid, how)
-    _, said = running.communicate(timeout=20)
+    _, said = running.communicate(timeout=60)
     if how != signal.SIGKILL:
         assert running.returncode == 130
         assert "--resume" in said
     kept = [decode_line(line.encode()) for line in journal(tmp_path)]
     assert [record["axes"]["batch"] for record in kept] == [1, 2]
-    resumed = records("run", path, "--resume", "--set", "sampling.timeout=5")
+    resumed = records("run", path, "--resume")
     assert [(record["axes"]["batch"], record["status"]) for record in resumed] == [
         (1, "ok"),
         (2, "ok"),
-        (3, "timeout"),
+        (3, "ok"),
         (4, "ok"),
     ]
     assert resumed[:2] == kept

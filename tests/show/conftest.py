@@ -52,6 +52,7 @@ INT8 = record(
         "openvino 97%: cpu ran Softmax 3",
         "asked for 2 threads, the session started 0 beside the calling one",
     ),
+    note_shorts=("openvino 97%", ""),
     metrics={
         "latency/p50": number(0.0008),
         "latency/p95": number(None, reason="4 samples; p95 needs 130"),

@@ -7,9 +7,9 @@ import pytest
 from harness import show
 from harness.core.errors import NotFoundError
 from harness.core.report import Report
-from harness.show.cells import Column, Delta, Number, interval, number
+from harness.show.cells import Column, Delta, Line, Number, interval, number
 from harness.show.overview import RunDocument
-from harness.show.page import Line, Page, draw, draw_markdown
+from harness.show.page import Page, draw, draw_markdown
 
 
 class Listing:

@@ -12,6 +12,7 @@ from harness import show
 from harness.core.case import AXES, Artifact, Case, Load, Model, Named, Session, Source
 from harness.core.errors import NotFoundError
 from harness.core.suite import Plan, Skip, Suite
+from harness.plan.estimate import GatedCalls
 from harness.show.plan import PlanDocument
 
 
@@ -23,6 +24,7 @@ class Known:
     artifacts_to_build: int = 3
     skips: dict[str, int] = field(default_factory=lambda: {"slow": 1})
     seconds: float = 95.0
+    gated: tuple[GatedCalls, ...] = ()
 
 
 MODEL = Model("digits\x1b", Source("fake", ()))
@@ -90,3 +92,14 @@ def test_a_plan_of_nothing_but_skips_is_shown_in_full() -> None:
 def test_an_unknown_format_is_an_error() -> None:
     with pytest.raises(NotFoundError, match=r"unknown format 'jsn': did you mean 'json'\?"):
         render(PLAN, Known(), "jsn")
+
+
+def test_what_gates_of_percentiles_cost_is_said() -> None:
+    gated = (GatedCalls(130, 2, 12.5), GatedCalls(662, 1, 0.0))
+    lines = render(PLAN, Known(gated=gated), "table").splitlines()
+    assert lines[4:6] == [
+        "gates of percentiles: 130 calls in each process of 2 cases, about 12 s more; "
+        "max_seconds ends them after 30 s",
+        "gates of percentiles: 662 calls in each process of 1 case, within the time of a case; "
+        "max_seconds ends them after 30 s",
+    ]

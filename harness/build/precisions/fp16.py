@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.build import files
 from harness.build.check import first_line
 from harness.build.precisions import Precision
 from harness.build.precisions.targets import check_nodes, check_operators
+from harness.build.reading import walk
 from harness.core.feeds import Rows
+from harness.core.vocabulary import KNOWN_DOMAINS
+
+if TYPE_CHECKING:
+    import onnx
 
 
 def convert(base: Path, target: Path, options: Mapping[str, Any], feeds: Sequence[Rows]) -> Mapping[str, Any]:
@@ -32,12 +37,17 @@ def convert(base: Path, target: Path, options: Mapping[str, Any], feeds: Sequenc
         model,
         keep_io_types=options["keep_io_types"],
         disable_shape_infer=True,
-        op_block_list=[*DEFAULT_OP_BLOCK_LIST, *options["op_types_to_exclude"]],
+        op_block_list=[*DEFAULT_OP_BLOCK_LIST, *options["op_types_to_exclude"], *_foreign(model)],
         node_block_list=options["nodes_to_exclude"],
     )
     OnnxModel(model).topological_sort()  # the converter appends its casts at the end
     files.save(model, target)
     return {"by": "onnxruntime.transformers.float16", "shapes": shapes}
+
+
+def _foreign(model: onnx.ModelProto) -> list[str]:
+    """Return the operators that ONNX Runtime does not bring: nobody knows whether they take FP16."""
+    return sorted({node.op_type for node in walk(model) if node.domain not in KNOWN_DOMAINS})
 
 
 def _infer(base: Path, inferred: Path) -> tuple[Path, bool | str]:

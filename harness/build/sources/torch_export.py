@@ -56,20 +56,20 @@ def export(target: str, asked: Asked, folder: Path) -> Written:
     _try(target, example)
     path = folder / files.MODEL
     try:
-        with torch.no_grad(), capture_log("onnxscript", logging.WARNING) as heard:
+        with torch.no_grad(), capture_log("onnxscript", logging.WARNING) as logged:
             write(example, asked.opset, path)
     except Exception as error:  # an exporter raises whatever its translation of some operator does
         if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno):
             raise Failed(f"{exporter} could not finish: {_cause(error)}") from error
         raise Unsupported(f"{exporter} cannot export it: {_cause(error)}") from error
     _strip(path)
-    said = f" ({reason(heard[-1])})" if heard else ""
+    because = f" ({reason(logged[-1])})" if logged else ""
     if asked.opset not in (None, have := opset_of(files.parse(path))):
-        raise Unsupported(f"asked for opset {asked.opset}; {exporter} gave {have}{said}")
+        raise Unsupported(f"asked for opset {asked.opset}; {exporter} gave {have}{because}")
     try:
         check(path)
     except Failed as error:
-        raise Unsupported(f"{exporter} wrote a file that is {error}{said}") from error
+        raise Unsupported(f"{exporter} wrote a file that is {error}{because}") from error
     return Written(files.MODEL, {"exporter": exporter})
 
 

@@ -25,6 +25,7 @@ FAMILIES = Registry(
         "startup": "harness.judge.metrics.startup:startup",
         "memory": "harness.judge.metrics.memory:memory",
         "model": "harness.judge.metrics.model:model",
+        "instructions": "harness.judge.metrics.instructions:instructions",
         "accuracy": "harness.judge.metrics.accuracy:accuracy",
         "drift": "harness.judge.metrics.drift:drift",
     },

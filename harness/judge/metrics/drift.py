@@ -85,7 +85,7 @@ class OutputDrift:
     """Whether one output is close to the reference's."""
 
     output: str
-    close: bool | None  # None: nothing to tell by
+    close: bool | None  # None: nothing decides it
     reason: str
 
 
@@ -157,7 +157,7 @@ def variation(outputs: Mapping[str, Any]) -> float | None:
 
 
 def varies(largest: float) -> str:
-    """Say that outputs vary."""
+    """Word that outputs vary."""
     by = f" by up to {largest:.3g}" if math.isfinite(largest) else ""
     return f"outputs vary by themselves{by}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.core.record import Metric
+from harness.core.record import Absence, Metric
 from harness.judge.facts import Facts
 from harness.judge.metrics import metric, missing
 from harness.judge.metrics.latency import BETWEEN
@@ -27,8 +27,9 @@ def throughput(facts: Facts) -> dict[str, Metric]:
     ]
     value, low, high = between_processes(rates)
     shown, other = (CALLS, NAME) if mixed else (NAME, CALLS)
-    reason = f"{MIXES}: {mixed}" if mixed else "samples a second say it"
-    return {
-        shown: metric(shown, value, interval=(low, high), spans=BETWEEN, n=n),
-        other: missing(other, reason, n=n),
-    }
+    metrics = {shown: metric(shown, value, interval=(low, high), spans=BETWEEN, n=n)}
+    if mixed:
+        metrics[other] = missing(other, f"{MIXES}: {mixed}", n=n)
+    else:
+        metrics[other] = missing(other, "samples a second say it", n=n, absence=Absence.REPLACED)
+    return metrics

@@ -98,7 +98,7 @@ def write_manifest(draft: Path, runtime: Runtime) -> None:
 
 
 def read(folder: Path) -> Runtime:
-    """Read a runtime back and hash its files; what is wrong with it stands in `damage`."""
+    """Read a runtime back and hash its files; what is wrong with it is in `damage`."""
     try:
         facts = json.loads((folder / MANIFEST).read_text())
         files = facts.pop("files")

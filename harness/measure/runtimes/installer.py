@@ -74,8 +74,8 @@ def released(distribution: str, *, pre: bool = False, pip: Sequence[str] = PIP) 
     if distribution not in DISTRIBUTIONS:
         raise NotFoundError(f"unknown distribution {distribution!r}: {closest(distribution, DISTRIBUTIONS)}")
     options = ["--only-binary=:all:", *(["--pre"] if pre else [])]
-    said = _pip(["index", "versions", *options, distribution], distribution, None, pip)
-    found = re.search(r"^Available versions: (.*)$", said, re.MULTILINE)
+    output = _pip(["index", "versions", *options, distribution], distribution, None, pip)
+    found = re.search(r"^Available versions: (.*)$", output, re.MULTILINE)
     return tuple(reversed(found[1].split(", "))) if found else ()
 
 
@@ -123,17 +123,17 @@ def _pip(
     return out
 
 
-def explain(subject: str, said: str, free_bytes: int) -> CaseError:
+def explain(subject: str, output: str, free_bytes: int) -> CaseError:
     """Turn what pip wrote on standard error into one line: Unsupported or Failed.
 
-    pip takes a disk that fills up for a broken connection, so a small `free_bytes` is said.
+    pip takes a disk that fills up for a broken connection, so a small `free_bytes` is named.
     """
-    if broken := _UNREACHED.search(said):
+    if broken := _UNREACHED.search(output):
         where = f" at {broken[2]}" if broken[2] else ""
         return Failed(f"{subject}: the package index{where} cannot be reached ({broken[1]})")
-    if missing := _NO_VERSION.search(said):
-        return Unsupported(f"{subject}: {_no_version(said, *missing.groups())}")
-    reason = _reason(said)
+    if missing := _NO_VERSION.search(output):
+        return Unsupported(f"{subject}: {_no_version(output, *missing.groups())}")
+    reason = _reason(output)
     if "is not a supported wheel" in reason:
         return Unsupported(f"{subject}: not a wheel for {this_python()}")
     if reason.endswith("No module named pip"):
@@ -142,21 +142,21 @@ def explain(subject: str, said: str, free_bytes: int) -> CaseError:
     return Failed(f"{subject}: the installer: {reason}{room}")
 
 
-def _reason(said: str) -> str:
+def _reason(output: str) -> str:
     """Pick the line that says why: of a full disk, of pip's errors, of its diagnostics, or the last one."""
-    if "[Errno 28]" in said:
+    if "[Errno 28]" in output:
         return "No space left on device"
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     for mark in ("ERROR: ", "× "):
         if marked := [line.removeprefix(mark) for line in lines if line.startswith(mark)]:
             break
-    reason = (marked or lines or ["it said nothing"])[-1]
+    reason = (marked or lines or ["it printed nothing"])[-1]
     return lines[-1] if reason == "Exception:" else reason
 
 
-def _no_version(said: str, name: str, wanted: str, versions: str) -> str:
+def _no_version(output: str, name: str, wanted: str, versions: str) -> str:
     """Return which versions there are, and which are nearest to `wanted`."""
-    needs = re.search(rf"{re.escape(wanted)} Requires-Python ([^;\n]+)", said)
+    needs = re.search(rf"{re.escape(wanted)} Requires-Python ([^;\n]+)", output)
     reason = f"no wheel of {name} {wanted} for {this_python()}"
     reason += f" (it needs Python {needs[1].strip()})" if needs else ""
     known = sorted(filter(None, map(_version, versions.split(", "))))

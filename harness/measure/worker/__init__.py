@@ -8,7 +8,7 @@ crash leaves the facts of the stages before it.
 
 Stages, in order: ``session`` (pin, feeds, import, session, first call), then
 the passes asked for: ``memory``, ``timing``, ``outputs``, ``proof``; in a worker
-of an A/B ``slices`` stands for ``timing``, and its samples go to the parent
+of an A/B ``slices`` takes the place of ``timing``, and its samples go to the parent
 over a channel (`slices`), not into the answer. The parts of the answer, and so
 of `harness.core.record.Observation` (times in ns, memory in bytes; a *reading* R is
 ``{"bytes": int}`` or ``{"unavailable": "why"}``)::
@@ -40,6 +40,15 @@ of `harness.core.record.Observation` (times in ns, memory in bytes; a *reading* 
               "assignment_from": "graph_assignment" | "profile",
               "operators": {type: count}            of the optimized graph, nodes that ran,
               "unavailable": {what: why}}
+    profile  {"run_us": [a warm call each], "nodes": [{"name", "op", "provider", "us": [a call each],
+              "times": [a call each], "inputs", "outputs": [{"dtype", "dims"}], ...}],
+              "optimized": path of the optimized graph, or None}
+    instructions  in a worker of its own, under callgrind or not:
+             {"how": "callgrind" | "perf", "tool", "features": [...], "calls" (of a stretch), "windows",
+              "threads", "options", "config" (in effect),
+              "counts": {"call": [a stretch each], "session": [...]}     of the runtime's own objects by
+                                                    callgrind, of all that the process executes by perf
+              "elsewhere": the same of all other objects, by callgrind}, or {"unavailable": why}
     system   {"load_before": [...], "load_after": [...], "steal_ticks", "throttled_periods",
               "frequency_mhz": {core: ...}, "environment": {...}, "notes": [...],
               "stage_ns": {stage: ...}}

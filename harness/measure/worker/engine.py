@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.core.errors import CaseError, Failed
+from harness.core.errors import CaseError, Failed, Unsupported
 from harness.measure.worker import system
 
 if TYPE_CHECKING:
@@ -75,6 +75,13 @@ class Engine(ABC):
 
         The key ``arena_peak`` holds a reading, moved to the part ``memory``.
         """
+
+    def profile(self, feeds: Sequence[Rows], folder: Path) -> dict[str, Any]:
+        """Profile warm calls in a session of its own; return the part ``profile``.
+
+        The optimized graph is left in `folder`. Raises Unsupported where there is no profile.
+        """
+        raise Unsupported(f"{type(self).__name__} has no profile")
 
     def explain(self, error: Exception) -> CaseError:
         """Return what an exception of the runtime means: Unsupported, or Failed."""

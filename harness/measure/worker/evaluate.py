@@ -17,6 +17,9 @@ reference stop at the same row."""
 AGAIN = 2
 """How often the first input is evaluated again, once all others were in between."""
 
+MISSING = "not in every call"
+"""Of a part of a sequence whose length changes."""
+
 Result = Mapping[str, np.ndarray | str]
 Evaluate = Callable[[Rows], Result]
 
@@ -36,7 +39,7 @@ def evaluate(
     every call, is kept as one array of rows, the padding cut off. Any other (the
     boxes that a detector found) is kept a call at a time, flattened:
     [calls, values], or one row of values where the calls differ in size.
-    `alone` are the first rows as batches of one: they tell which axis is the
+    `alone` are the first rows as batches of one: they show which axis is the
     batch's (else it is axis 0), and are kept beside the same rows of the first
     batch. Returns the part ``outputs``.
     """
@@ -48,14 +51,14 @@ def evaluate(
         if kept >= max_values:
             break
     repeat = _repeat(results[0], [run(batches[0]) for _ in range(AGAIN)])
-    by_row, told = _alone(run, alone, results[0], batch)
+    by_row, found = _alone(run, alone, results[0], batch)
     rows = min(rows, len(results) * batch)
     saved: dict[str, np.ndarray] = {}
     per_call, unavailable = [], {}
     for name in results[0]:
-        values = [result[name] for result in results]
+        values = [result.get(name, MISSING) for result in results]
         arrays = [value for value in values if not isinstance(value, str)]
-        axis = told.get("axes", {}).get(name, 0)
+        axis = found.get("axes", {}).get(name, 0)
         if len(arrays) < len(values):
             unavailable[name] = next(value for value in values if isinstance(value, str))
         elif arrays[0].shape[axis : axis + 1] == (batch,) and len({array.shape for array in arrays}) == 1:
@@ -75,7 +78,7 @@ def evaluate(
         "per_call": per_call,
         "unavailable": unavailable,
         "repeat": repeat,
-        "alone": {**told, "names": list(by_row)} if told else {},
+        "alone": {**found, "names": list(by_row)} if found else {},
         "nonfinite_inputs": _nonfinite(batches[: len(results)]),
     }
 
@@ -88,13 +91,13 @@ def _per_call(arrays: Sequence[np.ndarray]) -> np.ndarray:
 def _repeat(first: Result, again: Sequence[Result]) -> dict[str, Any]:
     """Return whether the same input had the same answer, bit by bit, and the largest difference by output.
 
-    None stands for a difference that no number tells: of shape, of strings, of NaN.
+    None stands for a difference that no number expresses: of shape, of strings, of NaN.
     """
     differences: dict[str, float | None] = {}
     for name, value in first.items():
         if isinstance(value, str):
             continue
-        others = [other[name] for other in again]
+        others = [other.get(name, MISSING) for other in again]
         if all(_same(value, other) for other in others):
             continue
         found = [_largest(value, other) for other in others if not _same(value, other)]
@@ -132,7 +135,7 @@ def _alone(
     axes: dict[str, int] = {}
     found = {}
     for name, whole in together.items():
-        single = [result[name] for result in results]
+        single = [result.get(name, MISSING) for result in results]
         if isinstance(whole, str) or any(isinstance(item, str) for item in single):
             continue
         arrays = [item for item in single if not isinstance(item, str)]

@@ -22,7 +22,8 @@ A phase of memory that is absent is unavailable. `fail.at` is a stage ("import",
 is one of: "raise" and "unsupported" (with `message`), "signal" (with
 `signal`), "exit" (with `code`), "hang", "garbage" (an answer that nobody can
 read), "stdout" (prints `message` and goes on), "interrupt" (Ctrl-C for the
-parent, and on without it where the file `once` is there already).
+parent, then "hang"). Where the file `once` is there already it goes on
+without a failure; else it makes that file first.
 """
 
 from __future__ import annotations
@@ -78,6 +79,11 @@ class FakeEngine(Engine):
             self._fail(fail)
 
     def _fail(self, fail: dict[str, Any]) -> None:
+        if "once" in fail:
+            once = Path(fail["once"])
+            if once.exists():
+                return
+            once.touch()
         match fail["how"]:
             case "raise":
                 raise RuntimeError(fail.get("message", "the model says so"))
@@ -90,20 +96,13 @@ class FakeEngine(Engine):
             case "hang":
                 threading.Event().wait()
             case "interrupt":
-                self._interrupt(fail)
+                os.kill(os.getppid(), signal.SIGINT)
+                threading.Event().wait()
             case "garbage":
                 Path(FILE).write_text("{not an answer")
                 os._exit(0)
             case "stdout":
                 print(fail.get("message", "noise"), flush=True)
-
-    def _interrupt(self, fail: dict[str, Any]) -> None:
-        """Send the parent Ctrl-C, the first time that `once` is not there."""
-        once = Path(fail["once"])
-        if not once.exists():
-            once.touch()
-            os.kill(os.getppid(), signal.SIGINT)
-            threading.Event().wait()
 
     def load(self) -> dict[str, Any]:
         """Answer as if a runtime had been imported."""

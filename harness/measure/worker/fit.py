@@ -1,8 +1,10 @@
 """Find sizes that a model runs at: ``python -m harness.measure.worker.fit REQUEST.json PARENT_PID``.
 
 The request names a model, its inputs and candidates (dimension -> size). Each is
-fed once, in order, until one runs. A line of JSON a try goes to standard output:
-its number and the runtime's message, empty where it ran.
+fed once, in order, until one runs. Lines of JSON go to standard output: why the
+model is refused as such, empty where it is loaded; then a line a try: its number,
+the runtime's message, empty where it ran, and whether its outputs can be bound
+(one of another rank than the model declares cannot be, more than once).
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from harness.core.errors import CaseError
 from harness.core.feeds import bind_dimensions, cut, random_rows
 from harness.measure.worker.__main__ import die_with
 from harness.measure.worker.engine import one_line
+from harness.measure.worker.ort_options import register
 
 
 def tries(
@@ -26,20 +29,28 @@ def tries(
     inputs: Sequence[Input],
     candidates: Sequence[Mapping[str, int]],
     batch_dim: str | None,
-) -> Iterator[str]:
-    """Run `session` at each of `candidates` until one runs; yield each refusal, empty for the one."""
+) -> Iterator[tuple[str, bool]]:
+    """Run `session` at each of `candidates` until one runs.
+
+    Yields each refusal, empty for the one, and whether outputs can be bound.
+    """
     for sizes in candidates:
         try:
             dims = bind_dimensions(inputs, None, sizes, batch_dim)
             rows = random_rows(inputs, dims.batch, dims, 0)
-            session.run(None, cut(rows, inputs, dims.batch, dims, 1)[0])
+            values = session.run(None, cut(rows, inputs, dims.batch, dims, 1)[0])
         except CaseError as error:
-            yield str(error)
+            yield str(error), True
         except Exception as error:  # a runtime raises what it likes
-            yield one_line(str(error))
+            yield one_line(str(error)), True
         else:
-            yield ""
+            yield "", _bindable(session.get_outputs(), values)
             return
+
+
+def _bindable(declared: Sequence[Any], values: Sequence[Any]) -> bool:
+    pairs = zip(declared, values, strict=True)
+    return all(not item.shape or len(item.shape) == getattr(value, "ndim", 0) for item, value in pairs)
 
 
 def main(path: Path, parent: int) -> None:
@@ -51,13 +62,17 @@ def main(path: Path, parent: int) -> None:
 
     onnxruntime.set_default_logger_severity(4)
     options = onnxruntime.SessionOptions()
-    for library in asked["custom_ops"]:
-        options.register_custom_ops_library(library)
     inputs = [Input(**{**item, "shape": tuple(item["shape"])}) for item in asked["inputs"]]
-    providers = ["CPUExecutionProvider"]
-    session = onnxruntime.InferenceSession(asked["path"], options, providers=providers)
-    for number, message in enumerate(tries(session, inputs, asked["candidates"], asked["batch_dim"])):
-        print(json.dumps({"try": number, "error": message}), flush=True)
+    try:
+        register(options, asked["custom_ops"])
+        session = onnxruntime.InferenceSession(asked["path"], options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # a runtime raises what it likes
+        print(json.dumps({"refused": one_line(str(error))}), flush=True)
+        return
+    print(json.dumps({"refused": ""}), flush=True)
+    found = tries(session, inputs, asked["candidates"], asked["batch_dim"])
+    for number, (message, bindable) in enumerate(found):
+        print(json.dumps({"try": number, "error": message, "bindable": bindable}), flush=True)
 
 
 if __name__ == "__main__":

@@ -11,20 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.core.custom_ops import missing_domains
 from harness.core.errors import CaseError, Failed, Unsupported
 from harness.core.vocabulary import DEVICES, PROVIDERS, THREADS
-from harness.measure.worker import ort_options, ort_proof
+from harness.measure.worker import ort_options, ort_profile, ort_proof
+from harness.measure.worker.arrays import as_arrays
 from harness.measure.worker.engine import Call, Engine, one_line
 
 if TYPE_CHECKING:
     from harness.core.feeds import Rows
     from harness.measure.worker.request import Request
 
+_UNREGISTERED = ("is not a registered function/op", "No Op registered for", "No opset import for domain")
+
 _LACKS = (
+    *_UNREGISTERED,
     "is under development and support for this is limited",  # an opset newer than the runtime
     "Unsupported model IR version",
-    "is not a registered function/op",
-    "No Op registered for",
     "Could not find an implementation for",
     "as mentioned in the GPU requirements page",  # TensorRT's libraries are not there
 )
@@ -34,6 +37,14 @@ _NOISE = re.compile(
     r"|Load model from \S+ failed:\s*"
     r"|/onnxruntime(?:_src)?/onnxruntime/\S+:\d+ .*?\)(?: const)? (?=\S)"  # a place in ORT's source
 )
+
+
+OPTIMIZED = "optimized.onnx"
+
+PROFILE_WARMUP = 10
+PROFILE_CALLS = (20, 200)
+PROFILE_NS = 1_000_000_000
+"""Calls of a profile: at least, at most, and the time after which no more are begun."""
 
 
 class OrtEngine(Engine):
@@ -116,6 +127,9 @@ class OrtEngine(Engine):
         """Bind each feed once, in a binding of its own, or pass it to `run` as it is."""
         if self.request.load["io"] == "run":
             return [partial(self._session.run, None, feed) for feed in feeds]
+        for item in self._session.get_inputs():
+            if item.type == "tensor(string)":
+                raise Unsupported(f"input {item.name!r} holds text and cannot be bound; use io: run")
         for item in self._session.get_outputs():
             if not item.type.startswith("tensor("):
                 raise Unsupported(f"output {item.name!r} is a {item.type} and cannot be bound; use io: run")
@@ -136,7 +150,8 @@ class OrtEngine(Engine):
     def evaluate(self, feed: Rows) -> dict[str, np.ndarray | str]:
         """Run `feed` once and return its outputs by name."""
         names = [item.name for item in self._session.get_outputs()]
-        return dict(zip(names, map(_as_array, self._session.run(names, feed)), strict=True))
+        values = zip(names, self._session.run(names, feed), strict=True)
+        return {part: array for name, value in values for part, array in as_arrays(name, value).items()}
 
     def close(self) -> None:
         """Drop the session, its bindings first."""
@@ -154,14 +169,48 @@ class OrtEngine(Engine):
         self.close()
         return proof
 
+    def profile(self, feeds: Sequence[Rows], folder: Path) -> dict[str, Any]:
+        """Profile warm calls: so many that they fill the time, within limits."""
+        optimized = folder.absolute() / OPTIMIZED
+        self._open_profiled(folder, optimized)
+        calls = self.bind(feeds)
+        for number in range(PROFILE_WARMUP):
+            calls[number % len(calls)]()
+        begun, done = self.clock(), 0
+        while done < PROFILE_CALLS[0] or (done < PROFILE_CALLS[1] and self.clock() - begun < PROFILE_NS):
+            calls[done % len(calls)]()
+            done += 1
+        try:
+            found = ort_profile.warm_calls(ort_proof.read_events(self._session), PROFILE_WARMUP)
+        except (OSError, ValueError, KeyError) as error:  # ORT does not escape every name that it writes
+            runtime = f"onnxruntime {self._rt.__version__}"
+            raise Unsupported(f"the profile of {runtime} cannot be read: {error}") from error
+        finally:
+            self.close()
+        return {**found, "optimized": str(optimized) if optimized.exists() else None}
+
+    def _open_profiled(self, folder: Path, optimized: Path) -> None:
+        """Open a session with a profile, which also writes its graph; without it where it is too large."""
+        for path in (optimized, None):
+            options = ort_options.make(self._rt, self.request)
+            options.enable_profiling = True
+            options.profile_file_prefix = str(folder.absolute() / "profile")
+            if path is not None:
+                options.optimized_model_filepath = str(path)
+            try:
+                self._session = self._open(options)
+                return
+            except Exception:
+                optimized.unlink(missing_ok=True)
+                if path is None:
+                    raise
+
     def explain(self, error: Exception) -> CaseError:
         """Return what this runtime lacks from what went wrong, by ORT's own codes and messages."""
         text = one_line(_NOISE.sub("", str(error)))
+        if "Invalid rank for output" in text:
+            text += "; its outputs cannot be bound; use io: run"
+        if (domains := self.request.custom_domains) and any(sign in str(error) for sign in _UNREGISTERED):
+            text = f"{missing_domains(domains, self.request.session['custom_ops'])} ({text})"
         lacks = type(error).__name__ == "NotImplemented" or any(sign in str(error) for sign in _LACKS)
         return Unsupported(text) if lacks else Failed(text)
-
-
-def _as_array(value: Any) -> np.ndarray | str:
-    if not isinstance(value, np.ndarray):
-        return f"not a tensor but a {type(value).__name__}"
-    return value.astype(str) if value.dtype == object else value

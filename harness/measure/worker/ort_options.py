@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.core.errors import Unsupported
+from harness.core.errors import Failed, Unsupported
 from harness.core.vocabulary import ORT_LEVELS, ORT_MODES
+from harness.measure.worker.engine import one_line
 
 if TYPE_CHECKING:
     from harness.measure.worker.request import Request
@@ -20,7 +21,7 @@ TELEMETRY_SINCE = (1, 29)
 def make(runtime: Any, request: Request) -> Any:
     """Make a SessionOptions. Raises Unsupported for an entry that this runtime does not know.
 
-    A thread count of 0 becomes the number of cores given, said to the runtime
+    A thread count of 0 becomes the number of cores given, passed to the runtime
     in so many words: left to itself it would count the machine's cores, and
     set its threads' affinity on its own.
     """
@@ -33,9 +34,20 @@ def make(runtime: Any, request: Request) -> Any:
         options.inter_op_num_threads = asked["inter_threads"] or request.cores.across
     else:
         options.inter_op_num_threads = asked["inter_threads"]
+    register(options, asked.get("custom_ops", ()))
     for key, value in asked["config"].items():
         _set(runtime, options, key, value)
     return options
+
+
+def register(options: Any, libraries: Sequence[str]) -> None:
+    """Register libraries of custom operators. Raises Failed where one is no such library."""
+    for library in libraries:
+        try:
+            options.register_custom_ops_library(library)
+        except Exception as error:  # the runtime raises classes of its own
+            why = one_line(str(error))
+            raise Failed(f"custom operators: {library} cannot be registered: {why}") from error
 
 
 def _set(runtime: Any, options: Any, key: str, value: Any) -> None:
@@ -88,8 +100,8 @@ def _entry(options: Any, key: str, asked: Any) -> Any:
     """Read one entry back, a flag as a flag where it was asked for as one."""
     if "." not in key:
         return getattr(options, key)
-    told = options.get_session_config_entry(key)
-    return told == _text(True) if isinstance(asked, bool) else told
+    present = options.get_session_config_entry(key)
+    return present == _text(True) if isinstance(asked, bool) else present
 
 
 def _named(names: dict[str, str], value: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 _RECORD = "session.record_ep_graph_assignment_info"
-_SUFFIX = "_kernel_time"  # older runtimes add events of other names for each node
+SUFFIX = "_kernel_time"  # older runtimes add events of other names for each node
 
 
 def record(options: Any, folder: Path) -> None:
@@ -23,7 +23,7 @@ def read(session: Any, runtime: str) -> dict[str, Any]:
     """Read both back from a session that has run. Returns the part ``proof`` and ``arena_peak``."""
     unavailable: dict[str, str] = {}
     try:
-        nodes = list(profiled_nodes(_events(session)))
+        nodes = list(profiled_nodes(read_events(session)))
     except (OSError, ValueError) as error:  # ORT does not escape every name that it writes
         nodes = []
         unavailable["operators"] = f"the profile cannot be read: {error}"
@@ -31,7 +31,7 @@ def read(session: Any, runtime: str) -> dict[str, Any]:
     if not assignment:
         assignment, source = by_provider((args["provider"], args["op_name"]) for args in nodes), "profile"
     if not assignment:
-        unavailable["assignment"] = f"{runtime} tells neither by graph nor by profile"
+        unavailable["assignment"] = f"{runtime} reports it neither by graph nor by profile"
     return {
         "assignment": assignment,
         "assignment_from": source,
@@ -41,7 +41,8 @@ def read(session: Any, runtime: str) -> dict[str, Any]:
     }
 
 
-def _events(session: Any) -> list[dict[str, Any]]:
+def read_events(session: Any) -> list[dict[str, Any]]:
+    """End a session's profile and return its events. Raises OSError, ValueError."""
     path = Path(session.end_profiling())
     try:
         events: list[dict[str, Any]] = json.loads(path.read_text())
@@ -53,13 +54,13 @@ def _events(session: Any) -> list[dict[str, Any]]:
 def profiled_nodes(events: Iterable[Mapping[str, Any]]) -> Iterable[dict[str, Any]]:
     """Yield each node once, with the arguments of its last call and the highest peak of all.
 
-    A node is told by name and index: names may be empty, and the bodies of
+    A node is identified by name and index: names may be empty, and the bodies of
     control flow count their nodes anew. Nodes that did not run are absent.
     """
     nodes: dict[tuple[str, str], dict[str, Any]] = {}
     for event in events:
         args = event.get("args", {})
-        if event.get("cat") != "Node" or not event["name"].endswith(_SUFFIX) or "provider" not in args:
+        if event.get("cat") != "Node" or not event["name"].endswith(SUFFIX) or "provider" not in args:
             continue
         key = (event["name"], args.get("node_index", ""))
         highest = max(_peak(args), _peak(nodes.get(key, {})))

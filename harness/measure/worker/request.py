@@ -33,6 +33,7 @@ class Request:
     runtime_version: str | None = None  # which version must be found there
     channel: int | None = None  # the inherited socket on which slices are asked for
     telemetry: bool = False  # leave the runtime's telemetry as it is
+    custom_domains: tuple[str, ...] = ()  # of operators that the runtime does not bring
     start_cores: tuple[int, ...] = ()  # where it runs until the runtime is imported; empty: on its own
 
     def to_json(self) -> dict[str, Any]:
@@ -50,6 +51,7 @@ class Request:
                 "sampling": Sampling(**data["sampling"]),
                 "passes": tuple(data["passes"]),
                 "start_cores": tuple(data["start_cores"]),
+                "custom_domains": tuple(data["custom_domains"]),
                 "cores": Cores(
                     **{**cores, **{name: tuple(cores[name]) for name in ("worker", "parent", "notes")}}
                 ),

@@ -67,8 +67,8 @@ class Run:
         part.update(load_before=before["load"], load_after=after["load"])
         part["frequency_mhz"] = system.frequency_mhz(self.request.cores.worker)
         for name in ("steal_ticks", "throttled_periods"):
-            told = before[name] is not None and after[name] is not None
-            part[name] = after[name] - before[name] if told else None
+            known = before[name] is not None and after[name] is not None
+            part[name] = after[name] - before[name] if known else None
 
     def read_resident(self, phase: str) -> None:
         """Read the resident size, where memory is measured."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.core.feeds import Dimensions, cut, distinct_count, sample_count
+from harness.core.feeds import Dimensions, cut, distinct_count, sample_count, sized
 from harness.measure.cores import pin
 from harness.measure.worker import system
 from harness.measure.worker.engine import Call
@@ -35,6 +35,8 @@ def open_session(run: Run) -> None:
     part["thread_cores"] = system.thread_cores()
     part.update(engine.describe())
     part["input_shapes"] = {item.name: list(dims.shape(item)) for item in run.request.inputs}
+    drawn = [sized(item, dims.sizes) for item in run.request.inputs if item.within or item.counts]
+    part["drawn"] = {item.name: [item.low, item.high, item.fill] for item in drawn}
 
     run.calls = engine.bind(run.feeds)
     part["call"] = _called(run.calls[0])
@@ -69,5 +71,5 @@ def _make_feeds(run: Run) -> Dimensions:
 
 
 def _called(call: Call) -> str:
-    """Name the function that a timed call is, as the engine bound it: it tells what `io` came to."""
+    """Name the function that a timed call is, as the engine bound it: it shows what `io` came to."""
     return str(getattr(getattr(call, "func", call), "__name__", type(call).__name__))

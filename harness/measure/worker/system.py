@@ -76,6 +76,11 @@ def thread_cores() -> list[int]:
     return sorted(cores)
 
 
+def is_x86_64() -> bool:
+    """Tell whether this is a processor of that kind."""
+    return os.uname().machine == "x86_64"
+
+
 def threads() -> set[int]:
     """Name the live threads of this process, by the kernel's numbers."""
     return {int(task.name) for task in (PROC / "self/task").iterdir()}
@@ -86,7 +91,7 @@ def spread_threads(
     cores: Collection[int],
     pin: Callable[[int, list[int]], None] = os.sched_setaffinity,
 ) -> bool:
-    """Pin this thread and those of `pool` to a core each, where there are just as many; tell whether so.
+    """Pin this thread and those of `pool` to a core each, where there are as many; return whether so.
 
     Left to the scheduler, two threads that spin may share a core for seconds,
     beside one that idles.
@@ -128,7 +133,7 @@ def _throttled_periods() -> int | None:
 
 
 def frequency_mhz(cores: Collection[int]) -> dict[str, float]:
-    """Read the present frequency of `cores`; a core that tells none is left out."""
+    """Read the present frequency of `cores`; a core without one is left out."""
     found = {str(core): mhz for core in cores if (mhz := _scaling_mhz(core)) is not None}
     return found or {str(core): mhz for core, mhz in _cpuinfo_mhz().items() if core in cores}
 
@@ -141,7 +146,7 @@ def _scaling_mhz(core: int) -> float | None:
 
 
 def _cpuinfo_mhz() -> dict[int, float]:
-    told, core = {}, -1
+    found, core = {}, -1
     try:
         text = (PROC / "cpuinfo").read_text()
     except OSError:
@@ -151,8 +156,8 @@ def _cpuinfo_mhz() -> dict[int, float]:
         if key.strip() == "processor":
             core = int(value)
         elif key.strip() == "cpu MHz":
-            told[core] = float(value)
-    return told
+            found[core] = float(value)
+    return found
 
 
 def environment() -> dict[str, str]:

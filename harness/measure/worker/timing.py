@@ -70,10 +70,10 @@ def sample(calls: Sequence[Call], clock: Clock, sampling: Sampling) -> Stretch:
     that caches and thread pools are as they were.
     """
     samples: array[int] = array("q")
-    wall_ns, settled, cap_ns = 0, False, _ns(sampling.max_seconds)
+    wall_ns, narrow, cap_ns = 0, False, _ns(sampling.max_seconds)
     while True:
         done = len(samples)
-        if stopped_by := _stopped_by(sampling, done, wall_ns, settled):
+        if stopped_by := _stopped_by(sampling, done, wall_ns, narrow):
             return Stretch(samples.tolist(), wall_ns, stopped_by)
         if done and sampling.target_ci is not None:
             calls[(done - 1) % len(calls)]()
@@ -85,7 +85,7 @@ def sample(calls: Sequence[Call], clock: Clock, sampling: Sampling) -> Stretch:
         wall_ns += clock() - begun
         del samples[done:]
         if sampling.target_ci is not None:
-            settled = half_width_ratio(samples) <= sampling.target_ci
+            narrow = half_width_ratio(samples) <= sampling.target_ci
 
 
 def room(calls: int) -> array[int]:
@@ -102,7 +102,7 @@ def _span_ns(sampling: Sampling) -> int:
     return _ns(min(asked, sampling.max_seconds))
 
 
-def _stopped_by(sampling: Sampling, done: int, wall_ns: int, settled: bool) -> str:
+def _stopped_by(sampling: Sampling, done: int, wall_ns: int, narrow: bool) -> str:
     """Name the first rule that is met; nothing where none is."""
     if sampling.calls is not None and done >= sampling.calls:
         return "calls"
@@ -111,7 +111,7 @@ def _stopped_by(sampling: Sampling, done: int, wall_ns: int, settled: bool) -> s
     enough = done >= sampling.min_calls
     if enough and sampling.seconds is not None and wall_ns >= _ns(sampling.seconds):
         return "seconds"
-    if enough and settled:
+    if enough and narrow:
         return "target_ci"
     return "max_seconds" if wall_ns >= _ns(sampling.max_seconds) else ""
 

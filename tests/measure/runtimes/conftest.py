@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -55,14 +54,12 @@ def _line(name: str, text: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def released_runtime(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Runtime]:
-    """Install a released runtime, once; set HARNESS_TEST_RUNTIMES to a folder to keep them."""
-    kept = os.environ.get("HARNESS_TEST_RUNTIMES")
-    cache_dir = Path(kept) if kept else tmp_path_factory.mktemp("runtimes")
+def released_runtime(runtimes_dir: Path) -> Callable[[str], Runtime]:
+    """Install a released runtime, once."""
 
     def install(text: str) -> Runtime:
         try:
-            return ensure(parse(text), cache_dir)
+            return ensure(parse(text), runtimes_dir)
         except Failed as error:
             if "cannot be reached" in str(error):
                 pytest.skip(str(error))

@@ -58,7 +58,7 @@ def test_a_version_for_another_python_says_which() -> None:
 @pytest.mark.parametrize(
     ("said", "meaning"),
     [
-        ("", "subject: the installer: it said nothing"),
+        ("", "subject: the installer: it printed nothing"),
         ("Traceback\n  x\nOSError: boom\n", "subject: the installer: OSError: boom"),
         (
             "WARNING: a\nERROR: Could not install packages due to: nonsense\n\nhint: b\n",

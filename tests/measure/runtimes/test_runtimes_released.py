@@ -17,7 +17,7 @@ from harness.core.record import Observation
 from harness.core.suite import Measure, Sampling
 from harness.measure.runtimes import Runtime, released
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("runtimes")]  # each is installed once
 
 OWN_NUMPY = {"onnxruntime==1.17.3": "1.26.4"}
 CPU_RUNTIMES = ("onnxruntime==1.17.3", "onnxruntime==1.20.1", "onnxruntime==1.22.1")

@@ -1,0 +1,66 @@
+"""`harness profile`: where the time of a call goes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.cli.options import DOCUMENT_FORMATS, cache_option, format_option, handed, print_document
+from harness.cli.sweep import axis_options, plan_of_file
+from harness.core.case import AXES
+from harness.core.errors import InputError
+from harness.profile.model import By
+
+SUITES = (".yaml", ".yml")
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  harness profile model.onnx
+  harness profile model.onnx --by op --batch 8 --intra-threads 1
+  harness profile suites/quickstart.yaml --only model=digits_cnn --by region
+\b
+Exit codes: 0 every case has a profile; 2 the input was wrong; 3 a case has none.
+"""
+)
+@click.argument("model", type=click.Path(path_type=Path), metavar="SUITE|MODEL")
+@click.option(
+    "--by",
+    type=click.Choice([str(by) for by in By]),
+    default=str(By.NODE),
+    show_default=True,
+    help="A row a node of the optimized graph, an operator, or a region between tensors that the source "
+    "graph has too.",
+)
+@axis_options
+@click.option("--data", help="Of a model file: a data catalogue name, or an .npz file.")
+@click.option("--shape", "shapes", multiple=True, metavar="NAME=SIZE", help="Bind a symbolic dimension.")
+@click.option(
+    "--only", multiple=True, metavar="AXIS=VALUE[,VALUE]", help="Profile only the cases that match."
+)
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override any key.")
+@cache_option
+@format_option(*DOCUMENT_FORMATS)
+def profile(model: Path, by: str, cache_dir: Path, view: str, **choices: Any) -> int:
+    """Show where the time of a warm call goes, node by node, in each case of a SUITE or MODEL.
+
+    Shares are corrected by what the profile itself adds to a node, which a chain of empty nodes shows.
+    """
+    from harness.plan import is_starter, plan
+    from harness.profile.job import profile as take
+    from harness.profile.view import ProfileDocument
+    from harness.show.progress import Lines
+
+    if model.suffix in SUITES or is_starter(model):
+        if given := [name for name in (*AXES, "data", "shapes") if choices.get(name)]:
+            flag = "shape" if given[0] == "shapes" else given[0].replace("_", "-")
+            raise InputError(f"--{flag} is for model files; of a suite, use --only or --set")
+        planned = plan(model, choices["overrides"], choices["only"])
+    else:
+        planned = plan_of_file(model, choices, only=choices["only"])
+    found = handed("profile", take)(planned, cache_dir, By(by), listener=Lines())
+    print_document(ProfileDocument(found), view)
+    return 3 if found.missing or not found.profiles else 0

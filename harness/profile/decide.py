@@ -1,0 +1,115 @@
+"""Node times out of a profile: the profile's own part taken off, added up by node, operator or region."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.profile.model import Bias, By, Place, ProfileRow
+
+UNCERTAIN = 0.1
+"""Share of a recorded time beyond which the profile's own part makes it uncertain."""
+
+
+def bias_of(chain: Mapping[str, Any], samples_ns: Sequence[int], nodes: int) -> Bias:
+    """Return what a profile adds to a node, from that of a chain of `nodes` that do next to nothing.
+
+    `samples_ns` are calls of it without a profile. What a call takes beside its nodes counts as theirs: the
+    chain is long enough for that to be little.
+    """
+    recorded = sum(middle_mean(node["us"]) for node in chain["nodes"]) * 1e-6
+    plain = float(np.median(samples_ns)) * 1e-9
+    profiled = float(np.median(chain["run_us"])) * 1e-6
+    return Bias(
+        nodes=nodes,
+        recorded_s=recorded / nodes,
+        true_s=plain / nodes,
+        slowdown_s=max(0.0, profiled - plain) / nodes,
+    )
+
+
+def middle_mean(values: Sequence[int]) -> float:
+    """Return the mean of the middle half: whole numbers average out, and disturbed calls are left out."""
+    ordered = np.sort(np.asarray(values, np.float64))
+    cut = len(ordered) // 4
+    return float(np.mean(ordered[cut : len(ordered) - cut]))
+
+
+def rows(
+    profile: Mapping[str, Any], places: Mapping[str, Place], bias: Bias, by: By
+) -> tuple[ProfileRow, ...]:
+    """Add the nodes of a profile up, the longest row first."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for number, node in enumerate(profile["nodes"]):
+        groups.setdefault(_key(node, places, by, number), []).append(node)
+    own = {key: _own_s(group, bias) for key, group in groups.items()}
+    total = sum(own.values())
+    made = [
+        _row(group, places, by, own[key], own[key] / total if total else 0.0, bias)
+        for key, group in groups.items()
+    ]
+    return tuple(sorted(made, key=lambda row: -row.own_s))
+
+
+def _key(node: Mapping[str, Any], places: Mapping[str, Place], by: By, number: int) -> str:
+    match by:
+        case By.OP:
+            return str(node["op"])
+        case By.REGION:
+            place = places.get(node["name"])
+            return place.region if place and place.region else f"{number}"
+    return f"{number}"
+
+
+def _own_s(group: Sequence[Mapping[str, Any]], bias: Bias) -> float:
+    """Return the middle of the calls, less the profile's own part each time that a node ran; 0 at least."""
+    return sum(
+        max(0.0, middle_mean(node["us"]) * 1e-6 - bias.per_node_s * float(np.mean(node["times"])))
+        for node in group
+    )
+
+
+def _row(
+    group: Sequence[Mapping[str, Any]],
+    places: Mapping[str, Place],
+    by: By,
+    own_s: float,
+    share: float,
+    bias: Bias,
+) -> ProfileRow:
+    calls_s = np.sum([node["us"] for node in group], axis=0) * 1e-6
+    times = float(np.sum([np.mean(node["times"]) for node in group]))
+    recorded_s = sum(middle_mean(node["us"]) for node in group) * 1e-6
+    low, median, high = (float(value) for value in np.quantile(calls_s, (0.25, 0.5, 0.75)))
+    ops = Counter(node["op"] for node in group)
+    providers = dict.fromkeys(str(node["provider"]).removesuffix("ExecutionProvider") for node in group)
+    found = [places[node["name"]] for node in group if node["name"] in places]
+    single = group[0] if by is By.NODE else None
+    region = next((place.region for place in found if place.region), "")
+    sizes = [int(node["output_size"]) for node in group if "output_size" in node]
+    return ProfileRow(
+        name={By.NODE: group[0]["name"], By.OP: group[0]["op"], By.REGION: region or group[0]["name"]}[by],
+        op=", ".join(op if count == 1 else f"{op} ×{count}" for op, count in ops.most_common()),
+        provider=", ".join(providers),
+        nodes=len(group),
+        times=times,
+        median_s=median,
+        low_s=low,
+        high_s=high,
+        own_s=own_s,
+        share=share,
+        uncertain=abs(bias.per_node_s) * times >= UNCERTAIN * recorded_s,
+        source="" if by is By.OP else "+".join(op for place in found for op in place.ops),
+        inputs=tuple(map(_shape, single["inputs"])) if single else (),
+        outputs=tuple(map(_shape, single["outputs"])) if single else (),
+        output_bytes=sum(sizes) if sizes else None,
+        weight_bytes=sum(place.weight_bytes for place in found) if found else None,
+    )
+
+
+def _shape(tensor: Mapping[str, Any]) -> str:
+    """Write a tensor: ``float[1,64,8,8]``."""
+    return f"{tensor['dtype']}[{','.join(map(str, tensor['dims']))}]"

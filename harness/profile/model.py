@@ -1,0 +1,136 @@
+"""What a profile is asked, what was seen of a graph, and what it comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class By(StrEnum):
+    """What a row of the table is."""
+
+    NODE = "node"
+    OP = "op"
+    REGION = "region"
+
+
+@dataclass(frozen=True, slots=True)
+class GraphNode:
+    """One node of a graph; names of tensors, empty where an input is left out."""
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A graph as it is written in a file, its subgraphs left out."""
+
+    nodes: tuple[GraphNode, ...]
+    inputs: tuple[str, ...] = ()
+    weights: Mapping[str, int] = field(default_factory=dict)  # initializer -> bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Bias:
+    """What the profile adds to a node, as a chain of nodes that do next to nothing shows.
+
+    `recorded_s` of each node of the chain on average, `true_s` of it without a profile, so that
+    `per_node_s` is in every recorded time; `slowdown_s` is what a profile makes a call longer by, a node.
+    """
+
+    nodes: int
+    recorded_s: float
+    true_s: float
+    slowdown_s: float
+
+    @property
+    def per_node_s(self) -> float:
+        """What a recorded time of one node holds that it does not take without a profile."""
+        return self.recorded_s - self.true_s
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a node of the optimized graph stands for in the source graph."""
+
+    ops: tuple[str, ...] = ()  # operators of the source, in its order; none: the runtime added the node
+    nodes: tuple[str, ...] = ()  # their names
+    region: str = ""  # the tensor of the source graph that ends it
+    weight_bytes: int = 0  # constants that the source nodes read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileRow:
+    """A node, all nodes of an operator, or all of a region, in a warm call.
+
+    `median_s`, `low_s` and `high_s` (quartiles) are as recorded, whole microseconds a node. `own_s` is the
+    mean of the middle half of the calls, the profile's own part taken off, and `share` that over the sum
+    of all rows.
+    """
+
+    name: str
+    op: str  # operators, the most frequent first
+    provider: str
+    nodes: int
+    times: float  # executions in a call
+    median_s: float
+    low_s: float
+    high_s: float
+    own_s: float
+    share: float
+    uncertain: bool  # the profile's own part is more than a tenth of what was recorded
+    source: str  # what it stands for
+    inputs: tuple[str, ...] = ()  # of a node: shapes, as measured
+    outputs: tuple[str, ...] = ()
+    output_bytes: int | None = None
+    weight_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """Where the time of one case goes."""
+
+    case: str
+    runtime: str
+    machine: str
+    by: By
+    p50_s: float  # of a call without a profile
+    profiled_p50_s: float  # of a call with one
+    calls: int
+    bias: Bias
+    rows: tuple[ProfileRow, ...]  # the longest first
+    notes: tuple[str, ...] = ()
+
+    @property
+    def sum_s(self) -> float:
+        """All nodes together, the profile's own part taken off."""
+        return sum(row.own_s for row in self.rows)
+
+    @property
+    def rest_s(self) -> float:
+        """What a call takes beside its nodes; below 0 they ran slower with the profile."""
+        return self.p50_s - self.sum_s
+
+    def to_json(self) -> dict[str, Any]:
+        """Return one object, its rows in it."""
+        plain = asdict(self)
+        plain["bias"]["per_node_s"] = self.bias.per_node_s
+        return {**plain, "sum_s": self.sum_s, "rest_s": self.rest_s}
+
+
+@dataclass(frozen=True, slots=True)
+class Profiles:
+    """All profiles of a plan, and the cases that have none."""
+
+    profiles: tuple[Profile, ...]
+    missing: Mapping[str, str] = field(default_factory=dict)  # case -> why
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return an object a case; one without a profile has its reason."""
+        gone: Sequence[dict[str, Any]] = [{"case": case, "reason": why} for case, why in self.missing.items()]
+        return [*(profile.to_json() for profile in self.profiles), *gone]

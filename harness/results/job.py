@@ -1,0 +1,227 @@
+"""Measure from Python, and load what is stored: each as the command of that name, through the same runner."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.ab.model import ASKED, ABSettings, split_metrics
+from harness.core.case import AXES
+from harness.core.conditions import spell
+from harness.core.errors import InputError, NotFoundError
+from harness.core.registry import closest
+from harness.results.model import Results
+from harness.results.progress import choose_listener
+from harness.results.verdict import Verdict
+
+if TYPE_CHECKING:
+    from harness.ab.plans import Planner
+    from harness.core.suite import Plan
+
+AxisValue = str | int | Mapping[str, Any]
+"""One value of an axis: ``8``, ``"int8_static"``, or a mapping as a suite has it."""
+
+PathLike = str | os.PathLike[str]
+
+SUITES = (".yaml", ".yml")
+
+
+def sweep(
+    model: PathLike,
+    *,
+    data: str | None = None,
+    shapes: Mapping[str, int] | None = None,
+    output: str | None = None,
+    seconds: float | None = None,
+    processes: int | None = None,
+    overrides: Sequence[str] = (),
+    results: PathLike = "results",
+    cache: PathLike | None = None,
+    resume: bool = False,
+    progress: bool = True,
+    **axes: AxisValue | Sequence[AxisValue],
+) -> Results:
+    """Measure the file `model` over the product of `axes`, as ``harness sweep`` does.
+
+    ``sweep("m.onnx", batch=[1, 8], precision=["fp32", "int8_static"])``. `data` is a catalogue
+    name or an .npz file with an array for each input; `shapes` binds symbolic dimensions;
+    `seconds` of timed calls (1) in each of `processes` fresh workers (1) a case; `overrides`
+    are ``key=value`` of a suite. Relative paths are of the current folder. A case that fails
+    is a record with its status and reason, never an exception. Ctrl-C keeps what was measured:
+    the same call with `resume` measures the rest. Raises InputError, StoreError.
+    """
+    from harness.run.model_file import plan_model_file
+
+    if strange := [axis for axis in axes if axis not in AXES]:
+        raise InputError(f"sweep: unknown axis {strange[0]!r}: {closest(strange[0], AXES)}")
+    plan, assumed = plan_model_file(
+        Path(model),
+        {axis: _listed(values) for axis, values in axes.items()},
+        data=data,
+        shapes=shapes,
+        output=output,
+        sampling={"seconds": seconds, "processes": processes},
+        overrides=overrides,
+    )
+    _log(assumed)
+    return _measure(plan, results, cache, resume, progress)
+
+
+def run(
+    suite: PathLike,
+    *,
+    overrides: Sequence[str] = (),
+    only: Sequence[str] = (),
+    results: PathLike = "results",
+    cache: PathLike | None = None,
+    resume: bool = False,
+    progress: bool = True,
+) -> Results:
+    """Measure every case of `suite`, a YAML file or the name of a starter suite, as ``harness run`` does.
+
+    `overrides` are ``key=value``, `only` are ``axis=value[,value]``. See `sweep` for the rest.
+    """
+    from harness.plan import plan
+
+    return _measure(plan(Path(suite), overrides, only), results, cache, resume, progress)
+
+
+def ab(
+    a: PathLike,
+    b: PathLike | None = None,
+    *,
+    base: Mapping[str, str | int] | None = None,
+    head: Mapping[str, str | int] | None = None,
+    data: str | None = None,
+    shapes: Mapping[str, int] | None = None,
+    batch: int | Sequence[int] | None = None,
+    min_effect: float = 0.01,
+    alpha: float = 0.01,
+    budget_s: float = 10.0,
+    metrics: Sequence[str] = ABSettings().metrics,
+    seed: int | None = None,
+    results: PathLike = "results",
+    cache: PathLike | None = None,
+    progress: bool = True,
+) -> Verdict:
+    """Compare the files `a` (BASE) and `b` (HEAD) by an interleaved A/B, as ``harness ab`` does.
+
+    Or two settings of one file or suite: ``ab("m.onnx", base={"graph_opt": "disable"},
+    head={"graph_opt": "all"})``. `data`, `shapes` and `batch` are for files. `min_effect` is
+    the least change of interest and `alpha` the chance of a false regression in the job, both
+    ratios; `budget_s` seconds of blocks a case; `metrics` are what to decide on.
+    Ctrl-C gives the verdict on what is known by then. Raises InputError, StoreError.
+    """
+    from harness.ab.job import run_ab
+    from harness.ab.plans import plan_arms
+
+    if not 0 <= min_effect < 1 or not 0 < alpha < 1:
+        raise InputError("ab: min_effect and alpha are ratios below 1, such as 0.01")
+    if strange := [name for name in metrics if name not in ASKED]:
+        raise InputError(f"ab: metrics: {closest(strange[0], ASKED)}, not {strange[0]!r}")
+    models = [Path(path) for path in (a, b) if path is not None]
+    planner = _Planner(data, shapes, {} if batch is None else {"batch": _listed(batch)})
+    arms = plan_arms(models, _point("base", base), _point("head", head), planner)
+    chosen = secrets.randbelow(2**32) if seed is None else seed
+    result = run_ab(
+        arms.pairing,
+        arms.suite,
+        ABSettings(min_effect, alpha, budget_s, chosen, *split_metrics(metrics)),
+        Path(results).absolute(),
+        _cache(cache),
+        base=arms.base,
+        head=arms.head,
+        listener=choose_listener(progress),
+    )
+    return Verdict(result)
+
+
+def load(results: PathLike = "results", run: str | None = "latest", *, suite: str | None = None) -> Results:
+    """Load a stored run of the folder `results`; None: all of them, oldest first.
+
+    `run` is an identifier or its beginning, ``latest``, ``previous``, ``anchor``, a date
+    or a git revision; `suite` narrows the choice. Raises NotFoundError where there is none,
+    StoreError where the folder cannot be read.
+    """
+    from harness import store
+
+    folder = Path(results).absolute()
+    found = [store.find_run(folder, run, suite=suite)] if run else store.runs(folder, suite)
+    if not found:
+        raise NotFoundError(f"{results}: no runs yet; measure one with api.run(suite) or 'harness run SUITE'")
+    return _reviewed(folder, found)
+
+
+class _Planner:
+    """Makes plans of a suite or a model file, with what an arm adds."""
+
+    def __init__(self, data: str | None, shapes: Mapping[str, int] | None, axes: Mapping[str, Any]) -> None:
+        self.data, self.shapes, self.axes = data, shapes, axes
+
+    def __call__(self, path: Path) -> Planner:
+        from harness.plan import is_starter, plan
+        from harness.run.model_file import plan_model_file
+
+        if path.suffix in SUITES or is_starter(path):
+            if self.data or self.shapes or self.axes:
+                raise InputError("ab: data, shapes and batch are for model files; a suite has its own")
+            return lambda overrides, only: plan(path, overrides, only)
+
+        def planned(overrides: Sequence[str], only: Sequence[str]) -> Plan:
+            made, assumed = plan_model_file(
+                path, self.axes, data=self.data, shapes=self.shapes, overrides=overrides, only=only
+            )
+            _log(assumed)
+            return made
+
+        return planned
+
+
+def _point(name: str, axes: Mapping[str, str | int] | None) -> dict[str, str]:
+    point = {axis: spell(value) for axis, value in (axes or {}).items()}
+    for axis in point:
+        if axis not in ("model", *AXES):
+            raise InputError(f"ab: {name}: unknown axis {axis!r}: {closest(axis, ('model', *AXES))}")
+    return point
+
+
+def _measure(plan: Plan, results: PathLike, cache: PathLike | None, resume: bool, progress: bool) -> Results:
+    from harness import store
+    from harness.plan import estimate
+    from harness.run.job import run as measure_all
+
+    folder = Path(results).absolute()
+    listener = choose_listener(
+        progress, estimate(plan, store.durations(folder, plan.suite.name)).seconds if progress else 0.0
+    )
+    done = measure_all(plan, folder, _cache(cache), resume=resume, listener=listener)
+    if not done.folder.exists():
+        raise KeyboardInterrupt  # before anything was measured
+    return _reviewed(folder, [store.find_run(folder, done.run)], done.left)
+
+
+def _reviewed(folder: Path, found: Sequence[Any], left: int = 0) -> Results:
+    from harness.run.review import review
+
+    reports = tuple(review(folder, item) for item in found)
+    return Results(reports, tuple(item.run for item in found), str(folder), left)
+
+
+def _cache(cache: PathLike | None) -> Path:
+    from harness.build import default_cache_dir
+
+    return Path(cache).absolute() if cache else default_cache_dir()
+
+
+def _listed(values: Any) -> list[Any]:
+    several = isinstance(values, Sequence) and not isinstance(values, str)
+    return list(values) if several else [values]
+
+
+def _log(line: str) -> None:
+    if line:
+        print(line, file=sys.stderr)

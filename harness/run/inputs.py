@@ -1,0 +1,74 @@
+"""Ask for what the inputs of model files need and nobody says: all at once, before anything is measured.
+
+Of a source that is no file (torch, zoo) the inputs are known once it is built: its record then says so.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from harness.build.reading import read_onnx
+from harness.core.artifact import Input
+from harness.core.case import Case, DataRef, Model, thaw
+from harness.core.errors import CaseError, InputError
+from harness.core.feeds import SOLE, TEXT, add_up, ask_for_text, batch_dimensions, dimension_names, not_bound
+from harness.core.roles import unbound
+
+
+def check_inputs(cases: Iterable[Case]) -> None:
+    """Raise InputError where a model file has dimensions that nothing binds, or text that nobody gives."""
+    asked = dict.fromkeys((case.artifact.model, case.load.shapes.options) for case in cases)
+    read: dict[str, tuple[Input, ...]] = {}
+    problems: list[str] = []
+    for model, options in asked:
+        if model.source.kind != "onnx":
+            continue
+        path = str(thaw(model.source.options)["path"])
+        try:
+            if path not in read:
+                read[path] = read_onnx(Path(path)).inputs
+            problem = _problem(model, {**thaw(model.shapes), **thaw(options)}, read[path])
+        except (CaseError, OSError):
+            continue  # the build says what is wrong with the file
+        if problem:
+            problems.append(f"{model.name}: {problem}")
+    if problems:
+        raise InputError("\n".join(dict.fromkeys(problems)))
+
+
+def _problem(model: Model, shapes: Mapping[str, int], inputs: Sequence[Input]) -> str:
+    """Return what is asked for; empty where all is known."""
+    given = data_names(model.data, inputs) if model.data else frozenset()
+    text = [item for item in inputs if item.dtype == TEXT and item.name not in given]
+    if text:
+        return "; ".join(map(ask_for_text, text))
+    try:
+        driven = batch_dimensions(inputs, shapes, model.batch_dim)
+    except CaseError as error:
+        return str(error)
+    open_ = unbound(
+        {item.name: item.shape for item in inputs if item.name not in given},
+        {item.name: item.dtype for item in inputs},
+        shapes,
+    )
+    left = [item.name for item in open_ if item.name not in driven]
+    names = {item.name: dimension_names(item, shapes) for item in inputs}
+    known = {size for item in inputs if item.name in given for size in names[item.name]}
+    left = [name for name in left if name not in known and name not in add_up(left, shapes)]
+    return not_bound(left, inputs, shapes) if left else ""
+
+
+def data_names(data: DataRef, inputs: Sequence[Input]) -> frozenset[str]:
+    """Return the inputs that `data` has arrays for, as far as its table of contents tells."""
+    everything = frozenset(item.name for item in inputs)
+    if data.kind != "npz":
+        return everything
+    try:
+        with zipfile.ZipFile(data.location) as archive:
+            names = {name.removesuffix(".npy") for name in archive.namelist()}
+    except (OSError, zipfile.BadZipFile):
+        return everything  # what reads it says what is wrong
+    sole = len(inputs) == 1 and SOLE in names
+    return everything if sole else everything & names

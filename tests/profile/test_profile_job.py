@@ -1,0 +1,109 @@
+"""A profile end to end: one real model, and an engine that has none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from harness import show
+from harness.profile.model import Bias, By, Profile, ProfileRow, Profiles
+from harness.profile.view import ProfileDocument
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+def row(name: str, op: str, own_s: float, **more: Any) -> ProfileRow:
+    facts: dict[str, Any] = {
+        "provider": "CPU", "nodes": 1, "times": 1.0, "median_s": own_s, "low_s": own_s, "high_s": own_s,
+        "share": own_s / 100e-6, "uncertain": False, "source": op, **more,
+    }  # fmt: skip
+    return ProfileRow(name=name, op=op, own_s=own_s, **facts)
+
+
+PROFILE = Profile(
+    case="net/batch=8", runtime="onnxruntime 1.32.0", machine="pc", by=By.NODE, p50_s=110e-6,
+    profiled_p50_s=130e-6, calls=200, bias=Bias(200, 3e-6, 1e-6, 4e-6),
+    rows=(
+        row("a", "Conv", 90e-6, source="Conv+Relu", outputs=("float[8,4]",), weight_bytes=1280),
+        row("b", "Flatten", 10e-6, uncertain=True),
+    ),
+)  # fmt: skip
+
+
+def test_a_profile_adds_up_to_a_call_and_marks_what_is_uncertain() -> None:
+    text = show.render(ProfileDocument(Profiles((PROFILE,), {"net/batch=9": "it crashed"})), "table")
+    assert (
+        text
+        == """\
+net/batch=8: 110 µs a call, by node
+onnxruntime 1.32.0 on pc; 200 warm calls profiled
+
+node  operator  stands for    share  median       quartiles  output      weights  provider
+a     Conv      Conv+Relu    90.00%   90 µs  90 µs to 90 µs  float[8,4]  1.28 kB  CPU
+b     Flatten   Flatten     ~10.00%   10 µs  10 µs to 10 µs                    –  CPU
+
+A call: 110 µs
+  nodes: 100 µs, the profile's own part taken off
+  beside them: 10 µs (binding, the executor, threads)
+  with the profile on, a call took 130 µs; of each node's time 2 µs is the profile's own
+  ~ before a share: that is more than a tenth of what was recorded (1 rows)
+
+Without a profile: 1
+  it crashed
+    net/batch=9"""
+    )
+
+
+def test_rows_and_data_hold_all_of_it() -> None:
+    document = ProfileDocument(Profiles((PROFILE,), {"other": "it crashed"}))
+    assert [item["name"] for item in document.rows()] == ["a", "b"]
+    assert document.rows()[0]["case"] == "net/batch=8"
+    first, gone = json.loads(show.render(document, "json"))
+    assert (first["sum_s"], first["rest_s"]) == (pytest.approx(100e-6), pytest.approx(10e-6))
+    assert gone == {"case": "other", "reason": "it crashed"}
+
+
+def test_an_engine_without_a_profile_is_a_case_without_one(harness: Call, suite: Callable[..., Path]) -> None:
+    code, out, _ = harness("profile", suite(), "--by", "op")
+    assert code == 3
+    assert "FakeEngine has no profile" in out
+
+
+def test_options_of_model_files_are_refused_of_a_suite(harness: Call, suite: Callable[..., Path]) -> None:
+    code, _, err = harness("profile", suite(), "--shape", "n=1")
+    assert (code, err.splitlines()[-1]) == (
+        2,
+        "error: --shape is for model files; of a suite, use --only or --set",
+    )
+
+
+def test_a_real_convolution_is_one_node_that_stands_for_two(harness: Call, tmp_path: Path) -> None:
+    weight = np.random.default_rng(0).standard_normal((16, 3, 3, 3)).astype(np.float32)
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["c"], pads=[1] * 4, name="conv"),
+        helper.make_node("Relu", ["c"], ["r"], name="relu"),
+        helper.make_node("GlobalAveragePool", ["r"], ["y"], name="pool"),
+    ]
+    x, y = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, shape in (("x", ["N", 3, 64, 64]), ("y", ["N", 16, 1, 1]))
+    )
+    graph = helper.make_graph(nodes, "g", [x], [y], [numpy_helper.from_array(weight, "w")])
+    path = tmp_path / "conv.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    code, out, err = harness("profile", path, "--intra-threads", 1, "--by", "region", "--format", "json")
+    assert code == 0, err
+    (found,) = json.loads(out)
+    regions = {item["name"]: item for item in found["rows"]}
+    assert set(regions) == {"r", "y"}
+    assert (regions["r"]["source"], regions["r"]["weight_bytes"]) == ("Conv+Relu", weight.nbytes)
+    assert found["rows"][0]["name"] == "r"
+    assert sum(item["share"] for item in found["rows"]) == pytest.approx(1.0)
+    assert 20 <= found["calls"] <= 200

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from nights import night, store
+
+from harness.report.compose import compose
+from harness.report.job import gather
+from harness.report.model import RunReport
+from harness.report.view import draw_html
+
+
+@pytest.fixture(scope="session")
+def nights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A results folder of 12 made-up nights; from the eighth on digits_cnn is 12% slower."""
+    results = tmp_path_factory.mktemp("nights") / "results"
+    for day in range(12):
+        store(results, night(day, slower=1.12 if day > 6 else 1.0), day)
+    return results
+
+
+@pytest.fixture(scope="session")
+def report(nights: Path) -> RunReport:
+    """The report of the last of them, compared with the one before."""
+    return compose(gather(nights, against="previous"))
+
+
+@pytest.fixture(scope="session")
+def page(report: RunReport) -> str:
+    """That report as HTML."""
+    return draw_html(report)

@@ -1,0 +1,87 @@
+"""What models ask for is asked for at once, before anything is measured or stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import yaml
+from onnx import TensorProto, helper
+
+from harness.core.errors import InputError
+from harness.plan import plan_document
+from harness.run.inputs import check_inputs
+from harness.run.job import run
+from tests.models import make_model
+
+Node = helper.make_node
+
+
+def write(path: Path, *shape: int | str | None, kind: int = TensorProto.FLOAT) -> Path:
+    output = helper.make_tensor_value_info("y", kind, list(shape))
+    node = Node("Identity", ["x"], ["y"])
+    onnx.save(make_model([node], [helper.make_tensor_value_info("x", kind, list(shape))], [output]), path)
+    return path
+
+
+def check(folder: Path, **models: dict[str, Any]) -> str:
+    """Return what is asked for; empty where nothing is."""
+    plan = plan_document({"models": models}, folder, "s")
+    try:
+        check_inputs(plan.cases)
+    except InputError as error:
+        return str(error)
+    return ""
+
+
+def test_every_dimension_of_every_model_is_asked_for_at_once(tmp_path: Path) -> None:
+    write(tmp_path / "a.onnx", "?", 3, "?", "?")
+    write(tmp_path / "b.onnx", "n", "seq")
+    asked = check(tmp_path, a={"source": {"onnx": "a.onnx"}}, b={"source": {"onnx": "b.onnx"}})
+    assert [line[:33] for line in asked.splitlines()] == [
+        "a: dimensions are not bound: x[2]",
+        "b: dimension is not bound: seq (x",
+    ]
+    shapes = [yaml.safe_load(line.partition("shapes: ")[2]) for line in asked.splitlines()]
+    assert shapes == [{"x[2]": 224, "x[3]": 224}, {"seq": 128}], "as it stands it is a part of a suite"
+    sized = {"a": {"source": {"onnx": "a.onnx"}, "shapes": shapes[0]}}
+    assert check(tmp_path, **sized) == ""
+
+
+def test_a_size_that_only_some_cases_have_is_asked_for(tmp_path: Path) -> None:
+    write(tmp_path / "a.onnx", "n", "seq")
+    axes = {"shapes": ["default", {"short": {"seq": 8}}]}
+    assert "seq (x axis 1)" in check(tmp_path, a={"source": {"onnx": "a.onnx"}, "axes": axes})
+    axes = {"shapes": [{"long": {"seq": 80}}, {"short": {"seq": 8}}]}
+    assert check(tmp_path, a={"source": {"onnx": "a.onnx"}, "axes": axes}) == ""
+
+
+def test_data_has_sizes_and_text(tmp_path: Path) -> None:
+    write(tmp_path / "words.onnx", "n", "seq", kind=TensorProto.STRING)
+    np.savez(tmp_path / "words.npz", x=np.array([["a", "b"], ["c", "d"]]))
+    np.savez(tmp_path / "other.npz", z=np.ones((2, 2)))
+    bare = {"source": {"onnx": "words.onnx"}}
+    assert "input 'x' holds text" in check(tmp_path, words=bare)
+    assert check(tmp_path, words={**bare, "data": "words.npz"}) == ""
+    assert "input 'x' holds text" in check(tmp_path, words={**bare, "data": "other.npz"})
+
+
+def test_two_first_axes_ask_for_a_batch_dim(tmp_path: Path) -> None:
+    inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [name, 4]) for name in ("p", "q")]
+    nodes = [Node("Concat", ["p", "q"], ["y"], axis=0)]
+    output = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["r", 4])
+    onnx.save(make_model(nodes, inputs, [output]), tmp_path / "m.onnx")
+    asked = check(tmp_path, m={"source": {"onnx": "m.onnx"}})
+    assert "say which one the batch drives (batch_dim: p)" in asked
+    assert check(tmp_path, m={"source": {"onnx": "m.onnx"}, "batch_dim": "p", "shapes": {"q": 2}}) == ""
+
+
+def test_nothing_is_stored_of_a_run_that_asks(tmp_path: Path) -> None:
+    write(tmp_path / "a.onnx", "n", "seq")
+    plan = plan_document({"models": {"a": {"source": {"onnx": "a.onnx"}}}}, tmp_path, "s")
+    with pytest.raises(InputError, match="a: dimension is not bound: seq"):
+        run(plan, tmp_path / "results", tmp_path / "cache", machine={})
+    assert not (tmp_path / "results").exists()
