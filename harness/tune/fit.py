@@ -166,7 +166,8 @@ class Fit:
     def _cover(self, rows: Ints, columns: Ints) -> Floats:
         """Return the covariance of cells before anything was measured."""
         shared: Floats = (self._features[rows] * self._weights) @ self._features[columns].T
-        return FLAT + shared + self._cell * (rows[:, None] == columns[None, :])
+        found: Floats = FLAT + shared + self._cell * (rows[:, None] == columns[None, :])
+        return found
 
 
 @dataclass(frozen=True, slots=True)
