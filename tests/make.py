@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from harness.core.artifact import Built
-from harness.core.case import CPU, FP32, Artifact, Case, Load, Model, Named, Session, Source
+from harness.core.case import CPU, FP32, Artifact, Case, DataRef, Load, Model, Named, Session, Source, freeze
 from harness.core.record import Metric, Observation, Record, Status
 from harness.core.suite import Suite
 from harness.judge import Facts
@@ -37,6 +38,24 @@ def make_case(
     chosen = CPU if provider == "cpu" else Named(provider, provider)
     return Case(
         Artifact(model, opset=opset, precision=named), Session(provider=chosen, **session), Load(batch=batch)
+    )
+
+
+def make_artifact(
+    options: Path | Mapping[str, Any],
+    kind: str = "onnx",
+    precision: str | tuple[str, Mapping[str, Any]] = "fp32",
+    data: DataRef | None = None,
+    model: Mapping[str, Any] | None = None,
+    **axes: Any,
+) -> Artifact:
+    """Ask for a model by the options of its source; a path stands for an .onnx file."""
+    named = {"path": str(options)} if isinstance(options, Path) else dict(options)
+    name, refined = (precision, {}) if isinstance(precision, str) else precision
+    return Artifact(
+        Model("m", Source(kind, freeze(named)), data=data, **(model or {})),
+        precision=FP32 if name == "fp32" else Named(name, name, freeze(refined)),
+        **axes,
     )
 
 

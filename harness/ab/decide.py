@@ -12,8 +12,8 @@ from harness.ab import screening, verdict
 from harness.ab.model import ARMS, ABSettings, BlockReading, CaseBlocks, Control, Lost
 from harness.ab.schedule import Schedule, SeveralCases, count_tests
 from harness.core.decision import Change, Decision, DecisionSource, MetricComparison, worst_first
+from harness.core.metrics import COUNTED, METRICS, Evidence, spec_of
 from harness.core.metrics import HEADLINE as P50
-from harness.core.metrics import METRICS, Evidence, spec_of
 from harness.core.record import BAD, Record, Status
 from harness.core.units import count
 from harness.judge.agreement import only_nonfinite, outputs_change
@@ -247,6 +247,8 @@ def compare_records(
     if base.status is not head.status:
         return [status_change(*pair)]
     found = exact(*pair, min_effect=settings.min_effect, max_loss=MAX_LOSS, alpha=alpha)
+    if settings.counted:  # the pass counts more than was asked for
+        found = [item for item in found if item.metric in settings.counted or item.metric not in COUNTED]
     told = {item.metric for item in found}
     found += [_not_counted(*pair, name) for name in settings.counted if name not in told]
     return [item for item in found if spec_of(item.metric).evidence is not Evidence.OUTPUTS]

@@ -129,6 +129,7 @@ def publish(results_dir: Path, config: Path, last: int | None = None) -> Path:
     with configured(config) as conf, _locked(Path(conf.results_dir).absolute()) as target:
         if not _documents(target):
             raise InputError(f"{conf.results_dir}: nothing exported yet; say 'harness asv export' first")
+        _check_results(target)
         site = Path(conf.html_dir).absolute()
         part, old = (site.with_name(f".{site.name}.{state}") for state in ("part", "old"))
         # A process of its own: asv forks workers, and the store may have left threads running in this one.
@@ -373,6 +374,15 @@ def _documents(target: Path) -> Documents:
             if item["name"] != name or len(item["params"]) != len(item["param_names"]):
                 raise ValueError(f"benchmark {name!r} is not what was written")
         return documents
+
+
+def _check_results(target: Path) -> None:
+    """Read what asv is about to. Raises StoreError, which names the first file that is damaged."""
+    for path in sorted(target.glob("*/*.json")):
+        with _read(path):
+            version = Machine.api_version if path.name == "machine.json" else Results.api_version
+            if not isinstance(load_json(str(path), version), dict):
+                raise ValueError("not what was written")
 
 
 @contextmanager

@@ -21,6 +21,7 @@ SUITES = (".yaml", ".yml")
 Examples:
   harness profile model.onnx
   harness profile model.onnx --by op --batch 8 --intra-threads 1
+  harness profile model.onnx --graph-opt basic,all --trace calls.json
   harness profile suites/quickstart.yaml --only model=digits_cnn --by region
 \b
 Exit codes: 0 every case has a profile; 2 the input was wrong; 3 a case has none.
@@ -42,15 +43,21 @@ Exit codes: 0 every case has a profile; 2 the input was wrong; 3 a case has none
     "--only", multiple=True, metavar="AXIS=VALUE[,VALUE]", help="Profile only the cases that match."
 )
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override any key.")
+@click.option(
+    "--trace",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the last call of every case as a chrome trace, which Perfetto opens.",
+)
 @cache_option
 @format_option(*DOCUMENT_FORMATS)
-def profile(model: Path, by: str, cache_dir: Path, view: str, **choices: Any) -> int:
+def profile(model: Path, by: str, trace: Path | None, cache_dir: Path, view: str, **choices: Any) -> int:
     """Show where the time of a warm call goes, node by node, in each case of a SUITE or MODEL.
 
     Shares are corrected by what the profile itself adds to a node, which a chain of empty nodes shows.
     """
     from harness.plan import is_starter, plan
     from harness.profile.job import profile as take
+    from harness.profile.job import write_trace
     from harness.profile.view import ProfileDocument
     from harness.show.progress import Lines
 
@@ -61,6 +68,11 @@ def profile(model: Path, by: str, cache_dir: Path, view: str, **choices: Any) ->
         planned = plan(model, choices["overrides"], choices["only"])
     else:
         planned = plan_of_file(model, choices, only=choices["only"])
+    if trace is not None and not trace.absolute().parent.is_dir():
+        raise InputError(f"--trace {trace}: no such folder; name a file in an existing one")
     found = handed("profile", take)(planned, cache_dir, By(by), listener=Lines())
+    if trace is not None:
+        write_trace(found, trace)
+        click.echo(f"trace written to {trace}", err=True)
     print_document(ProfileDocument(found), view)
     return 3 if found.missing or not found.profiles else 0

@@ -79,6 +79,7 @@ class MetricSpec:
     floor: float | None = None  # what is better than this is as good as equal
     machine_free: bool = False  # the same on every machine, however long a case is timed
     taken_in: str = ""  # part of `Record.effective` that says how it was counted: compared with its like only
+    repeats_within: float = 0.0  # ratio by which a count differs though nothing changed
     asked_by: str = ""  # key of `measure:` that asks for it; empty: it is always there
     follows_calls: bool = False  # it goes as the calls go
     alpha_share: float = 0.0  # of alpha in an A/B, in shares of p50; 0: no block measures it
@@ -216,6 +217,7 @@ _ROWS = (
         machine_free=True,
         asked_by="instructions",
         taken_in="instructions",
+        repeats_within=0.005,
     ),
     _accuracy(
         "top1",

@@ -71,6 +71,7 @@ class Absence(StrEnum):
     OTHER = ""
     IDENTICAL = "identical"  # an SQNR without any noise: better than every number
     TOO_FEW_CALLS = "too few calls"
+    NOT_ASKED = "not asked for"  # of what is off unless a suite asks for it
     REPLACED = "replaced"  # another metric is there in its place
 
 

@@ -90,7 +90,7 @@ def _count(base: Record, head: Record, row: MetricSpec, min_effect: float) -> De
     if before <= 0 or after <= 0:
         reason = f"{format_value(before, row.unit)} in base, {format_value(after, row.unit)} in head"
         return Decision(verdict=Change.EQUIVALENT if after == before else worse, reason=reason)
-    ratio = after / before
+    ratio, min_effect = after / before, max(min_effect, row.repeats_within)
     verdict = worse if abs(math.log(ratio)) > math.log1p(min_effect) else Change.EQUIVALENT
     return Decision(verdict=verdict, ratio=ratio, min_effect=min_effect).explain("")
 

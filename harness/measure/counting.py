@@ -57,7 +57,7 @@ def count(request: Request, workdir: Path, tools: Tools = Tools()) -> Part:
             "unavailable": f"no valgrind: install it from the system's packages, such as "
             f"'apt-get install valgrind'; and no counter of the processor ({refusal})"
         }
-    asked = _without_spinning(replace(request, passes=(PASS,), channel=None))
+    asked = _without_spinning(replace(request, passes=(PASS,), channel=None, telemetry=False))
     command = callgrind_command(valgrind) if refusal and valgrind else None
     seen = tools.observe(asked, workdir, command)
     part = dict(seen.parts.get(PASS, {}))

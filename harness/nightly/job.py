@@ -80,11 +80,12 @@ def nightly(
     *,
     listener: Listener | None = None,
     confirm: Callable[..., Confirmation] = confirm_by_ab,
+    write_page: Callable[..., object] = write_report,
 ) -> NightlyOutcome:
     """Measure `plan`, judge the run, publish it and write its folder.
 
-    `confirm` runs the A/Bs. Ctrl-C while it measures gives a `NightlyOutcome` with cases left; later it is
-    raised. Raises InputError, StoreError.
+    `confirm` runs the A/Bs, `write_page` writes the HTML page. Ctrl-C while it measures gives a
+    `NightlyOutcome` with cases left; later it is raised. Raises InputError, StoreError.
     """
     options, plan = options or NightlyOptions(), resolve_rolling_runtimes(plan)
     if options.out:

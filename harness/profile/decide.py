@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.profile.model import Bias, By, Place, ProfileRow
+from harness.profile.model import Bias, By, Place, ProfileRow, Span
 
 UNCERTAIN = 0.1
 """Share of a recorded time beyond which the profile's own part makes it uncertain."""
@@ -113,3 +113,21 @@ def _row(
 def _shape(tensor: Mapping[str, Any]) -> str:
     """Write a tensor: ``float[1,64,8,8]``."""
     return f"{tensor['dtype']}[{','.join(map(str, tensor['dims']))}]"
+
+
+def spans(profile: Mapping[str, Any], places: Mapping[str, Place]) -> tuple[Span, ...]:
+    """Return the nodes of the last call, as they began; what did not run in it is not there."""
+    found = [
+        Span(
+            name=node["name"],
+            op=node["op"],
+            provider=str(node["provider"]),
+            thread=node["thread"],
+            begun_us=node["begun_us"],
+            us=node["us"][-1],
+            source="+".join(places[node["name"]].ops) if node["name"] in places else "",
+        )
+        for node in profile["nodes"]
+        if node["times"][-1]
+    ]
+    return tuple(sorted(found, key=lambda span: span.begun_us))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -10,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 from harness import measure
 from harness.build.scratch import scratch
 from harness.core.case import Case
-from harness.core.errors import CaseError, Failed
+from harness.core.errors import CaseError, Failed, InputError
 from harness.core.listener import Listener
 from harness.core.record import Observation
 from harness.core.suite import Plan, Sampling
 from harness.plan import plan_model
-from harness.profile.decide import bias_of, rows
+from harness.profile import memory
+from harness.profile.decide import bias_of, rows, spans
 from harness.profile.model import Bias, By, Graph, GraphNode, Place, Profile, Profiles
 from harness.profile.origin import places
+from harness.profile.trace import chrome_trace
 from harness.run.bench import Bench, OpenBench, open_bench
 from harness.run.job import resolve_rolling_runtimes
 
@@ -63,11 +66,23 @@ def profile(
     return Profiles(tuple(found), missing)
 
 
+def write_trace(found: Profiles, path: Path) -> None:
+    """Write the last call of every case as a chrome trace. Raises InputError."""
+    try:
+        path.write_text(json.dumps(chrome_trace(found.profiles)))
+    except OSError as error:
+        raise InputError(f"--trace {path}: {error.strerror}; name a file in an existing folder") from error
+
+
 def _conclude(case: Case, read: Seen, by: By, bias: Bias, machine: str) -> Profile:
     seen, optimized, source = read
     part = seen.parts["profile"]
     found: dict[str, Place] = {}
-    notes = []
+    notes, held = [], None
+    if optimized is not None:
+        held = memory.plan(
+            part, optimized, peak=seen.memory.get("peak"), before=seen.memory.get("after_import")
+        )
     if optimized is None or source is None:
         notes.append("the optimized graph is not known: nodes have no source, and no weights")
     else:
@@ -82,6 +97,8 @@ def _conclude(case: Case, read: Seen, by: By, bias: Bias, machine: str) -> Profi
         calls=len(part["run_us"]),
         bias=bias,
         rows=rows(part, found, bias, by),
+        memory=held,
+        spans=spans(part, found),
         notes=tuple(notes),
     )
 
@@ -139,6 +156,7 @@ def read_graph(path: Path) -> Graph | None:
         ),
         inputs=tuple(item.name for item in graph.input),
         weights={item.name: _bytes(item) for item in graph.initializer},
+        outputs=tuple(item.name for item in graph.output),
     )
 
 

@@ -33,6 +33,7 @@ class Graph:
     nodes: tuple[GraphNode, ...]
     inputs: tuple[str, ...] = ()
     weights: Mapping[str, int] = field(default_factory=dict)  # initializer -> bytes
+    outputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,47 @@ class ProfileRow:
     weight_bytes: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A node in the last profiled call: its first time there, and what all its times took."""
+
+    name: str
+    op: str
+    provider: str
+    thread: int
+    begun_us: int  # since the call's begin
+    us: int
+    source: str  # what it stands for
+
+
+@dataclass(frozen=True, slots=True)
+class LiveTensor:
+    """A tensor that lives at the fullest moment."""
+
+    name: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryPlan:
+    """Which tensors a call holds at its fullest moment, beside what was measured."""
+
+    activation_bytes: int  # of all that live then
+    at: str  # the node that runs then
+    alive: tuple[LiveTensor, ...]  # the largest first
+    weight_bytes: int  # of the graph that ran, those of subgraphs left out
+    arena_peak_bytes: int | None = None  # measured in the runtime's arena
+    added_bytes: int | None = None  # measured: the peak of the calls less what was there before the session
+    uncounted: int = 0  # nodes that ran and whose outputs are not in the plan
+
+    @property
+    def overhead_bytes(self) -> int | None:
+        """What was added beside weights and activations: prepacked copies, the graph, the arena's slack."""
+        return (
+            None if self.added_bytes is None else self.added_bytes - self.weight_bytes - self.activation_bytes
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """Where the time of one case goes."""
@@ -104,6 +146,8 @@ class Profile:
     calls: int
     bias: Bias
     rows: tuple[ProfileRow, ...]  # the longest first
+    memory: MemoryPlan | None = None
+    spans: tuple[Span, ...] = ()  # of the last call, in the order in which they began
     notes: tuple[str, ...] = ()
 
     @property
@@ -120,6 +164,8 @@ class Profile:
         """Return one object, its rows in it."""
         plain = asdict(self)
         plain["bias"]["per_node_s"] = self.bias.per_node_s
+        if self.memory is not None:
+            plain["memory"]["overhead_bytes"] = self.memory.overhead_bytes
         return {**plain, "sum_s": self.sum_s, "rest_s": self.rest_s}
 
 

@@ -6,14 +6,17 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from harness.core.units import format_bytes, format_percent, format_seconds
-from harness.profile.model import By, Profile, ProfileRow, Profiles
+from harness.core.units import count, format_bytes, format_percent, format_seconds
+from harness.profile.model import By, MemoryPlan, Profile, ProfileRow, Profiles
 from harness.show.cells import Column, Line
 from harness.show.page import Page
 from harness.show.sections import Entry, Section
 
 MOST = 25
 """Rows that a terminal shows."""
+
+MOST_ALIVE = 8
+"""Tensors of the fullest moment that are named."""
 
 MARK = "~"
 """Before a share that the profile's own part makes uncertain."""
@@ -126,9 +129,36 @@ def _sections(profile: Profile) -> Iterator[Section]:
     ]
     uncertain = sum(row.uncertain for row in profile.rows)
     if uncertain:
+        rows = count(uncertain, "row")
         entries.append(
-            Entry(f"{MARK} before a share: that is more than a tenth of what was recorded ({uncertain} rows)")
+            Entry(f"{MARK} before a share: that is more than a tenth of what was recorded ({rows})")
         )
     yield Section(f"A call: {format_seconds(profile.p50_s)}", tuple(entries))
+    if profile.memory is not None:
+        yield _memory(profile.memory)
     if profile.notes:
         yield Section("Notes", tuple(map(Entry, profile.notes)), "warning")
+
+
+def _memory(plan: MemoryPlan) -> Section:
+    parts = [
+        f"weights {format_bytes(plan.weight_bytes)}",
+        f"activations {format_bytes(plan.activation_bytes)}",
+    ]
+    if plan.added_bytes is not None and plan.overhead_bytes is not None:
+        parts.append(f"overhead {format_bytes(plan.overhead_bytes)}")
+        total = f"{format_bytes(plan.added_bytes)} added by session and calls"
+    else:
+        total = "the process was not measured"
+    alive = [f"{each.name}: {format_bytes(each.size_bytes)}" for each in plan.alive[:MOST_ALIVE]]
+    if left := len(plan.alive) - len(alive):
+        alive.append(f"and {left} more")
+    entries = [
+        Entry(f"{', '.join(parts)}: {total}"),
+        Entry(f"fullest at {plan.at}, where these live:", tuple(alive)),
+    ]
+    if plan.arena_peak_bytes is not None:
+        entries.append(Entry(f"peak of the runtime's arena, measured: {format_bytes(plan.arena_peak_bytes)}"))
+    if plan.uncounted:
+        entries.append(Entry(f"{count(plan.uncounted, 'node')} that ran: outputs not in the plan"))
+    return Section("Memory", tuple(entries))

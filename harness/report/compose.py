@@ -19,6 +19,9 @@ from harness.show.fields import columns_of, filled, lines_of
 from harness.show.grid import fields, groups, without_values
 from harness.show.sections import Entry, Section, SectionKind, sections
 
+MAX_DRAWN = 24
+"""Models whose charts are drawn: a page is to open at once, and to be made in a minute."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
@@ -148,20 +151,23 @@ def _sampling(record: Record) -> str:
 
 
 def _models(report: Report) -> Iterator[Part]:
-    absent = tuple(without_values(report))
+    absent, whole = tuple(without_values(report)), fields(report)
     for index, (model, rows) in enumerate(groups(report).items()):
-        cases = Cases.of(model, rows)
+        cases, drawn = Cases.of(model, rows), index < MAX_DRAWN
         needless = {"model", *report.axes}.difference(cases.axes)
-        shown = filled([field for field in fields(report) if field.title not in needless], rows)
+        shown = filled([field for field in whole if field.title not in needless], rows)
         yield Part(
             name=f"model-{index + 1}",
             title=model,
-            text=(_leader(cases),),
+            text=(_leader(cases), *(() if drawn else (_NOT_DRAWN,))),
             columns=columns_of(shown),
             lines=lines_of(shown, rows, _mood),
             absent=absent if index == 0 else (),
-            charts=tuple(charts(cases)),
+            charts=tuple(charts(cases)) if drawn else (),
         )
+
+
+_NOT_DRAWN = f"Its charts are left out: those of the first {MAX_DRAWN} models are drawn."
 
 
 def _mood(row: Row) -> str:

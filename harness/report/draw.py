@@ -349,10 +349,24 @@ def _range(
         set_limits(floor, high + margin)
     start, end = getattr(ax, f"get_{side}lim")()
     ticks = _ticks(start, end, log, max(2, int(length / (70 if side == "x" else 40))))
+    if side == "x":
+        ticks = _apart(ax, ticks, scale)
     getattr(ax, f"set_{side}ticks")(ticks, [_tick(value, scale) for value in ticks])
     ax.minorticks_off()
     ax.tick_params(axis=side, labelsize=SMALL)
     getattr(ax, f"set_{side}label")(scale.title, fontsize=SMALL)
+
+
+def _apart(ax: Axes, ticks: Sequence[float], scale: Scale) -> list[float]:
+    """Leave out ticks whose words would touch those of the one before."""
+    kept: list[float] = []
+    end = float("-inf")
+    for tick in ticks:
+        at, half = float(ax.transData.transform((tick, 0))[0]), LETTER * len(_tick(tick, scale)) / 2
+        if at - half > end:
+            kept.append(tick)
+            end = at + half + LETTER
+    return kept
 
 
 def _ticks(low: float, high: float, log: bool, most: int) -> list[float]:
@@ -379,6 +393,8 @@ def _ticks(low: float, high: float, log: bool, most: int) -> list[float]:
 
 
 def _tick(value: float, scale: Scale) -> str:
+    if value == 0 and scale.unit in ("s", "B"):
+        return "0"
     if scale.unit == "ratio" and scale.reference is not None:
         return f"{value * 100:+.3g}%" if value else "0%"
     if scale.unit == "ratio":

@@ -12,7 +12,7 @@ from harness.judge.steady import why_unknown
 STRETCHES = 16
 """Stretches of a strip at most."""
 
-SPAN = 0.25
+SPAN = 0.15
 """What a strip shows of the distance to the median; what lies beyond is drawn at its edge."""
 
 

@@ -252,7 +252,7 @@ class Bench:
         """
         built = self._build(case.artifact)
         cores = self._cores(case.session)
-        request = self._request(case, built, cores, ("timing", "profile"))
+        request = self._request(case, built, cores, ("memory", "timing", "profile"))
         with self._measuring(cores.worker) as folder:
             return read(measure.observe(request, folder), Path(built.path))
 

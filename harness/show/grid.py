@@ -49,13 +49,17 @@ def fields(report: Report) -> tuple[Field[Row], ...]:
     return (*always, *filled(others, shown))
 
 
+_SILENT = (Absence.REPLACED, Absence.NOT_ASKED)
+"""Why a value is missing, where nobody misses it."""
+
+
 def without_values(report: Report) -> list[str]:
     """Name the metrics that would have a column if a measured row had a value, and why none has."""
     shown = [row.record for row in report.rows if row.rank]
     reasons: dict[str, list[str]] = {}
     for name, spec in specs_for(shown).items():
         known = (record.metrics[name] for record in shown if name in record.metrics)
-        found = [metric for metric in known if metric.absence is not Absence.REPLACED]
+        found = [metric for metric in known if metric.absence not in _SILENT]
         if spec.column and found and all(metric.value is None for metric in found):
             why = dict.fromkeys(metric.reason for metric in found if metric.reason)
             more = f" and {count(len(why) - 1, 'more reason')}" if len(why) > 1 else ""

@@ -897,6 +897,7 @@ def test_a_job_of_counts_alone_takes_one_worker_that_counts_an_arm_and_no_block(
     found = trial(suite(), metrics=(), counted=("instructions/call",), min_effect=0.001)
     row = rows(found)["m", "instructions/call"]
     assert (row.base, row.head, row.decision.verdict) == (1000.0, 1002.0, Change.REGRESSION)
+    assert ("m", "instructions/session") not in rows(found)  # counted too, and not asked for
     assert (found.blocks, found.control, found.trusted, exit_code(found)) == (0, None, True, 1)
     quiet = trial(suite(), metrics=(), counted=("instructions/call",), min_effect=0.01)
     assert rows(quiet)["m", "instructions/call"].decision.verdict is Change.EQUIVALENT

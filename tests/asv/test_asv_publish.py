@@ -27,7 +27,7 @@ import harness
 from harness import store
 from harness.asv import export as asv
 from harness.asv.demo import STEPS, write_config, write_history
-from harness.core.errors import InputError
+from harness.core.errors import InputError, StoreError
 
 ROOT = Path(harness.__file__).parent.parent
 VERSIONS = os.environ.get("HARNESS_ASV_VERSIONS", "pinned").split()
@@ -203,6 +203,17 @@ def test_nothing_is_published_while_something_is_measured(published, results, st
 
 def test_publishing_before_exporting_says_what_to_do(results) -> None:
     with pytest.raises(InputError, match="harness asv export"):
+        asv.publish(results, results.parent / "asv.conf.json")
+
+
+@pytest.mark.parametrize("name", ["machine.json", "*-*.json"])
+@pytest.mark.parametrize("content", ["", "{", "[]", "\xff"])
+def test_a_damaged_file_is_named_before_asv_reads_it(results, stored, record, cell, name, content) -> None:
+    stored(results, 0, [record(cell(), {"latency/p50": 1.0})])
+    asv.export(results, results.parent / "asv.conf.json")
+    (path,) = (results / "asv").glob(f"*/{name}")
+    path.write_bytes(content.encode("latin-1"))
+    with pytest.raises(StoreError, match=rf"{path.name}: cannot be read .*export the runs again"):
         asv.publish(results, results.parent / "asv.conf.json")
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
+from models import make_model, value
 from onnx import TensorProto, helper, numpy_helper
 
 from harness.build.classes import class_axes
-from tests.models import make_model, value
 
 Node = helper.make_node
 WEIGHT = numpy_helper.from_array(np.ones((4, 4), np.float32), "w")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
+from models import make_model, value
 from onnx import TensorProto, helper, numpy_helper
 
 from harness.build.computing import computing_types
-from tests.models import make_model, value
 
 Node = helper.make_node
 HALF, SINGLE, DOUBLE = TensorProto.FLOAT16, TensorProto.FLOAT, TensorProto.DOUBLE

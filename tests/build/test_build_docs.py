@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
+from models import ROOT
 
 from harness.core import vocabulary as names
 from harness.core.plugins import CATALOGUE, EXPORTERS, PRECISIONS, SOURCES
 from harness.core.registry import Registry
-
-from .conftest import ROOT
 
 TEXT = (ROOT / "docs" / "sources.md").read_text()
 

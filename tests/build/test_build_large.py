@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from models import images, net
 
 from harness.build import files
 from harness.build.check import check
@@ -14,8 +15,6 @@ from harness.build.precisions import Precision
 from harness.build.reading import read_onnx
 from harness.build.worker import discard
 from harness.core.plugins import PRECISIONS
-
-from .conftest import images, net
 
 
 @pytest.fixture

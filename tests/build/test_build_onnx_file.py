@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from make import make_artifact
+from models import images, net, one_node, run
 from onnx import TensorProto, helper
 
 from harness.build import build, cache, list_cache
@@ -17,14 +19,12 @@ from harness.core.artifact import Built, Input
 from harness.core.case import freeze
 from harness.core.errors import Failed, Unsupported
 
-from .conftest import artifact, images, net, one_node, run
-
 Save = Callable[..., Path]
 
 
 def test_a_file_is_taken_as_it_is(save: Save, tmp_path: Path) -> None:
     path = save(net())
-    built = build(artifact(path), tmp_path / "cache")
+    built = build(make_artifact(path), tmp_path / "cache")
     assert built.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert Path(built.path).read_bytes() == path.read_bytes()
     assert built.size_bytes == path.stat().st_size
@@ -36,16 +36,16 @@ def test_a_file_is_taken_as_it_is(save: Save, tmp_path: Path) -> None:
 
 
 def test_a_file_keeps_its_artifact_wherever_it_lies(save: Save, tmp_path: Path) -> None:
-    first = build(artifact(save(net())), tmp_path / "cache")
+    first = build(make_artifact(save(net())), tmp_path / "cache")
     (tmp_path / "other").mkdir()
     moved = save(net(), "other/given.onnx")
-    assert build(artifact(moved), tmp_path / "cache") == first
+    assert build(make_artifact(moved), tmp_path / "cache") == first
     assert len(list_cache(tmp_path / "cache")) == 1
 
 
 def test_a_changed_file_is_another_artifact(save: Save, tmp_path: Path) -> None:
-    first = build(artifact(save(net(width=10))), tmp_path / "cache")
-    second = build(artifact(save(net(width=9))), tmp_path / "cache")
+    first = build(make_artifact(save(net(width=10))), tmp_path / "cache")
+    second = build(make_artifact(save(net(width=9))), tmp_path / "cache")
     assert first.sha256 != second.sha256
     assert Path(first.path).exists()
 
@@ -57,18 +57,18 @@ def external(save: Save) -> Path:
 def test_external_data_counts_as_part_of_the_file(save: Save, tmp_path: Path) -> None:
     path = external(save)
     weights = path.with_name("weights.bin")
-    first = build(artifact(path), tmp_path / "cache")
+    first = build(make_artifact(path), tmp_path / "cache")
     assert first.size_bytes == path.stat().st_size + weights.stat().st_size
-    inside = build(artifact(save(net(), "inside.onnx")), tmp_path / "cache")
+    inside = build(make_artifact(save(net(), "inside.onnx")), tmp_path / "cache")
     assert np.array_equal(run(first, x=images(2)), run(inside, x=images(2)))
     weights.write_bytes(weights.read_bytes()[:-4] + b"\0\0\0\0")
-    second = build(artifact(path), tmp_path / "cache")
+    second = build(make_artifact(path), tmp_path / "cache")
     assert second.sha256 != first.sha256
     assert not np.array_equal(run(first, x=images(2)), run(second, x=images(2)))
 
 
 def test_external_data_is_converted_with_the_model(save: Save, tmp_path: Path) -> None:
-    built = build(artifact(external(save), opset=21, precision="fp16"), tmp_path / "cache")
+    built = build(make_artifact(external(save), opset=21, precision="fp16"), tmp_path / "cache")
     assert (built.opset, built.precision) == (21, "fp16")
     assert run(built, x=images(3)).shape == (3, 10)
 
@@ -77,7 +77,7 @@ def test_missing_external_data_is_named(save: Save, tmp_path: Path) -> None:
     path = external(save)
     path.with_name("weights.bin").unlink()
     with pytest.raises(Failed, match=r"given.onnx: its external data 'weights.bin' is missing"):
-        build(artifact(path), tmp_path / "cache")
+        build(make_artifact(path), tmp_path / "cache")
 
 
 def test_external_data_stays_in_the_models_folder(save: Save, tmp_path: Path) -> None:
@@ -88,13 +88,13 @@ def test_external_data_stays_in_the_models_folder(save: Save, tmp_path: Path) ->
     path.write_bytes(model.SerializeToString())
     (tmp_path.parent / "secret").write_bytes(b"\0" * 100_000)
     with pytest.raises(Failed, match="lies outside the model's folder"):
-        build(artifact(path), tmp_path / "cache")
+        build(make_artifact(path), tmp_path / "cache")
 
 
 @pytest.mark.parametrize("opset", [16, 18, 21, 23])
 def test_a_file_is_converted_to_the_opset_asked_for(save: Save, tmp_path: Path, opset: int) -> None:
-    given = build(artifact(save(net())), tmp_path / "cache")
-    built = build(artifact(save(net()), opset=opset), tmp_path / "cache")
+    given = build(make_artifact(save(net())), tmp_path / "cache")
+    built = build(make_artifact(save(net()), opset=opset), tmp_path / "cache")
     assert built.opset == opset_of(onnx.load(built.path)) == opset
     assert built.provenance["converted"] == {"by": "onnx.version_converter", "from_opset": 17}
     assert np.array_equal(run(built, x=images(4)), run(given, x=images(4)))
@@ -103,13 +103,14 @@ def test_a_file_is_converted_to_the_opset_asked_for(save: Save, tmp_path: Path, 
 def test_the_opset_that_a_file_has_changes_nothing(save: Save, tmp_path: Path) -> None:
     path = save(net())
     assert (
-        build(artifact(path, opset=17), tmp_path / "cache").sha256 == build(artifact(path), tmp_path).sha256
+        build(make_artifact(path, opset=17), tmp_path / "cache").sha256
+        == build(make_artifact(path), tmp_path).sha256
     )
 
 
 def test_an_opset_that_the_converter_cannot_reach_is_unsupported(save: Save, tmp_path: Path) -> None:
     with pytest.raises(Unsupported) as caught:
-        build(artifact(save(net()), opset=11), tmp_path / "cache")
+        build(make_artifact(save(net()), opset=11), tmp_path / "cache")
     assert str(caught.value) == (
         "onnx.version_converter cannot convert from opset 17 to 11: No Adapter From Version $14 for Relu"
     )
@@ -117,7 +118,7 @@ def test_an_opset_that_the_converter_cannot_reach_is_unsupported(save: Save, tmp
 
 def test_a_file_is_not_exported(save: Save, tmp_path: Path) -> None:
     with pytest.raises(Unsupported, match=r"an \.onnx file is exported already"):
-        build(artifact(save(net()), exporter="dynamo"), tmp_path / "cache")
+        build(make_artifact(save(net()), exporter="dynamo"), tmp_path / "cache")
 
 
 def untyped() -> onnx.ModelProto:
@@ -147,7 +148,7 @@ def test_a_broken_file_fails_with_one_line(tmp_path: Path, raw: bytes, said: str
     path = tmp_path / "broken.onnx"
     path.write_bytes(raw)
     with pytest.raises(Failed) as caught:
-        build(artifact(path), tmp_path / "cache")
+        build(make_artifact(path), tmp_path / "cache")
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not list_cache(tmp_path / "cache")
@@ -157,36 +158,36 @@ def test_a_broken_file_fails_with_one_line(tmp_path: Path, raw: bytes, said: str
 def test_a_file_of_another_kind_is_read_as_what_it_is_not(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text('{"hidden_size": 64}')
     with pytest.raises(Failed, match=f"{name}: not an ONNX file: it does not parse as protobuf"):
-        build(artifact(tmp_path / name), tmp_path / "cache")
+        build(make_artifact(tmp_path / name), tmp_path / "cache")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(Failed, match=r"nowhere.onnx: no such file"):
-        build(artifact(tmp_path / "nowhere.onnx"), tmp_path / "cache")
+        build(make_artifact(tmp_path / "nowhere.onnx"), tmp_path / "cache")
 
 
 def test_a_quantized_file_is_labelled_as_what_it_is(save: Save, tmp_path: Path) -> None:
-    quantized = build(artifact(save(net()), precision="int8_dynamic"), tmp_path / "cache")
-    built = build(artifact(Path(quantized.path)), tmp_path / "cache")
+    quantized = build(make_artifact(save(net()), precision="int8_dynamic"), tmp_path / "cache")
+    built = build(make_artifact(Path(quantized.path)), tmp_path / "cache")
     assert (built.precision, built.notes) == ("int8", ("the source is int8 as it is",))
     with pytest.raises(Unsupported, match="asked for int8_static; the source is int8 already"):
-        build(artifact(Path(quantized.path), precision="int8_static"), tmp_path / "cache")
+        build(make_artifact(Path(quantized.path), precision="int8_static"), tmp_path / "cache")
 
 
 def test_what_the_suite_says_of_an_input_overrides_the_graph(save: Save, tmp_path: Path) -> None:
     said = {"model": {"inputs": freeze({"x": {"low": 0, "high": 1}})}}
     path = save(net())
-    assert build(artifact(path, **said), tmp_path / "cache").inputs[0].high == 1
-    assert build(artifact(path), tmp_path / "cache").inputs[0].high is None
+    assert build(make_artifact(path, **said), tmp_path / "cache").inputs[0].high == 1
+    assert build(make_artifact(path), tmp_path / "cache").inputs[0].high is None
     assert len(list_cache(tmp_path / "cache")) == 1
     wrong = {"model": {"inputs": freeze({"z": {"low": 0}})}}
     with pytest.raises(Failed, match="inputs names 'z'; the model's inputs: x"):
-        build(artifact(path, **wrong), tmp_path / "cache")
+        build(make_artifact(path, **wrong), tmp_path / "cache")
 
 
 def test_the_list_shows_what_is_whole_and_what_is_not(save: Save, tmp_path: Path) -> None:
-    build(artifact(save(net())), tmp_path / "cache")
-    build(artifact(save(one_node("Relu"))), tmp_path / "cache")
+    build(make_artifact(save(net())), tmp_path / "cache")
+    build(make_artifact(save(one_node("Relu"))), tmp_path / "cache")
     first, second = list_cache(tmp_path / "cache")
     assert first.built is not None and first.damage == ""
     (second.folder / "model.onnx").write_bytes(b"moths")
@@ -212,11 +213,11 @@ def test_an_input_that_is_no_tensor_is_unsupported(save: Save, tmp_path: Path) -
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     with pytest.raises(Unsupported, match="input 'x' is a sequence; only tensors are fed"):
-        build(artifact(save(model)), tmp_path / "cache")
+        build(make_artifact(save(model)), tmp_path / "cache")
 
 
 def test_an_input_without_a_shape_is_asked_for(save: Save, tmp_path: Path) -> None:
     model = one_node("Relu")
     model.graph.input[0].type.tensor_type.ClearField("shape")
     with pytest.raises(Unsupported, match="input 'x' has no shape in the file; export it with one"):
-        build(artifact(save(model)), tmp_path / "cache")
+        build(make_artifact(save(model)), tmp_path / "cache")

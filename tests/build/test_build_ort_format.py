@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 import pytest
+from make import make_artifact
+from models import DIGITS_CNN, images, run
 
 from harness.build import build, ort_format
 from harness.core.artifact import Built
 from harness.core.errors import Unsupported
-
-from .conftest import DIGITS_CNN, artifact, images, run
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_format_holds_the_same_model_optimized(cache: Path) -> None:
-    given, built = (build(artifact(DIGITS_CNN, format=name), cache) for name in ("onnx", "ort"))
+    given, built = (build(make_artifact(DIGITS_CNN, format=name), cache) for name in ("onnx", "ort"))
     assert Path(built.path).name == "model.ort"
     assert sorted(path.name for path in Path(built.path).parent.iterdir()) == ["entry.json", "model.ort"]
     assert (built.opset, built.precision, built.inputs) == (17, "fp32", given.inputs)
@@ -34,14 +34,14 @@ def test_the_format_holds_the_same_model_optimized(cache: Path) -> None:
 
 
 def test_quantization_is_found_in_the_format(cache: Path) -> None:
-    built = build(artifact(DIGITS_CNN, precision="int8_static", format="ort"), cache)
+    built = build(make_artifact(DIGITS_CNN, precision="int8_static", format="ort"), cache)
     assert built.precision == "int8"
     assert built.operators["QLinearConv"] == 3
 
 
 def test_what_is_converted_back_to_fp32_is_not_called_fp16(cache: Path) -> None:
     with pytest.raises(Unsupported, match="asked for fp16; the ort file holds fp32"):
-        build(artifact(DIGITS_CNN, precision="fp16", format="ort"), cache)
+        build(make_artifact(DIGITS_CNN, precision="fp16", format="ort"), cache)
 
 
 def executed(built: Built, level: ort.GraphOptimizationLevel, folder: Path) -> list[str]:
@@ -57,7 +57,7 @@ def executed(built: Built, level: ort.GraphOptimizationLevel, folder: Path) -> l
 
 
 def test_graph_opt_changes_nothing_as_the_note_says(cache: Path, tmp_path: Path) -> None:
-    built = build(artifact(DIGITS_CNN, format="ort"), cache)
+    built = build(make_artifact(DIGITS_CNN, format="ort"), cache)
     ran = [
         executed(built, level, tmp_path)
         for level in (ort.GraphOptimizationLevel.ORT_DISABLE_ALL, ort.GraphOptimizationLevel.ORT_ENABLE_ALL)

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from make import make_artifact
+from models import DIGITS_CNN, images, net, one_node, run
 from onnx import TensorProto, helper, numpy_helper
 
 from harness.build import build, fp32_reference, load_data
@@ -17,8 +19,6 @@ from harness.build.precisions import quantization
 from harness.core.artifact import Built
 from harness.core.case import DataRef, freeze
 from harness.core.errors import Failed, Unsupported
-
-from .conftest import DIGITS_CNN, artifact, images, net, one_node, run
 
 Save = Callable[..., Path]
 DIGITS = DataRef("catalogue", "digits")
@@ -30,7 +30,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def digits(cache: Path, precision: Any, **axes: Any) -> Built:
-    return build(artifact(DIGITS_CNN, precision=precision, data=DIGITS, **axes), cache)
+    return build(make_artifact(DIGITS_CNN, precision=precision, data=DIGITS, **axes), cache)
 
 
 def score(built: Built, cache: Path) -> tuple[float, np.ndarray]:
@@ -72,11 +72,13 @@ def test_a_conversion_holds_what_it_says_and_answers_nearly_the_same(
 
 def test_calibration_is_told_in_words(cache: Path, save: Save) -> None:
     assert digits(cache, "int8_static").provenance["calibration"] == "digits: 128 samples"
-    few = artifact(DIGITS_CNN, precision="int8_static", data=DataRef("catalogue", "digits", 16))
+    few = make_artifact(DIGITS_CNN, precision="int8_static", data=DataRef("catalogue", "digits", 16))
     assert build(few, cache).provenance["calibration"] == "digits: 16 samples"
-    no_data = build(artifact(DIGITS_CNN, precision="int8_static"), cache)
+    no_data = build(make_artifact(DIGITS_CNN, precision="int8_static"), cache)
     assert no_data.provenance["calibration"] == "random, seed 0, 16 samples"
-    none_set_apart = artifact(DIGITS_CNN, precision="int8_static", data=DataRef("catalogue", "digits", 0))
+    none_set_apart = make_artifact(
+        DIGITS_CNN, precision="int8_static", data=DataRef("catalogue", "digits", 0)
+    )
     assert build(none_set_apart, cache).sha256 == no_data.sha256
     assert "calibration" not in digits(cache, "int8_dynamic").provenance
 
@@ -86,7 +88,7 @@ def test_the_calibration_data_is_part_of_the_key(cache: Path, tmp_path: Path) ->
     for scale in (1, 2):
         path = tmp_path / f"{scale}.npz"
         np.savez(path, x=images(10) * scale)
-        asked = artifact(DIGITS_CNN, precision="int8_static", data=DataRef("npz", str(path)))
+        asked = make_artifact(DIGITS_CNN, precision="int8_static", data=DataRef("npz", str(path)))
         built.add(build(asked, cache).sha256)
     assert len(built) == 2
 
@@ -171,7 +173,7 @@ def test_types_that_cannot_be_paired_are_unsupported(cache: Path) -> None:
 @pytest.mark.parametrize("precision", ["int8_dynamic", "int8_static"])
 def test_a_file_without_a_quantized_operator_is_not_int8(save: Save, cache: Path, precision: str) -> None:
     with pytest.raises(Unsupported) as caught:
-        build(artifact(save(one_node("Sin")), precision=precision), cache)
+        build(make_artifact(save(one_node("Sin")), precision=precision), cache)
     assert str(caught.value) == (
         f"asked for {precision}; the file holds fp32: no operator of it could be converted: "
         "it has none of Conv, MatMul, Gemm, LSTM"
@@ -198,16 +200,16 @@ def test_quantization_that_needs_a_newer_opset_says_so(cache: Path) -> None:
 
 
 def test_the_twin_is_the_fp32_model_at_the_opset_as_built(cache: Path) -> None:
-    asked = artifact(DIGITS_CNN, precision="int8_static", data=DIGITS, format="ort")
+    asked = make_artifact(DIGITS_CNN, precision="int8_static", data=DIGITS, format="ort")
     same = fp32_reference(asked, build(asked, cache))
-    assert same == artifact(DIGITS_CNN, data=DIGITS)
+    assert same == make_artifact(DIGITS_CNN, data=DIGITS)
     assert build(same, cache).sha256 == digits(cache, "int8_static").provenance["base"]["sha256"]
-    raised = artifact(DIGITS_CNN, precision=("int8_static", {"activation_type": "uint16"}), data=DIGITS)
+    raised = make_artifact(DIGITS_CNN, precision=("int8_static", {"activation_type": "uint16"}), data=DIGITS)
     newer = fp32_reference(raised, build(raised, cache))
-    assert newer == artifact(DIGITS_CNN, data=DIGITS, opset=21)
+    assert newer == make_artifact(DIGITS_CNN, data=DIGITS, opset=21)
     assert build(newer, cache).opset == 21
-    fixed = artifact(DIGITS_CNN, precision="int8_dynamic", opset=18)
-    assert fp32_reference(fixed, build(fixed, cache)) == artifact(DIGITS_CNN, opset=18)
+    fixed = make_artifact(DIGITS_CNN, precision="int8_dynamic", opset=18)
+    assert fp32_reference(fixed, build(fixed, cache)) == make_artifact(DIGITS_CNN, opset=18)
 
 
 def embedding() -> onnx.ModelProto:
@@ -232,9 +234,9 @@ def embedding() -> onnx.ModelProto:
 def test_random_calibration_wants_every_dimension_bound(save: Save, cache: Path) -> None:
     path = save(embedding())
     with pytest.raises(Failed, match=r"dimension is not bound: sequence \(ids axis 1\)"):
-        build(artifact(path, precision="int8_static"), cache)
+        build(make_artifact(path, precision="int8_static"), cache)
     bound = {"model": {"shapes": freeze({"sequence": 5})}}
-    built = build(artifact(path, precision="int8_static", **bound), cache)
+    built = build(make_artifact(path, precision="int8_static", **bound), cache)
     assert built.precision == "int8"
     assert (built.inputs[0].low, built.inputs[0].high) == (0, 50)
 
@@ -243,7 +245,7 @@ def test_a_fixed_batch_is_calibrated_as_it_is(save: Save, cache: Path) -> None:
     model = net()
     for value in (model.graph.input[0], model.graph.output[0]):
         value.type.tensor_type.shape.dim[0].dim_value = 3
-    built = build(artifact(save(model), precision="int8_static"), cache)
+    built = build(make_artifact(save(model), precision="int8_static"), cache)
     assert built.inputs[0].shape[0] == 3
     assert run(built, x=images(3)).shape == (3, 10)
 
@@ -290,5 +292,5 @@ def test_an_optimization_that_fails_is_told(
 
 
 def test_a_model_without_data_gives_the_same_bytes_every_time(tmp_path: Path) -> None:
-    asked = artifact(DIGITS_CNN, precision="int8_static")
+    asked = make_artifact(DIGITS_CNN, precision="int8_static")
     assert build(asked, tmp_path / "one").sha256 == build(asked, tmp_path / "two").sha256

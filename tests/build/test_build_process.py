@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from make import make_artifact
 
 from harness.build import build, process
 from harness.core.errors import Failed, Unsupported
-
-from .conftest import artifact
 
 
 @pytest.fixture
@@ -46,14 +45,14 @@ def test_a_process_that_dies_is_told_in_one_line(
 ) -> None:
     limit_s = 0.3 if "sleep" in script else 20.0
     with pytest.raises(Failed) as caught:
-        build(artifact({}, "fake"), tmp_path / "cache", limit_s, behaves(script))
+        build(make_artifact({}, "fake"), tmp_path / "cache", limit_s, behaves(script))
     assert str(caught.value) == said
     assert not list((tmp_path / "cache" / "artifacts").iterdir())
 
 
 def test_an_error_that_nobody_foresaw_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(Failed, match="TypeError: "):
-        build(artifact({"inputs": {"x": {"shape": 3}}}, "fake"), tmp_path / "cache")
+        build(make_artifact({"inputs": {"x": {"shape": 3}}}, "fake"), tmp_path / "cache")
 
 
 def test_the_worker_is_found_whatever_the_working_folder(
@@ -61,7 +60,7 @@ def test_the_worker_is_found_whatever_the_working_folder(
 ) -> None:
     (tmp_path / "json.py").write_text("raise SystemExit('this is not the json you want')")
     monkeypatch.chdir(tmp_path)
-    assert build(artifact({"call_ns": [1]}, "fake"), tmp_path / "cache").engine == "fake"
+    assert build(make_artifact({"call_ns": [1]}, "fake"), tmp_path / "cache").engine == "fake"
 
 
 def test_a_full_disk_is_a_failed_record(tmp_path: Path) -> None:
@@ -69,7 +68,7 @@ def test_a_full_disk_is_a_failed_record(tmp_path: Path) -> None:
         raise OSError(28, "No space left on device", "/cache/model.onnx")
 
     with pytest.raises(Failed, match=r"/cache/model\.onnx: No space left on device"):
-        build(artifact({}, "fake"), tmp_path / "cache", run=full)
+        build(make_artifact({}, "fake"), tmp_path / "cache", run=full)
 
 
 def test_a_fake_model_is_whatever_it_is_said_to_be(tmp_path: Path) -> None:
@@ -78,7 +77,7 @@ def test_a_fake_model_is_whatever_it_is_said_to_be(tmp_path: Path) -> None:
         "inputs": {"ids": {"dtype": "int64", "shape": ["batch", 3], "high": 9}},
         "output_names": ["a", "b"],
     }
-    built = build(artifact(options, "fake", precision="int8_static", opset=11, format="ort"), tmp_path)
+    built = build(make_artifact(options, "fake", precision="int8_static", opset=11, format="ort"), tmp_path)
     assert (built.engine, built.precision, built.opset) == ("fake", "int8_static", 11)
     assert Path(built.path).read_text() == '{"call_ns": [5, 6]}'
     assert (built.inputs[0].shape, built.inputs[0].high, built.outputs) == (("batch", 3), 9, ("a", "b"))
@@ -86,11 +85,11 @@ def test_a_fake_model_is_whatever_it_is_said_to_be(tmp_path: Path) -> None:
 
 def test_a_fake_model_may_refuse_or_fail(tmp_path: Path) -> None:
     with pytest.raises(Unsupported, match="not on Mondays"):
-        build(artifact({"unsupported": "not on Mondays"}, "fake"), tmp_path)
+        build(make_artifact({"unsupported": "not on Mondays"}, "fake"), tmp_path)
     with pytest.raises(Failed, match="out of luck"):
-        build(artifact({"failed": "out of luck"}, "fake"), tmp_path)
+        build(make_artifact({"failed": "out of luck"}, "fake"), tmp_path)
 
 
 def test_an_unknown_source_fails_with_the_closest_one(tmp_path: Path) -> None:
     with pytest.raises(Failed, match="unknown source 'onx': did you mean 'onnx'"):
-        build(artifact({}, "onx"), tmp_path)
+        build(make_artifact({}, "onx"), tmp_path)

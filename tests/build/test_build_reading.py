@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from models import make_model, save_model, value
 from onnx import TensorProto, helper, numpy_helper
 
 from harness.build import files
@@ -14,7 +15,6 @@ from harness.build.check import first_line
 from harness.build.hints import hints
 from harness.build.reading import classify, is_quantized, read_onnx
 from harness.core.artifact import Input
-from tests.models import make_model
 
 
 @pytest.mark.parametrize(
@@ -121,36 +121,19 @@ def test_a_segment_is_zero_or_one() -> None:
 
 
 def test_nodes_of_subgraphs_are_counted(tmp_path: Path) -> None:
-    branch = helper.make_graph(
-        [helper.make_node("Neg", ["x"], ["n"])], "b", [], [helper.make_tensor_value_info("n", 1, None)]
-    )
-    graph = helper.make_graph(
-        [helper.make_node("If", ["c"], ["y"], then_branch=branch, else_branch=branch)],
-        "g",
-        [
-            helper.make_tensor_value_info("c", TensorProto.BOOL, []),
-            helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, "n", 3]),
-        ],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, "n", 3])],
-    )
-    path = tmp_path / "m.onnx"
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    branch = helper.make_graph([helper.make_node("Neg", ["x"], ["n"])], "b", [], [value("n", None)])
+    choice = helper.make_node("If", ["c"], ["y"], then_branch=branch, else_branch=branch)
+    inputs = [value("c", [], TensorProto.BOOL), value("x", [None, "n", 3])]
+    path = save_model(tmp_path / "m.onnx", [choice], inputs, [value("y", [None, "n", 3])])
     reading = read_onnx(path)
     assert reading.operators == {"If": 1, "Neg": 2}
     assert reading.inputs == (Input("c", "bool", ()), Input("x", "float32", (None, "n", 3)))
 
 
 def test_tidying_drops_only_the_operator_sets_that_nothing_uses(tmp_path: Path) -> None:
-    graph = helper.make_graph(
-        [helper.make_node("Gelu", ["x"], ["y"], domain="com.microsoft")],
-        "g",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [2])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [2])],
-    )
-    sets = [helper.make_opsetid(name, 1) for name in ("com.microsoft", "ai.onnx.ml")]
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17), *sets], ir_version=8)
-    path = tmp_path / "m.onnx"
-    onnx.save(model, path)
+    node = helper.make_node("Gelu", ["x"], ["y"], domain="com.microsoft")
+    domains = ("com.microsoft", "ai.onnx.ml")
+    path = save_model(tmp_path / "m.onnx", [node], [value("x", [2])], [value("y", [2])], domains=domains)
     files.tidy(path)
     assert [(item.domain, item.version) for item in onnx.load(path).opset_import] == [
         ("", 17),

@@ -8,32 +8,25 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from make import make_artifact
+from models import save_model, value
 from onnx import TensorProto, helper, numpy_helper
 
 from harness.build import build, repair
 from harness.build.worker import failure
 from harness.core.errors import Failed, Unsupported
 
-from .conftest import artifact
-
 Node = helper.make_node
-
-
-def value(name: str, shape: list[Any] | None) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
 
 
 def weight(name: str, *shape: int) -> onnx.TensorProto:
     return numpy_helper.from_array(np.random.default_rng(0).standard_normal(shape).astype(np.float32), name)
 
 
-def write(path: Path, nodes: list[Any], weights: list[Any] | None = None, **more: Any) -> Path:
-    inputs = [value("x", ["n", 8]), *more.get("inputs", [])]
-    graph = helper.make_graph(nodes, "g", inputs, more.get("outputs", [value("y", None)]), weights or [])
-    opsets = [helper.make_opsetid("", more.get("opset", 17)), *more.get("domains", [])]
-    model = helper.make_model(graph, opset_imports=opsets, ir_version=more.get("ir", 8), producer_name="pen")
-    path.write_bytes(model.SerializeToString())
-    return path
+def write(path: Path, nodes: list[Any], weights: Any = (), **more: Any) -> Path:
+    inputs = [value("x", ["n", 8]), *more.pop("inputs", [])]
+    outputs = more.pop("outputs", [value("y", None)])
+    return save_model(path, nodes, inputs, outputs, weights, producer_name="pen", **more)
 
 
 def stale(path: Path) -> Path:
@@ -58,7 +51,9 @@ def nested(path: Path) -> Path:
 
 def fed_weights(path: Path) -> Path:
     inputs = [value("w", [8, 8])]
-    return write(path, [Node("MatMul", ["x", "w"], ["y"])], [weight("w", 8, 8)], inputs=inputs, opset=9, ir=3)
+    return write(
+        path, [Node("MatMul", ["x", "w"], ["y"])], [weight("w", 8, 8)], inputs=inputs, opset=9, ir_version=3
+    )
 
 
 def constant_nodes(path: Path) -> Path:
@@ -70,7 +65,7 @@ def constant_nodes(path: Path) -> Path:
 def test_what_onnx_runtime_loads_is_taken_and_the_checkers_complaint_is_a_note(
     make: Any, tmp_path: Path
 ) -> None:
-    built = build(artifact(make(tmp_path / "m.onnx")), tmp_path / "cache")
+    built = build(make_artifact(make(tmp_path / "m.onnx")), tmp_path / "cache")
     (note,) = built.notes
     assert note.startswith("onnx.checker complains, ONNX Runtime does not: ")
 
@@ -96,7 +91,7 @@ def test_a_model_is_mended_where_it_needs_it(make: Any, found: list[str], tmp_pa
 @pytest.mark.parametrize("make", [unsorted, nested, fed_weights, constant_nodes])
 @pytest.mark.parametrize("precision", ["fp16", "int8_dynamic", "int8_static"])
 def test_a_mended_model_is_converted_and_checks_clean(make: Any, precision: str, tmp_path: Path) -> None:
-    built = build(artifact(make(tmp_path / "m.onnx"), precision=precision), tmp_path / "cache")
+    built = build(make_artifact(make(tmp_path / "m.onnx"), precision=precision), tmp_path / "cache")
     assert built.precision == precision[:4]
     assert any(note.startswith(f"before {precision}: ") for note in built.notes)
     assert not repair.is_unsorted(onnx.load(built.path))
@@ -104,7 +99,7 @@ def test_a_mended_model_is_converted_and_checks_clean(make: Any, precision: str,
 
 def test_per_channel_scales_raise_the_opset_and_say_so(tmp_path: Path) -> None:
     path = write(tmp_path / "m.onnx", [Node("MatMul", ["x", "w"], ["y"])], [weight("w", 8, 8)], opset=12)
-    asked = artifact(path, precision=("int8_static", {"per_channel": True}))
+    asked = make_artifact(path, precision=("int8_static", {"per_channel": True}))
     built = build(asked, tmp_path / "cache")
     assert built.opset == 13
     assert "int8_static raised the opset from 12 to 13" in built.notes
@@ -137,15 +132,14 @@ def test_a_model_of_which_nothing_is_converted_says_why(
 ) -> None:
     path = write(tmp_path / "m.onnx", nodes, weights)
     with pytest.raises(Unsupported, match=why):
-        build(artifact(path, precision="int8_dynamic"), tmp_path / "cache")
+        build(make_artifact(path, precision="int8_dynamic"), tmp_path / "cache")
 
 
 def test_a_converter_that_fails_names_who_wrote_the_model(tmp_path: Path) -> None:
-    domains = [helper.make_opsetid("mine", 1)]
     nodes = [Node("Inverse", ["x"], ["h"], domain="mine"), Node("MatMul", ["h", "w"], ["y"])]
-    path = write(tmp_path / "m.onnx", nodes, [weight("w", 8, 8)], domains=domains)
+    path = write(tmp_path / "m.onnx", nodes, [weight("w", 8, 8)], domains=("mine",))
     with pytest.raises(Failed, match=r"on a model written by pen: .*Inverse.*; .* custom operators.* mine: "):
-        build(artifact(path, precision="int8_static"), tmp_path / "cache")
+        build(make_artifact(path, precision="int8_static"), tmp_path / "cache")
 
 
 def test_the_whole_message_of_a_converter_is_kept_in_one_line_with_what_to_try(tmp_path: Path) -> None:
@@ -160,10 +154,9 @@ def test_the_whole_message_of_a_converter_is_kept_in_one_line_with_what_to_try(t
 
 
 def test_custom_operators_stay_in_fp32_in_a_conversion_to_fp16(tmp_path: Path) -> None:
-    domains = [helper.make_opsetid("mine", 1)]
     nodes = [Node("Inverse", ["x"], ["h"], domain="mine"), Node("MatMul", ["h", "w"], ["y"])]
-    path = write(tmp_path / "m.onnx", nodes, [weight("w", 8, 8)], domains=domains)
-    built = build(artifact(path, precision="fp16"), tmp_path / "cache")
+    path = write(tmp_path / "m.onnx", nodes, [weight("w", 8, 8)], domains=("mine",))
+    built = build(make_artifact(path, precision="fp16"), tmp_path / "cache")
     converted = onnx.load(built.path)
     (inverse,) = [node for node in converted.graph.node if node.op_type == "Inverse"]
     made = {name: node for node in converted.graph.node for name in node.output}
@@ -190,15 +183,15 @@ def test_a_converter_that_writes_a_broken_model_is_named(tmp_path: Path) -> None
     ]
     path = write(tmp_path / "m.onnx", nodes, weights)
     with pytest.raises(Failed, match="the converter to int8_static wrote a broken model: ONNX Runtime does"):
-        build(artifact(path, precision="int8_static"), tmp_path / "cache")
+        build(make_artifact(path, precision="int8_static"), tmp_path / "cache")
 
 
 def test_operators_that_are_all_in_branches_are_said_to_be(tmp_path: Path) -> None:
     """A Gather beside the branches picks a size: it is no operator with weights."""
-    y = helper.make_tensor_value_info("y", 1, ["n", 8])
+    y = value("y", ["n", 8])
     branches = {
         name: helper.make_graph([Node("MatMul", ["x", "w"], [name])], name, [], [
-            helper.make_tensor_value_info(name, 1, ["n", 8])
+            value(name, ["n", 8])
         ])
         for name in ("then_branch", "else_branch")
     }  # fmt: skip
@@ -211,7 +204,7 @@ def test_operators_that_are_all_in_branches_are_said_to_be(tmp_path: Path) -> No
     zero = numpy_helper.from_array(np.array(0), "zero")
     path = write(tmp_path / "m.onnx", nodes, [weight("w", 8, 8), zero])
     with pytest.raises(Unsupported, match="its 2 operators with weights are in subgraphs"):
-        build(artifact(path, precision="int8_dynamic"), tmp_path / "cache")
+        build(make_artifact(path, precision="int8_dynamic"), tmp_path / "cache")
 
 
 def test_model_and_data_that_link_into_one_folder_belong_together(tmp_path: Path) -> None:
@@ -225,9 +218,9 @@ def test_model_and_data_that_link_into_one_folder_belong_together(tmp_path: Path
     (blobs / "m.data").rename(blobs / "bb")
     (snapshot / "m.onnx").symlink_to("../../blobs/aa")
     (snapshot / "m.data").symlink_to("../../blobs/bb")
-    assert build(artifact(snapshot / "m.onnx"), tmp_path / "cache").precision == "fp32"
+    assert build(make_artifact(snapshot / "m.onnx"), tmp_path / "cache").precision == "fp32"
     (blobs / "bb").rename(tmp_path / "elsewhere")
     (snapshot / "m.data").unlink()
     (snapshot / "m.data").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(Failed, match="outside the model's folder"):
-        build(artifact(snapshot / "m.onnx"), tmp_path / "cache2")
+        build(make_artifact(snapshot / "m.onnx"), tmp_path / "cache2")

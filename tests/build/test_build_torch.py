@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from make import make_artifact
+from models import ROOT, run
 
 from harness.build import build
 from harness.build.sources import Asked, torch_module
 from harness.core.artifact import Input
 from harness.core.case import freeze
 from harness.core.errors import Failed, Unsupported
-
-from .conftest import ROOT, artifact, run
 
 MODELS = ROOT / "suites" / "models"
 
@@ -81,7 +81,7 @@ def target(path: Path, function: str) -> dict[str, str]:
 
 @needs_torch
 def test_dynamo_gives_the_opset_asked_for_with_a_symbolic_batch(cache: Path, tiny: Path) -> None:
-    built = build(artifact(target(tiny, "pair"), "torch", exporter="dynamo", opset=19), cache)
+    built = build(make_artifact(target(tiny, "pair"), "torch", exporter="dynamo", opset=19), cache)
     assert (built.opset, built.precision) == (19, "fp32")
     assert built.inputs == (Input("x", "float32", ("batch", 4)),)
     assert built.provenance["exporter"] == "dynamo"
@@ -94,7 +94,7 @@ def test_dynamo_gives_the_opset_asked_for_with_a_symbolic_batch(cache: Path, tin
 def test_the_bytes_are_the_same_in_any_folder(cache: Path, tiny: Path, tmp_path: Path) -> None:
     """Exporters write stack traces into the file, with the paths of this machine."""
     built = [
-        build(artifact(target(tiny, "pair"), "torch", exporter="dynamo", opset=19), folder)
+        build(make_artifact(target(tiny, "pair"), "torch", exporter="dynamo", opset=19), folder)
         for folder in (cache, tmp_path / "cache")
     ]
     assert built[0].sha256 == built[1].sha256
@@ -105,13 +105,13 @@ def test_the_bytes_are_the_same_in_any_folder(cache: Path, tiny: Path, tmp_path:
 def test_dynamo_that_keeps_opset_18_is_not_measured_as_13(tiny: Path, tmp_path: Path) -> None:
     """It returns normally: only the file tells."""
     with pytest.raises(Unsupported) as caught:
-        build(artifact(target(tiny, "pair"), "torch", exporter="dynamo", opset=13), tmp_path / "cache")
+        build(make_artifact(target(tiny, "pair"), "torch", exporter="dynamo", opset=13), tmp_path / "cache")
     assert str(caught.value) == ("asked for opset 13; dynamo gave 18 (No Adapter From Version $14 for Relu)")
 
 
 @needs_torch
 def test_torchscript_gives_old_opsets(cache: Path) -> None:
-    asked = artifact({"target": f"{MODELS}/encoder.py:model"}, "torch", exporter="torchscript", opset=11)
+    asked = make_artifact({"target": f"{MODELS}/encoder.py:model"}, "torch", exporter="torchscript", opset=11)
     built = build(asked, cache)
     assert built.opset == 11
     assert built.inputs == (
@@ -125,7 +125,9 @@ def test_torchscript_gives_old_opsets(cache: Path) -> None:
 @needs_torch
 def test_torchscript_refuses_newer_opsets(tiny: Path, tmp_path: Path) -> None:
     with pytest.raises(Unsupported) as caught:
-        build(artifact(target(tiny, "pair"), "torch", exporter="torchscript", opset=24), tmp_path / "cache")
+        build(
+            make_artifact(target(tiny, "pair"), "torch", exporter="torchscript", opset=24), tmp_path / "cache"
+        )
     assert str(caught.value) == (
         "torchscript cannot export it: RuntimeError: Unsupported onnx_opset_version: 24"
     )
@@ -136,14 +138,14 @@ def test_a_module_is_found_by_name_from_the_working_folder(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    built = build(artifact({"target": "tiny:pair"}, "torch", exporter="torchscript"), tmp_path / "cache")
+    built = build(make_artifact({"target": "tiny:pair"}, "torch", exporter="torchscript"), tmp_path / "cache")
     assert built.provenance["source"]["target"] == "tiny:pair"
 
 
 @needs_torch
 def test_a_function_that_raises_fails_in_one_line(tiny: Path, tmp_path: Path) -> None:
     with pytest.raises(Failed) as caught:
-        build(artifact(target(tiny, "breaks"), "torch"), tmp_path / "cache")
+        build(make_artifact(target(tiny, "breaks"), "torch"), tmp_path / "cache")
     assert str(caught.value) == f"torch source: {tiny}:breaks raised OSError: no weights here"
 
 
@@ -152,12 +154,14 @@ def test_a_function_that_raises_fails_in_one_line(tiny: Path, tmp_path: Path) ->
 def test_a_module_that_raises_fails_whatever_the_exporter(tiny: Path, tmp_path: Path, exporter: str) -> None:
     """It is broken, not beyond an exporter: a night must not stay green over it."""
     with pytest.raises(Failed, match=r"the module of .*tiny\.py:refactored raised TypeError: .*bias"):
-        build(artifact(target(tiny, "refactored"), "torch", exporter=exporter), tmp_path / "cache")
+        build(make_artifact(target(tiny, "refactored"), "torch", exporter=exporter), tmp_path / "cache")
 
 
 @needs_torch
 def test_a_module_without_names_for_its_inputs_is_called_by_their_order(tiny: Path, tmp_path: Path) -> None:
-    built = build(artifact(target(tiny, "nameless"), "torch", exporter="torchscript"), tmp_path / "cache")
+    built = build(
+        make_artifact(target(tiny, "nameless"), "torch", exporter="torchscript"), tmp_path / "cache"
+    )
     assert [item.name for item in built.inputs] == ["x"]
 
 
@@ -188,7 +192,7 @@ print("torch" in sys.modules)
 @needs_torch
 def test_an_unknown_exporter_fails_with_the_known_ones(tiny: Path, tmp_path: Path) -> None:
     with pytest.raises(Failed, match="unknown exporter 'dynmo': did you mean 'dynamo'"):
-        build(artifact(target(tiny, "pair"), "torch", exporter="dynmo"), tmp_path / "cache")
+        build(make_artifact(target(tiny, "pair"), "torch", exporter="dynmo"), tmp_path / "cache")
 
 
 def test_without_torch_the_case_says_what_to_install(
@@ -196,7 +200,7 @@ def test_without_torch_the_case_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)  # as where it is not installed
     with pytest.raises(Unsupported) as caught:
-        build(artifact(target(tiny, "pair"), "torch"), tmp_path / "cache")
+        build(make_artifact(target(tiny, "pair"), "torch"), tmp_path / "cache")
     assert str(caught.value) == "needs torch: pip install 'torch>=2.9,<3' 'onnxscript>=0.5'"
 
 
@@ -256,7 +260,9 @@ def test_other_weights_beside_a_module_are_another_artifact(
         path.write_text(LOADS)
         weights = {"weight": torch.zeros(3, 4), "bias": torch.full((3,), fill)}
         torch.save(weights, path.with_name("checkpoint.pt"))
-        built = build(artifact(target(path, "pair"), "torch", exporter="torchscript"), tmp_path / "cache")
+        built = build(
+            make_artifact(target(path, "pair"), "torch", exporter="torchscript"), tmp_path / "cache"
+        )
         return built.sha256, float(run(built, input=np.zeros((1, 4), np.float32))[0, 0])
 
     first, same = given("a", 1.0), given("a", 1.0)
@@ -325,8 +331,8 @@ def test_a_symbolic_axis_of_one_is_doubled_for_the_export() -> None:
 def test_an_exported_encoder_converts_and_keeps_its_hints(cache: Path, precision: str) -> None:
     keys: Mapping[str, Any] = {"model": {"shapes": freeze({"sequence": 16})}, "exporter": "torchscript"}
     options = {"target": f"{MODELS}/encoder.py:model"}
-    given = build(artifact(options, "torch", opset=17, **keys), cache)
-    built = build(artifact(options, "torch", opset=17, precision=precision, **keys), cache)
+    given = build(make_artifact(options, "torch", opset=17, **keys), cache)
+    built = build(make_artifact(options, "torch", opset=17, precision=precision, **keys), cache)
     assert built.inputs == given.inputs
     ids, mask = np.arange(32).reshape(2, 16), np.ones((2, 16), np.int64)
     answers = [run(item, input_ids=ids, attention_mask=mask) for item in (given, built)]

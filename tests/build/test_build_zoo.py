@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from make import make_artifact
+from models import run
 from onnx import numpy_helper
 
 from harness.build import build
 from harness.build.sources import zoo
 from harness.core.errors import Failed, Unsupported
 from harness.core.vocabulary import ZOO
-
-from .conftest import artifact, run
 
 SMALL = ("densenet121", "inception_v1", "shufflenet", "squeezenet")
 LARGE = tuple(sorted(set(ZOO) - set(SMALL)))
@@ -40,7 +40,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", [*SMALL, *(pytest.param(name, marks=pytest.mark.slow) for name in LARGE)])
 def test_outputs_vary_with_the_input_at_any_batch(cache: Path, name: str) -> None:
-    built = build(artifact({"name": name}, "zoo"), cache)
+    built = build(make_artifact({"name": name}, "zoo"), cache)
     (item,) = built.inputs
     assert item.shape == ("batch", 3, 224, 224)
     assert (built.opset, built.precision, built.random_weights) == (17, "fp32", True)
@@ -56,7 +56,7 @@ def test_outputs_vary_with_the_input_at_any_batch(cache: Path, name: str) -> Non
 
 
 def test_variances_are_positive_and_kernels_keep_the_size_of_signals(cache: Path) -> None:
-    model = onnx.load(build(artifact({"name": "densenet121"}, "zoo"), cache).path)
+    model = onnx.load(build(make_artifact({"name": "densenet121"}, "zoo"), cache).path)
     arrays = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
     norms = [node for node in model.graph.node if node.op_type == "BatchNormalization"]
     assert len(norms) == 121
@@ -67,15 +67,15 @@ def test_variances_are_positive_and_kernels_keep_the_size_of_signals(cache: Path
 
 
 def test_a_seed_gives_the_same_bytes_every_time(cache: Path, tmp_path: Path) -> None:
-    first = build(artifact({"name": "squeezenet"}, "zoo"), cache)
-    assert build(artifact({"name": "squeezenet"}, "zoo"), tmp_path / "again").sha256 == first.sha256
-    assert build(artifact({"name": "squeezenet", "seed": 1}, "zoo"), cache).sha256 != first.sha256
+    first = build(make_artifact({"name": "squeezenet"}, "zoo"), cache)
+    assert build(make_artifact({"name": "squeezenet"}, "zoo"), tmp_path / "again").sha256 == first.sha256
+    assert build(make_artifact({"name": "squeezenet", "seed": 1}, "zoo"), cache).sha256 != first.sha256
 
 
 @pytest.mark.parametrize("opset", [9, 13, 21])
 def test_the_graph_is_converted_to_the_opset_asked_for(cache: Path, opset: int) -> None:
-    built = build(artifact({"name": "squeezenet"}, "zoo", opset=opset), cache)
-    given = build(artifact({"name": "squeezenet"}, "zoo"), cache)
+    built = build(make_artifact({"name": "squeezenet"}, "zoo", opset=opset), cache)
+    given = build(make_artifact({"name": "squeezenet"}, "zoo"), cache)
     noise = np.random.default_rng(7).standard_normal((2, 3, 224, 224), np.float32)
     assert built.opset == opset
     assert np.allclose(run(built, data_0=noise), run(given, data_0=noise), atol=1e-6)
@@ -83,17 +83,17 @@ def test_the_graph_is_converted_to_the_opset_asked_for(cache: Path, opset: int) 
 
 def test_an_opset_older_than_the_graph_is_unsupported(cache: Path) -> None:
     with pytest.raises(Unsupported, match="cannot convert from opset 9 to 8: No Previous Version"):
-        build(artifact({"name": "squeezenet"}, "zoo", opset=8), cache)
+        build(make_artifact({"name": "squeezenet"}, "zoo", opset=8), cache)
 
 
 def test_a_zoo_model_is_not_exported(cache: Path) -> None:
     with pytest.raises(Unsupported, match="a zoo model is a graph already"):
-        build(artifact({"name": "squeezenet"}, "zoo", exporter="dynamo"), cache)
+        build(make_artifact({"name": "squeezenet"}, "zoo", exporter="dynamo"), cache)
 
 
 def test_an_unknown_name_fails_with_the_closest_one(cache: Path) -> None:
     with pytest.raises(Failed, match="unknown zoo model 'squeeznet': did you mean 'squeezenet'"):
-        build(artifact({"name": "squeeznet"}, "zoo"), cache)
+        build(make_artifact({"name": "squeeznet"}, "zoo"), cache)
 
 
 @pytest.mark.parametrize("name", ZOO)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from models import make_model, value
 from onnx import TensorProto, helper, numpy_helper
 
 from harness.core.case import Case
@@ -18,7 +19,6 @@ from harness.judge.metrics.accuracy import OWN
 from harness.plan import plan_document
 from harness.run.bench import Bench, open_arms, open_bench
 from harness.run.job import environment
-from tests.models import make_model, value
 
 Node = helper.make_node
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64

@@ -15,7 +15,8 @@ import numpy as np
 import onnx
 import pytest
 import yaml
-from onnx import TensorProto, helper
+from models import save_model, value
+from onnx import helper
 
 from harness.core.errors import InputError
 from harness.init import job
@@ -29,14 +30,10 @@ Call = Callable[..., tuple[int, str, str]]
 
 def save(path: Path, *dims: int | str | None) -> Path:
     """Write a model that adds 1 to an input of these dimensions."""
-    value = lambda name: helper.make_tensor_value_info(name, TensorProto.FLOAT, dims)  # noqa: E731
     one = onnx.numpy_helper.from_array(np.ones(1, np.float32), "one")
     node = helper.make_node("Add", ["x", "one"], ["y"])
-    graph = helper.make_graph([node], "g", [value("x")], [value("y")], [one])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     path.parent.mkdir(parents=True, exist_ok=True)
-    onnx.save(model, path)
-    return path
+    return save_model(path, [node], [value("x", dims)], [value("y", dims)], [one])
 
 
 def written(folder: Path) -> set[str]:

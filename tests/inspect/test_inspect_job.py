@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from models import save_model, value
 from onnx import TensorProto, helper, numpy_helper
 
 from harness.core.errors import InputError
@@ -19,10 +20,6 @@ from harness.inspect.model import Inspection, Severity
 
 FLOAT = TensorProto.FLOAT
 Node = helper.make_node
-
-
-def value(name: str, shape: list[Any] | None, kind: int = FLOAT) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(name, kind, shape)
 
 
 def array(name: str, data: Any, dtype: str = "float32") -> onnx.TensorProto:
@@ -45,10 +42,10 @@ def look(tmp_path: Path) -> Callable[..., Inspection]:
         runtime: str | None = None,
     ) -> Inspection:
         fed = [value("x", ["n", 4] if shape is None else shape), *(inputs or [])]
-        graph = helper.make_graph(nodes, "g", fed, [value("y", None)], weights or [])
-        opsets = [helper.make_opsetid("", opset), *(helper.make_opsetid(name, 1) for name in domains)]
         path = tmp_path / "m.onnx"
-        path.write_bytes(helper.make_model(graph, opset_imports=opsets, ir_version=ir).SerializeToString())
+        save_model(
+            path, nodes, fed, [value("y", None)], weights or (), opset=opset, ir_version=ir, domains=domains
+        )
         return inspect(path, runtime)
 
     return write

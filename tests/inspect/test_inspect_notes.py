@@ -6,10 +6,10 @@ from pathlib import Path
 
 import onnx
 import pytest
+from models import relu
 
 from harness.core.case import DataRef, Model, Source, freeze
 from harness.inspect.job import KIND, lint_notes
-from tests.models import relu
 
 
 def model(path: Path, name: str = "m") -> Model:

@@ -84,6 +84,11 @@ def test_one_count_of_each_decides_by_the_least_change_of_interest(counted) -> N
     assert verdict(counted(100_000), counted(100_001), min_effect=0.0)[0] is Change.REGRESSION
 
 
+def test_a_session_is_not_told_to_change_by_less_than_it_does_by_itself(record) -> None:
+    for grown, expected in ((1_004, Change.EQUIVALENT), (1_006, Change.REGRESSION)):
+        assert verdict(record({SESSION: 1_000}), record({SESSION: grown}))[0] is expected
+
+
 def test_nothing_is_claimed_of_counts_taken_otherwise(counted) -> None:
     found = verdict(counted(100_000), counted(200_000, tool="valgrind-3.25.1"))
     assert found[0] is Change.INCONCLUSIVE

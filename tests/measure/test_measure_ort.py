@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+from models import save_model, value
 from onnx import TensorProto, helper, numpy_helper
 
 from harness import measure
@@ -21,7 +22,7 @@ from harness.measure.worker import ort_options, system
 from harness.measure.worker.ort import OrtEngine
 from harness.measure.worker.run import Run
 
-from .conftest import IMAGE, X, save, value
+from .conftest import IMAGE, X
 
 
 def outputs_of(seen):
@@ -118,7 +119,7 @@ def test_an_output_without_the_batch_is_kept_a_call_at_a_time(ask, work, tmp_pat
         value("y", ["N", 4]),
         value("where", [2, "k"], TensorProto.INT64),
     ]
-    path = save(tmp_path / "m.onnx", nodes, [value("x", ["N", 4])], outputs)
+    path = save_model(tmp_path / "m.onnx", nodes, [value("x", ["N", 4])], outputs)
     request = ask(path, load=Load(batch=3), wanted=Measure(drift_samples=7))
     seen = measure.observe_here(request, work)
     kept = outputs_of(seen)
@@ -129,7 +130,7 @@ def test_an_output_without_the_batch_is_kept_a_call_at_a_time(ask, work, tmp_pat
 def test_outputs_of_a_sequence_want_io_run(ask, work, tmp_path):
     nodes = [helper.make_node("SplitToSequence", ["x"], ["y"])]
     sequence = helper.make_tensor_sequence_value_info("y", TensorProto.FLOAT, None)
-    path = save(tmp_path / "m.onnx", nodes, [value("x", ["N", 4])], [sequence])
+    path = save_model(tmp_path / "m.onnx", nodes, [value("x", ["N", 4])], [sequence])
     bound = measure.observe_here(ask(path), work)
     assert (bound.error["status"], bound.error["message"]) == (
         "unsupported",
@@ -146,7 +147,7 @@ def test_outputs_of_a_sequence_want_io_run(ask, work, tmp_path):
 def test_inputs_of_every_plain_type_are_fed(ask, work, tmp_path, dtype):
     kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
     nodes = [helper.make_node("Identity", ["x"], ["y"])]
-    path = save(tmp_path / "m.onnx", nodes, [value("x", ["N", 4], kind)], [value("y", ["N", 4], kind)])
+    path = save_model(tmp_path / "m.onnx", nodes, [value("x", ["N", 4], kind)], [value("y", ["N", 4], kind)])
     seen = measure.observe_here(ask(path, inputs=(Input("x", dtype, ("N", 4)),)), work)
     assert seen.error is None
     assert outputs_of(seen)["y"].dtype == np.dtype(dtype)
@@ -177,7 +178,7 @@ def test_what_this_runtime_lacks_is_told_from_what_is_wrong(
     names = ["x", "w"] if operator == "MatMul" else ["x"]
     node = helper.make_node(operator, names, ["y"], domain="mine" if operator == "Mine" else "")
     ends = [value("x", ["N", 4], kind)], [value("y", ["N", 4], kind)]
-    path = save(tmp_path / "m.onnx", [node], *ends, weights, **options)
+    path = save_model(tmp_path / "m.onnx", [node], *ends, weights, **options)
     dtype = "float64" if operator == "Acos" else "float32"
     seen = measure.observe_here(ask(path, inputs=(Input("x", dtype, ("N", 4)),)), work)
     assert seen.error["status"] == status
@@ -196,7 +197,7 @@ def test_a_broken_file_is_a_failure(ask, work, tmp_path):
 def test_an_error_in_a_call_is_a_failure_with_the_runtimes_words(ask, work, tmp_path):
     shape = numpy_helper.from_array(np.array([3], np.int64), "s")
     nodes = [helper.make_node("Reshape", ["x", "s"], ["y"])]
-    path = save(tmp_path / "m.onnx", nodes, [value("x", ["N", 4])], [value("y", [3])], [shape])
+    path = save_model(tmp_path / "m.onnx", nodes, [value("x", ["N", 4])], [value("y", [3])], [shape])
     seen = measure.observe_here(ask(path), work)
     assert seen.error["status"] == "failed"
     assert "Input shape:{2,4}, requested shape:{3}" in seen.error["message"]
@@ -366,7 +367,7 @@ def test_the_worker_does_not_load_what_starts_it():
 def test_an_input_may_be_narrowed_by_the_suite(ask, work, tmp_path):
     nodes = [helper.make_node("Identity", ["ids"], ["y"])]
     ends = [[value(name, ["N", "seq"], TensorProto.INT64)] for name in ("ids", "y")]
-    path = save(tmp_path / "m.onnx", nodes, *ends)
+    path = save_model(tmp_path / "m.onnx", nodes, *ends)
     model = Model(
         "m", Source("onnx", ()), shapes=freeze({"seq": 64}), inputs=freeze({"ids": {"low": 5, "high": 7}})
     )

@@ -45,8 +45,12 @@ def runs() -> list[store.RunInfo]:
 
 
 @pytest.fixture
-def night(suite: Suite, harness: Call) -> Callable[..., tuple[int, Path]]:
-    """Measure a night of the model `m`, changed as `model` says; give the exit code and its folder."""
+def night(suite: Suite, harness: Call, parts: dict[str, Any]) -> Callable[..., tuple[int, Path]]:
+    """Measure a night of the model `m`, changed as `model` says; give the exit code and its folder.
+
+    Its HTML page, which takes a while to draw, is left out unless a test says otherwise.
+    """
+    parts["nightly"] = partial(nightly, write_page=lambda *_, **__: None)
 
     def measure(model: dict[str, Any] | None = None, *flags: object, **keys: Any) -> tuple[int, Path]:
         while runs() and runs()[-1].run >= f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}":
@@ -64,8 +68,9 @@ def findings(folder: Path) -> list[dict[str, Any]]:
 
 
 def test_the_first_night_is_all_right_and_says_what_it_was_not_held_against(
-    night: Callable[..., tuple[int, Path]],
+    night: Callable[..., tuple[int, Path]], parts: dict[str, Any]
 ) -> None:
+    parts["nightly"] = nightly
     code, folder = night()
     assert code == 0
     assert folder == Path("results/nightly") / runs()[0].run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from harness import show
-from harness.profile.model import Bias, By, Profile, ProfileRow, Profiles
+from harness.profile.model import Bias, By, Profile, ProfileRow, Profiles, Span
+from harness.profile.trace import chrome_trace
 from harness.profile.view import ProfileDocument
 
 Call = Callable[..., tuple[int, str, str]]
@@ -53,11 +55,40 @@ A call: 110 µs
   nodes: 100 µs, the profile's own part taken off
   beside them: 10 µs (binding, the executor, threads)
   with the profile on, a call took 130 µs; of each node's time 2 µs is the profile's own
-  ~ before a share: that is more than a tenth of what was recorded (1 rows)
+  ~ before a share: that is more than a tenth of what was recorded (1 row)
 
 Without a profile: 1
   it crashed
     net/batch=9"""
+    )
+
+
+def test_a_trace_has_a_process_a_case_and_all_begin_at_0() -> None:
+    spans = (
+        Span("a", "Conv", "CPUExecutionProvider", 77, 2, 30, "Conv+Relu"),
+        Span("b", "Add", "CPUExecutionProvider", 78, 35, 4, ""),
+    )
+    made = chrome_trace(
+        [replace(PROFILE, spans=spans), replace(PROFILE, case="net/batch=9", spans=spans[:1])]
+    )
+    drawn = [item for item in made["traceEvents"] if item["ph"] == "X"]
+    assert [(item["pid"], item["tid"], item["ts"], item["dur"], item["name"]) for item in drawn] == [
+        (1, 0, 2, 30, "a"),
+        (1, 1, 35, 4, "b"),
+        (2, 0, 2, 30, "a"),
+    ]
+    assert drawn[0]["args"]["stands for"] == "Conv+Relu"
+    names = [item["args"]["name"] for item in made["traceEvents"] if item["name"] == "process_name"]
+    assert names == ["net/batch=8 (onnxruntime 1.32.0)", "net/batch=9 (onnxruntime 1.32.0)"]
+
+
+def test_a_trace_into_no_folder_is_refused_before_anything_is_measured(
+    harness: Call, suite: Callable[..., Path]
+) -> None:
+    code, _, err = harness("profile", suite(), "--trace", "nowhere/trace.json")
+    assert (code, err.splitlines()[-1]) == (
+        2,
+        "error: --trace nowhere/trace.json: no such folder; name a file in an existing one",
     )
 
 
@@ -98,7 +129,18 @@ def test_a_real_convolution_is_one_node_that_stands_for_two(harness: Call, tmp_p
     graph = helper.make_graph(nodes, "g", [x], [y], [numpy_helper.from_array(weight, "w")])
     path = tmp_path / "conv.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
-    code, out, err = harness("profile", path, "--intra-threads", 1, "--by", "region", "--format", "json")
+    code, out, err = harness(
+        "profile",
+        path,
+        "--intra-threads",
+        1,
+        "--by",
+        "region",
+        "--format",
+        "json",
+        "--trace",
+        tmp_path / "trace.json",
+    )
     assert code == 0, err
     (found,) = json.loads(out)
     regions = {item["name"]: item for item in found["rows"]}
@@ -107,3 +149,7 @@ def test_a_real_convolution_is_one_node_that_stands_for_two(harness: Call, tmp_p
     assert found["rows"][0]["name"] == "r"
     assert sum(item["share"] for item in found["rows"]) == pytest.approx(1.0)
     assert 20 <= found["calls"] <= 200
+    assert found["memory"]["weight_bytes"] >= weight.nbytes
+    assert found["memory"]["activation_bytes"] >= 16 * 64 * 64 * 4
+    events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+    assert {item["args"]["stands for"] for item in events if item["ph"] == "X"} >= {"Conv+Relu"}

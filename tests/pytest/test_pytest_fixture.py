@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from models import relu, save_model, value
+from onnx import helper
 
 from harness.core.errors import Failed, InputError
 from harness.core.requirement import Requirement
 from harness.pytest.bench import OnnxBench
 from harness.pytest.stats import NoValueError
-from tests.models import make_model
 
 FAKE = {
     "fake": {
@@ -85,12 +85,7 @@ def test_what_is_asked_for_wrongly_is_said(bench: OnnxBench) -> None:
 
 
 def test_a_model_is_measured_by_onnx_runtime(bench: OnnxBench) -> None:
-    node = helper.make_node("Relu", ["x"], ["y"])
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 4]) for name in ("x", "y")]
-    graph = helper.make_graph([node], "g", ends[:1], ends[1:])
-    onnx.save(
-        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), "relu.onnx"
-    )
+    onnx.save(relu(), "relu.onnx")
     x = np.random.default_rng(0).uniform(1, 2, (60, 4)).astype(np.float32)
     np.savez("right.npz", x=x, y=x.argmax(1))
     np.savez("wrong.npz", x=x, y=(x.argmax(1) + 1) % 4)
@@ -108,8 +103,8 @@ def test_sizes_that_nobody_gives_are_assumed_and_part_of_the_key(
     bench: OnnxBench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     node = helper.make_node("Relu", ["x"], ["y"])
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3, "?", "?"]) for name in "xy"]
-    onnx.save(make_model([node], [ends[0]], [ends[1]]), tmp_path / "m.onnx")
+    x, y = (value(name, ["n", 3, "?", "?"]) for name in "xy")
+    save_model(tmp_path / "m.onnx", [node], [x], [y])
     stats = bench("m.onnx", seconds=0.01)
     assert stats.record.case == "m/shapes=assumed-224x224"
     assert capsys.readouterr().out == "assumed: x[2]=224 x[3]=224; set with --shape\n"

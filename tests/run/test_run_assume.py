@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
+from models import save_model, value
 from onnx import TensorProto, helper, numpy_helper
 
 from harness.core.errors import InputError
@@ -17,15 +17,8 @@ from harness.run.assume import Assumed, assume, candidates
 Node = helper.make_node
 
 
-def value(name: str, shape: list[Any] | None, kind: int = TensorProto.FLOAT) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(name, kind, shape)
-
-
-def write(path: Path, nodes: list[Any], inputs: list[Any], weights: list[Any] | None = None) -> Path:
-    graph = helper.make_graph(nodes, "g", inputs, [value("y", None)], weights or [])
-    opsets = [helper.make_opsetid("", 17)]
-    path.write_bytes(helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString())
-    return path
+def write(path: Path, nodes: list[Any], inputs: list[Any], weights: Any = ()) -> Path:
+    return save_model(path, nodes, inputs, [value("y", None)], weights)
 
 
 def test_nothing_is_assumed_where_nothing_is_open(tmp_path: Path) -> None:
@@ -101,10 +94,8 @@ def test_an_output_of_another_rank_than_declared_is_run_without_binding(tmp_path
         numpy_helper.from_array(np.array([1]), "one"),
         numpy_helper.from_array(np.full(3, True), "all"),
     ]
-    graph = helper.make_graph(nodes, "g", [value("x", ["n", "width"])], [value("y", ["n", "width"])], weights)
-    path = tmp_path / "m.onnx"
-    opsets = [helper.make_opsetid("", 17)]
-    path.write_bytes(helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString())
+    inputs, outputs = [value("x", ["n", "width"])], [value("y", ["n", "width"])]
+    path = save_model(tmp_path / "m.onnx", nodes, inputs, outputs, weights)
     assert assume(path, {}).line == "assumed: width=224 io=run; set with --shape and --io"
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 import pytest
 import yaml
+from models import save_model, value
 from onnx import TensorProto, helper
 
 from harness.core.errors import StoreError
@@ -27,10 +28,6 @@ Records = Callable[..., list[dict[str, Any]]]
 FLOAT = TensorProto.FLOAT
 
 
-def float_value(name: str, *shape: int | str) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(name, FLOAT, shape)
-
-
 @pytest.fixture
 def real(tmp_path: Path) -> Callable[..., Path]:
     """Write a suite of one .onnx file made of these parts, with this data; return its path."""
@@ -38,9 +35,7 @@ def real(tmp_path: Path) -> Callable[..., Path]:
     def write(
         nodes: list[onnx.NodeProto], inputs: list[onnx.ValueInfoProto], data: dict[str, Any], **keys: Any
     ) -> Path:
-        graph = helper.make_graph(nodes, "g", inputs, [float_value("scores", "N", 3)])
-        opset = [helper.make_opsetid("", 17)]
-        onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), tmp_path / "net.onnx")
+        save_model(tmp_path / "net.onnx", nodes, inputs, [value("scores", ["N", 3])])
         np.savez(tmp_path / "data.npz", **data)
         document = {
             "models": {"net": {"source": {"onnx": "net.onnx"}, "data": "data.npz"}},
@@ -99,7 +94,7 @@ def test_threads_across_operators_get_cores_in_parallel_mode(suite: Suite, recor
 def test_parallel_mode_takes_all_cores_where_no_count_is_asked_for(real: Any, records: Records) -> None:
     nodes = [helper.make_node("Relu", ["x"], ["scores"])]
     axes = {"execution_mode": "parallel", "intra_threads": 1}
-    suite = real(nodes, [float_value("x", "N", 3)], {"x": np.ones((20, 3), np.float32)}, axes=axes)
+    suite = real(nodes, [value("x", ["N", 3])], {"x": np.ones((20, 3), np.float32)}, axes=axes)
     (record,) = records("run", suite)
     options, cores = (record["effective"]["session"][name] for name in ("options", "cores"))
     at_hand = usable_cores(os.sched_getaffinity(0))
@@ -109,7 +104,7 @@ def test_parallel_mode_takes_all_cores_where_no_count_is_asked_for(real: Any, re
 def test_references_of_another_artifact_are_not_kept(suite: Suite, tmp_path: Path) -> None:
     """Their outputs may be large, and the parent's memory is that of the machine that measures."""
     kept = []
-    made = plan(suite(axes={"opset": [13, 17], "batch": [1, 2]}))
+    made = plan(suite(axes={"opset": [13, 17], "batch": [1, 2]}, measure={}))
     bench = open_bench(made.suite, tmp_path / "cache", tmp_path / "work", environment(made))
     for case in made.cases:
         bench.measure(case)
@@ -123,20 +118,20 @@ def test_a_quantized_file_is_compared_with_its_own_unoptimized_session(real: Any
         helper.make_node("DequantizeLinear", ["q", "scale", "zero"], ["scores"]),
     ]
     scores = np.eye(3, dtype=np.float32)[np.arange(20) % 3]
-    suite = real(nodes, [float_value("x", "N", 3)], {"x": scores, "y": np.arange(20) % 3})
+    suite = real(nodes, [value("x", ["N", 3])], {"x": scores, "y": np.arange(20) % 3})
     (record,) = records("run", suite)
     assert (record["status"], record["reason"]) == ("ok", "")
     assert (record["axes"]["precision"], record["artifact"]["precision"]) == ("fp32", "int8")
     assert "the source is int8 as it is" in record["notes"]
     assert record["effective"]["reference"] == "net/graph_opt=disable/io=run"
     assert record["metrics"]["accuracy/top1"]["value"] == 1.0
-    for name, value in (("top1_delta", 0.0), ("agreement", 1.0), ("max_abs_error", 0.0)):
+    for name, expected in (("top1_delta", 0.0), ("agreement", 1.0), ("max_abs_error", 0.0)):
         metric = record["metrics"][f"accuracy/{name}"]
-        assert (metric["value"], metric["kind"]) == (value, "own unoptimized session")
+        assert (metric["value"], metric["kind"]) == (expected, "own unoptimized session")
 
 
 def test_an_input_called_y_is_fed_and_never_taken_for_labels(real: Any, records: Records) -> None:
-    inputs = [float_value("x", "N", 3), float_value("y", "N", 1)]
+    inputs = [value("x", ["N", 3]), value("y", ["N", 1])]
     data = {"x": np.ones((20, 3), np.float32), "y": np.arange(20, dtype=np.float32)[:, None]}
     (record,) = records("run", real([helper.make_node("Add", ["x", "y"], ["scores"])], inputs, data))
     assert (record["status"], record["reason"]) == ("ok", "")
@@ -148,6 +143,6 @@ def test_an_input_called_y_is_fed_and_never_taken_for_labels(real: Any, records:
 def test_what_cannot_be_labels_fails_the_case(real: Any, records: Records) -> None:
     data = {"x": np.ones((20, 3), np.float32), "y": np.eye(20)}
     nodes = [helper.make_node("Relu", ["x"], ["scores"])]
-    (record,) = records("run", real(nodes, [float_value("x", "N", 3)], data))
+    (record,) = records("run", real(nodes, [value("x", ["N", 3])], data))
     assert record["status"] == "failed"
     assert record["reason"].endswith("data.npz: labels 'y' have shape (n, 20); expected one a sample: (n,)")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import onnx
 import pytest
+from models import make_model, value
 from onnx import helper
 
 from harness.core.case import thaw
@@ -19,7 +20,6 @@ from harness.plan import plan_model
 from harness.run.assume import assume
 from harness.run.bench import open_bench
 from harness.run.job import environment, header
-from tests.models import make_model, value
 
 
 @pytest.fixture

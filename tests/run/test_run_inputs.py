@@ -9,13 +9,13 @@ import numpy as np
 import onnx
 import pytest
 import yaml
+from models import make_model
 from onnx import TensorProto, helper
 
 from harness.core.errors import InputError
 from harness.plan import plan_document
 from harness.run.inputs import check_inputs
 from harness.run.job import run
-from tests.models import make_model
 
 Node = helper.make_node
 

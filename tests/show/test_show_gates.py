@@ -52,10 +52,9 @@ def test_a_gate_that_passed_within_the_spread_is_counted() -> None:
     assert entry.text.startswith("1 of them: the limit lies within the spread between processes")
 
 
-def test_what_is_shown_under_another_name_is_not_told_as_missing() -> None:
-    calls = Metric(
-        value=None, unit="calls/s", direction="higher", absence=Absence.REPLACED, reason="elsewhere"
-    )
+@pytest.mark.parametrize("absence", [Absence.REPLACED, Absence.NOT_ASKED])
+def test_what_nobody_misses_is_not_told_as_missing(absence: Absence) -> None:
+    calls = Metric(value=None, unit="calls/s", direction="higher", absence=absence, reason="elsewhere")
     p95 = Metric(value=None, unit="s", direction="lower", reason="4 samples; p95 needs 130")
     made = make_record({"latency/p50": 1e-3})
     made = replace(made, metrics={**made.metrics, "throughput/calls_per_s": calls, "latency/p95": p95})

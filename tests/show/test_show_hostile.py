@@ -9,7 +9,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
@@ -32,6 +32,7 @@ from harness.core.record import Record
 from harness.core.report import GateOutcome, Outcome, Report
 from harness.core.suite import Plan, Skip, Suite
 from harness.history.view import HistoryDocument
+from harness.plan.estimate import Estimate
 from harness.show.plan import PlanDocument
 from harness.show.progress import describe
 from harness.show.repro import render_repro
@@ -110,23 +111,13 @@ def test_a_history(hostile: Report, view: str) -> None:
     check(show.render(HistoryDocument(trends), view), view, name)
 
 
-@dataclass(frozen=True)
-class Known:
-    """An estimate that counts a hostile reason."""
-
-    skips: dict[str, int]
-    cases: int = 1
-    artifacts_to_build: int = 1
-    seconds: float = 1.0
-
-
 @pytest.mark.parametrize("view", LISTS)
 def test_a_plan(hostile: Report, view: str) -> None:
     name = f"={hostile.title}"
     model = Model(name, Source("fake", ()))
     case = Case(Artifact(model), Session(), Load())
     plan = Plan(Suite(name, name, (model,)), (case,), (Skip(case, name),))
-    check(show.render(PlanDocument(plan, Known({name: 1})), view), view, name)  # type: ignore[arg-type]
+    check(show.render(PlanDocument(plan, Estimate(1, 1, {name: 1}, 1.0)), view), view, name)
 
 
 def test_the_line_of_a_case_that_is_done(hostile: Report) -> None:

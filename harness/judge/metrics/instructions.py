@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.core.record import Metric
+from harness.core.record import Absence, Metric
 from harness.judge.facts import Facts
 from harness.judge.metrics import metric, missing
 
@@ -17,8 +17,10 @@ def instructions(facts: Facts) -> dict[str, Metric]:
     part = facts.observations[0].parts.get("instructions", {}) if facts.observations else {}
     counts = part.get("counts")
     if not counts:
-        reason = str(part.get("unavailable") or "not asked for: measure.instructions is false")
-        return {name: missing(name, reason) for name in NAMES}
+        if why := part.get("unavailable"):
+            return {name: missing(name, str(why)) for name in NAMES}
+        reason = "not asked for: measure.instructions is false"
+        return {name: missing(name, reason, absence=Absence.NOT_ASKED) for name in NAMES}
     stretches, created = counts["call"], counts.get("session") or ()
     call, session = NAMES
     return {
