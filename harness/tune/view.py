@@ -8,8 +8,8 @@ from typing import Any
 
 from harness.core.metrics import spec_of
 from harness.core.units import count, format_percent, format_span, format_value
-from harness.show.cells import Column, number
-from harness.show.page import Line, Page
+from harness.show.cells import Column, Line, number
+from harness.show.page import Page
 from harness.show.sections import Entry, Section
 from harness.tune.model import Answer, Barred, Reached, TuneResult
 
