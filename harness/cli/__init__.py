@@ -29,6 +29,7 @@ COMMANDS = {
     "schema": "Print the JSON schema of a suite, for editors.",
     "sweep": "Measure one model file, without writing a suite.",
     "show": "Show stored results.",
+    "tune": "Find the best settings under limits, in a fraction of a full sweep's time.",
     "ab": "Compare two models or settings by an interleaved A/B test.",
     "report": "Write a run as one HTML page with tables and charts, to hand over.",
     "nightly": "Measure a suite, compare it with earlier runs, and report what got worse.",

@@ -113,7 +113,7 @@ def plan_of_file(
         model,
         {axis: _values(choices[axis]) for axis in CHOICES if choices.get(axis)},
         data=choices.get("data") or None,
-        shapes=dict(_shape(text) for text in choices.get("shapes", ())),
+        shapes=read_shapes(choices.get("shapes", ())),
         output=choices.get("output") or None,
         batch_dim=choices.get("batch_dim"),
         custom_ops=choices.get("custom_ops") or (),
@@ -126,6 +126,11 @@ def plan_of_file(
         click.echo(assumed, err=True)
         printed.add(assumed)
     return plan
+
+
+def read_shapes(texts: Sequence[str]) -> dict[str, int]:
+    """Read ``NAME=SIZE`` options. Raises InputError."""
+    return dict(map(_shape, texts))
 
 
 def _shape(text: str) -> tuple[str, int]:

@@ -76,6 +76,11 @@ def _crowded(threads: int, worker: tuple[int, ...], usable: int) -> str:
     return f"{count(threads, 'thread')} on {count(cores, 'core')}{quota}"
 
 
+def available_cores(kernel: Kernel = LINUX) -> int:
+    """Count the cores that a session may have here: the cpuset, and the cgroup's quota."""
+    return usable_cores(kernel.cores(), kernel)
+
+
 def usable_cores(available: Iterable[int], kernel: Kernel = LINUX) -> int:
     """Return how many cores can run at once: those available, or fewer by the CPU quota."""
     quota = cpu_quota(kernel)

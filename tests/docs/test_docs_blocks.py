@@ -43,8 +43,8 @@ def place(desk: Callable[[str], Any]) -> Any:
     made = desk("docs")
     for name, document in SUITES.items():
         made.put(f"suites/{name}.yaml", yaml.safe_dump({**document, **QUICK}))
-    made.run("harness run suites/quickstart.yaml && harness run suites/quickstart.yaml")
-    made.run("harness anchor set latest --suite quickstart")
+    run, pin = "harness run suites/quickstart.yaml", "harness anchor set latest --suite quickstart"
+    made.run(f"{run} && {pin} && {run}")
     shutil.copy(made.folder / "suites/models/digits_cnn.onnx", made.folder / "model.onnx")
     random = np.random.default_rng(0)
     images = random.standard_normal((40, 1, 8, 8)).astype(np.float32)

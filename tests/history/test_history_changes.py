@@ -187,6 +187,7 @@ def test_a_record_tells_what_may_explain_a_shift(record):
         "python": None,
         "governor": "performance",
         "data": facts_of(made)["data"],
+        "custom operators": None,
     }
     assert "aaaabbbb" in str(facts_of(made)["data"])
     assert facts_of(record())["data"] is None

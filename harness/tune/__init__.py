@@ -1,0 +1,1 @@
+"""Find the best settings of a model under limits, in a fraction of a full sweep's time."""
