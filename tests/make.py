@@ -12,7 +12,20 @@ from typing import Any
 import numpy as np
 
 from harness.core.artifact import Built
-from harness.core.case import CPU, FP32, Artifact, Case, DataRef, Load, Model, Named, Session, Source, freeze
+from harness.core.case import (
+    AXES,
+    CPU,
+    FP32,
+    Artifact,
+    Case,
+    DataRef,
+    Load,
+    Model,
+    Named,
+    Session,
+    Source,
+    freeze,
+)
 from harness.core.record import Metric, Observation, Record, Status
 from harness.core.suite import Suite
 from harness.judge import Facts
@@ -121,6 +134,26 @@ def make_record(
     }
     parts = {"run": "r", "suite": "s", "case": key, "axes": full, "metrics": made, "machine": "m1", **given}
     return Record(status=Status(status), **parts)
+
+
+def make_shown_record(
+    model: str,
+    status: str = "ok",
+    reason: str = "",
+    metrics: Mapping[str, float | Metric | None] | None = None,
+    **more: Any,
+) -> Record:
+    """A record for the pages of a run: dated, with four axes and those in `more`."""
+    axes = {name: more.pop(name) for name in AXES if name in more}
+    shown = {
+        "run": "20261123T140732Z-3f2a1c",
+        "suite": "quick",
+        "axes": {"model": model, "opset": None, "precision": "fp32", "batch": 1, **axes},
+        "machine": "box",
+        "started_at": "2026-11-23T14:07:33+00:00",
+        "duration_s": 1.5,
+    }
+    return make_record(metrics, model=model, status=status, reason=reason, **axes, **{**shown, **more})
 
 
 def store_run(results: Path, records: Sequence[Record], started: datetime, **header: Any) -> str:
