@@ -26,12 +26,17 @@ from harness.core.case import (
     Source,
     freeze,
 )
+from harness.core.decision import RunSide
 from harness.core.record import Metric, Observation, Record, Status
 from harness.core.suite import Suite
 from harness.judge import Facts
 from harness.judge.verdict import Verdict
 from harness.measure import Block, BlockOrder, Request
 from harness.run.bench import Bench
+
+BASE_RUN = RunSide("r1", "s", "2026-11-21T02:00:00+00:00")
+HEAD_RUN = RunSide("r2", "s", "2026-11-22T02:00:00+00:00")
+"""The two runs of a comparison, where nothing depends on when they were."""
 
 SAMPLES_NS = [1000 + i * 37 % 200 for i in range(200)]
 """Every one of 1000 to 1199 once, in an order without a trend."""

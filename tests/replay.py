@@ -8,10 +8,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from make import make_record
+
 from harness.ab.job import run_ab
 from harness.ab.model import ABResult, ABSettings, BlockReading, Pair, Pairing
 from harness.core.case import Artifact, Case, Load, Model, Session, Source, freeze
-from harness.core.record import Observation, Record, Status
+from harness.core.record import Observation, Record
 from harness.core.suite import Suite
 from harness.judge.outputs import Outputs
 from harness.measure import Block, BlockOrder
@@ -33,7 +35,7 @@ class Replay:
     def measure(self, case: Case, run: str = "") -> Record:
         """Both arms run, and nothing more."""
         self.outputs[case] = Outputs(reason="not recorded")
-        return Record(run=run, suite="s", case=case.key, axes=case.axes, status=Status.OK)
+        return make_record(case=case, run=run)
 
     def request(self, case: Case, sampling: object) -> Any:
         """Stand in for what starts a worker."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from make import make_facts, make_record
+from make import BASE_RUN, HEAD_RUN, make_facts, make_record
 from replay import JOBS, replay
 from world import World, search_world, since, write_candidates
 
@@ -29,7 +29,6 @@ from harness.core.decision import (
     MetricComparison,
     MetricComparisons,
     RunComparison,
-    RunSide,
     Unconfirmed,
 )
 from harness.core.record import Metric, Note, Record, Status
@@ -97,8 +96,7 @@ def outcome() -> dict[str, Any]:
     items = settled()
     findings = []
     for item in items:
-        sides = (RunSide("r1", "s", ""), RunSide("r2", "s", ""))
-        contrast = RunComparison(base=sides[0], head=sides[1], compared=MetricComparisons((item,)))
+        contrast = RunComparison(base=BASE_RUN, head=HEAD_RUN, compared=MetricComparisons((item,)))
         findings.append(nightly._finding("previous", contrast, settled()[0], item))
     base, head = make_record({"latency/p50": 1.0}), make_record({"latency/p50": 1.1})
     gates = [
@@ -114,8 +112,8 @@ def outcome() -> dict[str, Any]:
     lost = compare_records([base], [make_record(status="unsupported")]).comparisons
     contrasts = [
         RunComparison(
-            base=RunSide("r1", "s", ""),
-            head=RunSide("r2", "s", ""),
+            base=BASE_RUN,
+            head=HEAD_RUN,
             compared=MetricComparisons((item,)),
             gates=found,
         )

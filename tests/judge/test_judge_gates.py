@@ -1,9 +1,10 @@
 from dataclasses import replace
 
 import pytest
+from make import make_metric
 
 from harness.core.decision import Change, Decision, DecisionSource, MetricComparison, Unconfirmed
-from harness.core.record import Absence, Metric
+from harness.core.record import Absence
 from harness.core.report import NoData, unevaluated
 from harness.core.suite import Gate
 from harness.judge.gates import beside_comparisons, evaluate, evaluate_comparisons, with_evidence
@@ -76,7 +77,7 @@ def test_without_data_a_gate_has_not_passed(record, metrics, status, references,
 
 
 def test_a_null_metric_is_no_data_with_its_reason(record):
-    null = Metric(value=None, unit="s", direction="lower", reason="200 calls; 662 needed")
+    null = make_metric("latency/p99", None, reason="200 calls; 662 needed")
     made = replace(record(), metrics={"latency/p99": null})
     found = one(Gate("latency/p99", max=1.0), made)
     assert (found.outcome, found.reason, found.limit) == ("no data", "200 calls; 662 needed", 1.0)
@@ -100,7 +101,7 @@ def test_accuracy_is_held_against_another_machine_too(record):
 
 
 def identical(record):
-    null = Metric(value=None, unit="dB", direction="higher", absence=Absence.IDENTICAL)
+    null = make_metric("accuracy/sqnr_db", None, absence=Absence.IDENTICAL)
     return replace(record(), metrics={"accuracy/sqnr_db": null})
 
 
@@ -157,9 +158,7 @@ def test_gates_hold_the_arms_of_an_ab(record):
 
 def spread(record, low, value, high, n=5):
     """A record whose memory lies in this interval over `n` processes."""
-    peak = Metric(
-        value=value, unit="B", direction="lower", low=low, high=high, interval="between processes", n=n
-    )
+    peak = make_metric("memory/peak", value, low=low, high=high, interval="between processes", n=n)
     return replace(record(), metrics={"memory/peak": peak})
 
 
@@ -186,7 +185,7 @@ def test_the_spread_of_the_reference_counts_too(record):
 
 
 def test_an_interval_within_one_process_is_no_spread_between_processes(record):
-    p50 = Metric(value=1.0, unit="s", direction="lower", low=0.9, high=1.1, interval="within process")
+    p50 = make_metric("latency/p50", 1.0, low=0.9, high=1.1, interval="within process")
     found = one(Gate("latency/p50", max=1.05), replace(record(), metrics={"latency/p50": p50}))
     assert (found.low, found.high, found.within_spread) == (None, None, False)
 

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import pytest
+from make import make_metric
 
 from harness.core.decision import Change
-from harness.core.record import Metric
 from harness.core.report import NoData, Outcome
 from harness.core.suite import Gate
 from harness.core.units import format_value
@@ -108,7 +108,7 @@ def test_a_gate_takes_the_count_of_another_machine_but_not_of_another_counter(co
 
 
 def test_a_gate_on_a_pass_that_is_off_names_the_key(record) -> None:
-    null = Metric(value=None, unit="instructions", direction="lower", reason="not asked for")
+    null = make_metric(CALL, None, reason="not asked for")
     head = replace(record(), metrics={CALL: null}, asked={"measure": {"instructions": False}})
     (found,) = evaluate([Gate(CALL, max=1e9)], [head])
     assert found.setting is not None

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from make import make_record
+from make import BASE_RUN, HEAD_RUN, make_record
 
 from harness import show
 from harness.core.decision import (
@@ -16,7 +16,6 @@ from harness.core.decision import (
     MetricComparison,
     MetricComparisons,
     RunComparison,
-    RunSide,
 )
 from harness.core.record import Record
 from harness.core.report import GateOutcome, Outcome, Report
@@ -123,16 +122,14 @@ def test_an_improvement_is_told() -> None:
     better = MetricComparison(
         "m", "latency/p50", 0.002, 0.001, Decision(verdict=Change.IMPROVEMENT, ratio=0.5)
     )
-    contrast = RunComparison(
-        base=RunSide("r1", "s", "t"), head=RunSide("r2", "s", "t"), compared=MetricComparisons((better,))
-    )
+    contrast = RunComparison(base=BASE_RUN, head=HEAD_RUN, compared=MetricComparisons((better,)))
     text = summary(replace(night(), contrasts={"anchor": contrast}))
     assert "### Better: 1\n\n- m: latency/p50 -50.00% (anchor: 2 ms -&gt; 1 ms)" in text
 
 
 def test_what_was_not_compared_is_named() -> None:
     compared = MetricComparisons((), {"m": ("cores: 1 / 2",)}, ("old",), ("new",))
-    contrast = RunComparison(base=RunSide("r1", "s", "t"), head=RunSide("r2", "s", "t"), compared=compared)
+    contrast = RunComparison(base=BASE_RUN, head=HEAD_RUN, compared=compared)
     text = summary(replace(night(), contrasts={"previous": contrast}, not_compared={"anchor": "none"}))
     for words in (
         "against anchor: not compared: none",
