@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from harness.core.artifact import Built
-from harness.core.case import CPU, FP32, Artifact, Case, DataRef, Load, Model, Named, Session, Source, freeze
+from harness.core.case import (
+    AXES,
+    CPU,
+    FP32,
+    Artifact,
+    Case,
+    DataRef,
+    Load,
+    Model,
+    Named,
+    Session,
+    Source,
+    freeze,
+)
 from harness.core.record import Metric, Observation, Record, Status
 from harness.core.suite import Suite
 from harness.judge import Facts
@@ -24,20 +38,22 @@ SAMPLES_NS = [1000 + i * 37 % 200 for i in range(200)]
 
 
 def make_case(
+    model: str = "net",
+    precision: str = "fp32",
     *,
     task: str | None = None,
     output: str | None = None,
     opset: int | None = None,
-    precision: str = "fp32",
     provider: str = "cpu",
     batch: int = 1,
     **session: Any,
 ) -> Case:
-    model = Model("net", Source("fake", ()), task=task, output=output)
+    """A case of the fake engine; what is no parameter here is a part of its session."""
+    of = Model(model, Source("fake", ()), task=task, output=output)
     named = FP32 if precision == "fp32" else Named(precision, precision)
     chosen = CPU if provider == "cpu" else Named(provider, provider)
     return Case(
-        Artifact(model, opset=opset, precision=named), Session(provider=chosen, **session), Load(batch=batch)
+        Artifact(of, opset=opset, precision=named), Session(provider=chosen, **session), Load(batch=batch)
     )
 
 
@@ -92,14 +108,67 @@ def make_metric(name: str, value: float | None, **more: Any) -> Metric:
 
 
 def make_record(
-    metrics: dict[str, float] | None = None, *, status: str = "ok", model: str = "net", **axes: Any
+    metrics: Mapping[str, float | Metric | None] | None = None,
+    *,
+    case: Case | str | None = None,
+    status: str = "ok",
+    model: str = "net",
+    **more: Any,
 ) -> Record:
-    """A record with these metric values; units and directions as the names say."""
-    case = make_case()
-    full = {**case.axes, "model": model, **axes}
-    made = {name: make_metric(name, value) for name, value in (metrics or {}).items()}
-    key = "/".join([model, *(f"{axis}={value}" for axis, value in axes.items())])
-    return Record(run="r", suite="s", case=key, axes=full, status=Status(status), metrics=made, machine="m1")
+    """A record with these metric values; units and directions as the names say, unless a metric is given.
+
+    `more` are fields of the record and axes of its case. `case` is the case
+    itself, whose axes are the record's, or a key to have whatever the axes.
+    """
+    known = {part.name for part in fields(Record)}
+    axes = {name: value for name, value in more.items() if name not in known}
+    given = {name: value for name, value in more.items() if name in known}
+    if isinstance(case, Case):
+        key, full = case.key, {**case.axes, **axes}
+    else:
+        key = case or "/".join([model, *(f"{axis}={value}" for axis, value in axes.items())])
+        full = {**make_case().axes, "model": model, **axes}
+    made = {
+        name: value if isinstance(value, Metric) else make_metric(name, value)
+        for name, value in (metrics or {}).items()
+    }
+    parts = {"run": "r", "suite": "s", "case": key, "axes": full, "metrics": made, "machine": "m1", **given}
+    return Record(status=Status(status), **parts)
+
+
+def make_shown_record(
+    model: str,
+    status: str = "ok",
+    reason: str = "",
+    metrics: Mapping[str, float | Metric | None] | None = None,
+    **more: Any,
+) -> Record:
+    """A record for the pages of a run: dated, with four axes and those in `more`."""
+    axes = {name: more.pop(name) for name in AXES if name in more}
+    shown = {
+        "run": "20261123T140732Z-3f2a1c",
+        "suite": "quick",
+        "axes": {"model": model, "opset": None, "precision": "fp32", "batch": 1, **axes},
+        "machine": "box",
+        "started_at": "2026-11-23T14:07:33+00:00",
+        "duration_s": 1.5,
+    }
+    return make_record(metrics, model=model, status=status, reason=reason, **axes, **{**shown, **more})
+
+
+def store_run(results: Path, records: Sequence[Record], started: datetime, **header: Any) -> str:
+    """Seal a run begun at `started`, whatever else its header holds; return its identifier."""
+    from harness.store.header import SEALED, Header, run_folder, write_header
+    from harness.store.parquet import write_run
+
+    run = header.pop("run", f"{started:%Y%m%dT%H%M%SZ}-000000")
+    time = started.isoformat(timespec="seconds")
+    folder = run_folder(results, run)
+    folder.mkdir(parents=True)
+    write_run(folder / SEALED, [replace(record, run=run, started_at=time) for record in records])
+    named = {"suite": records[0].suite, "machine": records[0].machine, "started_at": time}
+    write_header(folder, Header(run=run, **{**named, **header}))
+    return run
 
 
 def texts(verdict: Verdict) -> tuple[str, ...]:

@@ -10,12 +10,10 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from make import make_metric
+from make import make_metric, store_run
 
 from harness.core.case import DEFAULTS, shown
 from harness.core.record import NoteKind, Record, Status
-from harness.store.header import SEALED, Header, run_folder, write_header
-from harness.store.parquet import write_run
 
 FIRST = datetime(2026, 11, 1, 2, tzinfo=UTC)
 GRID: Mapping[str, Sequence[Any]] = {
@@ -123,15 +121,10 @@ def night(seed: int = 0, *, slower: float = 1.0) -> list[Record]:
 def store(results: Path, records: Sequence[Record], day: int = 0, **header: Any) -> str:
     """Seal a run begun on the given day; return its identifier."""
     started = FIRST + timedelta(days=day)
-    run, time = f"{started:%Y%m%dT%H%M%SZ}-000000", started.isoformat(timespec="seconds")
-    folder = run_folder(results, run)
-    folder.mkdir(parents=True)
-    stamped = [replace(record, run=run, started_at=time) for record in records]
-    write_run(folder / SEALED, stamped)
     fields: dict[str, Any] = {
-        "suite": records[0].suite, "suite_path": "suites/quickstart.yaml", "machine": records[0].machine,
+        "suite_path": "suites/quickstart.yaml",
         "description": "Which settings are fast here, and what INT8 costs; made-up numbers.",
-        "cases": len(records), "harness": "0.1.0", "finished_at": time,
+        "cases": len(records), "harness": "0.1.0", "finished_at": started.isoformat(timespec="seconds"),
         "command": ("harness", "run", "suites/quickstart.yaml"),
         "environment": {
             "cpu": {"model": "AMD EPYC", "logical": 2}, "memory_total_bytes": 25_276_510_208,
@@ -141,5 +134,4 @@ def store(results: Path, records: Sequence[Record], day: int = 0, **header: Any)
             {"metric": "accuracy/top1_delta", "min": -0.01}, {"metric": "latency/p50", "max_increase": 0.05},
         ),
     }  # fmt: skip
-    write_header(folder, Header(run=run, started_at=time, **{**fields, **header}))
-    return run
+    return store_run(results, records, started, **{**fields, **header})

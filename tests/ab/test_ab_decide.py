@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from make import make_metric, make_record
 
 from harness.ab import decide as trial
 from harness.ab.model import ABSettings, BlockReading, CaseBlocks, Lost, split_metrics
 from harness.ab.schedule import OnlyCase, SeveralCases, count_tests
 from harness.core.decision import Change, DecisionSource
-from harness.core.record import Metric, Record, Status
+from harness.core.record import Status
 from harness.judge.outputs import Outputs
 from harness.stats import signed_rank
 
@@ -47,10 +48,7 @@ def record(status=Status.OK, reason="", size=1000, bits=None):
     if bits is not None:
         packed = np.packbits(np.asarray(bits, bool))
         samples = {"correct": {"n": len(bits), "bits": packed.tobytes().hex()}}
-    metrics = {"model/size": Metric(value=float(size), unit="B", direction="lower")}
-    return Record(
-        run="r", suite="s", case="x", axes={}, status=status, reason=reason, metrics=metrics, samples=samples
-    )
+    return make_record({"model/size": float(size)}, case="x", status=status, reason=reason, samples=samples)
 
 
 def test_candidates_are_named_metric_by_metric():
@@ -368,7 +366,7 @@ def test_a_control_that_fired_marks_every_row():
 
 def counting(value, reason=""):
     counted = {"how": "callgrind", "tool": "valgrind-3.19.0", "threads": 1, "calls": 4}
-    metric = Metric(value=value, unit="instructions", direction="lower", reason=reason)
+    metric = make_metric("instructions/call", value, reason=reason)
     return replace(record(), metrics={"instructions/call": metric}, effective={"instructions": counted})
 
 

@@ -12,103 +12,77 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from make import make_metric
+from make import make_case, make_metric, make_record, store_run
 
-from harness.core.case import Artifact, Case, Load, Model, Named, Session, Source
-from harness.core.record import Record, Status
-from harness.store.header import SEALED, Header, run_folder, write_header
-from harness.store.parquet import write_run
+from harness.core.case import Case
+from harness.core.record import Record
 
 FIRST = datetime(2026, 1, 1, 2, tzinfo=UTC)
 
 
-def case(
-    model: str = "net", precision: str = "fp32", runtime: str = "current", batch: int = 1, **session: Any
-) -> Case:
-    artifact = Artifact(Model(model, Source("fake", ())), precision=Named(precision, precision))
-    return Case(artifact, Session(runtime=runtime, **session), Load(batch=batch))
-
-
-def make_record(
-    of: Case, values: Mapping[str, float | None] | None = None, *, version: str = "1.32.0", **fields: Any
-) -> Record:
-    """A record of `of` with these metrics; p50 has an interval of 1% each way and two processes."""
-    metrics = {}
-    for name, value in (values or {}).items():
-        band = {"low": value * 0.99, "high": value * 1.01} if name == "latency/p50" and value else {}
-        metrics[name] = make_metric(name, value, reason="" if value else "none", **band)
-    p50 = (values or {}).get("latency/p50")
-    defaults: dict[str, Any] = {
-        "run": "",
-        "suite": "nightly",
-        "status": Status.OK,
-        "machine": "m1",
-        "metrics": metrics,
-        "effective": {"runtime": {"distribution": "onnxruntime", "version": version}},
-        "samples": {"latency_ns": [[round(p50 * 1e9)] * 3] * 2} if p50 else {},
-    }
-    return Record(case=of.key, axes=of.axes, **{**defaults, **fields})
-
-
-def store_run(results: Path, night: int, records: Sequence[Record], **header: Any) -> str:
-    """Seal a run of that night, and give its identifier."""
-    started = FIRST + timedelta(days=night)
-    run = header.pop("run", f"{started:%Y%m%dT%H%M%SZ}-000000")
-    time = started.isoformat(timespec="seconds")
-    stamped = [Record.from_json({**record.to_json(), "run": run, "started_at": time}) for record in records]
-    folder = run_folder(results, run)
-    folder.mkdir(parents=True)
-    write_run(folder / SEALED, stamped)
-    suite, machine = records[0].suite, records[0].machine
-    write_header(
-        folder, Header(**{"suite": suite, "machine": machine, "run": run, "started_at": time, **header})
-    )
-    return run
-
-
 @pytest.fixture
 def record() -> Callable[..., Record]:
-    return make_record
+    """Make a record of a case; p50 has an interval of 1% each way and two processes."""
+
+    def make(
+        of: Case, values: Mapping[str, float | None] | None = None, *, version: str = "1.32.0", **more: Any
+    ) -> Record:
+        metrics = {}
+        for name, value in (values or {}).items():
+            band = {"low": value * 0.99, "high": value * 1.01} if name == "latency/p50" and value else {}
+            metrics[name] = make_metric(name, value, reason="" if value else "none", **band)
+        p50 = (values or {}).get("latency/p50")
+        more.setdefault("effective", {"runtime": {"distribution": "onnxruntime", "version": version}})
+        more.setdefault("samples", {"latency_ns": [[round(p50 * 1e9)] * 3] * 2} if p50 else {})
+        return make_record(metrics, case=of, **{"suite": "nightly", **more})
+
+    return make
 
 
 @pytest.fixture
 def cell() -> Callable[..., Case]:
-    return case
+    return make_case
 
 
 @pytest.fixture
 def stored() -> Callable[..., str]:
-    return store_run
+    """Store the run of a night, counted from `FIRST`."""
 
+    def store(results: Path, night: int, records: Sequence[Record], **header: Any) -> str:
+        return store_run(results, records, FIRST + timedelta(days=night), **header)
 
-@pytest.fixture
-def results(tmp_path: Path) -> Path:
-    """A results folder, with an asv.conf.json beside it."""
-    write_config(tmp_path)
-    return tmp_path / "results"
-
-
-def write_config(folder: Path, **changes: Any) -> Path:
-    config = {
-        "version": 1,
-        "project": "test",
-        "project_url": "index.html",
-        "repo": "results/timeline.git",
-        "branches": ["main"],
-        "results_dir": "results/asv",
-        "html_dir": "results/html/asv",
-        "show_commit_url": "runs.html#",
-        "plugins": [".harness.asv.export"],
-        **changes,
-    }
-    path = folder / "asv.conf.json"
-    path.write_text(json.dumps(config))
-    return path
+    return store
 
 
 @pytest.fixture
 def configure() -> Callable[..., Path]:
-    return write_config
+    """Write an asv.conf.json into a folder."""
+
+    def write(folder: Path, **changes: Any) -> Path:
+        config = {
+            "version": 1,
+            "project": "test",
+            "project_url": "index.html",
+            "repo": "results/timeline.git",
+            "branches": ["main"],
+            "results_dir": "results/asv",
+            "html_dir": "results/html/asv",
+            "show_commit_url": "runs.html#",
+            "plugins": [".harness.asv.export"],
+            **changes,
+        }
+        path = folder / "asv.conf.json"
+        path.write_text(json.dumps(config))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def results(tmp_path: Path, configure: Callable[..., Path]) -> Path:
+    """A results folder, with an asv.conf.json beside it."""
+    configure(tmp_path)
+    return tmp_path / "results"
 
 
 @pytest.fixture

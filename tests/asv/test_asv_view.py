@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from make import make_metric
+from make import make_case, make_record
 
 from harness.asv.benchmarks import (
     DIMENSIONS,
@@ -26,13 +26,6 @@ from harness.core.metrics import METRICS
 from harness.core.record import Record, Status
 
 NET = Model("net", Source("fake", ()))
-CASE = Case(Artifact(NET), Session(), Load())
-
-
-def make(case: Case = CASE, status: Status = Status.OK, **values: float | None) -> Record:
-    names = {name.replace("/", "_"): name for name in METRICS}
-    metrics = {names[key]: make_metric(names[key], value) for key, value in values.items()}
-    return Record(run="r", suite="s", case=case.key, axes=case.axes, status=status, metrics=metrics)
 
 
 def only(records: list[Record]) -> Benchmark:
@@ -75,30 +68,30 @@ def test_the_runtime_is_a_line_of_its_own_and_no_place() -> None:
 
 
 def test_a_latency_stays_what_it_is() -> None:
-    found = only([make(latency_p50=0.0015)])
+    found = only([make_record({"latency/p50": 0.0015})])
     assert (found.name, found.unit) == ("s.net.latency_p50", "seconds")
     assert found.cells[place("net")].value == 0.0015
 
 
 def test_accuracy_is_told_as_error() -> None:
-    found = only([make(accuracy_top1=0.75)])
+    found = only([make_record({"accuracy/top1": 0.75})])
     assert (found.name, found.unit) == ("s.net.accuracy_top1_error", "error")
     assert found.cells[place("net")].value == 0.25
 
 
 def test_throughput_is_told_as_seconds_a_sample() -> None:
-    found = only([make(throughput_samples_per_s=400.0)])
+    found = only([make_record({"throughput/samples_per_s": 400.0})])
     assert (found.name, found.unit) == ("s.net.throughput_seconds_per_sample", "seconds")
     assert found.cells[place("net")].value == 0.0025
 
 
 def test_memory_is_told_in_bytes() -> None:
-    found = only([make(memory_peak=1e6)])
+    found = only([make_record({"memory/peak": 1e6})])
     assert (found.name, found.unit, found.cells[place("net")].value) == ("s.net.memory_peak", "bytes", 1e6)
 
 
 def test_decibels_are_told_as_the_noise_left() -> None:
-    assert only([make(accuracy_sqnr_db=40.0)]).cells[place("net")].value == pytest.approx(0.01)
+    assert only([make_record({"accuracy/sqnr_db": 40.0})]).cells[place("net")].value == pytest.approx(0.01)
 
 
 @pytest.mark.parametrize("name", [name for name, row in METRICS.items() if row.dashboard])
@@ -112,7 +105,7 @@ def test_less_is_better_for_every_metric(name: str) -> None:
 
 
 def test_p50_has_its_interval_and_a_sample_a_process() -> None:
-    record = make(latency_p50=2e-6)
+    record = make_record({"latency/p50": 2e-6})
     p50 = replace(record.metrics["latency/p50"], low=1e-6, high=3e-6)
     calls = {"latency_ns": [[1000, 2000, 9000], [2000, 4000]]}
     cell = only([replace(record, metrics={"latency/p50": p50}, samples=calls)]).cells[place("net")]
@@ -124,7 +117,7 @@ def test_p50_has_its_interval_and_a_sample_a_process() -> None:
 
 
 def test_p95_has_neither() -> None:
-    record = make(latency_p95=2e-6)
+    record = make_record({"latency/p95": 2e-6})
     p95 = replace(record.metrics["latency/p95"], low=1e-6, high=3e-6)
     cell = only([replace(record, metrics={"latency/p95": p95}, samples={"latency_ns": [[1]]})]).cells[
         place("net")
@@ -135,36 +128,35 @@ def test_p95_has_neither() -> None:
 
 @pytest.mark.parametrize("status", [Status.FAILED, Status.CRASHED, Status.TIMEOUT])
 def test_a_failure_is_null_even_where_something_was_measured_before_it(status: Status) -> None:
-    assert only([make(status=status, latency_p50=1.0)]).cells == {place("net"): Cell(None)}
+    assert only([make_record({"latency/p50": 1.0}, status=status)]).cells == {place("net"): Cell(None)}
 
 
 @pytest.mark.parametrize("status", [Status.SKIPPED, Status.UNSUPPORTED])
 def test_what_was_not_to_be_had_is_nan(status: Status) -> None:
-    other = Case(Artifact(NET, opset=17), Session(), Load())
-    found = only([make(latency_p50=1.0), make(other, status)])
+    other = make_case(opset=17)
+    found = only([make_record({"latency/p50": 1.0}), make_record(case=other, status=status)])
     value = found.cells[place(other.key)].value
     assert value is not None and math.isnan(value)
 
 
 def test_a_metric_without_a_value_is_nan() -> None:
-    other = Case(Artifact(NET, opset=17), Session(), Load())
-    found = only([make(latency_p95=1.0), make(other, latency_p95=None)])
+    other = make_case(opset=17)
+    found = only([make_record({"latency/p95": 1.0}), make_record({"latency/p95": None}, case=other)])
     value = found.cells[place(other.key)].value
     assert value is not None and math.isnan(value)
 
 
 def test_a_metric_that_no_case_has_is_no_benchmark() -> None:
-    assert benchmarks([make(latency_p95=None)]) == ()
+    assert benchmarks([make_record({"latency/p95": None})]) == ()
 
 
 def test_a_failure_shows_under_every_metric_that_its_model_had_before() -> None:
-    known = [only([make(memory_peak=1.0)]), only([make(replace_model("other"), accuracy_top1=1.0)])]
-    found = benchmarks([make(status=Status.CRASHED)], {item.name: document(item) for item in known})
+    known = [
+        only([make_record({"memory/peak": 1.0})]),
+        only([make_record({"accuracy/top1": 1.0}, case=make_case("other"))]),
+    ]
+    found = benchmarks([make_record(status=Status.CRASHED)], {item.name: document(item) for item in known})
     assert [item.name for item in found] == ["s.net.latency_p50", "s.net.memory_peak"]
-
-
-def replace_model(name: str) -> Case:
-    return Case(Artifact(Model(name, Source("fake", ()))), Session(), Load())
 
 
 @given(st.text(min_size=1), st.text(min_size=1))
@@ -192,14 +184,10 @@ def test_a_grid_is_a_product_with_nan_where_there_is_no_cell() -> None:
 
 def test_joining_descriptions_loses_no_value() -> None:
     wide, narrow = (
-        only([make(replace_batch(8), latency_p50=1.0), make(latency_p50=1.0)]),
-        only([make(replace_batch(2), latency_p50=1.0)]),
+        only([make_record({"latency/p50": 1.0}, case=make_case(batch=8)), make_record({"latency/p50": 1.0})]),
+        only([make_record({"latency/p50": 1.0}, case=make_case(batch=2))]),
     )
     assert join(document(wide), document(narrow))["params"][3] == ["1", "2", "8"]
-
-
-def replace_batch(batch: int) -> Case:
-    return Case(Artifact(NET), Session(), Load(batch=batch))
 
 
 def test_laying_over_keeps_what_has_no_successor() -> None:
@@ -210,18 +198,18 @@ def test_laying_over_keeps_what_has_no_successor() -> None:
 
 
 def test_the_version_of_a_benchmark_never_changes() -> None:
-    assert document(only([make(latency_p50=1.0)]))["version"] == "1"
+    assert document(only([make_record({"latency/p50": 1.0})]))["version"] == "1"
 
 
 def test_a_tooltip_is_text() -> None:
     hostile = Case(Artifact(Model("<img src=x>", Source("fake", ()))), Session(), Load())
-    assert "<" not in document(only([make(hostile, latency_p50=1.0)]))["code"]
+    assert "<" not in document(only([make_record({"latency/p50": 1.0}, case=hostile)]))["code"]
 
 
 def versioned(runtime: str, version: str, machine: str = "m") -> Record:
-    case = Case(Artifact(NET), Session(runtime=runtime), Load())
+    case = make_case(runtime=runtime)
     effective = {"runtime": {"distribution": "onnxruntime", "version": version}} if version else {}
-    return replace(make(case), effective=effective, machine=machine)
+    return replace(make_record(case=case), effective=effective, machine=machine)
 
 
 def test_a_line_is_a_machine_and_the_runtime_asked_for() -> None:

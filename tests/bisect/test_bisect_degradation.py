@@ -6,31 +6,23 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from make import make_metric, make_record
 
 from harness.bisect.degradation import SEARCHED, VersionOutputs, hold, judge_speed, least, refusal
 from harness.bisect.model import Step, StepVerdict
 from harness.core.decision import Change, Decision, MetricComparison
 from harness.core.metrics import METRICS
-from harness.core.record import Metric, Record, Status
+from harness.core.record import Status
 from harness.judge.outputs import Outputs
 
 
 def seen(*outputs: np.ndarray, status: Status = Status.OK, **metrics: float | None) -> VersionOutputs:
     found = {
-        f"accuracy/{name}": Metric(
-            value=value, unit="ratio", direction="higher", reason="" if value else "none"
-        )
+        f"accuracy/{name}": make_metric(f"accuracy/{name}", value, reason="" if value else "none")
         for name, value in metrics.items()
     }
-    record = Record(
-        run="",
-        suite="s",
-        case="c",
-        axes={},
-        status=status,
-        reason="boom",
-        metrics=found,
-        effective={"runtime": {"version": "1.0"}},
+    record = make_record(
+        found, case="c", status=status, reason="boom", effective={"runtime": {"version": "1.0"}}
     )
     names = tuple(f"y{i}" for i in range(len(outputs)))
     return VersionOutputs(record, Outputs(names, outputs or None, classes=dict.fromkeys(names, -1)))

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from make import make_record
 
 from harness import store
-from harness.core.record import Metric, Record, Status
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -25,10 +25,7 @@ def measured(results: Path) -> Callable[..., str]:
     """Store a run of one case; sealed unless said otherwise."""
 
     def make(suite: str = "nightly", machine: str = "box", *, sealed: bool = True) -> str:
-        p50 = Metric(value=0.001, unit="s", direction="lower")
-        record = Record(
-            run="", suite=suite, case="m", axes={"model": "m"}, status=Status.OK, metrics={"latency/p50": p50}
-        )
+        record = make_record({"latency/p50": 0.001}, model="m", suite=suite)
         with store.new_run(results, store.Header(suite=suite, machine=machine, cases=1)) as journal:
             journal.append(record)
             if sealed:

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from make import make_record
 
 from harness.core.decision import Change
-from harness.core.record import Record, Status
 from harness.judge.agreement import apart, only_nonfinite, outputs_change, unlike_inputs
 from harness.judge.outputs import Outputs
 
@@ -289,12 +289,8 @@ def test_of_other_inputs_only_nan_where_there_was_none_counts():
 
 def fed(*inputs, data=None):
     """A record of these inputs; the sizes in `shape` are as fed."""
-    return Record(
-        run="",
-        suite="s",
+    return make_record(
         case="c",
-        axes={},
-        status=Status.OK,
         asked={"load": {"batch": inputs[0]["fed"][0] if inputs else 1}},
         artifact={"inputs": inputs},
         effective={

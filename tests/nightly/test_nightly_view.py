@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from make import make_record
 
 from harness import show
 from harness.core.decision import (
@@ -17,7 +18,7 @@ from harness.core.decision import (
     RunComparison,
     RunSide,
 )
-from harness.core.record import Record, Status
+from harness.core.record import Record
 from harness.core.report import GateOutcome, Outcome, Report
 from harness.nightly import annotate
 from harness.nightly.model import Confidence, NightlyFinding, NightlyReport
@@ -60,10 +61,6 @@ def finding(
     )
 
 
-def record(case: str, status: Status = Status.OK, reason: str = "") -> Record:
-    return Record(run="r2", suite="s", case=case, axes={"model": case}, status=status, reason=reason)
-
-
 def night(
     *findings: NightlyFinding, records: tuple[Record, ...] = (), gates: tuple[GateOutcome, ...] = ()
 ) -> NightlyReport:
@@ -73,7 +70,7 @@ def night(
         started_at="2026-11-22T02:00:00+00:00",
         commit="0123456789abcdef",
         machine="box",
-        report=Report("s", records or (record("m"),), (), (), gates),
+        report=Report("s", records or (make_record(case="m"),), (), (), gates),
         findings=findings,
         dashboard="html",
     )
@@ -116,7 +113,7 @@ def test_what_is_not_shown_or_was_refuted_is_no_alarm() -> None:
 
 
 def test_the_headline_counts_gates_and_failures() -> None:
-    bad = (record("m"), record("n", Status.CRASHED, "SIGSEGV"))
+    bad = (make_record(case="m"), make_record(case="n", status="crashed", reason="SIGSEGV"))
     assert (
         headline(night(finding(), records=bad, gates=(GATE,))) == "1 regression, 1 failed gate, 1 failed case"
     )
@@ -150,7 +147,8 @@ def test_what_was_not_compared_is_named() -> None:
 def test_a_summary_stays_below_what_github_takes() -> None:
     long = "x" * 500
     records = tuple(
-        record(f"{long}{index}", Status.FAILED, f"reason {index % 200}") for index in range(5_000)
+        make_record(case=f"{long}{index}", status="failed", reason=f"reason {index % 200}")
+        for index in range(5_000)
     )
     text = summary(night(*(finding(f"{long}{index}") for index in range(5_000)), records=records))
     assert len(text.encode()) < 2**20
@@ -159,7 +157,7 @@ def test_a_summary_stays_below_what_github_takes() -> None:
 
 @pytest.mark.parametrize("name", ["<script>", "a|b", "a\n::error::b", "\x1b[31m"])
 def test_names_stay_text(name: str) -> None:
-    text = summary(night(finding(name), records=(record(name, Status.FAILED, name),)))
+    text = summary(night(finding(name), records=(make_record(case=name, status="failed", reason=name),)))
     assert "<script>" not in text
     assert "\x1b" not in text
     assert not [line for line in text.splitlines() if line.strip().startswith("::")]
@@ -190,7 +188,10 @@ def test_regressions_and_gates_are_errors_for_github() -> None:
 def test_what_could_not_be_measured_is_a_warning_for_github() -> None:
     found = night(
         finding("w", confidence=Confidence.OPEN),
-        records=(record("a", Status.UNSUPPORTED, "no kernel"), record("b", Status.SKIPPED, "slow")),
+        records=(
+            make_record(case="a", status="unsupported", reason="no kernel"),
+            make_record(case="b", status="skipped", reason="slow"),
+        ),
     )
     found = replace(found, not_compared={"anchor": "none is pinned"})
     assert [line.partition(" +25")[0] for line in annotate.render(found).splitlines()] == [
@@ -202,7 +203,9 @@ def test_what_could_not_be_measured_is_a_warning_for_github() -> None:
 
 def test_a_message_is_escaped_as_github_reads_it_back() -> None:
     hostile = "50%,\r\n::error::x:y\x1b[2J\x85\u2028"
-    (line,) = annotate.render(night(records=(record("m", Status.FAILED, hostile),))).splitlines()
+    (line,) = annotate.render(
+        night(records=(make_record(case="m", status="failed", reason=hostile),))
+    ).splitlines()
     assert line == "::warning title=Failed::m: 50%25,%0A::error::x:y\\x1b[2J\\x85\\u2028"
 
 

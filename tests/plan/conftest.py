@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,11 +8,7 @@ from harness.core.errors import InputError
 from harness.core.suite import Plan
 from harness.plan import plan
 
-ONE = "models: {m: {source: {zoo: squeezenet}}}\n"
-"""A model to plan with; what a test is about follows on line 2."""
-
-Planner = Callable[..., Plan]
-Problems = Callable[..., list[str]]
+from .planning import Planner, Problems
 
 
 @pytest.fixture
@@ -44,8 +39,3 @@ def problems(planned: Planner) -> Problems:
         return str(caught.value).splitlines()
 
     return run
-
-
-def keys(plan: Plan) -> list[str]:
-    """The keys of a plan's cases, in order."""
-    return [case.key for case in plan.cases]

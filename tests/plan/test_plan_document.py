@@ -11,7 +11,7 @@ from harness.core.errors import InputError
 from harness.plan import plan
 from harness.plan.document import MAX_BYTES, Place, parse, spell_path
 
-from .conftest import ONE, Planner, Problems, keys
+from .planning import ONE, Planner, Problems, keys
 
 
 @pytest.mark.parametrize(

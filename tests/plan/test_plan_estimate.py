@@ -8,7 +8,7 @@ import pytest
 from harness.plan import estimate
 from harness.plan.estimate import ARTIFACT_S, CALL_S, EXPORT_S, PROCESS_S
 
-from .conftest import ONE, Planner
+from .planning import ONE, Planner
 
 
 def test_cases_artifacts_and_skips_are_counted(planned: Planner) -> None:

@@ -13,7 +13,7 @@ import yaml
 from harness.core.errors import SuiteError
 from harness.plan import estimate, plan_document, plan_model
 
-from .conftest import ONE, Planner, Problems, keys
+from .planning import ONE, Planner, Problems, keys
 
 WIDE = {
     "models": {f"m{i}": {"source": {"zoo": "squeezenet"}} for i in range(3)},

@@ -24,7 +24,7 @@ from harness.plan.document import parse
 from harness.plan.schema import json_schema
 
 from . import wrong
-from .conftest import ONE
+from .planning import ONE
 from .test_plan_fuzz import SUITE, documents
 
 ROOT = Path(harness.__file__).parent.parent

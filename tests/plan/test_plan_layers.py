@@ -12,7 +12,7 @@ from harness.core.case import thaw
 from harness.core.errors import InputError
 from harness.plan import plan
 
-from .conftest import ONE, Planner, Problems, keys
+from .planning import ONE, Planner, Problems, keys
 
 
 def write(path: str, text: str) -> None:

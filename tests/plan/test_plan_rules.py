@@ -7,7 +7,7 @@ import pytest
 
 from harness.core.conditions import fits, matches, spell
 
-from .conftest import ONE, Planner, Problems, keys
+from .planning import ONE, Planner, Problems, keys
 
 GRID = ONE + "axes: {precision: [fp32, int8_static, int8_dynamic], batch: [1, 8]}\n"
 TORCH = "models: {t: {source: {torch: 'a:b'}}}\n"

@@ -11,7 +11,7 @@ from harness.core.case import CPU, FP32, DataRef, Named, freeze, thaw
 from harness.core.suite import Gate, Measure, Sampling
 
 from . import wrong
-from .conftest import ONE, Planner, Problems, keys
+from .planning import ONE, Planner, Problems, keys
 
 
 def test_several_mistakes_are_told_at_once_in_the_order_of_the_file(problems: Problems) -> None:

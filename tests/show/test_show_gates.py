@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from make import make_record
+from make import make_metric, make_record
 
 from harness.core.decision import Change
-from harness.core.record import Absence, Metric
+from harness.core.record import Absence
 from harness.core.report import GateOutcome, Outcome, Reference, Report, Row
 from harness.show.grid import without_values
 from harness.show.sections import gate_sections
@@ -54,10 +54,9 @@ def test_a_gate_that_passed_within_the_spread_is_counted() -> None:
 
 @pytest.mark.parametrize("absence", [Absence.REPLACED, Absence.NOT_ASKED])
 def test_what_nobody_misses_is_not_told_as_missing(absence: Absence) -> None:
-    calls = Metric(value=None, unit="calls/s", direction="higher", absence=absence, reason="elsewhere")
-    p95 = Metric(value=None, unit="s", direction="lower", reason="4 samples; p95 needs 130")
-    made = make_record({"latency/p50": 1e-3})
-    made = replace(made, metrics={**made.metrics, "throughput/calls_per_s": calls, "latency/p95": p95})
+    calls = make_metric("throughput/calls_per_s", None, absence=absence, reason="elsewhere")
+    p95 = make_metric("latency/p95", None, reason="4 samples; p95 needs 130")
+    made = make_record({"latency/p50": 1e-3, "throughput/calls_per_s": calls, "latency/p95": p95})
     rows = (Row(made, 1, baseline=True, speedup=1.0),)
     told = without_values(Report("t", (made,), rows, axes=()))
     assert told == ["p95: 4 samples; p95 needs 130"]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from harness.core.record import Metric, Record, Status
+from harness.core.record import Record, Status
 from harness.show.progress import Progress
 
 MakeRecord = Callable[..., Record]
@@ -26,8 +26,7 @@ def running(total: int, finished: int = 0, **how: Any) -> Iterator[Progress]:
 
 
 def measured(make_record: MakeRecord, duration_s: float = 10.0) -> Record:
-    p50 = Metric(value=0.00123, unit="s", direction="lower")
-    return make_record("digits", batch=32, metrics={"latency/p50": p50}, duration_s=duration_s)
+    return make_record("digits", batch=32, metrics={"latency/p50": 0.00123}, duration_s=duration_s)
 
 
 def test_lines_name_the_case_its_number_how_it_ended_and_the_rest(make_record: MakeRecord) -> None:

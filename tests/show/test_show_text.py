@@ -8,7 +8,7 @@ import pytest
 
 from harness import show
 from harness.core.errors import NotFoundError
-from harness.core.record import Metric, Record
+from harness.core.record import Record
 from harness.core.report import Report, Row
 from harness.show.escape import formula, markdown, markdown_item, visible
 
@@ -124,7 +124,7 @@ def test_a_report_in_which_nothing_was_measured_still_says_why(report: Report) -
 
 
 def test_notes_of_one_kind_stand_together(make_record: Callable[..., Record]) -> None:
-    p50 = {"latency/p50": Metric(value=0.001, unit="s", direction="lower")}
+    p50 = {"latency/p50": 0.001}
     told = [
         ("not steady: drift", "not steady: 9% outliers"),
         ("not steady: 8% outliers",),

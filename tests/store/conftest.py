@@ -1,12 +1,15 @@
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from make import make_metric, make_record
 
 from harness import store
-from harness.core.record import Metric, Record, Status
+from harness.core.record import Record
+from harness.store.header import write_header
 
 MakeRecord = Callable[..., Record]
 MakeRun = Callable[..., str]
@@ -17,13 +20,12 @@ def record() -> MakeRecord:
     """Make a record of case ``m/batch=N`` with p50 of N ms, anything in it overridden."""
 
     def make(batch: int = 1, **changes: Any) -> Record:
-        p50 = Metric(value=batch / 1000, unit="s", direction="lower", low=batch / 1001, high=batch / 999, n=3)
-        fields: dict[str, Any] = {
+        p50 = make_metric("latency/p50", batch / 1000, low=batch / 1001, high=batch / 999, n=3)
+        defaults: dict[str, Any] = {
             "run": "set by nobody",
             "suite": "nightly",
             "case": f"m/batch={batch}",
             "axes": {"model": "m", "opset": None, "batch": batch},
-            "status": Status.OK,
             "notes": ("random weights",),
             "metrics": {"latency/p50": p50},
             "effective": {"runtime": {"version": "1.32.0"}},
@@ -33,7 +35,7 @@ def record() -> MakeRecord:
             "duration_s": 1.5,
             "samples": {"latency_ns": [[batch * 10**6, batch * 10**6 + 1], [7]]},
         }
-        return Record(**{**fields, **changes})
+        return make_record(**{**defaults, **changes})
 
     return make
 
@@ -51,7 +53,11 @@ def stored(results: Path, record: MakeRecord) -> MakeRun:
     def make(run: str, *records: Record, sealed: bool = True, **header: Any) -> str:
         fields = {"suite": "nightly", "machine": "box", "plan_hash": "p", **header}
         journal = store.new_run(results, store.Header(**fields))
-        rename(journal, run)
+        # another identifier, and the start that goes with it
+        began = datetime.strptime(run[:16], "%Y%m%dT%H%M%SZ").isoformat() + "+00:00"
+        journal.header = replace(journal.header, run=run, started_at=began)
+        journal.folder = journal.folder.rename(journal.folder.with_name(run))
+        write_header(journal.folder, journal.header)
         for item in records or (record(),):
             journal.append(replace(item, run=run))
         if sealed:
@@ -61,15 +67,3 @@ def stored(results: Path, record: MakeRecord) -> MakeRun:
         return run
 
     return make
-
-
-def rename(journal: store.Journal, run: str) -> None:
-    """Give a run another identifier and the start that goes with it, before it is sealed."""
-    from datetime import datetime
-
-    from harness.store.header import write_header
-
-    began = datetime.strptime(run[:16], "%Y%m%dT%H%M%SZ").isoformat() + "+00:00"
-    journal.header = replace(journal.header, run=run, started_at=began)
-    journal.folder = journal.folder.rename(journal.folder.with_name(run))
-    write_header(journal.folder, journal.header)

@@ -15,7 +15,7 @@ FIRST, SECOND, THIRD = "20261121T000000Z-aaaaaa", "20261122T000000Z-bbbbbb", "20
 
 
 def faster(record: MakeRecord, batch: int, value: float) -> Record:
-    return record(batch, metrics={"latency/p50": Metric(value=value, unit="s", direction="lower")})
+    return record(batch, metrics={"latency/p50": value})
 
 
 def test_records_are_filtered_by_run_suite_case_axes_and_status(
