@@ -152,7 +152,7 @@ def test_notes_of_one_kind_stand_together(make_record: Callable[..., Record]) ->
 
 
 def test_random_numbers_in_place_of_data_are_read_in_the_table(make_record: Callable[..., Record]) -> None:
-    p50 = {"latency/p50": Metric(value=0.001, unit="s", direction="lower")}
+    p50 = {"latency/p50": 0.001}
     shorts = ("random calibration", "random inputs")
     notes = tuple(f"{short}: why" for short in shorts)
     record = make_record("m", notes=notes, note_shorts=shorts, metrics=p50)
