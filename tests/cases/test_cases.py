@@ -90,6 +90,15 @@ def relu(*shape: Any, output: Any = "same") -> onnx.ModelProto:
     return make_model([node], [value("x", list(shape))], [helper.make_tensor_value_info("y", FLOAT, shown)])
 
 
+def scaled(kind: int, dtype: str) -> onnx.ModelProto:
+    """A model that takes, computes in and gives another float than FP32."""
+    shape = ["n", 16]
+    ends = (helper.make_tensor_value_info(name, kind, shape) for name in "xy")
+    return make_model(
+        [Node("MatMul", ["x", "w"], ["y"])], [next(ends)], [next(ends)], [weight("w", 16, 16, dtype=dtype)]
+    )
+
+
 def transposed(*names: str) -> onnx.ModelProto:
     node = Node("Transpose", ["x"], ["y"], perm=[1, 0, 2])
     shown = [names[1], names[0], 8]
@@ -133,6 +142,8 @@ def names_of_words() -> onnx.ModelProto:
 MODELS: dict[str, tuple[onnx.ModelProto, dict[str, Any]]] = {
     "weight_behind_cast": (weight_behind_cast(), {"axes": {"precision": ["fp32", "int8_dynamic"]}}),
     "quantized_bias": (quantized_bias(), {}),
+    "doubles": (scaled(TensorProto.DOUBLE, "f8"), {}),
+    "halves": (scaled(TensorProto.FLOAT16, "f2"), {}),
     "two_symbols": (
         relu("?", 3, "?", "?"),
         {"shapes": {"x[2]": 8, "x[3]": 6}, "axes": {"batch": 4}},
@@ -192,6 +203,13 @@ def test_a_source_that_is_int8_is_judged_by_its_own_unoptimized_session(measured
     optimized = measured["quantized_bias"].metrics["accuracy/sqnr_db"]
     assert optimized.kind.startswith(OWN)
     assert optimized.absence is Absence.IDENTICAL or (optimized.value or 0) > 20
+
+
+@pytest.mark.parametrize("case", ["doubles", "halves"])
+def test_a_source_of_another_float_has_a_labelled_reference(measured: dict[str, Record], case: str) -> None:
+    distance = measured[case].metrics["accuracy/sqnr_db"]
+    assert distance.kind.startswith(OWN)
+    assert distance.absence is Absence.IDENTICAL or (distance.value or 0) > 40
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,17 @@ def test_notes_of_one_kind_stand_together(make_record: Callable[..., Record]) ->
     ]
 
 
+def test_random_numbers_in_place_of_data_are_read_in_the_table(make_record: Callable[..., Record]) -> None:
+    p50 = {"latency/p50": 0.001}
+    shorts = ("random calibration", "random inputs")
+    notes = tuple(f"{short}: why" for short in shorts)
+    record = make_record("m", notes=notes, note_shorts=shorts, metrics=p50)
+    text = show.render_run(Report("t", (record,), (Row(record, 1, False, None),), ()), "table")
+    (row,) = (line for line in text.splitlines() if line.startswith("m "))
+    assert all(short in row for short in shorts)
+    assert all(f"  {note}" in text for note in notes)
+
+
 def test_an_unknown_format_names_the_nearest(report: Report) -> None:
     with pytest.raises(NotFoundError, match=r"unknown format 'markdwon': did you mean 'markdown'\?"):
         show.render_run(report, "markdwon")
