@@ -9,12 +9,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from make import make_record
 
 from harness.ab.model import ABSettings
 from harness.bisect.job import Candidates, bisect, over_models
 from harness.bisect.model import Search
 from harness.core.case import Case
-from harness.core.record import Metric, Observation, Record, Status
+from harness.core.record import Observation, Record, Status
 from harness.core.suite import Plan
 from harness.judge.outputs import Outputs
 from harness.measure import Block, BlockOrder
@@ -68,20 +69,14 @@ class World:
             scores = np.array([[0.125, 0.875], [0.75, 0.25]], np.float32)
             scores[0, 0] += self.error.get(name, 0.0)
             bench.outputs[case] = Outputs(("y",), (scores,))
-        top1 = Metric(value=self.top1.get(name, 0.99), unit="ratio", direction="higher")
-        return Record(
+        return make_record(
+            {"accuracy/top1": self.top1.get(name, 0.99), "instructions/call": self.counts.get(name, 1e6)},
+            case=case,
             run=run,
-            suite="s",
-            case=case.key,
-            axes=case.axes,
             status=status,
             reason="" if status is Status.OK else f"{name} is broken",
-            metrics={"accuracy/top1": top1, "instructions/call": self._count(name)},
             effective={} if name in self.missing else {"runtime": {"version": "1"}},
         )
-
-    def _count(self, name: str) -> Metric:
-        return Metric(value=self.counts.get(name, 1e6), unit="instructions", direction="lower")
 
     def request(self, bench: Bench, case: Case, sampling: object) -> SimpleNamespace:
         """Stand in for `Bench.request`."""

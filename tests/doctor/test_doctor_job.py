@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from make import make_record
 
 from harness import show
 from harness.ab.model import ABSettings
@@ -47,9 +48,7 @@ def blocks() -> Callable[..., OpenBench]:
         class MadeUp(Bench):
             def measure(self, case: Case, run: str = "") -> Record:
                 self.outputs[case] = Outputs()
-                return Record(
-                    run=run, suite="doctor", case=case.key, axes=case.axes, status=status, reason="SIGILL"
-                )
+                return make_record(case=case, run=run, suite="doctor", status=status, reason="SIGILL")
 
             def request(self, case: Case, sampling: object) -> Any:
                 return SimpleNamespace(case=case.key)
