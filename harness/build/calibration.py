@@ -34,7 +34,8 @@ def calibrate(base: Built, asked: Mapping[str, Any]) -> tuple[list[Rows], str]:
         rows = random_rows(inputs, random["samples"], dims, random["seed"])
         words = f"random, seed {random['seed']}, {random['samples']} samples"
     else:
-        rows, _ = data_rows(str(identity["data"]), read_arrays(asked["path"]), inputs)
-        dims = bind_dimensions(inputs, None, shapes, batch_dim, rows)
+        name = str(identity["data"])
+        rows, _ = data_rows(name, read_arrays(asked["path"]), inputs)
+        dims = bind_dimensions(inputs, None, shapes, batch_dim, rows, name)
         words = f"{identity['data']}: {sample_count(rows, dims)} samples"
     return cut(rows, inputs, dims.batch, dims), words

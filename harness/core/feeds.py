@@ -74,12 +74,13 @@ def bind_dimensions(
     shapes: Mapping[str, int],
     batch_dim: str | None = None,
     data: Mapping[str, NDArray[Any]] | None = None,
+    data_name: str = "data",
 ) -> Dimensions:
     """Bind every symbolic dimension of `inputs`.
 
     `batch` None means the model's own: its fixed batch, else 1. `shapes` binds
-    by name; `data` (as `data_rows` reads it) binds what `shapes` leaves open.
-    The batch drives `batch_dim`, else the dimension that is named so, else the
+    by name; `data` (as `data_rows` reads it; `data_name` in errors) binds what
+    `shapes` leaves open. The batch drives `batch_dim`, else the dimension that is named so, else the
     symbolic axis 0 of the inputs: unless it is named for something else (time),
     or is on several axes of one input.
 
@@ -102,7 +103,7 @@ def bind_dimensions(
         raise Failed(not_bound(left, inputs, sizes))
     dimensions = Dimensions(batch, sizes, axes, frozenset(driven))
     if data is not None:
-        _check_data(inputs, dimensions, data)
+        _check_data(data_name, inputs, dimensions, data)
     return dimensions
 
 
@@ -248,18 +249,20 @@ def _data_sizes(
     return sizes
 
 
-def _check_data(inputs: Sequence[Input], dimensions: Dimensions, data: Mapping[str, NDArray[Any]]) -> None:
+def _check_data(
+    name: str, inputs: Sequence[Input], dimensions: Dimensions, data: Mapping[str, NDArray[Any]]
+) -> None:
     for item in inputs:
         if item.name not in data:
             continue
         if dimensions.axes[item.name] is None:
             raise InputError(
-                f"data: input {item.name!r} has no batch axis, so it takes no samples; "
+                f"{name}: input {item.name!r} has no batch axis, so it takes no samples; "
                 f"make it a constant: inputs: {{{item.name}: {{fill: 1}}}}"
             )
         have, want = data[item.name].shape[1:], dimensions.row_shape(item)
         if have != want:
-            raise InputError(f"data: samples of {item.name!r} have shape {have}; the model takes {want}")
+            raise InputError(f"{name}: samples of {item.name!r} have shape {have}; the model takes {want}")
 
 
 def random_rows(inputs: Sequence[Input], rows: int, dims: Dimensions, seed: int) -> Rows:

@@ -42,7 +42,8 @@ def find_run(
     cannot be read: an older run never takes the place of a damaged one.
     """
     found = runs(results_dir, suite, machine)
-    damaged = survey(results_dir).damaged
+    seen = survey(results_dir)
+    damaged = {name: line for name, line in seen.damaged.items() if name not in seen.copies}
     unreadable = [name for name in damaged if text and name.startswith(text)]
     newer = [name for name in damaged if not found or name > found[-1].run]
     if (text == "latest" and newer) or (unreadable and not _by_id(found, text)):

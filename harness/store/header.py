@@ -161,12 +161,14 @@ class Survey:
 
     runs: tuple[RunInfo, ...]
     damaged: Mapping[str, str]  # name of a folder -> one line that names the file
+    copies: frozenset[str] = frozenset()  # those of `damaged` that are whole, and of a run that is there
 
 
 def survey(results_dir: Path) -> Survey:
     """Look at every run. Raises StoreError where the folder itself cannot be read."""
     found: dict[str, RunInfo] = {}
     damaged: dict[str, str] = {}
+    copies: set[str] = set()
     for folder in _folders(results_dir / "runs"):
         try:
             if not (folder / HEADER).exists():
@@ -188,10 +190,11 @@ def survey(results_dir: Path) -> Survey:
             found[item.run] = item
         copy = item if twin is not None and folder.name != item.run else twin
         if copy is not None:
+            copies.add(copy.folder.name)
             damaged[copy.folder.name] = (
                 f"{copy.folder}: a copy of run {item.run}, which counts once; move the copy away"
             )
-    return Survey(tuple(found[run] for run in sorted(found)), damaged)
+    return Survey(tuple(found[run] for run in sorted(found)), damaged, frozenset(copies))
 
 
 def _folders(parent: Path) -> list[Path]:

@@ -105,7 +105,8 @@ def test_data_that_does_not_fit_is_a_failure_that_says_so(ask, relu, work, tmp_p
     np.savez(tmp_path / "d.npz", x=np.zeros((7, 5)))
     seen = measure.observe_here(ask(relu, data=str(tmp_path / "d.npz")), work)
     assert seen.error["status"] == "failed"
-    assert seen.error["message"] == "data: samples of 'x' have shape (5,); the model takes (4,)"
+    path = tmp_path / "d.npz"
+    assert seen.error["message"] == f"{path}: samples of 'x' have shape (5,); the model takes (4,)"
 
 
 def test_an_output_without_the_batch_is_kept_a_call_at_a_time(ask, work, tmp_path):

@@ -181,6 +181,7 @@ def test_a_copied_run_counts_once_and_is_told(
     shutil.copytree(results / "runs" / SECOND, results / "runs" / name)
     assert store.series(results, "latency/p50")["run"].tolist() == [FIRST, SECOND, THIRD]
     assert {item.folder.name for item in store.runs(results)} == {FIRST, SECOND, THIRD}
+    assert store.find_run(results, "latest").run == THIRD
     (line,) = told(caplog)
     assert f"{name}: a copy of run {SECOND}, which counts once" in line
 

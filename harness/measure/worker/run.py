@@ -83,12 +83,12 @@ class Run:
     def rows(self, count: int) -> tuple[Rows, Dimensions]:
         """Return at most `count` samples of each input: of the data, and drawn where it has none."""
         request, asked = self.request, self.request.load
-        data = None
+        data, name = None, request.data_name or request.data or "data"
         if request.data:
-            data, _ = data_rows(
-                request.data_name or request.data, read_arrays(request.data), request.inputs, count
-            )
-        dims = bind_dimensions(request.inputs, asked["batch"], asked["shapes"], asked["batch_dim"], data)
+            data, _ = data_rows(name, read_arrays(request.data), request.inputs, count)
+        dims = bind_dimensions(
+            request.inputs, asked["batch"], asked["shapes"], asked["batch_dim"], data, name
+        )
         n = count if data is None else sample_count(data, dims)
         absent = [item for item in request.inputs if data is None or item.name not in data]
         return {**random_rows(absent, n, dims, request.seed), **(data or {})}, dims
