@@ -46,6 +46,11 @@ class Cases:
         """Name what gives a case its color and mark; empty where all have the same."""
         return spell(record.axes.get(self.hue)) if self.hue else ""
 
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Every group, in the order of their colors."""
+        return tuple(sorted({self.group(row.record) for row in self.rows}))
+
 
 def brief(case: str) -> str:
     """Write the key of a case in words: ``net/precision=fp32/batch=8`` becomes ``net · fp32 · batch 8``."""

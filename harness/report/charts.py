@@ -90,7 +90,7 @@ def _latency(cases: Cases) -> Chart:
         f"{' or '.join(spans)}{_of(shown, cases)}.",
         omits="An interval within one process says nothing of how much the next process differs; "
         "for that, measure several processes or run an A/B.",
-        drawing=Dots(scales, rows),
+        drawing=Dots(scales, rows, cases.groups),
         columns=columns,
         lines=lines,
     )
@@ -113,7 +113,9 @@ def _throughput(cases: Cases) -> Iterator[Chart]:
         shows="Up and left is better: more samples a second, less time for a call; the settings that no "
         "other beats in both are ringed.",
         omits="It is one caller at a time: what many callers at once get is not measured here.",
-        drawing=Scatter(scales, _spots(cases, [(row, (p50, rate)) for row, p50, rate in found], front)),
+        drawing=Scatter(
+            scales, _spots(cases, [(row, (p50, rate)) for row, p50, rate in found], front), cases.groups
+        ),
         columns=(CASE, Column("p50"), Column("samples/s"), Column("front", number=False)),
         lines=tuple(
             Line(
@@ -166,7 +168,7 @@ def _front(cases: Cases) -> Iterator[Chart]:
         f"that no other matches in all of {what}.",
         omits="The front goes by the values alone: neighbors within their intervals may change places."
         f"{missing}",
-        drawing=Scatter(scales, _spots(cases, found, front)),
+        drawing=Scatter(scales, _spots(cases, found, front), cases.groups),
         columns=(
             CASE,
             Column("time a sample"),
@@ -275,7 +277,7 @@ def _strips(cases: Cases) -> Iterator[Chart]:
         f"{_of(shown, cases)}.",
         omits="Strips share no scale of seconds, so a higher one is not slower; single slow calls beyond the "
         "band are not drawn.",
-        drawing=Strips(tuple(made)),
+        drawing=Strips(tuple(made), cases.groups),
         columns=(
             CASE, Column("calls"), Column("processes"), Column("median"), Column("5%"), Column("95%"),
             Column("steady", number=False),
@@ -316,6 +318,7 @@ def _startup(cases: Cases) -> Iterator[Chart]:
                 for row in cases.rows
                 if row in shown
             ),
+            cases.groups,
         ),
         columns=(CASE, *(Column(title) for _, title, _ in found)),
         lines=tuple(

@@ -98,11 +98,12 @@ def _figure(chart: Chart, palette: Palette) -> Figure:
 
 
 class _Hues:
-    """A color and a mark for each group, in the order of `groups`."""
+    """A color and a mark for each group, in the order of `known` and of `groups`; named are `groups`."""
 
-    def __init__(self, groups: Sequence[str], palette: Palette) -> None:
+    def __init__(self, groups: Sequence[str], palette: Palette, known: Sequence[str] = ()) -> None:
         names = list(dict.fromkeys(groups))
-        self._at = {name: index % len(MARKERS) for index, name in enumerate(names)}
+        whole = dict.fromkeys((*known, *names))
+        self._at = {name: index % len(MARKERS) for index, name in enumerate(whole)}
         self._palette = palette
         self.named = [name for name in names if name] if len(names) > 1 else []
 
@@ -135,7 +136,7 @@ class _Hues:
 
 def _dots(drawing: Dots, palette: Palette) -> Figure:
     rows, panels = drawing.rows, len(drawing.scales)
-    hues = _Hues(sorted(row.group for row in rows), palette)
+    hues = _Hues(sorted(row.group for row in rows), palette, drawing.groups)
     labels = [_short(row.label, LONGEST) for row in rows]
     left = 8 + LETTER * max(map(len, labels))
     right = 12 + LETTER * max(len(row.tag) for row in rows)
@@ -176,7 +177,7 @@ def _dot(ax: Axes, item: Reading | None, place: float, color: str, mark: str) ->
 
 def _scatter(drawing: Scatter, palette: Palette) -> Figure:
     spots = drawing.spots
-    hues = _Hues(sorted(spot.group for spot in spots), palette)
+    hues = _Hues(sorted(spot.group for spot in spots), palette, drawing.groups)
     panels = len(drawing.scales) - 1
     top = 8 + 18 * hues.lines()
     width = NARROW if panels == 1 else WIDE
@@ -270,7 +271,7 @@ def _places(ax: Axes, drawing: Curves) -> None:
 
 def _strips(drawing: Strips, palette: Palette) -> Figure:
     strips = drawing.strips
-    hues = _Hues(sorted(strip.group for strip in strips), palette)
+    hues = _Hues(sorted(strip.group for strip in strips), palette, drawing.groups)
     labels = [_short(strip.label, LONGEST) for strip in strips]
     tall = 24
     left = 8 + LETTER * max(map(len, labels))

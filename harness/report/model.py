@@ -47,6 +47,7 @@ class Dots:
 
     scales: tuple[Scale, ...]
     rows: tuple[DotRow, ...]
+    groups: tuple[str, ...] = ()  # all of the model's, so that one has one color in all its drawings
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class Scatter:
 
     scales: tuple[Scale, ...]
     spots: tuple[Spot, ...]
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ class Strips:
     """Calls of several cases, a strip each."""
 
     strips: tuple[Strip, ...]
+    groups: tuple[str, ...] = ()
 
 
 Drawing = Dots | Scatter | Curves | Strips

@@ -11,7 +11,9 @@ from harness import judge
 from harness.core.record import Record
 from harness.report.cases import Cases, brief, pareto
 from harness.report.charts import charts
+from harness.report.draw import _Hues
 from harness.report.model import MAX_ROWS, Chart, Curves, Dots, Reading, RunReport, Scatter, Strips
+from harness.report.palette import LIGHT
 from harness.report.strips import STRETCHES, stretches
 
 
@@ -144,3 +146,16 @@ def test_history_marks_the_night_at_which_the_level_changed(report: RunReport) -
 @pytest.mark.parametrize("words", ["Failed: 1 case", "Unsupported: 1 case", "Skipped: 1 case", "Notes"])
 def test_what_did_not_work_has_its_reason(report: RunReport, words: str) -> None:
     assert words in [section.title for section in report.troubles]
+
+
+def test_a_group_has_one_color_in_all_drawings_of_a_model() -> None:
+    few, all_three = ("a", "c"), ("a", "b", "c")
+    hues = _Hues(few, LIGHT, all_three)
+    whole = _Hues(all_three, LIGHT)
+    assert [(hues.color(name), hues.mark(name)) for name in few] == [
+        (whole.color(name), whole.mark(name)) for name in few
+    ]
+    assert hues.named == list(few)
+    drawn = made(*(timed(0.001 * n, precision=name, batch=1) for n, name in enumerate(all_three, 1)))
+    assert isinstance(drawn["latency"].drawing, Dots)
+    assert drawn["latency"].drawing.groups == all_three
