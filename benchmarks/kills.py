@@ -46,12 +46,13 @@ def start(command: list[str]) -> int:
     return child
 
 
-def journal(results: Path) -> list[str] | None:
-    """Give the cases in the journal of the unfinished run; None where there is none."""
+def journal(results: Path) -> tuple[str, list[str]]:
+    """Give the newest unfinished run and the cases in its journal; an empty name where there is none."""
     found = sorted((results / "runs").glob("*/journal.jsonl"))
     if not found:
-        return None
-    return [decode_line(line)["case"] for line in whole_lines(found[-1].read_bytes()).split(b"\n")[:-1]]
+        return "", []
+    lines = whole_lines(found[-1].read_bytes()).split(b"\n")[:-1]
+    return found[-1].parent.name, [decode_line(line)["case"] for line in lines]
 
 
 def main() -> None:
@@ -66,28 +67,29 @@ def main() -> None:
         os.environ |= {"HARNESS_CACHE": f"{name}/cache", "TMPDIR": name}
         results, suite = Path("results"), Path("suite.yaml")
         suite.write_text(json.dumps(SUITE))
-        before: list[str] = []
+        run, before = "", list[str]()
         while kills < options.kills:
-            resume = ["--resume"] if journal(results) else []
+            resume = ["--resume"] if before else []
             child, begun = start(["run", str(suite), *resume]), time.monotonic()
             span, ended, waits = draw.uniform(0.0, 4.0), False, draw.random() < 0.8
             while (waits or time.monotonic() - begun < span) and not ended:
                 ended = os.waitpid(child, os.WNOHANG)[0] != 0
-                if waits and len(journal(results) or ()) > len(before):
+                if waits and len(journal(results)[1]) > len(before):
                     waits, begun = False, time.monotonic()
                 time.sleep(0.01)
             if not ended:
                 os.kill(child, signal.SIGKILL)
                 os.waitpid(child, 0)
                 kills += 1
-            now = journal(results)
-            if now is None or ended:
-                sealed += bool(before or ended)
-                before = []
+            at, now = journal(results)
+            if ended or (
+                before and at != run
+            ):  # sealed; an older run that was killed before its first case stays
+                sealed, run, before = sealed + 1, "", []
                 continue
             lost += now[: len(before)] != before
             doubled += len(set(now)) != len(now)
-            before = now
+            run, before = at, now
         from harness import store
 
         for item in store.runs(results):
