@@ -22,7 +22,8 @@ from pydantic_core import core_schema
 
 from harness.core.case import DataRef, Model, Source, freeze
 from harness.core.passes import SWITCHES
-from harness.core.suite import Measure, Sampling
+from harness.core.sampling import Sampling
+from harness.core.suite import Measure
 from harness.plan.axes import Axes
 from harness.plan.gate import GateSchema
 from harness.plan.option import Dimensions
