@@ -18,7 +18,7 @@ import harness
 PACKAGE = Path(harness.__file__).parent
 
 FLOOR = ("core", "stats")
-ROOMS = ("plan", "build", "measure", "judge", "store", "show")
+ROOMS = ("install", "plan", "build", "measure", "judge", "store", "show")
 FEATURES = (
     "inspect",
     "profile",
@@ -53,6 +53,7 @@ ALLOWED = {
     "core": {"core"},
     "stats": {"stats"},
     **{room: {room, *FLOOR} for room in ROOMS},
+    "build": {"build", "install", *FLOOR},  # a converter is installed where a build needs it
     "run": {"run", *ROOMS, *FLOOR},
     **{name: {name, "run", *ROOMS, *FLOOR, *BETWEEN.get(name, ())} for name in FEATURES},
     "api": {"run", *FEATURES, *ROOMS, *FLOOR},

@@ -11,8 +11,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from harness import install
 from harness.core.errors import Failed, Unsupported
-from harness.measure import runtimes
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("runtimes")]  # each is installed once
 OPENVINO = "onnxruntime-openvino==1.24.1"
@@ -23,7 +23,7 @@ Records = Callable[..., list[dict[str, Any]]]
 def cache(runtimes_dir: Path) -> Path:
     """A cache with OpenVINO in it."""
     try:
-        runtimes.ensure(runtimes.parse(OPENVINO), runtimes_dir)
+        install.ensure(install.parse(OPENVINO), runtimes_dir)
     except Unsupported as error:
         pytest.skip(f"OpenVINO cannot be installed here: {error}")
     except Failed as error:

@@ -12,7 +12,7 @@ from harness.ab.model import Pairing
 from harness.core.conditions import spell
 from harness.core.errors import InputError, SuiteError
 from harness.core.suite import Plan, Suite
-from harness.measure.runtimes import newest
+from harness.install import newest
 from harness.plan.override import Setting
 from harness.run.job import Newest, resolve_rolling_runtimes
 

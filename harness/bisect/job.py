@@ -15,7 +15,7 @@ from time import monotonic
 
 from packaging.version import Version
 
-from harness import build, measure
+from harness import build, install, measure
 from harness.ab.job import run_ab
 from harness.ab.model import ABSettings, Pair, Pairing, describe_lost
 from harness.bisect import degradation as losses
@@ -31,7 +31,6 @@ from harness.core.registry import closest
 from harness.core.sampling import Sampling
 from harness.core.suite import Plan, Suite
 from harness.judge.outputs import Outputs
-from harness.measure import runtimes
 from harness.run.bench import Bench, OpenBench, open_arms
 from harness.store.ledger import Ledger, unfinished
 
@@ -57,7 +56,7 @@ def over_runtimes(
     good: str | None = None,
     bad: str | None = None,
     *,
-    released: Callable[[str], Sequence[str]] = runtimes.released,
+    released: Callable[[str], Sequence[str]] = install.released,
 ) -> Candidates:
     """Line up the released versions of `distribution` from `good` to `bad` for the one case of `plan`.
 

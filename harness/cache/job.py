@@ -14,7 +14,13 @@ from harness.cache.model import Kept, Removal
 from harness.core.errors import Failed
 from harness.run.lease import oldest
 
-MANIFESTS = {"artifacts": "entry.json", "data": "entry.json", "runtimes": "runtime.json", "tmp": ""}
+MANIFESTS = {
+    "artifacts": "entry.json",
+    "data": "entry.json",
+    "runtimes": "runtime.json",
+    "tools": "tool.json",
+    "tmp": "",
+}
 """Kind of folder -> the file in it that says what it is; its time is that of the last use."""
 
 

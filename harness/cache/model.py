@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One folder of the cache: a built model, data, a runtime, or what a killed process left unfinished."""
+    """One folder of the cache: a model, data, a runtime, a tool, or what a killed process left unfinished."""
 
-    kind: str  # "artifacts", "data", "runtimes", "tmp"
+    kind: str  # "artifacts", "data", "runtimes", "tools", "tmp"
     name: str
     what: str
     folder: str

@@ -127,7 +127,7 @@ def ab(
     from harness.ab.job import run_ab
     from harness.ab.plans import plan_arms
     from harness.ab.view import ABDocument
-    from harness.measure.runtimes import newest
+    from harness.install import newest
     from harness.show.progress import Lines
 
     if not choices["alpha"]:

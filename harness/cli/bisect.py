@@ -184,7 +184,7 @@ def _limit(metric: str, min_effect: float | None, tolerance: float | None) -> fl
 
 def _lineup(models: tuple[Path, ...], choices: Mapping[str, Any]) -> Candidates:
     from harness.bisect.job import over_models, over_runtimes
-    from harness.measure.runtimes import released
+    from harness.install import released
     from harness.plan import is_starter
 
     if len(models) == 1:

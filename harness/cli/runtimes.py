@@ -1,4 +1,4 @@
-"""`harness runtimes`: the versions of ONNX Runtime that lie side by side."""
+"""`harness runtimes`: the versions of ONNX Runtime, and the tools, that lie side by side."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import click
 from harness.cli.options import cache_option, format_option, handed
 
 if TYPE_CHECKING:
-    from harness.measure.runtimes import Runtime
+    from harness.install import Installed
 
 
 @click.group(
@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 Examples:
   harness runtimes add onnxruntime==1.22.1 onnxruntime-openvino==1.24.1
   harness runtimes add dist/onnxruntime-1.33.0-cp311-cp311-linux_x86_64.whl
+  harness runtimes add sklearn
   harness runtimes list
   harness runtimes remove onnxruntime==1.22.1
 """
 )
 def runtimes() -> None:
-    """List, add and remove versions of ONNX Runtime, each in a folder of its own.
+    """List, add and remove versions of ONNX Runtime, and converters, each in a folder of its own.
 
-    A suite whose axis `runtime` names one installs it by itself; `add` does so beforehand.
+    A suite that needs one installs it by itself; `add` does so beforehand.
     """
 
 
@@ -43,11 +44,11 @@ Examples:
 @format_option()
 def list_(cache_dir: Path, view: str) -> int:
     """List what is installed, and whether its files are intact."""
-    from harness.measure.runtimes import list_runtimes
+    from harness.install import list_installed
 
-    found = list_runtimes(cache_dir)
+    found = list_installed(cache_dir)
     if not found:
-        click.echo(f"no runtime is installed in {cache_dir}", err=True)
+        click.echo(f"no runtime or tool is installed in {cache_dir}", err=True)
     _print(found, view)
     return 0
 
@@ -56,18 +57,19 @@ def list_(cache_dir: Path, view: str) -> int:
     epilog="""\b
 Examples:
   harness runtimes add onnxruntime==1.22.1 onnxruntime-openvino==1.24.1
+  harness runtimes add sklearn
 """
 )
 @click.argument("requirements", nargs=-1, required=True, metavar="REQUIREMENT...")
 @cache_option
 @format_option()
 def add(requirements: tuple[str, ...], cache_dir: Path, view: str) -> int:
-    """Install each REQUIREMENT: name==version, or the path of a wheel file."""
-    from harness.measure.runtimes import ensure, parse
-    from harness.measure.runtimes.installer import pip_install
+    """Install each REQUIREMENT: name==version, the path of a wheel file, or the name of a tool."""
+    from harness.install import ensure, parse_any
+    from harness.install.installer import pip_install
 
     installed = []
-    for requirement in [parse(text) for text in requirements]:  # all are checked before one is installed
+    for requirement in [parse_any(text) for text in requirements]:  # all are checked before one is installed
         click.echo(f"{requirement} ...", err=True)
         installed.append(ensure(requirement, cache_dir, handed("install", pip_install)))
     _print(installed, view)
@@ -84,31 +86,32 @@ Examples:
 @cache_option
 def remove(names: tuple[str, ...], cache_dir: Path) -> int:
     """Remove each NAME: a requirement, the name of a wheel, or of a folder, as `list` shows them."""
-    from harness.measure import runtimes as room
+    from harness import install
 
     for name in names:
-        for runtime in room.remove(name, cache_dir):
-            click.echo(f"removed {runtime.requirement} ({Path(runtime.path).parent})", err=True)
+        for item in install.remove(name, cache_dir):
+            click.echo(f"removed {item.requirement} ({item.folder})", err=True)
     return 0
 
 
-def _print(found: Sequence[Runtime], view: str) -> None:
+def _print(found: Sequence[Installed], view: str) -> None:
     from harness.core.units import format_bytes
     from harness.show.rows import render_rows
 
     if view in ("json", "csv"):
-        rows = [asdict(runtime) for runtime in found]
+        rows = [asdict(item) for item in found]
     else:
         rows = [
             {
-                "runtime": runtime.requirement.rpartition("/")[2],
-                "numpy": runtime.numpy or "",
-                "size": format_bytes(runtime.size_bytes),
-                "python": runtime.python,
-                "state": runtime.damage or "intact",
-                "folder": str(Path(runtime.path).parent),
+                "kind": item.kind.removesuffix("s"),
+                "installed": item.requirement.rpartition("/")[2],
+                "with": ", ".join(item.beside),
+                "size": format_bytes(item.size_bytes),
+                "python": item.python,
+                "state": item.damage or "intact",
+                "folder": str(item.folder),
             }
-            for runtime in found
+            for item in found
         ]
     if text := render_rows(rows, view):
         click.echo(text)

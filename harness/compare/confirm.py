@@ -16,6 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from harness import install
 from harness.ab.job import run_ab
 from harness.ab.model import ABResult, ABSettings, Pair, Pairing, describe_lost
 from harness.build.cache import read as read_entry
@@ -28,8 +29,7 @@ from harness.core.record import Record
 from harness.core.requirement import Requirement
 from harness.core.suite import Plan
 from harness.core.vocabulary import ROLLING
-from harness.measure import runtimes
-from harness.measure.runtimes import Runtime
+from harness.install import Installed
 from harness.store.ledger import read_lines
 
 
@@ -47,7 +47,7 @@ class Means:
     """What confirming takes of the world: an A/B, runtimes, and which version is installed here."""
 
     run_ab: Callable[..., ABResult] = run_ab
-    ensure: Callable[[Requirement, Path], Runtime] = runtimes.ensure
+    ensure: Callable[[Requirement, Path], Installed] = install.ensure
     version: Callable[[str], str] = metadata.version
 
 
@@ -137,7 +137,7 @@ def _head_case(cases: Mapping[str, Case], head: Record, means: Means) -> Case:
 
 def _is_replaced(record: Record, means: Means) -> bool:
     """Return whether the runtime that was installed here when `record` was made is another version now."""
-    if record.runtime.distribution not in runtimes.DISTRIBUTIONS:
+    if record.runtime.distribution not in install.DISTRIBUTIONS:
         return False
     try:
         return means.version(record.runtime.distribution) != record.runtime.version
@@ -152,7 +152,7 @@ def _session(session: Session, base: Record, head: Record, cache_dir: Path, mean
     if ours == _runtime(head):
         raise _Left(Unconfirmed.GONE, _gone("runtime", base))  # rebuilt: its name stands for HEAD's now
     try:
-        found = means.ensure(runtimes.parse(ours), cache_dir)
+        found = means.ensure(install.parse(ours), cache_dir)
     except (InputError, CaseError) as error:
         text = f"the runtime of run {base.run} cannot be had: {error}"
         raise _Left(Unconfirmed.GONE, text) from None

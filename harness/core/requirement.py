@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar, Protocol
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
@@ -38,6 +39,46 @@ _MAX_VERSION = 100  # characters; keeps folder names within what file systems ta
 _WHEEL_NAME = re.compile(r"[A-Za-z0-9_.+-]+\.whl", re.ASCII)
 
 
+OWN_NUMPY = "1.26.4"
+"""The last numpy 1: ORT before 1.19 was built against it and does not import beside numpy 2."""
+
+
+class Installable(Protocol):
+    """What is installed into a folder of its own: a runtime, or a tool that writes models."""
+
+    @property
+    def kind(self) -> str:
+        """The folder of the cache that it lies in: "runtimes" or "tools"."""
+
+    @property
+    def distribution(self) -> str:
+        """What the folder is named for."""
+
+    @property
+    def version(self) -> str:
+        """Of the distribution, as PEP 440 spells it."""
+
+    @property
+    def wheel(self) -> str:
+        """The absolute path of the wheel that it comes from; empty: it is on the package index."""
+
+    @property
+    def package(self) -> str:
+        """The package that it must carry."""
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """What is installed with it, as ``name==version``."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether all that it needs is installed with it."""
+
+    @property
+    def identity(self) -> object:
+        """What else its content depends on, as plain data."""
+
+
 @dataclass(frozen=True, slots=True)
 class Requirement:
     """One version of one distribution, from the package index or from a wheel file."""
@@ -45,9 +86,22 @@ class Requirement:
     distribution: str
     version: str  # as PEP 440 spells it
     wheel: str = ""  # absolute path
+    kind: ClassVar[str] = "runtimes"
+    package: ClassVar[str] = "onnxruntime"
+    whole: ClassVar[bool] = False
 
     def __str__(self) -> str:
         return self.wheel or f"{self.distribution}=={self.version}"
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """A numpy of its own, where it does not run with a later one."""
+        return (f"numpy=={self.identity}",) if self.identity else ()
+
+    @property
+    def identity(self) -> str | None:
+        """The version of its own numpy, if any."""
+        return OWN_NUMPY if Version(self.version) < Version("1.19") else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +141,20 @@ def _release(text: str) -> Requirement:
     if not equals:
         raise ValueError(_FORM)
     _check_name(name)
+    check_version(name, version, _FORM)
+    return Requirement(name, version)
+
+
+def check_version(name: str, version: str, form: str) -> None:
+    """Raise ValueError unless `version` is one, spelled as PEP 440 does; `form` says what is expected."""
     try:
         spelled = str(Version(version)) if len(version) <= _MAX_VERSION else None
     except ValueError:
         spelled = None
     if spelled is None:
-        raise ValueError(f"{version!r} is not one version: {_FORM}")
+        raise ValueError(f"{version!r} is not one version: {form}")
     if spelled != version:  # one spelling, so that one runtime has one key
         raise ValueError(f"write {name}=={spelled}")
-    return Requirement(name, spelled)
 
 
 def _wheel(file: WheelFile) -> Requirement:

@@ -16,7 +16,7 @@ from harness.core.record import BAD, Record, Status
 from harness.core.registry import closest
 from harness.core.requirement import Requirement
 from harness.core.sampling import Sampling
-from harness.measure.runtimes import newest
+from harness.install import newest
 from harness.pytest.stats import Stats
 
 OPTIONS = ("data", "shapes", "batch_dim", "custom_ops", "seconds", "processes")

@@ -17,7 +17,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness import build, judge, measure
+from harness import build, install, judge, measure
 from harness.core.artifact import Built, Dataset
 from harness.core.case import FP32, Artifact, Case, DataRef, Load, Session, plain, thaw
 from harness.core.errors import CaseError, Failed, StoreError, Unsupported
@@ -26,12 +26,12 @@ from harness.core.passes import chosen, repeated, together
 from harness.core.record import Note, NoteKind, Observation, Record, Status
 from harness.core.sampling import Sampling
 from harness.core.suite import Skip, Suite
+from harness.install import Installed
 from harness.judge.metrics.accuracy import OWN as OWN_KIND
 from harness.judge.metrics.accuracy import REFERENCE as FP32_KIND
 from harness.judge.metrics.drift import variation
 from harness.judge.outputs import Outputs, known_classes
-from harness.measure import Block, BlockOrder, Cores, Request, runtimes
-from harness.measure.runtimes import Runtime
+from harness.measure import Block, BlockOrder, Cores, Request
 from harness.plan.gated import gated_sampling
 from harness.run import lease
 
@@ -61,7 +61,7 @@ class Bench:
     _built: dict[Artifact, Built | CaseError] = field(default_factory=dict)
     _data: dict[DataRef, Dataset] = field(default_factory=dict)
     _references: dict[Case, Outputs] = field(default_factory=dict)
-    _runtimes: dict[str, Runtime | CaseError] = field(default_factory=dict)
+    _runtimes: dict[str, Installed | CaseError] = field(default_factory=dict)
     _hashes: dict[Path, str] = field(default_factory=dict)  # of libraries of custom operators
     _workers: int = 0
 
@@ -194,11 +194,11 @@ class Bench:
     def _build(self, artifact: Artifact) -> Built:
         return _once(self._built, artifact, lambda: build.build(artifact, self.cache_dir))
 
-    def _runtime(self, name: str) -> Runtime | None:
+    def _runtime(self, name: str) -> Installed | None:
         """Install the runtime `name`, once; None stands for the one installed here. Raises CaseError."""
         if name == "current":
             return None
-        return _once(self._runtimes, name, lambda: runtimes.ensure(runtimes.parse(name), self.cache_dir))
+        return _once(self._runtimes, name, lambda: install.ensure(install.parse(name), self.cache_dir))
 
     def _passes(self) -> tuple[str, ...]:
         return chosen(self.suite.measure.passes)

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from harness import build, measure, store
+from harness import build, install, measure, store
 from harness.build.scratch import scratch
 from harness.core.case import Case, thaw
 from harness.core.errors import InputError
@@ -23,7 +23,6 @@ from harness.core.listener import Listener
 from harness.core.requirement import Requirement
 from harness.core.suite import Plan
 from harness.core.vocabulary import ROLLING
-from harness.measure import runtimes
 from harness.run.bench import OpenBench, open_bench
 from harness.run.inputs import check_inputs
 
@@ -90,7 +89,7 @@ Newest = Callable[[str], Requirement]
 """Finds the newest release behind a rolling name."""
 
 
-def resolve_rolling_runtimes(plan: Plan, newest: Newest = runtimes.newest) -> Plan:
+def resolve_rolling_runtimes(plan: Plan, newest: Newest = install.newest) -> Plan:
     """Let ``latest`` and ``nightly`` mean the versions that they are now; keys keep their names.
 
     Raises InputError where there is none, CaseError where the package index cannot be asked.

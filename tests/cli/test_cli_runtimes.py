@@ -8,8 +8,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from harness.cli.runtimes import runtimes
-from harness.core.errors import InputError, NotFoundError
+from harness.core.errors import Failed, InputError, NotFoundError
 from harness.core.requirement import Requirement
+from harness.core.tools import TOOLS
 
 Call = Callable[..., Result]
 
@@ -51,9 +52,17 @@ def test_add_installs_and_list_shows_it(install: Installer, call: Call, tmp_path
     assert call("add", "onnxruntime==9.1.2", "onnxruntime==9.0").exit_code == 0
     assert install.asked == ["onnxruntime==9.1.2", "onnxruntime==9.0"]
     shown = call("list").stdout.splitlines()
-    assert shown[0].split() == ["runtime", "numpy", "size", "python", "state", "folder"]
-    assert [line.split()[0] for line in shown[1:]] == ["onnxruntime==9.0", "onnxruntime==9.1.2"]
+    assert shown[0].split() == ["kind", "installed", "with", "size", "python", "state", "folder"]
+    assert [line.split()[1] for line in shown[1:]] == ["onnxruntime==9.0", "onnxruntime==9.1.2"]
     assert all(" intact " in line and str(tmp_path / "runtimes") in line for line in shown[1:])
+
+
+def test_a_tool_is_added_by_its_name_and_an_unknown_one_is_answered(install: Installer, call: Call) -> None:
+    with pytest.raises(InputError, match=r"unknown tool 'sklaern': did you mean 'sklearn'"):
+        call("add", "sklaern")
+    with pytest.raises(Failed, match="what was installed is onnxruntime"):  # by an installer of runtimes
+        call("add", "sklearn")
+    assert install.asked == [str(TOOLS["sklearn"])]
 
 
 def test_json_is_alone_on_standard_output_and_in_si_units(call: Call) -> None:
@@ -69,7 +78,7 @@ def test_json_is_alone_on_standard_output_and_in_si_units(call: Call) -> None:
 def test_an_empty_cache_is_said_and_an_empty_array(call: Call, tmp_path: Path) -> None:
     listed = call("list", "--format", "json")
     assert (listed.exit_code, listed.stdout) == (0, "[]\n")
-    assert listed.stderr == f"no runtime is installed in {tmp_path}\n"
+    assert listed.stderr == f"no runtime or tool is installed in {tmp_path}\n"
     assert call("list").stdout == ""
 
 

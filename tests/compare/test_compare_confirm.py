@@ -19,7 +19,7 @@ from harness.core.errors import Unsupported
 from harness.core.record import Record
 from harness.core.requirement import Requirement
 from harness.core.suite import Plan
-from harness.measure.runtimes import Runtime
+from harness.install import Installed
 from harness.plan import plan
 
 Suite = Callable[..., Path]
@@ -41,9 +41,9 @@ Asked = list[Pair]
 Try = Callable[..., Confirmation]
 
 
-def install(requirement: Requirement, cache_dir: Path) -> Runtime:
+def install(requirement: Requirement, cache_dir: Path) -> Installed:
     """Have every runtime, its wheel newer than any that was measured."""
-    return Runtime("", str(requirement), "onnxruntime", requirement.version, "new", None, 0, "")
+    return Installed("", str(requirement), "onnxruntime", requirement.version, "new", None, 0, "")
 
 
 @pytest.fixture

@@ -302,14 +302,14 @@ def test_the_plugin_can_be_left_out(session: Session) -> None:
 
 LATEST = """
 from harness.core.errors import Unsupported
-from harness.measure import runtimes
+from harness import install
 from harness.core.requirement import Requirement
 
 def refuse(requirement, cache_dir):
     raise Unsupported(f"{requirement}: not for this Python")
 
-runtimes.newest = lambda name: Requirement("onnxruntime", "9.9.9")
-runtimes.ensure = refuse
+install.newest = lambda name: Requirement("onnxruntime", "9.9.9")
+install.ensure = refuse
 """
 
 

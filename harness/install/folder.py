@@ -1,4 +1,4 @@
-"""One installed runtime: its folder's name, and the manifest by which it is believed."""
+"""One folder of what was installed: its name, and the manifest by which it is believed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import hashlib
 import json
 import sys
 import sysconfig
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
 
@@ -16,21 +16,20 @@ from packaging.version import Version
 
 from harness.core.errors import Failed, Unsupported
 from harness.core.hashing import hash_file
-from harness.core.requirement import Requirement
+from harness.core.requirement import Installable
 
-MANIFEST = "runtime.json"
+MANIFESTS = {"runtimes": "runtime.json", "tools": "tool.json"}
+"""Kind, which is the folder of the cache -> the file that says what lies in a folder of it."""
+
 SITE = "site"
-"""The subfolder that goes on a worker's path, so that the manifest is not on it."""
-
-OWN_NUMPY = "1.26.4"
-"""The last numpy 1: ORT before 1.19 was built against it and does not import beside numpy 2."""
+"""The subfolder that goes on the path of a process, so that the manifest is not on it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Runtime:
-    """One runtime on disk, as read back after its installation."""
+class Installed:
+    """One runtime or tool on disk, as read back after its installation."""
 
-    path: str  # goes first on a worker's path
+    path: str  # goes first on the path of a process
     requirement: str  # as asked for
     distribution: str
     version: str
@@ -39,11 +38,14 @@ class Runtime:
     size_bytes: int
     python: str  # which Python it is for
     damage: str = ""  # what is wrong with its files; empty: they are what was installed
+    kind: str = "runtimes"  # "runtimes" | "tools"
+    beside: tuple[str, ...] = ()  # what was asked for with it
+    packages: Mapping[str, str] = field(default_factory=dict)  # all that lies there -> its version
 
-
-def own_numpy(requirement: Requirement) -> str | None:
-    """Return the version of numpy that must be installed beside this runtime, if any."""
-    return OWN_NUMPY if Version(requirement.version) < Version("1.19") else None
+    @property
+    def folder(self) -> Path:
+        """The folder that is its own."""
+        return Path(self.path).parent
 
 
 def this_python() -> str:
@@ -51,22 +53,22 @@ def this_python() -> str:
     return f"{sys.implementation.cache_tag} {sysconfig.get_platform()} {sys.abiflags}".strip()
 
 
-def folder_name(requirement: Requirement) -> str:
+def folder_name(requirement: Installable) -> str:
     """Return a name that holds everything that changes the content.
 
     Raises OSError where the wheel cannot be read.
     """
     wheel = hash_file(Path(requirement.wheel)) if requirement.wheel else None
-    recipe = [requirement.distribution, requirement.version, wheel, own_numpy(requirement), this_python()]
+    recipe = [requirement.distribution, requirement.version, wheel, requirement.identity, this_python()]
     key = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:12]
     return f"{requirement.distribution}-{requirement.version}-{key}"
 
 
-def describe(draft: Path, requirement: Requirement, sha256: str | None) -> Runtime:
+def describe(draft: Path, requirement: Installable, sha256: str | None) -> Installed:
     """Read back what lies in `draft`.
 
     Raises Failed where it is another distribution or version than asked for,
-    Unsupported where it carries no runtime.
+    Unsupported where it does not carry the package that it should.
     """
     found = {
         str(canonicalize_name(item.metadata["Name"])): item.version
@@ -76,9 +78,9 @@ def describe(draft: Path, requirement: Requirement, sha256: str | None) -> Runti
     if version is None or Version(version) != Version(requirement.version):
         named = ", ".join(f"{name} {number}" for name, number in found.items()) or "nothing"
         raise Failed(f"{requirement}: what was installed is {named}")
-    if not (draft / SITE / "onnxruntime" / "__init__.py").is_file():
-        raise Unsupported(f"{requirement}: its wheel carries no package 'onnxruntime'")
-    return Runtime(
+    if not (draft / SITE / requirement.package / "__init__.py").is_file():
+        raise Unsupported(f"{requirement}: its wheel carries no package {requirement.package!r}")
+    return Installed(
         path=str(draft / SITE),
         requirement=str(requirement),
         distribution=requirement.distribution,
@@ -87,24 +89,29 @@ def describe(draft: Path, requirement: Requirement, sha256: str | None) -> Runti
         numpy=found.get("numpy"),
         size_bytes=sum(path.stat().st_size for path in _files(draft)),
         python=this_python(),
+        kind=requirement.kind,
+        beside=requirement.beside,
+        packages=dict(sorted(found.items())),
     )
 
 
-def write_manifest(draft: Path, runtime: Runtime) -> None:
+def write_manifest(draft: Path, installed: Installed) -> None:
     """Write down what `draft` holds, the last thing before it gets its name."""
-    facts = {key: value for key, value in asdict(runtime).items() if key not in ("path", "damage")}
+    facts = {key: value for key, value in asdict(installed).items() if key not in ("path", "damage", "kind")}
     files = {path.relative_to(draft).as_posix(): hash_file(path) for path in _files(draft)}
-    (draft / MANIFEST).write_text(json.dumps({**facts, "files": files}, indent=1))
+    (draft / MANIFESTS[installed.kind]).write_text(json.dumps({**facts, "files": files}, indent=1))
 
 
-def read(folder: Path) -> Runtime:
-    """Read a runtime back and hash its files; what is wrong with it is in `damage`."""
+def read(folder: Path) -> Installed:
+    """Read back what was installed and hash its files; what is wrong with it is in `damage`."""
+    kind = folder.parent.name
     try:
-        facts = json.loads((folder / MANIFEST).read_text())
+        facts = json.loads((folder / MANIFESTS[kind]).read_text())
         files = facts.pop("files")
-        return Runtime(path=str(folder / SITE), **facts, damage=_damage(folder, files))
+        facts["beside"] = tuple(facts.get("beside", ()))  # a list in JSON; absent in folders of before
+        return Installed(path=str(folder / SITE), kind=kind, **facts, damage=_damage(folder, files))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        return Runtime(
+        return Installed(
             path=str(folder / SITE),
             requirement=folder.name,
             distribution="",
@@ -113,7 +120,8 @@ def read(folder: Path) -> Runtime:
             numpy=None,
             size_bytes=0,
             python="",
-            damage=f"its {MANIFEST} cannot be read ({type(error).__name__})",
+            damage=f"its {MANIFESTS[kind]} cannot be read ({type(error).__name__})",
+            kind=kind,
         )
 
 

@@ -1,6 +1,8 @@
 """Ensure, list and remove: with a fake installer, and with pip on wheels made here."""
 
 import errno
+import hashlib
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import Failed, NotFoundError, Unsupported
-from harness.measure.runtimes import Requirement, ensure, list_runtimes, parse, remove
-from harness.measure.runtimes.folder import this_python
+from harness.core.tools import Tool
+from harness.install import Requirement, ensure, list_installed, parse, remove
+from harness.install.folder import folder_name, this_python
 
 REQUIREMENT = Requirement("onnxruntime", "9.1.2")
 
@@ -59,11 +62,11 @@ def test_a_runtime_is_installed_once_and_found_afterwards(tmp_path: Path) -> Non
 def test_two_versions_lie_side_by_side_oldest_first(tmp_path: Path) -> None:
     for version in ("1.22.1", "1.9.0"):
         ensure(Requirement("onnxruntime", version), tmp_path, FakeInstaller(version))
-    assert [runtime.version for runtime in list_runtimes(tmp_path)] == ["1.9.0", "1.22.1"]
+    assert [runtime.version for runtime in list_installed(tmp_path)] == ["1.9.0", "1.22.1"]
 
 
 def test_nothing_is_listed_where_nothing_was_installed(tmp_path: Path) -> None:
-    assert list_runtimes(tmp_path / "absent") == []
+    assert list_installed(tmp_path / "absent") == []
 
 
 @pytest.mark.parametrize("harm", ["missing", "changed", "no manifest", "emptied manifest"])
@@ -83,16 +86,16 @@ def test_a_damaged_runtime_is_noticed_and_installed_again(harm: str, tmp_path: P
             manifest.unlink()
         case "emptied manifest":
             manifest.write_text("")
-    assert list_runtimes(tmp_path)[0].damage != ""
+    assert list_installed(tmp_path)[0].damage != ""
     assert ensure(REQUIREMENT, tmp_path, install) == runtime
     assert len(install.calls) == 2
-    assert [item.damage for item in list_runtimes(tmp_path)] == [""]
+    assert [item.damage for item in list_installed(tmp_path)] == [""]
 
 
 def test_what_is_damaged_is_named(tmp_path: Path) -> None:
     runtime = ensure(REQUIREMENT, tmp_path, FakeInstaller())
     (Path(runtime.path) / "onnxruntime" / "__init__.py").unlink()
-    assert list_runtimes(tmp_path)[0].damage == "site/onnxruntime/__init__.py is missing"
+    assert list_installed(tmp_path)[0].damage == "site/onnxruntime/__init__.py is missing"
 
 
 def test_bytecode_that_python_writes_is_no_damage(tmp_path: Path) -> None:
@@ -105,7 +108,7 @@ def test_bytecode_that_python_writes_is_no_damage(tmp_path: Path) -> None:
 def test_another_version_than_asked_for_is_not_taken(tmp_path: Path) -> None:
     with pytest.raises(Failed, match=r"^onnxruntime==9\.1\.2: what was installed is onnxruntime 9\.1\.3$"):
         ensure(REQUIREMENT, tmp_path, FakeInstaller("9.1.3"))
-    assert list_runtimes(tmp_path) == leftovers(tmp_path) == []
+    assert list_installed(tmp_path) == leftovers(tmp_path) == []
 
 
 def test_another_distribution_than_asked_for_is_not_taken(tmp_path: Path) -> None:
@@ -130,7 +133,7 @@ def test_an_installation_that_ends_early_leaves_nothing(error: BaseException, tm
 
     with pytest.raises(type(error)):
         ensure(REQUIREMENT, tmp_path, install)
-    assert list_runtimes(tmp_path) == leftovers(tmp_path) == []
+    assert list_installed(tmp_path) == leftovers(tmp_path) == []
     assert ensure(REQUIREMENT, tmp_path, FakeInstaller()).damage == ""
 
 
@@ -165,7 +168,7 @@ def test_two_processes_that_want_one_runtime_install_it_once(tmp_path: Path) -> 
     script = f"""
 import sys, time
 from pathlib import Path
-from harness.measure.runtimes import Requirement, ensure, list_runtimes
+from harness.install import Requirement, ensure, list_installed
 root = Path({str(tmp_path)!r})
 
 def install(requirement, draft):
@@ -204,7 +207,7 @@ def test_a_runtime_is_removed_by_its_requirement_or_its_folder(tmp_path: Path) -
         runtime = ensure(REQUIREMENT, tmp_path, FakeInstaller())
         name = Path(runtime.path).parent.name if by_folder else "onnxruntime==9.1.2"
         assert remove(name, tmp_path) == [runtime]
-        assert list_runtimes(tmp_path) == [kept]
+        assert list_installed(tmp_path) == [kept]
         assert leftovers(tmp_path) == []
 
 
@@ -213,7 +216,7 @@ def test_only_what_is_listed_can_be_removed(name: str, tmp_path: Path) -> None:
     runtime = ensure(REQUIREMENT, tmp_path, FakeInstaller())
     with pytest.raises(NotFoundError, match=r"known: onnxruntime==9\.1\.2"):
         remove(name, tmp_path)
-    assert list_runtimes(tmp_path) == [runtime]
+    assert list_installed(tmp_path) == [runtime]
 
 
 def test_removing_from_nothing_says_so(tmp_path: Path) -> None:
@@ -254,7 +257,7 @@ def test_a_wheel_is_known_by_its_content_not_by_its_place(make_wheel, tmp_path: 
     first, same, another = (ensure(parse(str(wheel)), tmp_path / "cache") for wheel in (one, other, changed))
     assert first == replace(same, requirement=first.requirement)
     assert first.path != another.path
-    assert len(list_runtimes(tmp_path / "cache")) == 2
+    assert len(list_installed(tmp_path / "cache")) == 2
 
 
 def test_a_wheel_lies_in_a_folder_with_a_name_that_pip_would_read_as_syntax(
@@ -288,4 +291,35 @@ def test_a_wheel_that_is_no_archive_fails_with_the_installers_reason(tmp_path: P
 def test_a_wheel_that_is_another_version_inside_is_not_taken(make_wheel, tmp_path: Path) -> None:
     with pytest.raises(Failed):
         ensure(parse(str(make_wheel(inside="9.9.9"))), tmp_path)
-    assert list_runtimes(tmp_path) == leftovers(tmp_path) == []
+    assert list_installed(tmp_path) == leftovers(tmp_path) == []
+
+
+TOOL = Tool("skl2onnx", "9.1.2", "skl2onnx", ("protobuf==6.33.6",))
+
+
+def test_a_tool_lies_beside_the_runtimes_in_a_folder_of_its_own(tmp_path: Path) -> None:
+    install = FakeInstaller(name="skl2onnx", package="skl2onnx")
+    tool = ensure(TOOL, tmp_path, install)
+    runtime = ensure(REQUIREMENT, tmp_path, FakeInstaller())
+    assert ensure(TOOL, tmp_path, install) == tool
+    assert len(install.calls) == 1
+    assert (tool.kind, tool.beside) == ("tools", ("protobuf==6.33.6",))
+    assert tool.packages == {"skl2onnx": "9.1.2"}
+    assert tool.folder.parent == tmp_path / "tools"
+    assert list_installed(tmp_path) == [runtime, tool]
+    assert remove("skl2onnx==9.1.2", tmp_path) == [tool]
+    assert list_installed(tmp_path) == [runtime]
+
+
+def test_the_same_tool_with_other_pins_is_another_folder(tmp_path: Path) -> None:
+    install = FakeInstaller(name="skl2onnx", package="skl2onnx")
+    first, second = (
+        ensure(tool, tmp_path, install) for tool in (TOOL, TOOL.with_version("9.1.2", ["protobuf==7.0.0"]))
+    )
+    assert first.path != second.path
+
+
+def test_the_folder_of_a_runtime_is_called_as_ever(tmp_path: Path) -> None:
+    recipe = ["onnxruntime", "1.18.1", None, "1.26.4", this_python()]
+    key = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:12]
+    assert folder_name(Requirement("onnxruntime", "1.18.1")) == f"onnxruntime-1.18.1-{key}"

@@ -6,7 +6,7 @@ from packaging.version import Version
 
 from harness.core.errors import InputError
 from harness.core.requirement import Requirement
-from harness.measure.runtimes.installer import released
+from harness.install.installer import released
 
 DISTRIBUTION = "onnxruntime"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import Failed
-from harness.measure.runtimes import Runtime, ensure, parse
+from harness.install import Installed, ensure, parse
 
 MakeWheel = Callable[..., Path]
 
@@ -54,10 +54,10 @@ def _line(name: str, text: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def released_runtime(runtimes_dir: Path) -> Callable[[str], Runtime]:
+def released_runtime(runtimes_dir: Path) -> Callable[[str], Installed]:
     """Install a released runtime, once."""
 
-    def install(text: str) -> Runtime:
+    def install(text: str) -> Installed:
         try:
             return ensure(parse(text), runtimes_dir)
         except Failed as error:

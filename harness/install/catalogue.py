@@ -1,9 +1,11 @@
-"""Install runtimes on demand, list them, remove them.
+"""Install runtimes and tools on demand, list them, remove them.
 
-A runtime is a folder that appears by one rename, under a lock of its own::
+Each is a folder that appears by one rename, under a lock of its own::
 
     <cache>/runtimes/<name>/runtime.json   what it is, the hash of every file
     <cache>/runtimes/<name>/site/          goes first on a worker's path
+    <cache>/tools/<name>/tool.json         likewise
+    <cache>/tools/<name>/site/             on the path of the process that converts, and of no other
     <cache>/tmp/<name>-*/                  being installed or removed
     <cache>/locks/<name>.lock
 """
@@ -23,86 +25,84 @@ from packaging.version import Version
 
 from harness.core.errors import Failed, NotFoundError
 from harness.core.registry import closest
-from harness.core.requirement import Requirement
-from harness.measure.runtimes.folder import (
-    MANIFEST,
+from harness.core.requirement import Installable
+from harness.install.folder import (
+    MANIFESTS,
     SITE,
-    Runtime,
+    Installed,
     describe,
     folder_name,
     read,
     write_manifest,
 )
-from harness.measure.runtimes.installer import Installer, pip_install
-
-RUNTIMES = "runtimes"
+from harness.install.installer import Installer, pip_install
 
 
-def ensure(requirement: Requirement, cache_dir: Path, install: Installer = pip_install) -> Runtime:
-    """Return the installed runtime of `requirement`, installing it where it is absent or damaged.
+def ensure(requirement: Installable, cache_dir: Path, install: Installer = pip_install) -> Installed:
+    """Return what is installed of `requirement`, installing it where it is absent or damaged.
 
     Every file is hashed, so ask once for a sweep, not once for a case. Other
-    processes that want the same runtime wait. Raises Unsupported where there
+    processes that want the same wait. Raises Unsupported where there
     is no such version for this Python, Failed for anything else; nothing half
     done stays behind.
     """
     with _failing(requirement, cache_dir):
         cache_dir = cache_dir.absolute()  # a worker runs in a folder of its own
-        folder = cache_dir / RUNTIMES / folder_name(requirement)
+        folder = cache_dir / requirement.kind / folder_name(requirement)
         if folder.exists():
             _mark_used(cache_dir, folder)
-        if (runtime := read(folder)).damage == "":
-            return runtime
+        if (found := read(folder)).damage == "":
+            return found
         with _locked(cache_dir, folder.name):
-            if (runtime := read(folder)).damage == "":
-                return runtime
+            if (found := read(folder)).damage == "":
+                return found
             if folder.exists():
-                logging.getLogger(__name__).warning("%s: %s; it is installed again", folder, runtime.damage)
+                logging.getLogger(__name__).warning("%s: %s; it is installed again", folder, found.damage)
             return _install(requirement, cache_dir, folder, install)
 
 
 def _mark_used(cache_dir: Path, folder: Path) -> None:
-    """Stamp a runtime as used now, which what prunes the cache asks for; not in a cache that is read-only."""
+    """Stamp a folder as used now, which what prunes the cache asks for; not in a cache that is read-only."""
     with suppress(OSError), _locked(cache_dir, folder.name):
-        os.utime(folder / MANIFEST)
+        os.utime(folder / MANIFESTS[folder.parent.name])
 
 
-def _install(requirement: Requirement, cache_dir: Path, folder: Path, install: Installer) -> Runtime:
+def _install(requirement: Installable, cache_dir: Path, folder: Path, install: Installer) -> Installed:
     with _draft(cache_dir, folder.name) as draft:
         sha256 = install(requirement, draft)
-        runtime = describe(draft, requirement, sha256)
-        write_manifest(draft, runtime)
+        installed = describe(draft, requirement, sha256)
+        write_manifest(draft, installed)
         draft.chmod(0o755)  # a draft is private; a cache may be shared
         folder.parent.mkdir(exist_ok=True)
         if folder.exists():
             shutil.rmtree(folder)
         draft.rename(folder)
-    return replace(runtime, path=str(folder / SITE))
+    return replace(installed, path=str(folder / SITE))
 
 
-def list_runtimes(cache_dir: Path) -> list[Runtime]:
-    """Return every installed runtime, those for other Pythons included, oldest version first."""
+def list_installed(cache_dir: Path) -> list[Installed]:
+    """Return every runtime, then every tool, those for other Pythons included, oldest version first."""
     return sorted(map(read, _folders(cache_dir)), key=_order)
 
 
-def _order(runtime: Runtime) -> tuple[str, Version, str]:
-    return runtime.distribution, Version(runtime.version or "0"), runtime.path
+def _order(item: Installed) -> tuple[str, str, Version, str]:
+    return item.kind, item.distribution, Version(item.version or "0"), item.path
 
 
-def remove(name: str, cache_dir: Path) -> list[Runtime]:
-    """Remove the runtimes that `name` stands for: a requirement, a wheel's name, or a folder's name.
+def remove(name: str, cache_dir: Path) -> list[Installed]:
+    """Remove what `name` stands for: a requirement, a wheel's name, or a folder's name.
 
     Returns what was removed. Raises NotFoundError where nothing installed has
-    this name, Failed where it cannot be removed. A worker that runs under it
+    this name, Failed where it cannot be removed. A process that runs with it
     at this moment may fail.
     """
-    known = {runtime: _names(runtime) for runtime in list_runtimes(cache_dir)}
-    chosen = [runtime for runtime, names in known.items() if name in names]
+    known = [(item, _names(item)) for item in list_installed(cache_dir)]
+    chosen = [item for item, names in known if name in names]
     if not chosen:
-        near = closest(name, {names[0] for names in known.values()}) if known else "none is installed"
-        raise NotFoundError(f"no runtime {name!r} in {cache_dir / RUNTIMES}: {near}")
-    for runtime in chosen:
-        folder = Path(runtime.path).parent
+        near = closest(name, {names[0] for _, names in known}) if known else "none is installed"
+        raise NotFoundError(f"no runtime or tool {name!r} in {cache_dir}: {near}")
+    for item in chosen:
+        folder = item.folder
         with (
             _failing(name, cache_dir),
             _locked(cache_dir, folder.name),
@@ -112,12 +112,12 @@ def remove(name: str, cache_dir: Path) -> list[Runtime]:
     return chosen
 
 
-def _names(runtime: Runtime) -> tuple[str, ...]:
-    return runtime.requirement, Path(runtime.requirement).name, Path(runtime.path).parent.name
+def _names(item: Installed) -> tuple[str, ...]:
+    return item.requirement, Path(item.requirement).name, item.folder.name
 
 
 def _folders(cache_dir: Path) -> Iterator[Path]:
-    return (path for path in (cache_dir.absolute() / RUNTIMES).glob("*") if path.is_dir())
+    return (path for kind in MANIFESTS for path in (cache_dir.absolute() / kind).glob("*") if path.is_dir())
 
 
 @contextmanager

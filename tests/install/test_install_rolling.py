@@ -8,7 +8,7 @@ import pytest
 from harness.core.case import Artifact, Case, Load, Model, Session, Source
 from harness.core.errors import InputError
 from harness.core.suite import Plan, Suite
-from harness.measure.runtimes import newest
+from harness.install import newest
 from harness.run.job import resolve_rolling_runtimes
 
 MakeWheel = Callable[..., Path]

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import Failed, NotFoundError, Unsupported
-from harness.measure.runtimes import ensure, list_runtimes, parse, released
-from harness.measure.runtimes import installer as room
-from harness.measure.runtimes.folder import this_python
+from harness.core.tools import Tool
+from harness.install import ensure, list_installed, parse, released
+from harness.install import installer as room
+from harness.install.folder import this_python
 
 PLENTY = 10**12
 MISSING = (
@@ -108,7 +109,7 @@ def test_an_index_that_cannot_be_reached_is_a_failure_and_no_missing_version(tmp
         ensure(parse("onnxruntime==1.22.1"), tmp_path, partial(room.pip_install, pip=pip))
     with pytest.raises(Failed, match="^onnxruntime" + reason):
         released("onnxruntime", pip=pip)
-    assert list((tmp_path / "tmp").iterdir()) == list_runtimes(tmp_path) == []
+    assert list((tmp_path / "tmp").iterdir()) == list_installed(tmp_path) == []
 
 
 def test_only_known_distributions_are_asked_for(tmp_path: Path) -> None:
@@ -183,7 +184,7 @@ def test_ctrl_c_ends_the_installer_and_leaves_nothing(tmp_path: Path) -> None:
     script = f"""
 from pathlib import Path
 from functools import partial
-from harness.measure.runtimes import ensure, installer, parse
+from harness.install import ensure, installer, parse
 install = partial(installer.pip_install, pip=({str(fake)!r},))
 try:
     ensure(parse("onnxruntime==1.22.1"), Path({str(tmp_path)!r}), install)
@@ -199,7 +200,7 @@ except KeyboardInterrupt:
     assert process.communicate(timeout=30)[0] == "interrupted\n"
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
-    assert list((tmp_path / "tmp").iterdir()) == list_runtimes(tmp_path) == []
+    assert list((tmp_path / "tmp").iterdir()) == list_installed(tmp_path) == []
 
 
 def test_a_pip_folder_where_the_harness_is_started_is_not_run(
@@ -208,3 +209,24 @@ def test_a_pip_folder_where_the_harness_is_started_is_not_run(
     (tmp_path / "pip.py").write_text("raise SystemExit('another pip')")
     monkeypatch.chdir(tmp_path)
     assert ensure(parse(str(make_wheel())), tmp_path).version == "9.1.2"
+
+
+def test_a_tool_comes_with_all_that_it_needs_and_its_pins(tmp_path: Path) -> None:
+    pip = FakePip(tmp_path, "sys.exit('ERROR: enough')")
+    tool = Tool("skl2onnx", "1.20.0", "skl2onnx", ("protobuf==6.33.6",))
+    with pytest.raises(Failed, match=r"^skl2onnx==1\.20\.0: the installer: enough$"):
+        ensure(tool, tmp_path, pip.install)
+    _, *options = pip.arguments
+    assert "--no-deps" not in options
+    assert [item for item in options if not item.startswith("--")] == ["skl2onnx==1.20.0", "protobuf==6.33.6"]
+
+
+def test_pins_that_do_not_fit_together_are_unsupported_and_named() -> None:
+    error = room.explain(
+        "subject",
+        "ERROR: Cannot install a==1 and b==2 because these package versions have conflicting dependencies.\n"
+        "ERROR: ResolutionImpossible: for help visit x\n",
+        PLENTY,
+    )
+    assert isinstance(error, Unsupported)
+    assert str(error) == "subject: these do not fit together: a==1 and b==2"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from harness.core.errors import InputError
 from harness.core.requirement import DISTRIBUTIONS, Requirement
-from harness.measure.runtimes import parse
+from harness.install import parse
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from harness.core.passes import chosen
 from harness.core.record import Observation
 from harness.core.sampling import Sampling
 from harness.core.suite import Measure
-from harness.measure.runtimes import Runtime, released
+from harness.install import Installed, released
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("runtimes")]  # each is installed once
 
@@ -59,7 +59,7 @@ def write_model(path: Path, opset: int = 17) -> Built:
 def observe(tmp_path: Path) -> Observe:
     """Measure the small model in a fresh worker."""
 
-    def run(runtime: Runtime | None, provider: str = "cpu", opset: int = 17, **changed: str) -> Observation:
+    def run(runtime: Installed | None, provider: str = "cpu", opset: int = 17, **changed: str) -> Observation:
         built = write_model(tmp_path / f"{opset}.onnx", opset)
         asked = Session(
             runtime.requirement if runtime else "current", Named(provider, provider), intra_threads=1
@@ -86,7 +86,7 @@ def outputs(observation: Observation) -> np.ndarray:
 
 @pytest.mark.parametrize("text", [*CPU_RUNTIMES, OPENVINO])
 def test_a_released_runtime_is_what_a_fresh_process_imports(
-    text: str, released_runtime: Callable[[str], Runtime]
+    text: str, released_runtime: Callable[[str], Installed]
 ) -> None:
     runtime = released_runtime(text)
     code = (
@@ -112,7 +112,7 @@ def test_a_released_runtime_is_what_a_fresh_process_imports(
 
 @pytest.mark.parametrize("text", CPU_RUNTIMES)
 def test_the_worker_measures_under_an_old_runtime(
-    text: str, released_runtime: Callable[[str], Runtime], observe: Observe
+    text: str, released_runtime: Callable[[str], Installed], observe: Observe
 ) -> None:
     runtime = released_runtime(text)
     seen = observe(runtime)
@@ -135,7 +135,7 @@ def test_the_worker_measures_under_an_old_runtime(
 
 @pytest.mark.parametrize("text", [*CPU_RUNTIMES, OPENVINO])
 def test_every_runtime_computes_the_same_from_the_same_rows(
-    text: str, released_runtime: Callable[[str], Runtime], observe: Observe
+    text: str, released_runtime: Callable[[str], Installed], observe: Observe
 ) -> None:
     current = outputs(observe(None))
     seen = outputs(observe(released_runtime(text)))
@@ -145,7 +145,7 @@ def test_every_runtime_computes_the_same_from_the_same_rows(
 
 
 def test_openvino_runs_a_convolution_on_a_plain_cpu(
-    released_runtime: Callable[[str], Runtime], observe: Observe
+    released_runtime: Callable[[str], Installed], observe: Observe
 ) -> None:
     seen = observe(released_runtime(OPENVINO), provider="openvino")
     assert seen.error is None
@@ -159,7 +159,7 @@ def test_openvino_runs_a_convolution_on_a_plain_cpu(
 
 
 def test_a_provider_that_the_runtime_lacks_is_unsupported(
-    released_runtime: Callable[[str], Runtime], observe: Observe
+    released_runtime: Callable[[str], Installed], observe: Observe
 ) -> None:
     seen = observe(released_runtime("onnxruntime==1.22.1"), provider="openvino")
     assert seen.error is not None
@@ -170,7 +170,7 @@ def test_a_provider_that_the_runtime_lacks_is_unsupported(
 
 
 def test_an_opset_that_the_runtime_does_not_know_is_unsupported(
-    released_runtime: Callable[[str], Runtime], observe: Observe
+    released_runtime: Callable[[str], Installed], observe: Observe
 ) -> None:
     seen = observe(released_runtime("onnxruntime==1.17.3"), opset=21)
     assert seen.error is not None
@@ -180,7 +180,7 @@ def test_an_opset_that_the_runtime_does_not_know_is_unsupported(
 
 
 def test_another_version_than_asked_for_is_failed(
-    released_runtime: Callable[[str], Runtime], observe: Observe
+    released_runtime: Callable[[str], Installed], observe: Observe
 ) -> None:
     runtime = released_runtime("onnxruntime==1.22.1")
     seen = observe(runtime, version="1.22.2")
@@ -204,7 +204,7 @@ def test_the_right_version_from_another_folder_is_failed(observe: Observe, tmp_p
     )
 
 
-def test_the_released_versions_are_listed_oldest_first(released_runtime: Callable[[str], Runtime]) -> None:
+def test_the_released_versions_are_listed_oldest_first(released_runtime: Callable[[str], Installed]) -> None:
     released_runtime("onnxruntime==1.22.1")  # skips where there is no network
     versions = released("onnxruntime")
     found = [versions.index(version) for version in ("1.17.3", "1.20.1", "1.22.1")]

@@ -19,28 +19,29 @@ from packaging.version import InvalidVersion, Version
 
 from harness.core.errors import CaseError, Failed, NotFoundError, Unsupported
 from harness.core.registry import closest
-from harness.core.requirement import DISTRIBUTIONS, Requirement
+from harness.core.requirement import DISTRIBUTIONS, Installable
 from harness.core.units import format_bytes
-from harness.measure.runtimes.folder import SITE, own_numpy, this_python
+from harness.install.folder import SITE, this_python
 
 TIMEOUT_S = 900.0
 _SMALL_BYTES = 10**9  # a runtime with its download takes less
 
-Installer = Callable[[Requirement, Path], str | None]
+Installer = Callable[[Any, Path], str | None]
 """Fills the folder ``site`` of a draft and returns the wheel's sha256. Raises Unsupported or Failed."""
 
 PIP = ("-P", "-m", "pip", "--no-input", "--disable-pip-version-check", "--retries=2")
 _NO_VERSION = re.compile(r"satisfies the requirement (\S+)==(\S+) \(from versions: (.*)\)")
+_MISFIT = re.compile(r"ERROR: Cannot install (.+?) because these package versions have conflicting")
 _UNREACHED = re.compile(r"connection broken by '(\w+)\((?:.*?host='([^']+)')?")  # older pips name no host
 
 
 def pip_install(
-    requirement: Requirement, draft: Path, pip: Sequence[str] = PIP, timeout_s: float = TIMEOUT_S
+    requirement: Installable, draft: Path, pip: Sequence[str] = PIP, timeout_s: float = TIMEOUT_S
 ) -> str | None:
-    """Install `requirement` without dependencies into ``draft/site``; return its wheel's sha256.
+    """Install `requirement` into ``draft/site``, a runtime without dependencies; return its wheel's sha256.
 
-    Raises Unsupported where there is no wheel of it for this Python, Failed for
-    anything else that pip says.
+    Raises Unsupported where there is no wheel of it for this Python, or its packages
+    do not fit together, Failed for anything else that pip says.
     """
     work = draft / "work"
     work.mkdir()
@@ -50,9 +51,10 @@ def pip_install(
         name = Path(requirement.wheel).name
         shutil.copyfile(requirement.wheel, work / name)
         what = [f"./{name}"]
-    if numpy := own_numpy(requirement):
-        what.append(f"numpy=={numpy}")
-    options = ["--quiet", "--no-deps", "--only-binary=:all:", "--no-user"]
+    what += requirement.beside
+    # of a tool a part is imported: that part is compiled when it is
+    depth = "--no-compile" if requirement.whole else "--no-deps"
+    options = ["--quiet", depth, "--only-binary=:all:", "--no-user"]
     _pip(
         ["install", *options, f"--target={draft / SITE}", "--report=report.json", *what],
         str(requirement),
@@ -79,7 +81,7 @@ def released(distribution: str, *, pre: bool = False, pip: Sequence[str] = PIP) 
     return tuple(reversed(found[1].split(", "))) if found else ()
 
 
-def _wheel_sha256(report: dict[str, Any], requirement: Requirement) -> str | None:
+def _wheel_sha256(report: dict[str, Any], requirement: Installable) -> str | None:
     """Find the hash in pip's report (packaging.python.org, "direct URL": archive_info.hashes)."""
     for item in report["install"]:
         if canonicalize_name(item["metadata"]["name"]) == requirement.distribution:
@@ -133,6 +135,8 @@ def explain(subject: str, output: str, free_bytes: int) -> CaseError:
         return Failed(f"{subject}: the package index{where} cannot be reached ({broken[1]})")
     if missing := _NO_VERSION.search(output):
         return Unsupported(f"{subject}: {_no_version(output, *missing.groups())}")
+    if misfits := _MISFIT.findall(output):
+        return Unsupported(f"{subject}: these do not fit together: {'; '.join(dict.fromkeys(misfits))}")
     reason = _reason(output)
     if "is not a supported wheel" in reason:
         return Unsupported(f"{subject}: not a wheel for {this_python()}")

@@ -1,0 +1,81 @@
+"""Which versions a tool is installed with: one row a tool, each in a folder of its own.
+
+A tool writes or changes model files: a converter with the framework that it
+converts from, an optimizer, a quantizer. It is installed with all that it
+needs, on demand, and only the process that runs it has it on its path.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from harness.core.registry import closest
+from harness.core.requirement import check_version
+
+FORM = "expected a version of one tool such as skl2onnx==1.20.0"
+_PIN_FORM = "expected one version of one package such as scikit-learn==1.9.1"
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A distribution that is installed with all that it needs."""
+
+    distribution: str
+    version: str
+    package: str  # as it is imported
+    beside: tuple[str, ...] = ()  # pins: the framework, and what would be too new otherwise
+    kind: ClassVar[str] = "tools"
+    wheel: ClassVar[str] = ""
+    whole: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return f"{self.distribution}=={self.version}"
+
+    @property
+    def identity(self) -> list[str]:
+        """What its content depends on beside its own version."""
+        return list(self.beside)
+
+    def with_version(self, version: str, pins: Iterable[str] = ()) -> Tool:
+        """Return it in another version, `pins` in place of those of the same packages or beside them."""
+        named = {pin.partition("==")[0]: pin for pin in (*self.beside, *pins)}
+        return replace(self, version=version, beside=tuple(named.values()))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, as it is part of what determines a file."""
+        return {"requirement": str(self), "beside": list(self.beside)}
+
+
+_ONNX = ("onnx==1.23.2", "protobuf==6.33.6")
+
+TOOLS: Mapping[str, Tool] = {
+    # under protobuf 7 skl2onnx 1.20 does not convert HistGradientBoosting
+    "sklearn": Tool("skl2onnx", "1.20.0", "skl2onnx", ("scikit-learn==1.9.1", *_ONNX)),
+}
+"""Name, as sources and settings call it -> what is installed."""
+
+
+def tool(name: str) -> Tool:
+    """Return the tool of this name. Raises ValueError."""
+    if name not in TOOLS:
+        raise ValueError(f"unknown tool {name!r}: {closest(name, TOOLS)}")
+    return TOOLS[name]
+
+
+def split(text: str, distributions: Iterable[str] | None = None) -> tuple[str, str]:
+    """Check ``name==version`` and return both; the name is one of `distributions`, where they are given.
+
+    Raises ValueError, which leaves out with which text.
+    """
+    form = FORM if distributions is not None else _PIN_FORM
+    name, equals, version = text.partition("==")
+    if not equals or not _NAME.fullmatch(name):
+        raise ValueError(form)
+    if distributions is not None and name not in (known := sorted(set(distributions))):
+        raise ValueError(f"unknown tool {name!r}: {closest(name, known)}")
+    check_version(name, version, form)
+    return name, version
