@@ -12,7 +12,8 @@ from harness.ab.model import Pairing
 from harness.build.scratch import scratch
 from harness.core.errors import CaseError
 from harness.core.listener import Listener
-from harness.core.suite import Sampling, Suite
+from harness.core.sampling import Sampling
+from harness.core.suite import Suite
 from harness.explain.model import Explanations, OutputsExplanation
 from harness.explain.outputs import MEMORY_BYTES, SAMPLES, explain_outputs
 from harness.run.bench import OpenBench, open_arms
