@@ -12,7 +12,8 @@ from harness.ab.model import ABSettings, Pairing
 from harness.build.scratch import scratch
 from harness.core.errors import CaseError
 from harness.core.listener import Listener
-from harness.core.suite import Sampling, Suite
+from harness.core.sampling import Sampling
+from harness.core.suite import Suite
 from harness.explain.model import MIN_EFFECT, Explanations, OutputsExplanation, TimeExplanation
 from harness.explain.outputs import MEMORY_BYTES, SAMPLES, explain_outputs
 from harness.explain.proof import INSTRUCTIONS, LATENCY, MOST, Prover, can_count, candidates

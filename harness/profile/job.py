@@ -14,7 +14,8 @@ from harness.core.case import Case
 from harness.core.errors import CaseError, Failed, InputError
 from harness.core.listener import Listener
 from harness.core.record import Observation
-from harness.core.suite import Plan, Sampling
+from harness.core.sampling import Sampling
+from harness.core.suite import Plan
 from harness.plan import plan_model
 from harness.profile import memory
 from harness.profile.decide import bias_of, rows, spans

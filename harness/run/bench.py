@@ -24,7 +24,8 @@ from harness.core.errors import CaseError, Failed, StoreError, Unsupported
 from harness.core.hashing import hash_file
 from harness.core.passes import chosen, repeated, together
 from harness.core.record import Note, NoteKind, Observation, Record, Status
-from harness.core.suite import Sampling, Skip, Suite
+from harness.core.sampling import Sampling
+from harness.core.suite import Skip, Suite
 from harness.install import Installed
 from harness.judge.metrics.accuracy import OWN as OWN_KIND
 from harness.judge.metrics.accuracy import REFERENCE as FP32_KIND
