@@ -56,6 +56,17 @@ class DynamicOptions(Strict):
 class StaticOptions(DynamicOptions):
     """INT8 weights and activations, ranges calibrated beforehand."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "dependentSchemas": {
+                "percentile": {
+                    "required": ["calibration"],
+                    "properties": {"calibration": {"const": "percentile"}},
+                }
+            }
+        }
+    )
+
     method: Literal["static"]  # type: ignore[assignment]
     format: Annotated[str, Choice("format", ("qdq", "qoperator"))] = _option("How quantization is written.")
     activation_type: Annotated[str, Choice("activation_type", ACTIVATION_TYPES)] = _option(
@@ -149,7 +160,15 @@ def _named(known: Choice, plain: Callable[[str], Named], options: Any) -> Any:
         _pick_form,
         "a name, or a mapping of one new name to what it stands for",
         name=Annotated[str, known, AfterValidator(plain)],
-        named=Annotated[dict[Name, options], Field(min_length=1, max_length=1), AfterValidator(check)],
+        named=Annotated[
+            dict[Name, options],
+            Field(
+                min_length=1,
+                max_length=1,
+                json_schema_extra={"not": {"anyOf": [{"required": [name]} for name in known.builtin]}},
+            ),
+            AfterValidator(check),
+        ],
     )
 
 

@@ -62,7 +62,7 @@ def profile(
             try:
                 seen = bench.profile(case, _read)
                 if case.session not in known:
-                    known[case.session] = _calibrate(bench, case, work)
+                    known[case.session] = calibrate(bench, case, work)
                 found.append(_conclude(case, seen, by, known[case.session], str(machine["machine"])))
                 outcome = "profiled"
             except CaseError as error:
@@ -120,7 +120,7 @@ def _median(values: list[int]) -> float:
     return float(np.median(values))
 
 
-def _calibrate(bench: Bench, case: Case, work: Path) -> Bias:
+def calibrate(bench: Bench, case: Case, work: Path) -> Bias:
     """Profile the chain under the session of `case`: same runtime, provider and threads."""
     path = work / "calibration.onnx"
     if not path.exists():
