@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Generic, TypeVar
+
+from harness.core.decision import Change, Decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +108,146 @@ class OutputsExplanation:
 
 
 @dataclass(frozen=True, slots=True)
-class Explanations:
+class Piece:
+    """What one arm has of a region: nodes of the graph that ran, and the tensors at its edges."""
+
+    ops: tuple[str, ...]
+    nodes: tuple[str, ...]
+    inputs: tuple[str, ...]  # in the graph that ran, without constants
+    outputs: tuple[str, ...]
+
+
+class RegionChange(StrEnum):
+    """What is different in HEAD's piece of a region."""
+
+    NONE = "none"  # the same operators
+    LAYOUT = "layout"  # moves of values alone
+    FUSION_LOST = "fusion lost"  # more nodes that compute
+    FUSION_GAINED = "fusion gained"
+    OPERATORS = "operators"  # as many others
+    PROVIDER = "provider"
+
+
+class Evidence(StrEnum):
+    """What a named region rests on."""
+
+    AB = "A/B"  # its time, in blocks of both arms in turn
+    INSTRUCTIONS = "instructions"  # counted in each arm; its time alone showed nothing
+
+
+MIN_EFFECT = 0.01
+"""A ratio less one: smaller changes of a region name nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What the A/B of a region, cut out of both graphs that ran, came to."""
+
+    latency: Decision | None = None
+    base_s: float | None = None  # a call of the piece alone
+    head_s: float | None = None
+    base_instructions: float | None = None  # a call; None: not counted
+    head_instructions: float | None = None
+    reason: str = ""  # why there is none, or what is missing
+
+    @property
+    def instructions_ratio(self) -> float | None:
+        """HEAD's instructions over BASE's; None where they were not counted."""
+        counted = self.base_instructions and self.head_instructions is not None
+        return (self.head_instructions or 0.0) / self.base_instructions if counted else None  # type: ignore[operator]
+
+    @property
+    def evidence(self) -> Evidence | None:
+        """What shows a change: its time, else instructions unless its time is shown to be the same."""
+        if self.latency is None or self.latency.verdict is Change.EQUIVALENT:
+            return None
+        if self.latency.verdict in (Change.REGRESSION, Change.IMPROVEMENT):
+            return Evidence.AB
+        ratio = self.instructions_ratio
+        return Evidence.INSTRUCTIONS if ratio is not None and abs(ratio - 1) > MIN_EFFECT else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """What lies between tensors that both graphs have."""
+
+    name: str  # the tensor that ends it, the last of several
+    ends: tuple[str, ...]
+    base: Piece
+    head: Piece
+    change: RegionChange
+    base_s: float | None = None  # of a call, the profile's own part taken off; None: no profile
+    head_s: float | None = None
+    providers: tuple[str, str] = ("", "")
+    proof: Proof | None = None
+
+    @property
+    def change_s(self) -> float | None:
+        """How much longer HEAD takes."""
+        return None if self.base_s is None or self.head_s is None else self.head_s - self.base_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeExplanation:
+    """Where the time between two arms goes: regions, the largest change first."""
+
+    case: str
+    base: Mapping[str, str]  # what each arm is
+    head: Mapping[str, str]
+    base_p50_s: float
+    head_p50_s: float
+    regions: tuple[Region, ...]
+    trusted: bool = True  # the control of the proof did not fire
+    notes: tuple[str, ...] = ()
+
+    @property
+    def change_s(self) -> float:
+        """How much longer a call of HEAD takes."""
+        return self.head_p50_s - self.base_p50_s
+
+    @property
+    def unexplained_s(self) -> float:
+        """The change that no region has: binding, the executor, nodes in no region, noise of the profile."""
+        return self.change_s - sum(region.change_s or 0.0 for region in self.regions)
+
+    @property
+    def blamed(self) -> tuple[Region, ...]:
+        """The regions of which a change was shown; none where the proof is not to be trusted."""
+        return tuple(item for item in self.regions if self._names(item))
+
+    @property
+    def slower(self) -> bool:
+        """Whether a region is to blame for taking longer."""
+        return any((region.change_s or 0.0) > 0 for region in self.blamed)
+
+    def _names(self, region: Region) -> bool:
+        """Return whether a region is to blame; counts do not depend on the A/B's control."""
+        evidence = region.proof.evidence if region.proof else None
+        return evidence is Evidence.INSTRUCTIONS or (evidence is Evidence.AB and self.trusted)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return one object, its regions in it."""
+        plain = asdict(self)
+        for region, data in zip(self.regions, plain["regions"], strict=True):
+            data["change_s"] = region.change_s
+            if region.proof:
+                data["proof"]["evidence"] = region.proof.evidence
+        blamed = [region.name for region in self.blamed]
+        return {**plain, "change_s": self.change_s, "unexplained_s": self.unexplained_s, "blamed": blamed}
+
+
+Found = TypeVar("Found", OutputsExplanation, TimeExplanation)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanations(Generic[Found]):
     """What was explained, and the cases of which nothing could be."""
 
-    found: tuple[OutputsExplanation, ...]
+    found: tuple[Found, ...]
     missing: Mapping[str, str] = field(default_factory=dict)  # case -> why
     interrupted: bool = False
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return an object a case; one without an explanation has its reason."""
-        gone = [{"case": case, "reason": why} for case, why in self.missing.items()]
+        gone: list[dict[str, Any]] = [{"case": case, "reason": why} for case, why in self.missing.items()]
         return [*(item.to_json() for item in self.found), *gone]

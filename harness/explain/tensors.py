@@ -153,8 +153,11 @@ def show(optimized: onnx.ModelProto, source: onnx.GraphProto, wanted: Sequence[S
     What shows a tensor in another form is added behind all nodes, and changes nothing before it.
     """
     names: dict[str, str] = {}
+    given = {item.name for item in optimized.graph.input}
     for sight in wanted:
         tensor = sight.tensor
+        if tensor in given:  # an input of the model is no output of it as it is
+            tensor = _copy(optimized, sight)
         if sight.channels is not None:
             tensor = _reorder(optimized, sight)
         if sight.channels_last:
@@ -172,6 +175,14 @@ def _reorder(optimized: onnx.ModelProto, sight: Sight) -> str:
     made = f"{SEEN}{sight.name}"
     node = helper.make_node("ReorderOutput", [sight.tensor], [made], domain=NCHWC, channels=sight.channels)
     optimized.graph.node.append(node)
+    return made
+
+
+def _copy(optimized: onnx.ModelProto, sight: Sight) -> str:
+    from onnx import helper
+
+    made = f"{SEEN}{sight.name}"
+    optimized.graph.node.append(helper.make_node("Identity", [sight.tensor], [made]))
     return made
 
 

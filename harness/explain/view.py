@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.core.units import count, format_percent
@@ -23,7 +23,7 @@ MOODS = {TensorVerdict.BEYOND: "bad", TensorVerdict.UNSTEADY: "warning", TensorV
 class OutputsDocument:
     """Where the numbers part, for every view."""
 
-    found: Explanations
+    found: Explanations[OutputsExplanation]
 
     @property
     def kind(self) -> str:
@@ -32,21 +32,7 @@ class OutputsDocument:
 
     def page(self) -> Page:
         """Lay it out: a page a case."""
-        pages = [_page(item) for item in self.found.found]
-        if self.found.missing:
-            entries = tuple(Entry(why, (case,)) for case, why in self.found.missing.items())
-            section = Section(f"Not explained: {count(len(entries), 'case')}", entries, "bad")
-            pages.append(Page(title="", sections=(section,)))
-        first, *more = pages or [Page(title="nothing to explain")]
-        return Page(
-            title=first.title,
-            head=first.head,
-            columns=first.columns,
-            lines=first.lines,
-            sections=first.sections,
-            most=MOST,
-            more=tuple(more),
-        )
+        return pages([_page(item) for item in self.found.found], self.found.missing)
 
     def rows(self) -> list[dict[str, Any]]:
         """Give a row a case and tensor."""
@@ -75,12 +61,22 @@ class OutputsDocument:
         return self.found.to_json()
 
 
+def pages(found: list[Page], missing: Mapping[str, str]) -> Page:
+    """Return pages as one, the cases without an explanation at the end."""
+    if missing:
+        entries = tuple(Entry(why, (case,)) for case, why in missing.items())
+        section = Section(f"Not explained: {count(len(entries), 'case')}", entries, "bad")
+        found = [*found, Page(title="", sections=(section,))]
+    first, *more = found or [Page(title="nothing to explain")]
+    return replace(first, most=MOST, more=tuple(more))
+
+
 def _page(item: OutputsExplanation) -> Page:
     fields = filled(_fields(), item.tensors)
     return Page(
         title=f"{item.case}: {_headline(item)}",
         head=(
-            f"BASE ({_arm(item.base)}) -> HEAD ({_arm(item.head)})",
+            f"BASE ({describe_arm(item.base)}) -> HEAD ({describe_arm(item.head)})",
             f"{count(len(item.tensors), 'tensor')} that both have, on {count(item.samples, 'sample')} of "
             f"{item.data}; {item.limit_db:.0f} dB are asked for",
         ),
@@ -97,7 +93,8 @@ def _headline(item: OutputsExplanation) -> str:
     return f"{item.first.tensor!r} is the first tensor beyond the tolerance"
 
 
-def _arm(point: Mapping[str, str]) -> str:
+def describe_arm(point: Mapping[str, str]) -> str:
+    """Write what an arm is."""
     return ", ".join(f"{axis}={value}" for axis, value in point.items())
 
 
@@ -125,9 +122,12 @@ def _nonfinite(item: TensorError) -> str | None:
 
 
 def _ops(step: Step | None) -> str | None:
-    if step is None:
-        return None
-    counted = Counter(step.ops)
+    return list_ops(step.ops) if step else None
+
+
+def list_ops(ops: Sequence[str]) -> str:
+    """Write operators, each once with how many there are."""
+    counted = Counter(ops)
     return "+".join(op if number == 1 else f"{op} ×{number}" for op, number in counted.items())
 
 

@@ -265,6 +265,12 @@ class Bench:
         """Return the model file of `case`, as read back. Raises CaseError."""
         return self._build(case.artifact)
 
+    def lend(self, artifact: Artifact, built: Built, data: Dataset | None = None) -> None:
+        """Take a file, and data for it, that were made elsewhere as those of `artifact`."""
+        self._built[artifact] = built
+        if artifact.model.data is not None and data is not None:
+            self._data[artifact.model.data] = data
+
     def asked(self, case: Case) -> Request:
         """Return what a worker of `case` is asked, without any pass. Raises CaseError."""
         return self._request(case, self._build(case.artifact), self._cores(case.session), ())

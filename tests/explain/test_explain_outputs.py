@@ -87,6 +87,6 @@ Not explained: 1 case
     )
 
 
-def test_without_a_question_the_command_asks_for_one(harness: Call, suite: Callable[..., Path]) -> None:
-    code, _, err = harness("explain", suite(), "--head", "graph_opt=basic")
-    assert (code, err.splitlines()[-1]) == (2, "error: say what to explain: --outputs")
+def test_an_option_of_the_other_question_is_refused(harness: Call, suite: Callable[..., Path]) -> None:
+    code, _, err = harness("explain", suite(), "--head", "graph_opt=basic", "--samples", "2")
+    assert (code, err.splitlines()[-1]) == (2, "error: --samples is for --outputs")
