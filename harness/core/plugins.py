@@ -49,6 +49,8 @@ PRECISIONS = Registry(
         "fp16": "harness.build.precisions.fp16:FP16",
         "int8_dynamic": "harness.build.precisions.int8_dynamic:INT8_DYNAMIC",
         "int8_static": "harness.build.precisions.int8_static:INT8_STATIC",
+        "int4": "harness.build.precisions.int4:INT4",
+        "uint4": "harness.build.precisions.int4:UINT4",
     },
     "harness.precisions",
 )

@@ -17,9 +17,9 @@ from harness.explain.model import Piece, Region, SharedTensor, TimeExplanation
 from harness.explain.regions import FEW_SHARED, align, change_of, pieces
 from harness.explain.stages import infer
 from harness.explain.tensors import share, sights
-from harness.profile.decide import middle_mean
 from harness.profile.job import calibrate
 from harness.profile.model import Bias
+from harness.profile.times import middle_mean
 from harness.run.bench import Bench
 
 ROUNDS = 2

@@ -91,6 +91,24 @@ class HalfOptions(Strict):
     nodes_to_exclude: tuple[Text, ...] = _option("Nodes that stay as they are.")
 
 
+class BlockOptions(Strict):
+    """Weights of 4 bits in blocks; int4 is symmetric, uint4 has zero points."""
+
+    method: Literal["int4", "uint4"]
+    algorithm: Annotated[str, Choice("algorithm", ("rtn", "k_quant", "hqq"))] = _option(
+        "Rounding to nearest, or a search; hqq computes in torch."
+    )
+    block_size: Annotated[Literal[16, 32, 64, 128, 256], Expect("one of 16, 32, 64, 128, 256")] = _option(
+        "Weights that share a scale."
+    )
+    accuracy_level: Annotated[int, Integer(0, 4)] = _option(
+        "What the kernel computes in at least: 1 fp32, 2 fp16, 3 bf16, 4 int8; 0: as the kernel likes."
+    )
+    format: Annotated[str, Choice("format", ("qoperator", "qdq"))] = _option("How quantization is written.")
+    op_types: tuple[Text, ...] = _option("Operator types to quantize, of MatMul and Gather; default: MatMul.")
+    nodes_to_exclude: tuple[Text, ...] = _option("Nodes that stay as they are.")
+
+
 class ProviderOptions(Strict):
     """A provider with the options that it gets."""
 
@@ -102,6 +120,8 @@ _METHODS: dict[str, tuple[type[Strict], str]] = {
     "static": (StaticOptions, "int8_static"),
     "dynamic": (DynamicOptions, "int8_dynamic"),
     "fp16": (HalfOptions, "fp16"),
+    "int4": (BlockOptions, "int4"),
+    "uint4": (BlockOptions, "uint4"),
 }
 """Methods whose options are checked here, and the precision that each stands for."""
 
@@ -141,7 +161,7 @@ def _converted(options: Any) -> Named:
 
 MethodOptions = either(
     _pick_method,
-    "a mapping with a method (static, dynamic or fp16) and its options",
+    "a mapping with a method (static, dynamic, fp16, int4 or uint4) and its options",
     **{method: Annotated[model, AfterValidator(_converted)] for method, (model, _) in _METHODS.items()},
     other=Annotated[OtherOptions, AfterValidator(_converted)],
 )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from harness.profile.model import Bias, By, Place, ProfileRow, Span
-
-UNCERTAIN = 0.1
-"""Share of a recorded time beyond which the profile's own part makes it uncertain."""
+from harness.profile.model import Bias, Bound, By, Limit, Place, ProfileRow, Roofs, Span, Work
+from harness.profile.roofline import limit
+from harness.profile.times import UNCERTAIN, middle_mean, own_s
 
 
 def bias_of(chain: Mapping[str, Any], samples_ns: Sequence[int], nodes: int) -> Bias:
@@ -31,24 +31,29 @@ def bias_of(chain: Mapping[str, Any], samples_ns: Sequence[int], nodes: int) -> 
     )
 
 
-def middle_mean(values: Sequence[int]) -> float:
-    """Return the mean of the middle half: whole numbers average out, and disturbed calls are left out."""
-    ordered = np.sort(np.asarray(values, np.float64))
-    cut = len(ordered) // 4
-    return float(np.mean(ordered[cut : len(ordered) - cut]))
-
-
 def rows(
-    profile: Mapping[str, Any], places: Mapping[str, Place], bias: Bias, by: By
+    profile: Mapping[str, Any],
+    places: Mapping[str, Place],
+    bias: Bias,
+    by: By,
+    works: Sequence[Work] = (),
+    roofs: Roofs | None = None,
 ) -> tuple[ProfileRow, ...]:
-    """Add the nodes of a profile up, the longest row first."""
+    """Add the nodes of a profile up, the longest row first; `works` are theirs, in the same order."""
     groups: dict[str, list[Mapping[str, Any]]] = {}
+    worked: dict[str, list[tuple[Work, float]]] = {}
     for number, node in enumerate(profile["nodes"]):
-        groups.setdefault(_key(node, places, by, number), []).append(node)
-    own = {key: _own_s(group, bias) for key, group in groups.items()}
+        key = _key(node, places, by, number)
+        groups.setdefault(key, []).append(node)
+        if works:
+            worked.setdefault(key, []).append((works[number], float(np.mean(node["times"]))))
+    own = {key: sum(own_s(node, bias) for node in group) for key, group in groups.items()}
     total = sum(own.values())
     made = [
-        _row(group, places, by, own[key], own[key] / total if total else 0.0, bias)
+        replace(
+            _row(group, places, by, own[key], own[key] / total if total else 0.0, bias),
+            **_done(worked.get(key, ()), roofs),
+        )
         for key, group in groups.items()
     ]
     return tuple(sorted(made, key=lambda row: -row.own_s))
@@ -64,12 +69,31 @@ def _key(node: Mapping[str, Any], places: Mapping[str, Place], by: By, number: i
     return f"{number}"
 
 
-def _own_s(group: Sequence[Mapping[str, Any]], bias: Bias) -> float:
-    """Return the middle of the calls, less the profile's own part each time that a node ran; 0 at least."""
-    return sum(
-        max(0.0, middle_mean(node["us"]) * 1e-6 - bias.per_node_s * float(np.mean(node["times"])))
-        for node in group
-    )
+def _done(worked: Sequence[tuple[Work, float]], roofs: Roofs | None) -> dict[str, Any]:
+    """Return what the nodes of a row have to do in a call, and the least time for it."""
+    if not worked:
+        return {}
+    reasons = [work.reason for work, _ in worked if work.flops is None or work.moved_bytes is None]
+    if reasons:
+        return {"uncounted": reasons[0]}
+    found: dict[str, Any] = {
+        "flops": sum((work.flops or 0.0) * times for work, times in worked),
+        "moved_bytes": round(sum((work.moved_bytes or 0) * times for work, times in worked)),
+    }
+    limits = [(limit(work, roofs), times) for work, times in worked] if roofs else []
+    known = [(each, times) for each, times in limits if each is not None]
+    if not roofs or len(known) < len(worked):
+        return found
+    return {**found, "roof_s": sum(each.seconds * times for each, times in known), "bound": _bound(known)}
+
+
+def _bound(limits: Sequence[tuple[Limit, float]]) -> Bound | None:
+    """Return what sets most of the least time."""
+    spent = {
+        bound: sum(each.seconds * times for each, times in limits if each.bound is bound) for bound in Bound
+    }
+    longest = max(spent, key=lambda bound: spent[bound])
+    return longest if spent[longest] else None
 
 
 def _row(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +20,11 @@ from harness.core.suite import Plan
 from harness.plan import plan_model
 from harness.profile import memory
 from harness.profile.decide import bias_of, rows, spans
-from harness.profile.model import Bias, By, Graph, GraphNode, Place, Profile, Profiles
+from harness.profile.flops import work
+from harness.profile.model import Bias, By, Graph, GraphNode, Place, Profile, Profiles, Roofs, Tensor
+from harness.profile.operation import operations
 from harness.profile.origin import places
+from harness.profile.roofline import roofline
 from harness.profile.trace import chrome_trace
 from harness.run.bench import Bench, OpenBench, open_bench
 from harness.run.job import resolve_rolling_runtimes
@@ -75,9 +79,12 @@ def write_trace(found: Profiles, path: Path) -> None:
         raise InputError(f"--trace {path}: {error.strerror}; name a file in an existing folder") from error
 
 
-def _conclude(case: Case, read: Seen, by: By, bias: Bias, machine: str) -> Profile:
+def _conclude(
+    case: Case, read: Seen, by: By, bias: Bias, machine: str, roofs: Roofs | None = None, reason: str = ""
+) -> Profile:
     seen, optimized, source = read
     part = seen.parts["profile"]
+    works = tuple(map(work, operations(part, optimized)))
     found: dict[str, Place] = {}
     notes, held = [], None
     if optimized is not None:
@@ -97,9 +104,12 @@ def _conclude(case: Case, read: Seen, by: By, bias: Bias, machine: str) -> Profi
         profiled_p50_s=_median(part["run_us"]) * 1e-6,
         calls=len(part["run_us"]),
         bias=bias,
-        rows=rows(part, found, bias, by),
+        rows=rows(part, found, bias, by, works, roofs),
         memory=held,
         spans=spans(part, found),
+        roofs=roofs,
+        roofs_reason=reason,
+        roofline=roofline(part, works, bias, roofs),
         notes=tuple(notes),
     )
 
@@ -151,14 +161,65 @@ def read_graph(path: Path) -> Graph | None:
         graph = onnx.load(path, load_external_data=False).graph
     except (OSError, DecodeError):
         return None
+    inner = list(_subgraphs(graph))
     return Graph(
-        nodes=tuple(
-            GraphNode(node.name, node.op_type, tuple(node.input), tuple(node.output)) for node in graph.node
-        ),
+        nodes=tuple(map(_node, graph.node)),
         inputs=tuple(item.name for item in graph.input),
         weights={item.name: _bytes(item) for item in graph.initializer},
         outputs=tuple(item.name for item in graph.output),
+        inner=tuple(_node(node) for part in inner for node in part.node),
+        tensors={
+            item.name: Tensor(_dtype(item), tuple(item.dims))
+            for part in (graph, *inner)
+            for item in part.initializer
+        },
     )
+
+
+def _node(node: onnx.NodeProto) -> GraphNode:
+    return GraphNode(
+        node.name,
+        node.op_type,
+        tuple(node.input),
+        tuple(node.output),
+        "" if node.domain == "ai.onnx" else node.domain,
+        {item.name: value for item in node.attribute if (value := _attribute(item)) is not None},
+    )
+
+
+def _attribute(item: onnx.AttributeProto) -> Any:
+    """Return a number, a text or a list of them; None for tensors and graphs."""
+    match item.type:
+        case item.INT:
+            return item.i
+        case item.FLOAT:
+            return item.f
+        case item.STRING:
+            return item.s.decode(errors="replace")
+        case item.INTS:
+            return list(item.ints)
+        case item.FLOATS:
+            return list(item.floats)
+    return None
+
+
+def _subgraphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+    """Yield the bodies of control flow, at any depth."""
+    for node in graph.node:
+        for item in node.attribute:
+            for body in (*([item.g] if item.HasField("g") else []), *item.graphs):
+                yield body
+                yield from _subgraphs(body)
+
+
+def _dtype(tensor: onnx.TensorProto) -> str:
+    """Return the element type as a profile names it."""
+    import onnx
+
+    try:
+        return onnx.TensorProto.DataType.Name(tensor.data_type).lower()
+    except ValueError:
+        return ""
 
 
 def _bytes(tensor: onnx.TensorProto) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -16,6 +17,27 @@ class By(StrEnum):
     REGION = "region"
 
 
+class Kernel(StrEnum):
+    """The type in which a node computes: which roof it has."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+    INT8 = "int8"
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """Element type, by ONNX's name in lower case, and sizes of a tensor."""
+
+    dtype: str
+    dims: tuple[int, ...]
+
+    @property
+    def elements(self) -> int:
+        """How many there are."""
+        return math.prod(self.dims)
+
+
 @dataclass(frozen=True, slots=True)
 class GraphNode:
     """One node of a graph; names of tensors, empty where an input is left out."""
@@ -24,16 +46,20 @@ class GraphNode:
     op: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    domain: str = ""  # "" for ONNX's own
+    attributes: Mapping[str, Any] = field(default_factory=dict)  # numbers and texts, and lists of them
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A graph as it is written in a file, its subgraphs left out."""
+    """A graph as it is written in a file; nodes of its subgraphs are in `inner` alone."""
 
     nodes: tuple[GraphNode, ...]
     inputs: tuple[str, ...] = ()
     weights: Mapping[str, int] = field(default_factory=dict)  # initializer -> bytes
     outputs: tuple[str, ...] = ()
+    inner: tuple[GraphNode, ...] = ()
+    tensors: Mapping[str, Tensor] = field(default_factory=dict)  # initializers, those of subgraphs too
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +79,54 @@ class Bias:
     def per_node_s(self) -> float:
         """What a recorded time of one node holds that it does not take without a profile."""
         return self.recorded_s - self.true_s
+
+
+@dataclass(frozen=True, slots=True)
+class Bandwidth:
+    """What an addition over a working set of so many bytes moves in a second."""
+
+    working_set_bytes: int
+    bytes_per_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roofs:
+    """What this runtime reaches on these cores at most: matrix products by type, additions by working set."""
+
+    machine: str
+    runtime: str
+    provider: str
+    threads: int
+    cores: tuple[int, ...]
+    measured_at: str  # ISO, UTC
+    flops_per_s: Mapping[Kernel, float]
+    bandwidths: tuple[Bandwidth, ...]  # the smallest working set first
+    missing: Mapping[Kernel, str] = field(default_factory=dict)  # type -> why it has no roof
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one execution of a node has to do; None with the `reason` where that is not known."""
+
+    flops: float | None
+    moved_bytes: int | None
+    kernel: Kernel | None = None
+    reason: str = ""
+
+
+class Bound(StrEnum):
+    """What keeps an operator from being faster than its roof."""
+
+    COMPUTE = "compute"
+    MEMORY = "memory"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The least time in which the roofs let some work be done."""
+
+    seconds: float
+    bound: Bound | None  # None: nothing has to be done
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +164,36 @@ class ProfileRow:
     outputs: tuple[str, ...] = ()
     output_bytes: int | None = None
     weight_bytes: int | None = None
+    flops: float | None = None  # in a call; None: not all of its nodes are counted
+    moved_bytes: int | None = None  # inputs and outputs once
+    uncounted: str = ""  # why
+    roof_s: float | None = None  # the least time that the roofs allow
+    bound: Bound | None = None  # by what most of that is set
+
+    @property
+    def flops_per_s(self) -> float | None:
+        """What it computed in a second of its own time."""
+        return self.flops / self.own_s if self.flops is not None and self.own_s else None
+
+    @property
+    def bytes_per_s(self) -> float | None:
+        """What it had to move in a second of its own time."""
+        return self.moved_bytes / self.own_s if self.moved_bytes is not None and self.own_s else None
+
+    @property
+    def intensity(self) -> float | None:
+        """FLOP a byte; None where nothing has to move."""
+        return self.flops / self.moved_bytes if self.flops is not None and self.moved_bytes else None
+
+    @property
+    def roof_share(self) -> float | None:
+        """The least time over the measured one; None where nothing has to be done."""
+        return self.roof_s / self.own_s if self.roof_s and self.own_s else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return one object, what follows from its numbers in it."""
+        names = ("flops_per_s", "bytes_per_s", "intensity", "roof_share")
+        return {**asdict(self), **{name: getattr(self, name) for name in names}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +237,33 @@ class MemoryPlan:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class AboveRoof:
+    """A node that was faster than its roof allows: its count or its roof is wrong."""
+
+    name: str
+    op: str
+    roof_share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roofline:
+    """How near a call is to what this machine reaches."""
+
+    flops: float  # of the counted nodes, in a call
+    moved_bytes: int
+    counted_share: float  # of all nodes' time
+    counted_s: float  # own time of the nodes that have a roof
+    roof_s: float | None = None  # the least time of these; None without roofs
+    uncounted: Mapping[str, str] = field(default_factory=dict)  # operator -> why, the longest first
+    above: tuple[AboveRoof, ...] = ()
+
+    @property
+    def roof_share(self) -> float | None:
+        """The least time over the measured one, of the nodes that have both."""
+        return self.roof_s / self.counted_s if self.roof_s is not None and self.counted_s else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """Where the time of one case goes."""
@@ -148,6 +279,9 @@ class Profile:
     rows: tuple[ProfileRow, ...]  # the longest first
     memory: MemoryPlan | None = None
     spans: tuple[Span, ...] = ()  # of the last call, in the order in which they began
+    roofs: Roofs | None = None
+    roofs_reason: str = ""  # why there are none
+    roofline: Roofline | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -166,6 +300,9 @@ class Profile:
         plain["bias"]["per_node_s"] = self.bias.per_node_s
         if self.memory is not None:
             plain["memory"]["overhead_bytes"] = self.memory.overhead_bytes
+        plain["rows"] = [row.to_json() for row in self.rows]
+        if self.roofline is not None:
+            plain["roofline"]["roof_share"] = self.roofline.roof_share
         return {**plain, "sum_s": self.sum_s, "rest_s": self.rest_s}
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from harness.core.units import count, format_bytes, format_percent, format_seconds
-from harness.profile.model import By, MemoryPlan, Profile, ProfileRow, Profiles
+from harness.profile.model import By, MemoryPlan, Profile, ProfileRow, Profiles, Roofline, Roofs
 from harness.show.cells import Column, Line
 from harness.show.page import Page
 from harness.show.sections import Entry, Section
@@ -56,7 +56,7 @@ class ProfileDocument:
         return [
             {
                 "case": profile.case,
-                **asdict(row),
+                **row.to_json(),
                 "inputs": " ".join(row.inputs),
                 "outputs": " ".join(row.outputs),
             }
@@ -73,14 +73,27 @@ def _page(profile: Profile) -> Page:
     return Page(
         title=f"{profile.case}: {format_seconds(profile.p50_s)} a call, by {profile.by}",
         head=(f"{profile.runtime} on {profile.machine}; {profile.calls} warm calls profiled",),
-        columns=_columns(profile.by),
-        lines=tuple(Line(_cells(row, profile.by)) for row in profile.rows),
+        columns=_columns(profile),
+        lines=tuple(Line(_cells(row, profile)) for row in profile.rows),
         sections=tuple(_sections(profile)),
         most=MOST,
     )
 
 
-def _columns(by: By) -> tuple[Column, ...]:
+ROOFLINE = (
+    Column("GFLOP/s", drop=2),
+    Column("GB/s", drop=2),
+    Column("bound", number=False, drop=8),
+    Column("of roof", drop=1),
+)
+
+
+def _has_work(profile: Profile) -> bool:
+    return any(row.flops is not None for row in profile.rows)
+
+
+def _columns(profile: Profile) -> tuple[Column, ...]:
+    by = profile.by
     named: tuple[Column, ...] = (Column(str(by), number=False),)
     if by is not By.OP:
         named += (Column("operator", number=False), Column("stands for", number=False, drop=3))
@@ -90,13 +103,15 @@ def _columns(by: By) -> tuple[Column, ...]:
         Column("share"),
         Column("median"),
         Column("quartiles", drop=5),
+        *(ROOFLINE if _has_work(profile) else ()),
         *shapes,
         Column("weights", drop=6),
         Column("provider", number=False, drop=7),
     )
 
 
-def _cells(row: ProfileRow, by: By) -> tuple[str | None, ...]:
+def _cells(row: ProfileRow, profile: Profile) -> tuple[str | None, ...]:
+    by = profile.by
     named: tuple[str | None, ...] = (row.name,)
     if by is not By.OP:
         named += (row.op, row.source or None)
@@ -106,10 +121,24 @@ def _cells(row: ProfileRow, by: By) -> tuple[str | None, ...]:
         f"{MARK if row.uncertain else ''}{format_percent(row.share)}",
         format_seconds(row.median_s),
         f"{format_seconds(row.low_s)} to {format_seconds(row.high_s)}",
+        *(_against_roof(row) if _has_work(profile) else ()),
         detail,
         format_bytes(row.weight_bytes) if row.weight_bytes else None,
         row.provider,
     )
+
+
+def _against_roof(row: ProfileRow) -> tuple[str | None, ...]:
+    return (
+        _giga(row.flops_per_s),
+        _giga(row.bytes_per_s),
+        None if row.bound is None else str(row.bound),
+        None if row.roof_share is None else f"{row.roof_share:.0%}",
+    )
+
+
+def _giga(value: float | None) -> str | None:
+    return f"{value / 1e9:.3g}" if value else None
 
 
 def _sections(profile: Profile) -> Iterator[Section]:
@@ -134,10 +163,52 @@ def _sections(profile: Profile) -> Iterator[Section]:
             Entry(f"{MARK} before a share: that is more than a tenth of what was recorded ({rows})")
         )
     yield Section(f"A call: {format_seconds(profile.p50_s)}", tuple(entries))
+    if profile.roofline is not None:
+        yield _work(profile, profile.roofline)
     if profile.memory is not None:
         yield _memory(profile.memory)
     if profile.notes:
         yield Section("Notes", tuple(map(Entry, profile.notes)), "warning")
+
+
+def _work(profile: Profile, found: Roofline) -> Section:
+    entries = [
+        Entry(
+            f"{found.flops:.3g} FLOP and {format_bytes(found.moved_bytes)} a call, "
+            f"in operators with {format_percent(found.counted_share)} of the time"
+        )
+    ]
+    if found.roof_share is not None and found.roof_s is not None:
+        entries.append(
+            Entry(
+                f"at its roof a call would take {format_seconds(found.roof_s)}: "
+                f"{found.roof_share:.0%} of the {format_seconds(found.counted_s)} measured in these operators"
+            )
+        )
+    if profile.roofs is not None:
+        entries.append(_roofs(profile.roofs))
+    elif profile.roofs_reason:
+        entries.append(Entry(f"no roofs: {profile.roofs_reason}"))
+    if found.uncounted:
+        reasons = tuple(f"{op}: {why}" for op, why in found.uncounted.items())
+        entries.append(Entry("not counted:", reasons))
+    if found.above:
+        names = tuple(f"{each.op} {each.name}: {each.roof_share:.0%} of its roof" for each in found.above)
+        entries.append(Entry("above the roof, so that its count or the roof is wrong:", names))
+    return Section("Work", tuple(entries), "warning" if found.above else "")
+
+
+def _roofs(roofs: Roofs) -> Entry:
+    computes = [f"{kernel} {value / 1e9:.3g} GFLOP/s" for kernel, value in roofs.flops_per_s.items()]
+    moves = [
+        f"{format_bytes(each.working_set_bytes)}: {each.bytes_per_s / 1e9:.3g} GB/s"
+        for each in roofs.bandwidths
+    ]
+    gone = [f"{kernel}: none, {why}" for kernel, why in roofs.missing.items()]
+    return Entry(
+        f"roofs with {count(roofs.threads, 'thread')}, measured {roofs.measured_at}:",
+        (f"matrix product {', '.join(computes)}", f"working set of {', '.join(moves)}", *gone),
+    )
 
 
 def _memory(plan: MemoryPlan) -> Section:

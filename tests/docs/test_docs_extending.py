@@ -162,20 +162,20 @@ def test_a_source(run: Run) -> None:
 
 
 def test_a_precision(run: Run) -> None:
-    records = run("int4")
+    records = run("w4")
     none = (
-        "asked for int4; the file holds fp32: no operator of it could be converted: "
+        "asked for w4; the file holds fp32: no operator of it could be converted: "
         "the quantizer left out every operator with weights; look at op_types and nodes_to_exclude"
     )
     assert ended(records) == {
         "wide": "ok",
-        "wide/precision=int4": "ok",
-        "wide/precision=int4_coarse": "ok",
+        "wide/precision=w4": "ok",
+        "wide/precision=w4_coarse": "ok",
         "digits_cnn": "ok",
-        "digits_cnn/precision=int4": f"unsupported {none}",
-        "digits_cnn/precision=int4_coarse": f"unsupported {none}",
+        "digits_cnn/precision=w4": f"unsupported {none}",
+        "digits_cnn/precision=w4_coarse": f"unsupported {none}",
     }
-    fine, coarse = (records[f"wide/precision={name}"] for name in ("int4", "int4_coarse"))
+    fine, coarse = (records[f"wide/precision={name}"] for name in ("w4", "w4_coarse"))
     noise = [record["metrics"]["accuracy/sqnr_db"]["value"] for record in (coarse, fine)]
     assert 10 < noise[0] < noise[1] < 40
     assert fine["artifact"]["precision"] == "int4"

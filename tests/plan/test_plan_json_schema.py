@@ -129,7 +129,7 @@ def test_a_ratio_up_to_one_is_taken_as_the_plan_takes_it(text: str) -> None:
     [
         {"models": {"m": {"source": {"hub": {"revision": 3}}}}},
         {"models": {"m": {"source": {"hub": "a/b"}, "data": "imagenet"}}},
-        {"axes": {"precision": ["int4", {"coarse": {"method": "int4", "block_size": 128}}]}},
+        {"axes": {"precision": ["w4", {"coarse": {"method": "w4", "block_size": 128}}]}},
         {"axes": {"exporter": "mine"}},
         {"gates": [{"metric": "cpu/per_call", "max": 0.5}]},
     ],

@@ -46,7 +46,7 @@ LINES = [
     ),
     (
         "axes: {precision: {q: {}}}",
-        "axes.precision.q: expected a mapping with a method (static, dynamic or fp16) and its options, got an empty mapping",
+        "axes.precision.q: expected a mapping with a method (static, dynamic, fp16, int4 or uint4) and its options, got an empty mapping",
     ),
     (
         "axes: {precision: {q: {method: dynamic, calibration: minmax}}}",
@@ -55,6 +55,10 @@ LINES = [
     (
         "axes: {precision: {q: {method: static, percentile: 99.9}}}",
         "axes.precision.q: percentile needs calibration: percentile",
+    ),
+    (
+        "axes: {precision: {q: {method: int4, block_size: 48}}}",
+        "axes.precision.q.block_size: expected one of 16, 32, 64, 128, 256, got the number 48",
     ),
     ("axes: {config: no_spin}", "axes.config: unknown config 'no_spin': known: default"),
     (

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from harness.measure.worker.ort_profile import warm_calls
-from harness.profile.decide import bias_of, middle_mean, rows
+from harness.profile.decide import bias_of, rows
 from harness.profile.model import Bias, By, Graph, GraphNode, Place, Profile
 from harness.profile.origin import places
+from harness.profile.times import middle_mean
 
 BIAS = Bias(nodes=10, recorded_s=3e-6, true_s=1e-6, slowdown_s=5e-6)
 
@@ -93,6 +94,15 @@ def test_warm_calls_alone_are_kept_and_what_repeats_in_a_call_is_added_up() -> N
     )
     with pytest.raises(ValueError, match="no warm call"):
         warm_calls(events, 3)
+
+
+def test_the_time_of_nodes_inside_control_flow_counts_once() -> None:
+    events = [
+        call(0, 100), event("If", 10, 50), event("MatMul", 12, 30), event("Loop", 43, 10),
+        event("Add", 44, 6), event("Relu", 60, 9),
+    ]  # fmt: skip
+    took = {item["name"]: item["us"] for item in warm_calls(events, 0)["nodes"]}
+    assert took == {"If": [10], "MatMul": [30], "Loop": [4], "Add": [6], "Relu": [9]}
 
 
 def graph(*nodes: tuple[str, str, str, str], weights: dict[str, int] | None = None) -> Graph:

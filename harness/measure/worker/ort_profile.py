@@ -11,6 +11,10 @@ KEPT = ("node_index", "output_size", "activation_size", "parameter_size", "mem_i
 """Numbers of a node's event that are kept, where a runtime tells them."""
 
 
+CONTROL_FLOW = frozenset({"If", "Loop", "Scan"})
+"""Operators whose recorded time has that of the nodes of their bodies in it."""
+
+
 def warm_calls(events: Iterable[Mapping[str, Any]], warmup: int) -> dict[str, Any]:
     """Return the nodes of the calls after the first `warmup`, in the order in which they ran.
 
@@ -29,7 +33,7 @@ def warm_calls(events: Iterable[Mapping[str, Any]], warmup: int) -> dict[str, An
         raise ValueError("the profile has no warm call")
     found: dict[tuple[str, str, str], dict[str, Any]] = {}
     call = 0
-    for event in sorted(nodes, key=lambda event: int(event["ts"])):
+    for event in _apart(nodes):
         begun = int(event["ts"])
         if begun < runs[0][0]:
             continue
@@ -37,6 +41,23 @@ def warm_calls(events: Iterable[Mapping[str, Any]], warmup: int) -> dict[str, An
             call += 1
         _add(found, event, call, begun - runs[call][0], len(runs))
     return {"run_us": [length for _, length in runs], "nodes": list(found.values())}
+
+
+def _apart(nodes: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Order events by time; what nodes inside control flow took is taken off it, so that it counts once."""
+    ordered = [
+        dict(event) for event in sorted(nodes, key=lambda event: (int(event["ts"]), -int(event["dur"])))
+    ]
+    around: list[tuple[dict[str, Any], int]] = []  # control flow that has not ended, and its end
+    for event in ordered:
+        begun, length = int(event["ts"]), int(event["dur"])
+        around = [each for each in around if begun < each[1]]
+        inside = [each for each in around if each[0].get("tid") == event.get("tid")]
+        if inside:
+            inside[-1][0]["dur"] = max(0, int(inside[-1][0]["dur"]) - length)
+        if event["args"]["op_name"] in CONTROL_FLOW:
+            around.append((event, begun + length))
+    return ordered
 
 
 def _add(

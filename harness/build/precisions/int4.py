@@ -1,0 +1,121 @@
+"""Weights of 4 bits in blocks with a scale each; activations stay FP32 (``com.microsoft.MatMulNBits``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.build import files
+from harness.build.opset import raise_opset
+from harness.build.ort_tools import load_tools
+from harness.build.precisions import Precision
+from harness.build.precisions.targets import check_nodes, check_operators
+from harness.core.errors import Failed, Unsupported
+from harness.core.feeds import Rows
+
+if TYPE_CHECKING:
+    import onnx
+
+OPERATORS = ("MatMul", "Gather")
+BLOCK_SIZES = (16, 32, 64, 128, 256)
+
+QDQ_OPSET = 21
+"""The first opset in which a scale may belong to a block."""
+
+
+def convert(
+    base: Path,
+    target: Path,
+    options: Mapping[str, Any],
+    feeds: Sequence[Rows],
+    *,
+    symmetric: bool,
+) -> Mapping[str, Any]:
+    """Quantize with ONNX Runtime's MatMulNBitsQuantizer; `symmetric` blocks have no zero point.
+
+    Raises Failed for a block size that no kernel has, Unsupported where an algorithm needs what is not
+    installed.
+    """
+    load_tools()
+    import onnx
+    from onnxruntime.quantization import QuantFormat
+    from onnxruntime.quantization.matmul_nbits_quantizer import (
+        DefaultWeightOnlyQuantConfig,
+        HQQWeightOnlyQuantConfig,
+        KQuantWeightOnlyQuantConfig,
+        MatMulNBitsQuantizer,
+    )
+
+    if options["block_size"] not in BLOCK_SIZES:
+        raise Failed(f"block_size: expected one of {', '.join(map(str, BLOCK_SIZES))}")
+    if options["format"] == "qdq":
+        base = raise_opset(base, target.with_name("raised.onnx"), QDQ_OPSET)
+    named = files.parse(base)
+    check_nodes(named, options["nodes_to_exclude"])
+    check_operators(named, "op_types", options["op_types"], OPERATORS)
+    operators = tuple(options["op_types"]) or OPERATORS[:1]
+    formats = {"qoperator": QuantFormat.QOperator, "qdq": QuantFormat.QDQ}
+    level = options["accuracy_level"] or None
+    if options["algorithm"] == "k_quant":
+        config = KQuantWeightOnlyQuantConfig(op_types_to_quantize=operators)
+    elif options["algorithm"] == "hqq":
+        if find_spec("torch") is None:
+            raise Unsupported(
+                "algorithm hqq of ONNX Runtime's quantizer computes in torch, which is not installed"
+            )
+        config = HQQWeightOnlyQuantConfig(
+            block_size=options["block_size"],
+            quant_format=formats[options["format"]],
+            op_types_to_quantize=operators,
+        )
+    else:
+        config = DefaultWeightOnlyQuantConfig(
+            block_size=options["block_size"],
+            is_symmetric=symmetric,
+            accuracy_level=level,
+            quant_format=formats[options["format"]],
+            op_types_to_quantize=operators,
+        )
+    quantizer = MatMulNBitsQuantizer(
+        onnx.load(base),
+        block_size=options["block_size"],
+        is_symmetric=symmetric,
+        accuracy_level=level,
+        nodes_to_exclude=list(options["nodes_to_exclude"]),
+        algo_config=config,
+    )
+    quantizer.process()
+    files.save(_without_leftovers(quantizer.model.model), target)
+    return {"by": "onnxruntime.quantization.matmul_nbits_quantizer", "symmetric": symmetric}
+
+
+def _without_leftovers(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Drop what nothing reads: of a QDQ file, the quantizer leaves the FP32 weights."""
+    import onnx_ir
+    from onnx_ir.passes.common import RemoveUnusedNodesPass
+
+    return onnx_ir.to_proto(RemoveUnusedNodesPass()(onnx_ir.from_proto(model)).model)
+
+
+def _precision(*, symmetric: bool) -> Precision:
+    return Precision(
+        convert=partial(convert, symmetric=symmetric),
+        reads_back="int4",
+        defaults={
+            "algorithm": "rtn",
+            "block_size": 32,
+            "accuracy_level": 0,
+            "format": "qoperator",
+            "op_types": [],
+            "nodes_to_exclude": [],
+        },
+        choices={"algorithm": ("rtn", "k_quant", "hqq"), "format": ("qoperator", "qdq")},
+        packages=("onnx", "onnxruntime", "numpy"),
+    )
+
+
+INT4 = _precision(symmetric=True)
+UINT4 = _precision(symmetric=False)

@@ -1,0 +1,25 @@
+"""What a node takes of a call: the middle of what was recorded, the profile's own part taken off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.profile.model import Bias
+
+UNCERTAIN = 0.1
+"""Share of a recorded time beyond which the profile's own part makes it uncertain."""
+
+
+def middle_mean(values: Sequence[int]) -> float:
+    """Return the mean of the middle half: whole numbers average out, and disturbed calls are left out."""
+    ordered = np.sort(np.asarray(values, np.float64))
+    cut = len(ordered) // 4
+    return float(np.mean(ordered[cut : len(ordered) - cut]))
+
+
+def own_s(node: Mapping[str, Any], bias: Bias) -> float:
+    """Return the middle of the calls, less the profile's own part each time that the node ran; 0 at least."""
+    return max(0.0, middle_mean(node["us"]) * 1e-6 - bias.per_node_s * float(np.mean(node["times"])))

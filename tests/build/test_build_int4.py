@@ -1,0 +1,85 @@
+"""Weights of 4 bits: every option converts, runs in ONNX Runtime, and answers as nearly as 4 bits allow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+from models import save_model, value
+from onnx import helper, numpy_helper
+
+from harness.build.precisions import Precision
+from harness.build.precisions.int4 import INT4, UINT4
+from harness.build.reading import read_onnx
+from harness.core.errors import Failed
+
+NUMBERS = np.random.default_rng(0)
+ROWS = NUMBERS.standard_normal((4, 128)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two products: [n, 128] to [n, 64]."""
+    weights = [
+        numpy_helper.from_array((NUMBERS.standard_normal(shape) / 12).astype(np.float32), name)
+        for name, shape in (("w", (128, 128)), ("v", (128, 64)))
+    ]
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["h"], name="first"),
+        helper.make_node("MatMul", ["h", "v"], ["y"], name="last"),
+    ]
+    path = tmp_path_factory.mktemp("base") / "model.onnx"
+    return save_model(path, nodes, [value("x", ["n", 128])], [value("y", ["n", 64])], weights)
+
+
+def answers(path: Path) -> np.ndarray:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    found: np.ndarray = onnxruntime.InferenceSession(path, options).run(None, {"x": ROWS})[0]
+    return found
+
+
+@pytest.mark.parametrize("precision", [INT4, UINT4], ids=["int4", "uint4"])
+@pytest.mark.parametrize(
+    ("options", "operators", "opset"),
+    [
+        ({}, {"MatMulNBits": 2}, 17),
+        ({"block_size": 128, "accuracy_level": 4}, {"MatMulNBits": 2}, 17),
+        ({"algorithm": "k_quant"}, {"MatMulNBits": 2}, 17),
+        ({"format": "qdq"}, {"DequantizeLinear": 2, "MatMul": 2}, 21),
+        ({"nodes_to_exclude": ["first"]}, {"MatMul": 1, "MatMulNBits": 1}, 17),
+    ],
+)
+def test_a_conversion_holds_four_bits_and_answers_nearly_the_same(
+    base: Path,
+    tmp_path: Path,
+    precision: Precision,
+    options: dict[str, Any],
+    operators: dict[str, int],
+    opset: int,
+) -> None:
+    target = tmp_path / "model.onnx"
+    precision.convert(base, target, precision.complete("int4", options), [])
+    reading = read_onnx(target)
+    assert (reading.precision, reading.operators, reading.opset) == (precision.reads_back, operators, opset)
+    asked, got = answers(base), answers(target)
+    assert 10 * np.log10((asked**2).sum() / ((got - asked) ** 2).sum()) > 12
+    whole = 0.9 if "nodes_to_exclude" in options else 0.25
+    assert target.stat().st_size < whole * base.stat().st_size
+
+
+def test_a_node_that_is_not_there_and_a_block_size_without_a_kernel_are_named(
+    base: Path, tmp_path: Path
+) -> None:
+    for options, message in (
+        (
+            {"nodes_to_exclude": ["frist"]},
+            "no node 'frist' in the model; did you mean 'first'",
+        ),
+        ({"block_size": 48}, "block_size: expected one of 16, 32, 64, 128, 256"),
+    ):
+        with pytest.raises(Failed, match=message):
+            INT4.convert(base, tmp_path / "model.onnx", INT4.complete("int4", options), [])
