@@ -219,7 +219,7 @@ def _explain_outputs(arms: Arms, cache_dir: Path, view: str, choices: Mapping[st
         listener=Lines(),
     )
     print_document(OutputsDocument(found), view)
-    whole = not any(item.unseen for item in found.found)
+    whole = all(item.whole for item in found.found)
     return exit_code(found, bad=any(item.first for item in found.found), whole=whole)
 
 

@@ -99,13 +99,28 @@ class OutputsExplanation:
         """The first tensor beyond the tolerance."""
         return next((item for item in self.tensors if item.verdict is TensorVerdict.BEYOND), None)
 
+    @property
+    def compared(self) -> int:
+        """How many tensors have a verdict on their values."""
+        undecided = (TensorVerdict.UNCOMPARED, TensorVerdict.UNSTEADY)
+        return sum(item.verdict not in undecided for item in self.tensors)
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing was left out, and tensors, the model's outputs among them, have a verdict."""
+        ends = [self.error_of(name) for name in self.outputs]
+        undecided = (TensorVerdict.UNCOMPARED, TensorVerdict.UNSTEADY)
+        decided = all(end is not None and end.verdict not in undecided for end in ends)
+        return bool(self.compared) and not self.unseen and decided
+
     def error_of(self, tensor: str) -> TensorError | None:
         """Return what was found at a tensor; None where it was not compared, as an input of the model."""
         return next((item for item in self.tensors if item.tensor == tensor), None)
 
     def to_json(self) -> dict[str, Any]:
         """Return one object, its tensors in it."""
-        return {**asdict(self), "first": self.first.tensor if self.first else None}
+        first = self.first.tensor if self.first else None
+        return {**asdict(self), "first": first, "compared": self.compared, "whole": self.whole}
 
 
 @dataclass(frozen=True, slots=True)
