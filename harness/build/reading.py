@@ -15,18 +15,10 @@ from harness.build.computing import computing_types
 from harness.build.hints import hints
 from harness.core.errors import Unsupported
 from harness.core.inputs import Input
-from harness.core.vocabulary import KNOWN_DOMAINS
+from harness.core.vocabulary import KNOWN_DOMAINS, is_quantized
 
 if TYPE_CHECKING:
     import onnx
-
-QUANTIZED = frozenset(
-    {
-        *("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"),
-        *("QGemm", "QAttention", "QMoE", "QEmbedLayerNormalization"),
-        *("DynamicQuantizeMatMul", "DynamicQuantizeLSTM", "MatMulIntegerToFloat", "MatMulNBits"),
-    }
-)
 
 FLOATS = {"float16": "fp16", "bfloat16": "bf16", "float32": "fp32", "float64": "fp64"}
 
@@ -105,11 +97,6 @@ def _walk_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
         for attribute in node.attribute:
             for graph in (attribute.g, *attribute.graphs):
                 yield from _walk_nodes(graph.node)
-
-
-def is_quantized(op_type: str) -> bool:
-    """Return whether an operator computes on, or converts to or from, quantized values."""
-    return op_type.startswith(("QLinear", "QOrdered")) or op_type.endswith("Integer") or op_type in QUANTIZED
 
 
 def classify(op_types: Iterable[str], elements: Mapping[str, int]) -> str:

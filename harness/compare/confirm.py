@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -20,15 +20,18 @@ from harness import install
 from harness.ab.job import run_ab
 from harness.ab.model import ABResult, ABSettings, Pair, Pairing, describe_lost
 from harness.build.cache import read as read_entry
+from harness.compare import explained
 from harness.compare.confirmed import Untried
 from harness.core.case import Artifact, Case, Session, Source, freeze
-from harness.core.decision import Decision, Unconfirmed
+from harness.core.decision import Blame, Decision, Unconfirmed
 from harness.core.errors import CaseError, InputError
 from harness.core.listener import Listener
 from harness.core.record import Record
 from harness.core.requirement import Requirement
-from harness.core.suite import Plan
+from harness.core.suite import Plan, Suite
 from harness.core.vocabulary import ROLLING
+from harness.explain.job import times
+from harness.explain.model import Explanations, TimeExplanation
 from harness.install import Installed
 from harness.store.ledger import read_lines
 
@@ -40,6 +43,9 @@ class Confirmation:
     decisions: Mapping[tuple[str, str], Decision]  # (case, metric)
     left: Mapping[str, Untried]  # by case: why it was not tried
     result: ABResult | None = None  # None: there was nothing to try
+    blames: tuple[Blame, ...] = ()  # what slowdowns that were shown are due to
+    unexplained: Mapping[str, str] = field(default_factory=dict)  # case with such a slowdown -> why
+    interrupted: bool = False  # while they were explained
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,7 @@ class Means:
     run_ab: Callable[..., ABResult] = run_ab
     ensure: Callable[[Requirement, Path], Installed] = install.ensure
     version: Callable[[str], str] = metadata.version
+    explain: Callable[..., Explanations[TimeExplanation]] = times
 
 
 def confirm(
@@ -100,7 +107,33 @@ def confirm(
     decisions = {
         (item.case, item.metric): item.decision for item in result.comparisons if item.case not in left
     }
-    return Confirmation(decisions, left, result)
+    confirmed = Confirmation(decisions, left, result)
+    if not result.trusted or result.interrupted:
+        return confirmed
+    due = explained.slower(found, decisions)
+    return _explain(confirmed, due, suite, results_dir, cache_dir, budget_s - result.seconds, listener, means)
+
+
+def _explain(
+    confirmed: Confirmation,
+    pairs: Sequence[Pair],
+    suite: Suite,
+    results_dir: Path,
+    cache_dir: Path,
+    left_s: float,
+    listener: Listener | None,
+    means: Means,
+) -> Confirmation:
+    """Find the regions that slowdowns are due to, in the time that is left. Raises StoreError."""
+    most = max(0, int(left_s / explained.CASE_S))
+    without = {pair.name: explained.NO_TIME for pair in pairs[most:]}
+    if not pairs[:most]:
+        return replace(confirmed, unexplained=without)
+    found = means.explain(Pairing(tuple(pairs[:most])), suite, results_dir, cache_dir, listener=listener)
+    blames, missing = explained.blames(found)
+    return replace(
+        confirmed, blames=blames, unexplained={**missing, **without}, interrupted=found.interrupted
+    )
 
 
 class _Left(Exception):

@@ -175,7 +175,12 @@ def _with_confirmation(
             else []
         )
         notes.append(f"A/B: raw samples in {result.file}")
-        contrast = replace(contrast, interrupted=result.interrupted)
+        contrast = replace(
+            contrast,
+            interrupted=result.interrupted or confirmed.interrupted,
+            blames=confirmed.blames,
+            unexplained=confirmed.unexplained,
+        )
         if not result.trusted and result.control is not None:
             notes[-1] = f"A/B not trusted, the stored verdicts are kept: {result.control.reason}"
             return replace(contrast, notes=tuple(notes))

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.core.decision import Change, Decision, MetricComparison, RunComparison, RunSide
 from harness.core.units import count, format_percent
-from harness.show.comparisons import count_verdicts, fields, lines
+from harness.show.comparisons import blame_entries, count_verdicts, fields, lines
 from harness.show.fields import columns_of
 from harness.show.page import Page
 from harness.show.sections import Entry, Section, gate_sections
@@ -92,6 +92,8 @@ def _sections(contrast: RunComparison, hidden: list[MetricComparison]) -> Iterat
     for name, cases in (("BASE", compared.only_base), ("HEAD", compared.only_head)):
         if cases:
             yield Section(f"Only in {name}: {len(cases)}", tuple(map(Entry, cases)), "warning")
+    if because := blame_entries([contrast]):
+        yield Section("Why it is slower", because)
     if contrast.causes:
         yield Section("What else differs", tuple(_causes(contrast)))
     if hidden:
@@ -159,4 +161,6 @@ def _data(contrast: RunComparison) -> dict[str, Any]:
         "retested": [{"case": case, "metric": metric} for case, metric in contrast.retested],
         "notes": list(contrast.notes),
         "interrupted": contrast.interrupted,
+        "blames": [asdict(blame) for blame in contrast.blames],
+        "unexplained": dict(contrast.unexplained),
     }

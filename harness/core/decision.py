@@ -177,6 +177,20 @@ class RunSide:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Blame:
+    """A region of a model that a slowdown is due to, as an explanation showed."""
+
+    case: str
+    base_runtime: str
+    head_runtime: str
+    region: str  # the tensor that ends it
+    base_ops: tuple[str, ...]  # of the graphs that ran
+    head_ops: tuple[str, ...]
+    decision: Decision  # of an A/B of the region alone
+    instructions_ratio: float | None = None  # HEAD's over BASE's; None: not counted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunComparison:
     """Two stored runs compared with each other, with all that a reader needs to judge them."""
 
@@ -189,6 +203,8 @@ class RunComparison:
     retested: tuple[tuple[str, str], ...] = ()  # (case, metric) that an A/B looked at again
     notes: tuple[str, ...] = ()  # what is to be known of that A/B
     interrupted: bool = False  # that A/B was
+    blames: tuple[Blame, ...] = ()  # what slowdowns that it showed are due to
+    unexplained: Mapping[str, str] = field(default_factory=dict)  # case with such a slowdown -> why no region
 
     @property
     def regressed(self) -> bool:

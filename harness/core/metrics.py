@@ -124,6 +124,19 @@ def _memory(name: str, **facts: object) -> MetricSpec:
     return MetricSpec(f"memory/{name}", "B", "lower", asked_by="memory", **kept)  # type: ignore[arg-type]
 
 
+def _count(name: str, better: str) -> MetricSpec:
+    """Make the row of a number of nodes in the model file."""
+    return MetricSpec(
+        f"model/{name}",
+        "1",
+        better,
+        column=False,
+        evidence=Evidence.COUNT,
+        machine_free=True,
+        dashboard=False,
+    )
+
+
 def _accuracy(name: str, unit: str, better: str, **facts: object) -> MetricSpec:
     """Make the row of a number that the outputs give."""
     kept = {"evidence": Evidence.NONE, "machine_free": True, "asked_by": "accuracy", **facts}
@@ -195,6 +208,9 @@ _ROWS = (
         evidence=Evidence.COUNT,
         machine_free=True,
     ),
+    _count("nodes", "none"),
+    _count("operators", "none"),
+    _count("int8_operators", "higher"),
     MetricSpec(
         "instructions/call",
         "instructions",

@@ -61,3 +61,16 @@ KNOWN_DOMAINS = frozenset(
     | {"com.microsoft.dml", "org.pytorch.aten"}
 )
 """Domains whose operators ONNX Runtime brings."""
+
+QUANTIZED = frozenset(
+    {
+        *("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"),
+        *("QGemm", "QAttention", "QMoE", "QEmbedLayerNormalization"),
+        *("DynamicQuantizeMatMul", "DynamicQuantizeLSTM", "MatMulIntegerToFloat", "MatMulNBits"),
+    }
+)
+
+
+def is_quantized(op_type: str) -> bool:
+    """Return whether an operator computes on, or converts to or from, quantized values."""
+    return op_type.startswith(("QLinear", "QOrdered")) or op_type.endswith("Integer") or op_type in QUANTIZED

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,6 +81,7 @@ class Arm:
             self.own_graph = False
             self.graph = _whole(Path(built.path))
             return
+        _bring_data(self.graph, Path(built.path).parent, self.folder)
         name_nodes(self.graph.graph)
         _keep_weights_apart(self.graph, self.folder)
 
@@ -201,6 +204,18 @@ def _whole(path: Path) -> onnx.ModelProto:
     import onnx
 
     return onnx.load(path, format="protobuf")
+
+
+def _bring_data(model: onnx.ModelProto, source: Path, folder: Path) -> None:
+    """Put external data, which the graph that ran still refers to by the source's paths, beside it."""
+    for location in files.external_files(model):
+        beside = folder / location
+        if not beside.exists():
+            beside.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(source / location, beside)  # a runtime refuses links that lead out of the folder
+            except OSError:
+                shutil.copyfile(source / location, beside)
 
 
 def _keep_weights_apart(model: onnx.ModelProto, folder: Path) -> None:

@@ -14,7 +14,14 @@ from harness.core.errors import CaseError
 from harness.core.listener import Listener
 from harness.core.sampling import Sampling
 from harness.core.suite import Suite
-from harness.explain.model import MIN_EFFECT, Explanations, OutputsExplanation, TimeExplanation
+from harness.explain.excluding import cost, explain_sensitivity
+from harness.explain.model import (
+    MIN_EFFECT,
+    Explanations,
+    OutputsExplanation,
+    SensitivityExplanation,
+    TimeExplanation,
+)
 from harness.explain.outputs import MEMORY_BYTES, SAMPLES, explain_outputs
 from harness.explain.proof import INSTRUCTIONS, LATENCY, MOST, Prover, can_count, candidates
 from harness.explain.timing import Timing
@@ -166,3 +173,61 @@ def _prove(
 
 
 NOT_COUNTED = "instructions were not counted: that takes valgrind, from the system's packages"
+
+
+def sensitivity(
+    pairing: Pairing,
+    suite: Suite,
+    results_dir: Path,
+    cache_dir: Path,
+    *,
+    base: Mapping[str, str] | None = None,
+    head: Mapping[str, str] | None = None,
+    bound_db: float | None = None,
+    budget_s: float = 120.0,
+    cost_s: float = 10.0,
+    seed: int = 0,
+    listener: Listener | None = None,
+    opening: OpenBench = open_arms,
+    clock: Callable[[], float] = monotonic,
+) -> Explanations[SensitivityExplanation]:
+    """Find the nodes that cost each pair's HEAD its accuracy, and what leaving them out costs in time.
+
+    `budget_s` is for the search of each, `cost_s` for the A/B (0: none). Ctrl-C ends it: what was found is
+    kept. Raises InputError where data is wrong, StoreError.
+    """
+    check_inputs(case for pair in pairing.pairs for case in (pair.base, pair.head))
+    listener = listener or Listener()
+    found: list[SensitivityExplanation] = []
+    missing: dict[str, str] = {}
+    with scratch() as work:
+        bench = opening(replace(suite, sampling=FEW), cache_dir, work, measure.describe_machine())
+        for number, pair in enumerate(pairing.pairs, 1):
+            listener.start_stage("sensitivity", pair.name, number, len(pairing.pairs))
+            ends = clock() + budget_s
+            try:
+                one = explain_sensitivity(
+                    bench,
+                    pair,
+                    base or {},
+                    head or {},
+                    bound_db=bound_db,
+                    until=lambda ends=ends: clock() >= ends,  # type: ignore[misc]
+                )
+                found.append(one)
+                listener.end_stage(f"{one.evaluations} conversions", 0.0)
+                if one.exclude and cost_s:
+                    nodes = frozenset(one.exclude)
+                    took = cost(
+                        pair, nodes, suite, results_dir, cache_dir, cost_s,
+                        seed=seed, listener=listener, opening=opening,
+                    )  # fmt: skip
+                    found[-1] = replace(one, cost=took)
+            except CaseError as error:
+                missing[pair.name] = str(error)
+                listener.end_stage(str(error), 0.0)
+            except KeyboardInterrupt:
+                if len(found) + len(missing) < number:
+                    missing[pair.name] = "interrupted"
+                return Explanations(tuple(found), missing, interrupted=True)
+    return Explanations(tuple(found), missing)

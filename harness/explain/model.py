@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -98,13 +99,28 @@ class OutputsExplanation:
         """The first tensor beyond the tolerance."""
         return next((item for item in self.tensors if item.verdict is TensorVerdict.BEYOND), None)
 
+    @property
+    def compared(self) -> int:
+        """How many tensors have a verdict on their values."""
+        undecided = (TensorVerdict.UNCOMPARED, TensorVerdict.UNSTEADY)
+        return sum(item.verdict not in undecided for item in self.tensors)
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing was left out, and tensors, the model's outputs among them, have a verdict."""
+        ends = [self.error_of(name) for name in self.outputs]
+        undecided = (TensorVerdict.UNCOMPARED, TensorVerdict.UNSTEADY)
+        decided = all(end is not None and end.verdict not in undecided for end in ends)
+        return bool(self.compared) and not self.unseen and decided
+
     def error_of(self, tensor: str) -> TensorError | None:
         """Return what was found at a tensor; None where it was not compared, as an input of the model."""
         return next((item for item in self.tensors if item.tensor == tensor), None)
 
     def to_json(self) -> dict[str, Any]:
         """Return one object, its tensors in it."""
-        return {**asdict(self), "first": self.first.tensor if self.first else None}
+        first = self.first.tensor if self.first else None
+        return {**asdict(self), "first": first, "compared": self.compared, "whole": self.whole}
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +252,43 @@ class TimeExplanation:
         return {**plain, "change_s": self.change_s, "unexplained_s": self.unexplained_s, "blamed": blamed}
 
 
-Found = TypeVar("Found", OutputsExplanation, TimeExplanation)
+@dataclass(frozen=True, slots=True)
+class NodeGroup:
+    """Nodes that were left out of a conversion together, and what that won."""
+
+    nodes: tuple[str, ...]
+    gain_db: float  # infinite: nothing else is converted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SensitivityExplanation:
+    """Which nodes cost a converted model its accuracy, and which to leave out of the conversion."""
+
+    case: str
+    base: Mapping[str, str]  # what each arm is
+    head: Mapping[str, str]
+    start_db: float  # SQNR of HEAD's output against BASE's, as it is
+    bound_db: float  # that is asked for
+    groups: tuple[NodeGroup, ...]  # what wins most first
+    exclude: tuple[str, ...]  # the `nodes_to_exclude` that reach the bound
+    reached_db: float | None  # with them; None: no groups that were found reach it
+    evaluations: int  # conversions that were made and run
+    cost: Decision | None = None  # in time, measured by an A/B
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return one object; what is infinite is None."""
+        plain = asdict(self)
+        for group in plain["groups"]:
+            group["gain_db"] = _finite(group["gain_db"])
+        return {**plain, **{name: _finite(plain[name]) for name in ("start_db", "reached_db")}}
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+Found = TypeVar("Found", OutputsExplanation, TimeExplanation, SensitivityExplanation)
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,8 +88,11 @@ def _page(item: OutputsExplanation) -> Page:
 
 
 def _headline(item: OutputsExplanation) -> str:
+    if not item.compared:
+        return "no tensor could be compared"
     if item.first is None:
-        return "no tensor is beyond the tolerance"
+        left = len(item.tensors) - item.compared + item.unseen
+        return f"no tensor is beyond the tolerance{f'; {left} were not compared' if left else ''}"
     return f"{item.first.tensor!r} is the first tensor beyond the tolerance"
 
 
@@ -141,7 +144,10 @@ def _sections(item: OutputsExplanation) -> Iterator[Section]:
         yield Section("Outputs of the model", entries, "bad" if bad else "good")
     unsure = [found for found in item.tensors if MOODS.get(found.verdict) == "warning"]
     if unsure:
-        entries = tuple(Entry(f"{found.tensor}: {found.reason}") for found in unsure)
+        reasons: dict[str, list[str]] = {}
+        for found in unsure:
+            reasons.setdefault(found.reason, []).append(found.tensor)
+        entries = tuple(Entry(reason, tuple(tensors)) for reason, tensors in reasons.items())
         yield Section(f"Not decided: {count(len(unsure), 'tensor')}", entries, "warning")
     notes = list(item.notes)
     if item.hidden:

@@ -13,7 +13,7 @@ from harness.core.report import Report, unevaluated
 from harness.core.units import count, format_percent
 from harness.nightly.model import Confidence, NightlyFinding, NightlyReport, numbers
 from harness.show.cells import Cell, interval_of, percent
-from harness.show.comparisons import count_verdicts
+from harness.show.comparisons import blame_entries, count_verdicts
 from harness.show.fields import Field, columns_of, lines_of
 from harness.show.page import Page
 from harness.show.sections import Entry, Section, SectionKind, sections
@@ -192,6 +192,8 @@ def _since(finding: NightlyFinding) -> str:
 
 
 def _sections(night: NightlyReport) -> Iterator[Section]:
+    if because := blame_entries(night.contrasts.values()):
+        yield Section("Why it is slower", because)
     causes = _causes(night.alarms)
     if causes:
         yield Section("What else differs where it got worse", causes)
@@ -289,4 +291,6 @@ def _contrast(contrast: RunComparison) -> dict[str, Any]:
         "refused": {case: list(why) for case, why in compared.refused.items()},
         "only_base": list(compared.only_base),
         "only_head": list(compared.only_head),
+        "blames": [asdict(blame) for blame in contrast.blames],
+        "unexplained": dict(contrast.unexplained),
     }

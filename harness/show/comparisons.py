@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from harness.core.decision import Change, MetricComparison
-from harness.core.units import count
+from harness.core.decision import Blame, Change, MetricComparison, RunComparison
+from harness.core.units import count, format_percent
 from harness.show.cells import Cell, Delta, Line, interval_of, number, percent
 from harness.show.fields import Field, lines_of
+from harness.show.sections import Entry
 
 MOODS = {
     Change.REGRESSION: "bad",
@@ -63,3 +64,32 @@ def change(item: MetricComparison) -> Delta | None:
         return Delta(item.head - item.base, "ratio")
     ratio = item.decision.ratio
     return None if ratio is None else Delta(ratio - 1, "")
+
+
+def blame_entries(contrasts: Iterable[RunComparison]) -> tuple[Entry, ...]:
+    """Say what slowdowns are due to: runtimes, operators, region; of the others why nothing is named."""
+    entries = []
+    for contrast in contrasts:
+        for blame in contrast.blames:
+            runtimes = dict.fromkeys((blame.base_runtime, blame.head_runtime))
+            lines = [
+                f"{' -> '.join(runtimes)}: {_operators(blame)}, the region that ends at {blame.region!r}"
+            ]
+            lines.append(f"alone: {blame.decision.reason}{_counted(blame)}")
+            entries.append(Entry(blame.case, tuple(lines)))
+        entries += [Entry(case, (why,)) for case, why in contrast.unexplained.items()]
+    return tuple(entries)
+
+
+def _operators(blame: Blame) -> str:
+    both = [
+        "+".join(op if number == 1 else f"{op} ×{number}" for op, number in Counter(ops).items())
+        for ops in (blame.base_ops, blame.head_ops)
+    ]
+    return " -> ".join(dict.fromkeys(both))
+
+
+def _counted(blame: Blame) -> str:
+    if blame.instructions_ratio is None:
+        return ""
+    return f"; instructions {format_percent(blame.instructions_ratio - 1, signed=True)}"

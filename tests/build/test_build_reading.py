@@ -13,8 +13,9 @@ from onnx import TensorProto, helper, numpy_helper
 from harness.build import files
 from harness.build.check import first_line
 from harness.build.hints import hints
-from harness.build.reading import classify, is_quantized, read_onnx
+from harness.build.reading import classify, read_onnx
 from harness.core.inputs import Input
+from harness.core.vocabulary import is_quantized
 
 
 @pytest.mark.parametrize(

@@ -90,3 +90,31 @@ Not explained: 1 case
 def test_an_option_of_the_other_question_is_refused(harness: Call, suite: Callable[..., Path]) -> None:
     code, _, err = harness("explain", suite(), "--head", "graph_opt=basic", "--samples", "2")
     assert (code, err.splitlines()[-1]) == (2, "error: --samples is for --outputs")
+
+
+def test_what_was_not_compared_is_no_green_light() -> None:
+    gone = TensorError(tensor="y", verdict=TensorVerdict.UNCOMPARED, reason="base does not show it")
+    right = TensorError(tensor="a", verdict=TensorVerdict.WITHIN, sqnr_db=99.0)
+    facts = {"case": "net", "base": {}, "head": {}, "limit_db": 80.0, "samples": 1, "data": "data"}
+    nothing = OutputsExplanation(**facts, tensors=(gone,), outputs=("y",))
+    part = OutputsExplanation(**facts, tensors=(right, gone), outputs=("y",))
+    assert (nothing.whole, part.whole) == (False, False)
+    assert OutputsExplanation(**facts, tensors=(right,), outputs=("a",)).whole
+    titles = [OutputsDocument(Explanations((item,))).page().title for item in (nothing, part)]
+    assert titles == [
+        "net: no tensor could be compared",
+        "net: no tensor is beyond the tolerance; 1 were not compared",
+    ]
+
+
+def test_weights_in_a_file_of_their_own_are_found_by_the_graph_that_ran(
+    harness: Call, tmp_path: Path
+) -> None:
+    model = onnx.load(DIGITS_CNN)
+    onnx.save(model, tmp_path / "net.onnx", save_as_external_data=True, location="net.data", size_threshold=0)
+    code, out, _ = harness(
+        "explain", tmp_path / "net.onnx", "--outputs", "--head", "graph_opt=disable", "--format", "json",
+        "--samples", "1",
+    )  # fmt: skip
+    (found,) = json.loads(out)
+    assert (code, found["first"], found["whole"], len(found["tensors"])) == (0, None, True, 8)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -167,3 +169,12 @@ def test_memory_that_was_not_measured_is_not_zero(facts):
 
 def test_the_model_size_is_that_of_the_file(facts):
     assert judge(facts()).metrics["model/size"].value == 4096
+
+
+def test_nodes_and_operators_of_the_file_are_counted_and_those_that_are_quantized(facts):
+    counted = {"Conv": 3, "QLinearConv": 2, "DequantizeLinear": 4, "MatMulInteger": 1}
+    seen = facts()
+    metrics = measured(replace(seen, built=replace(seen.built, operators=counted)))
+    assert [metrics[f"model/{name}"].value for name in ("nodes", "operators", "int8_operators")] == [10, 4, 7]
+    metrics = measured(replace(seen, built=replace(seen.built, operators={"Conv": 3})))
+    assert metrics["model/int8_operators"].reason == "no operator of the file is quantized"
