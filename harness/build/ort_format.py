@@ -17,19 +17,24 @@ NOTE = "ort format: optimized at level 'all' when converted; graph_opt changes n
 
 
 def convert(base: Path, folder: Path) -> Mapping[str, Any]:
-    """Convert with ONNX Runtime's tool, as a deployer would; returns how."""
+    """Convert with ONNX Runtime's tool, as a deployer would; returns how.
+
+    ``required_operators`` are the lines of its config file: operators and types that a reduced build of ONNX
+    Runtime must have (``build.sh --include_ops_by_config``).
+    """
     load_tools()
     from onnxruntime.tools.convert_onnx_models_to_ort import OptimizationStyle, convert_onnx_models_to_ort
 
-    convert_onnx_models_to_ort(base, folder, [OptimizationStyle.Fixed])
-    for other in folder.glob(
-        "*.config"
-    ):  # the operators in use, for builds of ONNX Runtime that have no others
-        other.unlink()
+    convert_onnx_models_to_ort(base, folder, [OptimizationStyle.Fixed], enable_type_reduction=True)
+    required: list[str] = []
+    for config in folder.glob("*.config"):  # no part of the model: its size would count as the model's
+        required += [line for line in config.read_text().splitlines() if line and not line.startswith("#")]
+        config.unlink()
     return {
         "by": "onnxruntime.tools.convert_onnx_models_to_ort",
         "optimization_style": "fixed",
         "optimization_level": "all",
+        "required_operators": required,
     }
 
 

@@ -11,7 +11,7 @@ from harness.cli.options import DOCUMENT_FORMATS, cache_option, format_option, h
 from harness.cli.sweep import axis_options, plan_of_file
 from harness.core.case import AXES
 from harness.core.errors import InputError
-from harness.profile.model import By
+from harness.profile.model import By, RoofSource
 
 SUITES = (".yaml", ".yml")
 
@@ -48,9 +48,19 @@ Exit codes: 0 every case has a profile; 2 the input was wrong; 3 a case has none
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write the last call of every case as a chrome trace, which Perfetto opens.",
 )
+@click.option(
+    "--roofs",
+    type=click.Choice([str(source) for source in RoofSource]),
+    default=str(RoofSource.KEPT),
+    show_default=True,
+    help="What this machine reaches at most: as measured before (else measured now, some seconds), measured "
+    "again, or left out.",
+)
 @cache_option
 @format_option(*DOCUMENT_FORMATS)
-def profile(model: Path, by: str, trace: Path | None, cache_dir: Path, view: str, **choices: Any) -> int:
+def profile(
+    model: Path, by: str, trace: Path | None, roofs: str, cache_dir: Path, view: str, **choices: Any
+) -> int:
     """Show where the time of a warm call goes, node by node, in each case of a SUITE or MODEL.
 
     Shares are corrected by what the profile itself adds to a node, which a chain of empty nodes shows.
@@ -70,7 +80,7 @@ def profile(model: Path, by: str, trace: Path | None, cache_dir: Path, view: str
         planned = plan_of_file(model, choices, only=choices["only"])
     if trace is not None and not trace.absolute().parent.is_dir():
         raise InputError(f"--trace {trace}: no such folder; name a file in an existing one")
-    found = handed("profile", take)(planned, cache_dir, By(by), listener=Lines())
+    found = handed("profile", take)(planned, cache_dir, By(by), roofs=RoofSource(roofs), listener=Lines())
     if trace is not None:
         write_trace(found, trace)
         click.echo(f"trace written to {trace}", err=True)

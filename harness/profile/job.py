@@ -21,10 +21,22 @@ from harness.plan import plan_model
 from harness.profile import memory
 from harness.profile.decide import bias_of, rows, spans
 from harness.profile.flops import work
-from harness.profile.model import Bias, By, Graph, GraphNode, Place, Profile, Profiles, Roofs, Tensor
+from harness.profile.model import (
+    Bias,
+    By,
+    Graph,
+    GraphNode,
+    Place,
+    Profile,
+    Profiles,
+    Roofs,
+    RoofSource,
+    Tensor,
+)
 from harness.profile.operation import operations
 from harness.profile.origin import places
 from harness.profile.roofline import roofline
+from harness.profile.roofs import roofs_of
 from harness.profile.trace import chrome_trace
 from harness.run.bench import Bench, OpenBench, open_bench
 from harness.run.job import resolve_rolling_runtimes
@@ -46,15 +58,19 @@ def profile(
     cache_dir: Path,
     by: By = By.NODE,
     *,
+    roofs: RoofSource = RoofSource.KEPT,
     listener: Listener | None = None,
     opening: OpenBench = open_bench,
 ) -> Profiles:
-    """Profile every case of `plan`. Raises InputError where data is wrong, StoreError."""
+    """Profile every case of `plan`. Raises InputError where data is wrong, StoreError.
+
+    Roofs that `cache_dir` has not, or that are to be measured again, are measured once a session.
+    """
     plan, listener = resolve_rolling_runtimes(plan), listener or Listener()
     machine = measure.describe_machine()
     found: list[Profile] = []
     missing: dict[str, str] = {}
-    known: dict[Any, Bias] = {}
+    known: dict[Any, tuple[Bias, Roofs | None, str]] = {}
     with scratch() as work:
         bench = opening(replace(plan.suite, sampling=SAMPLING), cache_dir, work, machine)
         for number, case in enumerate(plan.cases, 1):
@@ -62,13 +78,32 @@ def profile(
             try:
                 seen = bench.profile(case, _read)
                 if case.session not in known:
-                    known[case.session] = calibrate(bench, case, work)
-                found.append(_conclude(case, seen, by, known[case.session], str(machine["machine"])))
+                    bias = calibrate(bench, case, work)
+                    runtime = _runtime(seen[0])
+                    known[case.session] = (bias, *_roofs(bench, case, cache_dir, work, runtime, roofs))
+                found.append(_conclude(case, seen, by, str(machine["machine"]), *known[case.session]))
                 outcome = "profiled"
             except CaseError as error:
                 missing[case.key] = outcome = str(error)
             listener.end_stage(outcome, 0.0)
     return Profiles(tuple(found), missing)
+
+
+def _runtime(seen: Observation) -> str:
+    return f"{seen.runtime.get('distribution')} {seen.runtime.get('version')}"
+
+
+def _roofs(
+    bench: Bench, case: Case, cache_dir: Path, work: Path, runtime: str, source: RoofSource
+) -> tuple[Roofs | None, str]:
+    """Return the roofs of a session, or why there are none."""
+    if source is RoofSource.NONE:
+        return None, ""
+    try:
+        again = source is RoofSource.MEASURE
+        return roofs_of(bench, case, cache_dir / "roofs", work, runtime, again=again), ""
+    except CaseError as error:
+        return None, str(error)
 
 
 def write_trace(found: Profiles, path: Path) -> None:
@@ -80,7 +115,7 @@ def write_trace(found: Profiles, path: Path) -> None:
 
 
 def _conclude(
-    case: Case, read: Seen, by: By, bias: Bias, machine: str, roofs: Roofs | None = None, reason: str = ""
+    case: Case, read: Seen, by: By, machine: str, bias: Bias, roofs: Roofs | None, reason: str
 ) -> Profile:
     seen, optimized, source = read
     part = seen.parts["profile"]
@@ -97,7 +132,7 @@ def _conclude(
         found = places(optimized, source)
     return Profile(
         case=case.key,
-        runtime=f"{seen.runtime.get('distribution')} {seen.runtime.get('version')}",
+        runtime=_runtime(seen),
         machine=machine,
         by=by,
         p50_s=_median(seen.timing["samples_ns"]) * 1e-9,

@@ -17,6 +17,14 @@ class By(StrEnum):
     REGION = "region"
 
 
+class RoofSource(StrEnum):
+    """Where roofs come from."""
+
+    KEPT = "kept"  # the cache; measured where it has none
+    MEASURE = "measure"
+    NONE = "none"
+
+
 class Kernel(StrEnum):
     """The type in which a node computes: which roof it has."""
 

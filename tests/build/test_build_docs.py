@@ -36,7 +36,7 @@ def test_every_option_is_described(name: str) -> None:
             assert default == inherited[option]
         else:
             assert f"`{option}`" in line
-            told = {False: "false", True: "true"}.get(default, default) if default != [] else None
+            told = None if default == [] else str(default).lower() if isinstance(default, bool) else default
             assert told is None or f"`{option}` ({told})" in line
 
 

@@ -30,6 +30,9 @@ def test_the_format_holds_the_same_model_optimized(cache: Path) -> None:
     assert built.operators["FusedConv"] == 3
     assert built.notes == (ort_format.NOTE,)
     assert built.provenance["format"]["optimization_level"] == "all"
+    required = built.provenance["format"]["required_operators"]
+    assert any(line.startswith("com.microsoft;1;FusedConv") for line in required)
+    assert any("Gemm" in line and "float" in line for line in required)
     assert np.allclose(run(built, x=images(5)), run(given, x=images(5)), atol=1e-5)
 
 

@@ -140,6 +140,8 @@ def test_a_real_convolution_is_one_node_that_stands_for_two(harness: Call, tmp_p
         "json",
         "--trace",
         tmp_path / "trace.json",
+        "--roofs",
+        "none",
     )
     assert code == 0, err
     (found,) = json.loads(out)
