@@ -126,3 +126,33 @@ def mend(path: Path, target: Path, repairs: Sequence[Repair] = REPAIRS) -> tuple
     large = sum(item.stat().st_size for item in path.parent.iterdir() if item.is_file()) > files.LARGE_BYTES
     onnx_ir.save(graph, target, external_data=f"{target.name}.data" if large else None)
     return target, tuple(repair.done for repair in needed)
+
+
+RESTORED = "the shapes of outputs were taken from the source"
+
+
+def restore_outputs(path: Path, source: Path) -> tuple[str, ...]:
+    """Declare the outputs of the converted model at `path` as those of its source are; return what was done.
+
+    The quantizer's preparation infers shapes, wrong ones at times, and ONNX Runtime binds an output by
+    what is declared.
+    """
+    model = files.parse(path)
+    declared = {item.name: item.type.tensor_type for item in files.parse(source).graph.output}
+    changed = False
+    for item in model.graph.output:
+        own, known = item.type.tensor_type, declared.get(item.name)
+        if known is None or not item.type.HasField("tensor_type") or _shape(own) == _shape(known):
+            continue
+        own.ClearField("shape")
+        if known.HasField("shape"):
+            own.shape.CopyFrom(known.shape)
+        changed = True
+    if changed:
+        del model.graph.value_info[:]  # inferred in the same way: ONNX Runtime infers its own
+        path.write_bytes(model.SerializeToString())
+    return (RESTORED,) if changed else ()
+
+
+def _shape(tensor: onnx.TypeProto.Tensor) -> bytes | None:
+    return tensor.shape.SerializeToString() if tensor.HasField("shape") else None

@@ -224,3 +224,23 @@ def test_model_and_data_that_link_into_one_folder_belong_together(tmp_path: Path
     (snapshot / "m.data").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(Failed, match="outside the model's folder"):
         build(make_artifact(snapshot / "m.onnx"), tmp_path / "cache2")
+
+
+def test_outputs_keep_the_shapes_that_the_source_declares(tmp_path: Path) -> None:
+    """Inferred shapes can be wrong; ONNX Runtime binds outputs by what is declared."""
+    nodes = [Node("MatMul", ["x", "w"], ["y"])]
+    source = write(tmp_path / "source.onnx", nodes, [weight("w", 8, 4)], outputs=[value("y", ["n", 4])])
+    wrong = onnx.load(source)
+    wrong.graph.output[0].CopyFrom(value("y", ["n", 1, 4]))
+    wrong.graph.value_info.append(value("h", ["n", 1, 8]))
+    onnx.save(wrong, converted := tmp_path / "converted.onnx")
+    assert repair.restore_outputs(converted, source) == (repair.RESTORED,)
+    assert onnx.load(converted) == onnx.load(source)
+    assert repair.restore_outputs(converted, source) == ()
+
+
+def test_an_output_without_a_shape_in_the_source_has_none_after_a_conversion(tmp_path: Path) -> None:
+    source = write(tmp_path / "m.onnx", [Node("MatMul", ["x", "w"], ["y"])], [weight("w", 8, 8)])
+    made = build(make_artifact(source, precision="int8_dynamic"), tmp_path / "cache")
+    assert not onnx.load(made.path).graph.output[0].type.tensor_type.HasField("shape")
+    assert made.provenance["precision"]["repairs"] == [repair.RESTORED]
