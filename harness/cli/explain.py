@@ -201,7 +201,8 @@ def _explain_times(
         listener=Lines(),
     )
     print_document(TimesDocument(found), view)
-    return exit_code(found, bad=any(item.slower for item in found.found), whole=True)
+    whole = choices["regions"] == 0 or all(item.proven for item in found.found)
+    return exit_code(found, bad=any(item.slower for item in found.found), whole=whole)
 
 
 def _explain_outputs(arms: Arms, cache_dir: Path, view: str, choices: Mapping[str, Any]) -> int:

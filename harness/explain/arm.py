@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -121,9 +120,10 @@ class Arm:
             if axis := seen.axes.get(name, 0):
                 array = _unmoved(array, axis)
             if name in seen.values.per_call:
-                if tensor not in dims:
+                shape = {**self.plain.input_shapes, **dims}.get(tensor)
+                if shape is None:
                     raise Failed(f"{tensor!r} cannot be recorded: its shape is not known")
-                array = array.reshape(-1)[: math.prod(dims[tensor])].reshape(tuple(dims[tensor]))
+                array = array.reshape(-1)[: math.prod(shape)].reshape(tuple(shape))
             found[tensor] = array
         return found
 
@@ -212,10 +212,7 @@ def _bring_data(model: onnx.ModelProto, source: Path, folder: Path) -> None:
         beside = folder / location
         if not beside.exists():
             beside.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                os.link(source / location, beside)  # a runtime refuses links that lead out of the folder
-            except OSError:
-                shutil.copyfile(source / location, beside)
+            shutil.copyfile(source / location, beside)  # neither links nor hard links are let through
 
 
 def _keep_weights_apart(model: onnx.ModelProto, folder: Path) -> None:

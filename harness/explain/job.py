@@ -167,7 +167,7 @@ def _prove(
     proofs, trusted = Prover(timing, folder / "pieces").prove(
         chosen, suite, settings, results_dir, cache_dir, listener=listener, opening=opening
     )
-    notes = one.notes if counts else (*one.notes, NOT_COUNTED)
+    notes = one.notes if counts or proof.instructions is False else (*one.notes, NOT_COUNTED)
     regions = tuple(replace(region, proof=proofs.get(region.name)) for region in one.regions)
     return replace(one, regions=regions, trusted=trusted, notes=notes)
 

@@ -232,6 +232,12 @@ class TimeExplanation:
         return tuple(item for item in self.regions if self._names(item))
 
     @property
+    def proven(self) -> bool:
+        """Whether a region was put through the A/B, to be believed or counted."""
+        done = [item.proof for item in self.regions if item.proof and item.proof.latency]
+        return any(self.trusted or proof.instructions_ratio is not None for proof in done)
+
+    @property
     def slower(self) -> bool:
         """Whether a region is to blame for taking longer."""
         return any((region.change_s or 0.0) > 0 for region in self.blamed)

@@ -38,12 +38,16 @@ LATENCY = "latency/p50"
 
 
 def candidates(regions: Sequence[Region], most: int, slower: bool) -> list[Region]:
-    """Choose what to prove: what moved most in the direction of the whole, and has nodes in both arms."""
+    """Choose what to prove: what moved most in the direction of the whole, and has nodes in both arms.
+
+    Where nothing moved that way, what moved most in any.
+    """
     sign = 1.0 if slower else -1.0
     moved = [item for item in regions if item.base.nodes and item.head.nodes]
     if any(item.change_s is not None for item in moved):
         ordered = sorted(moved, key=lambda item: -sign * (item.change_s or 0.0))
-        return [item for item in ordered if sign * (item.change_s or 0.0) > 0][:most]
+        along = [item for item in ordered if sign * (item.change_s or 0.0) > 0]
+        return (along or sorted(moved, key=lambda item: -abs(item.change_s or 0.0)))[:most]
     return [item for item in moved if item.base.ops != item.head.ops][:most]
 
 

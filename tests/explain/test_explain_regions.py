@@ -98,6 +98,8 @@ def test_what_moved_most_in_the_direction_of_the_whole_is_proven() -> None:
     regions = [region("a", 1.0, 4.0), region("b", 5.0, 1.0), region("c", 1.0, 2.0), region("d", 1.0, 1.5)]
     assert [item.name for item in candidates(regions, 2, slower=True)] == ["a", "c"]
     assert [item.name for item in candidates(regions, 2, slower=False)] == ["b"]
+    up = [region("a", 1.0, 4.0), region("c", 1.0, 2.0)]  # no region moved as the whole did
+    assert [item.name for item in candidates(up, 1, slower=False)] == ["a"]
 
 
 def test_without_a_profile_the_regions_with_other_operators_are_proven() -> None:

@@ -109,3 +109,6 @@ Notes
     assert found.slower
     untrusted = replace(found, trusted=False)
     assert untrusted.blamed == ()  # the control fired: time alone names nothing
+    alone = replace(found, regions=tuple(replace(region, proof=None) for region in regions))
+    assert (found.proven, untrusted.proven, alone.proven) == (True, True, False)  # counts need no control
+    assert TimesDocument(Explanations((alone,))).page().title == "net: nothing is proven"
