@@ -102,6 +102,13 @@ def test_what_moved_most_in_the_direction_of_the_whole_is_proven() -> None:
     assert [item.name for item in candidates(up, 1, slower=False)] == ["a"]
 
 
+def test_regions_with_other_operators_come_first_where_they_leave_a_place() -> None:
+    regions = [region("a", 1.0, 9.0), region("b", 1.0, 2.0),
+               region("c", 2.0, 1.9, change=RegionChange.FUSION_LOST)]  # fmt: skip
+    assert [item.name for item in candidates(regions, 2, slower=True)] == ["c", "a"]
+    assert [item.name for item in candidates(regions, 1, slower=True)] == ["a"]
+
+
 def test_without_a_profile_the_regions_with_other_operators_are_proven() -> None:
     regions = [region("a", None, None), region("b", None, None, head=piece("Conv", "Relu"))]
     assert [item.name for item in candidates(regions, 3, slower=True)] == ["b"]
