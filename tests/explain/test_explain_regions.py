@@ -115,18 +115,20 @@ def test_without_a_profile_the_regions_with_other_operators_are_proven() -> None
 
 
 @pytest.mark.parametrize(
-    ("verdict", "instructions", "evidence"),
+    ("verdict", "instructions", "evidence", "slower"),
     [
-        (Change.REGRESSION, None, Evidence.AB),
-        (Change.IMPROVEMENT, 100.0, Evidence.AB),
-        (Change.INCONCLUSIVE, 102.0, Evidence.INSTRUCTIONS),
-        (Change.INCONCLUSIVE, 100.9, None),
-        (Change.INCONCLUSIVE, None, None),
-        (Change.EQUIVALENT, 150.0, None),
+        (Change.REGRESSION, None, Evidence.AB, True),
+        (Change.IMPROVEMENT, 150.0, Evidence.AB, False),
+        (Change.INCONCLUSIVE, 102.0, Evidence.INSTRUCTIONS, True),
+        (Change.INCONCLUSIVE, 50.0, Evidence.INSTRUCTIONS, False),
+        (Change.INCONCLUSIVE, 100.9, None, False),
+        (Change.INCONCLUSIVE, None, None, False),
+        (Change.EQUIVALENT, 150.0, None, False),
     ],
 )
 def test_a_region_is_named_by_its_time_or_else_by_its_instructions(
-    verdict: Change, instructions: float | None, evidence: Evidence | None
+    verdict: Change, instructions: float | None, evidence: Evidence | None, slower: bool
 ) -> None:
     counted = {"base_instructions": 100.0, "head_instructions": instructions} if instructions else {}
-    assert Proof(latency=Decision(verdict=verdict), **counted).evidence is evidence
+    proof = Proof(latency=Decision(verdict=verdict), **counted)
+    assert (proof.evidence, proof.slower) == (evidence, slower)
