@@ -128,31 +128,26 @@ def mend(path: Path, target: Path, repairs: Sequence[Repair] = REPAIRS) -> tuple
     return target, tuple(repair.done for repair in needed)
 
 
-RESTORED = "the shapes of outputs were taken from the source"
+def keep_output_shapes(path: Path, source: Path) -> tuple[str, ...]:
+    """Give the outputs of a converted model the shapes that its source declares; return what was done.
 
-
-def restore_outputs(path: Path, source: Path) -> tuple[str, ...]:
-    """Declare the outputs of the converted model at `path` as those of its source are; return what was done.
-
-    The quantizer's preparation infers shapes, wrong ones at times, and ONNX Runtime binds an output by
-    what is declared.
+    A converter's shape inference may write others, wrong ones too, and such an output cannot be bound.
     """
-    model = files.parse(path)
+    import onnx
+
     declared = {item.name: item.type.tensor_type for item in files.parse(source).graph.output}
-    changed = False
+    model, changed = files.parse(path), False
     for item in model.graph.output:
-        own, known = item.type.tensor_type, declared.get(item.name)
-        if known is None or not item.type.HasField("tensor_type") or _shape(own) == _shape(known):
+        known, found = declared.get(item.name), item.type.tensor_type
+        if known is None or (
+            known.HasField("shape") == found.HasField("shape") and known.shape == found.shape
+        ):
             continue
-        own.ClearField("shape")
+        found.ClearField("shape")
         if known.HasField("shape"):
-            own.shape.CopyFrom(known.shape)
+            found.shape.CopyFrom(known.shape)
         changed = True
     if changed:
-        del model.graph.value_info[:]  # inferred in the same way: ONNX Runtime infers its own
-        path.write_bytes(model.SerializeToString())
-    return (RESTORED,) if changed else ()
-
-
-def _shape(tensor: onnx.TypeProto.Tensor) -> bytes | None:
-    return tensor.shape.SerializeToString() if tensor.HasField("shape") else None
+        del model.graph.value_info[:]  # inferred in the same way; the runtime infers its own
+        onnx.save(model, path)  # references to external data stay
+    return ("outputs have the shapes that the source declares",) if changed else ()

@@ -234,13 +234,15 @@ def test_outputs_keep_the_shapes_that_the_source_declares(tmp_path: Path) -> Non
     wrong.graph.output[0].CopyFrom(value("y", ["n", 1, 4]))
     wrong.graph.value_info.append(value("h", ["n", 1, 8]))
     onnx.save(wrong, converted := tmp_path / "converted.onnx")
-    assert repair.restore_outputs(converted, source) == (repair.RESTORED,)
+    assert repair.keep_output_shapes(converted, source) == (
+        "outputs have the shapes that the source declares",
+    )
     assert onnx.load(converted) == onnx.load(source)
-    assert repair.restore_outputs(converted, source) == ()
+    assert repair.keep_output_shapes(converted, source) == ()
 
 
 def test_an_output_without_a_shape_in_the_source_has_none_after_a_conversion(tmp_path: Path) -> None:
     source = write(tmp_path / "m.onnx", [Node("MatMul", ["x", "w"], ["y"])], [weight("w", 8, 8)])
     made = build(make_artifact(source, precision="int8_dynamic"), tmp_path / "cache")
     assert not onnx.load(made.path).graph.output[0].type.tensor_type.HasField("shape")
-    assert made.provenance["precision"]["repairs"] == [repair.RESTORED]
+    assert made.provenance["precision"]["repairs"] == ["outputs have the shapes that the source declares"]
