@@ -45,7 +45,7 @@ BETWEEN = {
     "doctor": {"ab"},
     "tune": {"ab"},
     "explain": {"ab", "profile"},
-    "results": {"ab", "report"},
+    "results": {"ab", "explain", "report"},
     "report": {"compare", "history", "inspect"},
     "nightly": {"compare", "history", "asv", "report"},
 }

@@ -126,3 +126,25 @@ def mend(path: Path, target: Path, repairs: Sequence[Repair] = REPAIRS) -> tuple
     large = sum(item.stat().st_size for item in path.parent.iterdir() if item.is_file()) > files.LARGE_BYTES
     onnx_ir.save(graph, target, external_data=f"{target.name}.data" if large else None)
     return target, tuple(repair.done for repair in needed)
+
+
+def keep_output_shapes(path: Path, source: Path) -> tuple[str, ...]:
+    """Give the outputs of a converted model the shapes that its source declares; return what was done.
+
+    A converter's shape inference may write others, wrong ones too, and such an output cannot be bound.
+    """
+    import onnx
+
+    declared = {item.name: item.type.tensor_type for item in files.parse(source).graph.output}
+    model, changed = files.parse(path), False
+    for item in model.graph.output:
+        known, found = declared.get(item.name), item.type.tensor_type
+        if known is None or known.HasField("shape") == found.HasField("shape") and known.shape == found.shape:
+            continue
+        found.ClearField("shape")
+        if known.HasField("shape"):
+            found.shape.CopyFrom(known.shape)
+        changed = True
+    if changed:
+        onnx.save(model, path)  # references to external data stay
+    return ("outputs have the shapes that the source declares",) if changed else ()

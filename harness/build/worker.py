@@ -92,7 +92,8 @@ def convert(request: Mapping[str, Any], target: Path) -> Content:
         raise
     except Exception as error:  # a converter raises what it likes
         raise Failed(failure(kind, Path(base.path), error, precision.defaults)) from error
-    _, sorted_ = repair.mend(path, path, (repair.SORT,))
+    _, after = repair.mend(path, path, (repair.SORT,))
+    after += repair.keep_output_shapes(path, mended)
     discard(target, path)
     try:
         reading, complaints = check_and_read(path, request["opset"], f"{kind} needs")
@@ -111,7 +112,7 @@ def convert(request: Mapping[str, Any], target: Path) -> Content:
             "kind": kind,
             "options": request["options"],
             "versions": request["versions"],
-            "repairs": [*repairs, *sorted_],
+            "repairs": [*repairs, *after],
             **done,
         },
         **({"calibration": calibration} if calibration else {}),

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from harness.core.decision import Change
 from harness.core.record import BAD, Record, Status
+from harness.core.scaling import Scaling
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,7 @@ class Report:
     gates: tuple[GateOutcome, ...] = ()
     advice: tuple[Advice, ...] = ()
     description: str = ""  # of the suite, for people
+    scaling: Scaling = field(default_factory=Scaling)
 
     @property
     def measured(self) -> bool:

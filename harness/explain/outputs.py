@@ -16,6 +16,7 @@ from harness.core.errors import CaseError
 from harness.explain.arm import Arm
 from harness.explain.errors import compare
 from harness.explain.model import OutputsExplanation, SharedTensor, Sight, Step, TensorError, TensorVerdict
+from harness.explain.regions import FEW_SHARED
 from harness.explain.stages import WIDTH, infer, stages
 from harness.explain.tensors import share, sights, steps
 from harness.judge.closeness import Limits, limits
@@ -78,9 +79,16 @@ def explain_outputs(
         hidden=len(seen[0].keys() ^ seen[1].keys()),
         notes=(
             *look.notes(),
+            *_few(len(shared), min(map(len, seen))),
             *(f"{name}: {arm.note}" for name, arm in zip(("base", "head"), arms, strict=True) if arm.note),
         ),
     )
+
+
+def _few(shared: int, of: int) -> tuple[str, ...]:
+    """Say that few names are shared: values of other names are not compared, for they may be others."""
+    few = f"{shared} of {of} tensors have the same names: what lies between them is not seen"
+    return (few,) if shared < FEW_SHARED * of else ()
 
 
 def _named(item: SharedTensor, sight: Sight) -> Sight:

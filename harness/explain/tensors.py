@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     import onnx
 
 LAYOUT = "_nchwc"
+WIDENED = "InsertedPrecisionFreeCast_"
+"""Before the name of a tensor of half precision that a runtime computes in single precision."""
+
+SUM_INPUT = 3
+"""Where a convolution in the blocked layout has what is added to its result."""
+
 NCHWC = "com.microsoft.nchwc"
 MICROSOFT = "com.microsoft"
 REORDERS = ("ReorderInput", "ReorderOutput")
@@ -62,21 +68,56 @@ def sights(
     `channels` are those of tensors that may be in the blocked layout.
     """
     known = set(tensors_of(source))
-    scales, rounded = _scales(source), _quantized_behind(source)
+    scales, rounded, blocked = _scales(source), _quantized_behind(source), _Blocked(source)
     found: dict[str, Sight] = {}
     for node in optimized.node:
-        name = node.name.removesuffix(LAYOUT)
         if node.domain == NCHWC and node.op_type not in REORDERS:
-            if name != node.name and name in known and name in channels:
+            name = blocked.computed_by(node)
+            if name in channels:
                 found[name] = Sight(name, node.output[0], channels=channels[name])
             continue
         for tensor in node.output:
-            if tensor in known:
-                found[tensor] = Sight(tensor, tensor, scale=scales.get(tensor))
+            name = tensor.removeprefix(WIDENED)
+            if name in known:
+                found[name] = Sight(name, tensor, scale=scales.get(name))
         behind = rounded.get(TOKEN.sub("", node.name), "") if TOKEN.search(node.name) else ""
         if _channels_last(node) and behind in channels and behind not in found:
             found[behind] = Sight(behind, node.output[0], scale=scales.get(behind), channels_last=True)
     return found
+
+
+class _Blocked:
+    """Which tensor of the source a node in the blocked layout computes.
+
+    It keeps the name of what it computed before it took up an addition, or an activation behind that: then
+    its output is what these compute.
+    """
+
+    def __init__(self, source: onnx.GraphProto) -> None:
+        self.makers = {name: node for node in source.node for name in node.output if name}
+        self.readers: dict[str, list[onnx.NodeProto]] = {}
+        for node in source.node:
+            for name in node.input:
+                self.readers.setdefault(name, []).append(node)
+
+    def computed_by(self, node: onnx.NodeProto) -> str:
+        """Return the tensor; empty where it is not known."""
+        if not node.name.endswith(LAYOUT):
+            return ""
+        name = node.name.removesuffix(LAYOUT).removeprefix(WIDENED)
+        if name not in self.makers:
+            return ""
+        if len(node.input) > SUM_INPUT and node.input[SUM_INPUT]:
+            name = self._behind(name, ("Add", "Sum"))
+        activation = next((item.s.decode() for item in node.attribute if item.name == "activation"), "")
+        if name and activation and self.makers[name].op_type != activation:
+            name = self._behind(name, (activation,))
+        return name
+
+    def _behind(self, name: str, ops: tuple[str, ...]) -> str:
+        """Return what the only reader of a tensor makes of it, where it is one of these operators."""
+        readers = self.readers.get(name, [])
+        return readers[0].output[0] if len(readers) == 1 and readers[0].op_type in ops else ""
 
 
 def _channels_last(node: onnx.NodeProto) -> bool:

@@ -13,6 +13,7 @@ from harness.core.record import Record, Status
 from harness.core.report import GateOutcome, Report, Row
 from harness.judge.advice import advise
 from harness.judge.records import by_model, value_of
+from harness.judge.scaling import scaling
 
 
 def report(
@@ -34,11 +35,13 @@ def report(
     rows: list[Row] = []
     for group in by_model(records).values():
         rows += _rows(group, _baseline(group, baseline or {}))
+    axes = varying_axes(records)
     return Report(
         title=title,
         records=tuple(records),
         rows=tuple(rows),
-        axes=varying_axes(records),
+        axes=axes,
+        scaling=scaling(records, axes),
         gates=tuple(gates),
         advice=advise(rows, max_loss=max_loss),
     )
@@ -50,6 +53,7 @@ def narrow(whole: Report, records: Sequence[Record], gates: Sequence[GateOutcome
     return replace(
         whole,
         records=tuple(records),
+        scaling=scaling(records, whole.axes),
         rows=tuple(row for row in whole.rows if row.record.case in kept),
         gates=tuple(gates),
         advice=tuple(advice for advice in whole.advice if advice.case in kept),

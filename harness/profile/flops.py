@@ -270,8 +270,14 @@ MOVES = frozenset(
 )
 """Operators that compute nothing and move bytes."""
 
-CONTAINERS = frozenset({"If", "Loop", "Scan"})
-"""Operators whose recorded time has that of the nodes inside."""
+PRODUCTS = frozenset(
+    operator
+    for formula in FORMULAS[
+        : next(at for at, row in enumerate(FORMULAS) if "LayerNormalization" in row.operators)
+    ]
+    for operator in formula.operators
+)
+"""Operators whose work is products of matrices."""
 
 
 def work(node: Operation) -> Work:

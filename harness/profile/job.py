@@ -21,6 +21,8 @@ from harness.plan import plan_model
 from harness.profile import memory
 from harness.profile.decide import bias_of, rows, spans
 from harness.profile.flops import work
+from harness.profile.fusions import fusions, left
+from harness.profile.helps import helps
 from harness.profile.model import (
     Bias,
     By,
@@ -130,12 +132,14 @@ def _conclude(
         notes.append("the optimized graph is not known: nodes have no source, and no weights")
     else:
         found = places(optimized, source)
+    kept = left(optimized) if optimized is not None else ()
+    p50_s = _median(seen.timing["samples_ns"]) * 1e-9
     return Profile(
         case=case.key,
         runtime=_runtime(seen),
         machine=machine,
         by=by,
-        p50_s=_median(seen.timing["samples_ns"]) * 1e-9,
+        p50_s=p50_s,
         profiled_p50_s=_median(part["run_us"]) * 1e-6,
         calls=len(part["run_us"]),
         bias=bias,
@@ -145,6 +149,9 @@ def _conclude(
         roofs=roofs,
         roofs_reason=reason,
         roofline=roofline(part, works, bias, roofs),
+        helps=helps(part, works, bias, roofs, kept, p50_s),
+        fusions=fusions(optimized, found) if optimized else (),
+        left=kept,
         notes=tuple(notes),
     )
 

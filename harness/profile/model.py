@@ -272,6 +272,48 @@ class Roofline:
         return self.roof_s / self.counted_s if self.roof_s is not None and self.counted_s else None
 
 
+class HelpKind(StrEnum):
+    """What could make a call shorter."""
+
+    FUSE = "fuse"  # a pattern that the runtime can compute as one node was left
+    LOWER_PRECISION = "lower precision"
+    FEWER_MOVES = "fewer moves"  # nodes that only move values or change their layout
+    FASTER_KERNEL = "faster kernel"  # an operator that is far from its roof
+    FEWER_THREADS = "fewer threads"  # nodes that are too short to be shared out
+    LESS_BESIDE = "less beside the nodes"  # binding, the executor, waiting threads
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Help:
+    """One thing that would help, and the most that it could: bounds overlap, and do not add up."""
+
+    kind: HelpKind
+    target: str  # operator or pattern; empty for a whole call
+    nodes: int
+    own_s: float  # of these nodes
+    bound_s: float  # a call can be shorter by this at most
+    call_share: float  # that over the call
+    bound: Bound | None = None
+    to: str = ""  # the precision
+
+
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """Source operators that the runtime computes as one node: so many times."""
+
+    source: tuple[str, ...]
+    op: str
+    nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftPattern:
+    """Nodes of the graph that ran which other sessions compute as one: a pattern that no fusion took."""
+
+    pattern: str
+    nodes: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """Where the time of one case goes."""
@@ -290,6 +332,9 @@ class Profile:
     roofs: Roofs | None = None
     roofs_reason: str = ""  # why there are none
     roofline: Roofline | None = None
+    helps: tuple[Help, ...] = ()  # the most first
+    fusions: tuple[Fusion, ...] = ()
+    left: tuple[LeftPattern, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property

@@ -7,13 +7,26 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.core.units import count, format_bytes, format_percent, format_seconds
-from harness.profile.model import By, MemoryPlan, Profile, ProfileRow, Profiles, Roofline, Roofs
+from harness.profile.model import (
+    By,
+    Help,
+    HelpKind,
+    MemoryPlan,
+    Profile,
+    ProfileRow,
+    Profiles,
+    Roofline,
+    Roofs,
+)
 from harness.show.cells import Column, Line
 from harness.show.page import Page
 from harness.show.sections import Entry, Section
 
 MOST = 25
 """Rows that a terminal shows."""
+
+MOST_HELPS = 8
+"""Things that would help that are named; JSON has all."""
 
 MOST_ALIVE = 8
 """Tensors of the fullest moment that are named."""
@@ -165,6 +178,10 @@ def _sections(profile: Profile) -> Iterator[Section]:
     yield Section(f"A call: {format_seconds(profile.p50_s)}", tuple(entries))
     if profile.roofline is not None:
         yield _work(profile, profile.roofline)
+    if profile.helps:
+        yield Section("What would help, at most", tuple(map(_help, profile.helps[:MOST_HELPS])))
+    if profile.fusions or profile.left:
+        yield _fusions(profile)
     if profile.memory is not None:
         yield _memory(profile.memory)
     if profile.notes:
@@ -209,6 +226,32 @@ def _roofs(roofs: Roofs) -> Entry:
         f"roofs with {count(roofs.threads, 'thread')}, measured {roofs.measured_at}:",
         (f"matrix product {', '.join(computes)}", f"working set of {', '.join(moves)}", *gone),
     )
+
+
+def _help(item: Help) -> Entry:
+    words = {
+        HelpKind.FUSE: f"fuse {item.target}: {count(item.nodes, 'node')}",
+        HelpKind.LOWER_PRECISION: f"{item.target} in {item.to}: {item.bound}-bound, "
+        f"{count(item.nodes, 'node')} with {format_seconds(item.own_s)}",
+        HelpKind.FEWER_MOVES: f"fewer {item.target}: {count(item.nodes, 'node')} that only move values",
+        HelpKind.FASTER_KERNEL: f"a faster {item.target}: {item.bound}-bound and below half of its roof, "
+        f"{count(item.nodes, 'node')} with {format_seconds(item.own_s)}",
+        HelpKind.FEWER_THREADS: f"fewer threads: {count(item.nodes, 'node')} too short to share out",
+        HelpKind.LESS_BESIDE: "less beside the nodes (a larger batch, other threads, io binding)",
+    }
+    return Entry(f"{words[item.kind]}: {format_seconds(item.bound_s)}, {item.call_share:.0%} of the call")
+
+
+def _fusions(profile: Profile) -> Section:
+    entries = [
+        Entry(f"{'+'.join(item.source)} became {item.op}: {count(len(item.nodes), 'node')}")
+        for item in profile.fusions
+    ]
+    patterns: dict[str, int] = {}
+    for item in profile.left:
+        patterns[item.pattern] = patterns.get(item.pattern, 0) + 1
+    entries += [Entry(f"left: {pattern}, {count(number, 'time')}") for pattern, number in patterns.items()]
+    return Section("Fusions", tuple(entries))
 
 
 def _memory(plan: MemoryPlan) -> Section:

@@ -21,6 +21,7 @@ from harness.results.verdict import Verdict
 if TYPE_CHECKING:
     from harness.ab.plans import Planner
     from harness.core.suite import Plan
+    from harness.explain.model import Explanations, OutputsExplanation, TimeExplanation
 
 AxisValue = str | int | Mapping[str, Any]
 """One value of an axis: ``8``, ``"int8_static"``, or a mapping as a suite has it."""
@@ -138,6 +139,44 @@ def ab(
         listener=choose_listener(progress),
     )
     return Verdict(result)
+
+
+def explain(
+    a: PathLike,
+    b: PathLike | None = None,
+    *,
+    base: Mapping[str, str | int] | None = None,
+    head: Mapping[str, str | int] | None = None,
+    outputs: bool = False,
+    data: str | None = None,
+    shapes: Mapping[str, int] | None = None,
+    batch: int | Sequence[int] | None = None,
+    regions: int = 3,
+    budget_s: float | None = None,
+    results: PathLike = "results",
+    cache: PathLike | None = None,
+    progress: bool = True,
+) -> Explanations[TimeExplanation] | Explanations[OutputsExplanation]:
+    """Explain why `b` (HEAD) differs from `a` (BASE), or two settings of one, as ``harness explain`` does.
+
+    Arms as of `ab`. With `outputs`, where the numbers part, else where the time goes: `regions` of each
+    case are proven. `budget_s` is of blocks for each region (10), or of a case (60). Raises InputError,
+    StoreError.
+    """
+    from harness.ab.plans import plan_arms
+    from harness.explain.job import ProofSettings, times
+    from harness.explain.job import outputs as explain_outputs
+
+    models = [Path(path) for path in (a, b) if path is not None]
+    planner = _Planner(data, shapes, {} if batch is None else {"batch": _listed(batch)})
+    arms = plan_arms(models, _point("base", base), _point("head", head), planner)
+    how = {"base": arms.base, "head": arms.head, "listener": choose_listener(progress)}
+    if outputs:
+        spent_s = 60.0 if budget_s is None else budget_s
+        return explain_outputs(arms.pairing, arms.suite, _cache(cache), budget_s=spent_s, **how)  # type: ignore[arg-type]
+    spent_s = 10.0 if budget_s is None else budget_s
+    proof = ProofSettings(regions=regions, budget_s=spent_s, seed=secrets.randbelow(2**32))
+    return times(arms.pairing, arms.suite, Path(results).absolute(), _cache(cache), proof, **how)  # type: ignore[arg-type]
 
 
 def load(results: PathLike = "results", run: str | None = "latest", *, suite: str | None = None) -> Results:

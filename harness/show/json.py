@@ -1,4 +1,4 @@
-"""A document as JSON: plain data, and of a run exactly what is stored."""
+"""A document as JSON: plain data; of a run what is stored, and how its cases scale."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from harness.core.report import Report, Row
 from harness.show.fields import columns_of, lines_of
 from harness.show.grid import fields, groups, without_values
 from harness.show.page import Page
+from harness.show.scaling import scaling_sections
 from harness.show.sections import sections, summary
 
 
@@ -36,7 +37,7 @@ class RunDocument:
             head=tuple(filter(None, (" ".join(report.description.split()), summary(report)))),
             columns=columns_of(shown),
             lines=lines_of(shown, [row for rows in groups(report).values() for row in rows], _mood),
-            sections=tuple(sections(report)),
+            sections=(*sections(report), *scaling_sections(report.scaling)),
             absent=tuple(without_values(report)),
             grouped=True,
         )
@@ -53,8 +54,14 @@ class RunDocument:
         return [_row(record, axes, metrics) for record in records]
 
     def data(self) -> list[dict[str, Any]]:
-        """Return the records as they are stored."""
-        return [record.to_json() for record in self.report.records]
+        """Return the records as they are stored; one that is a point of a curve has it as ``scaling``."""
+        return [
+            {
+                **record.to_json(),
+                **({"scaling": found} if (found := self.report.scaling.of(record.case)) else {}),
+            }
+            for record in self.report.records
+        ]
 
 
 def _mood(row: Row) -> str:

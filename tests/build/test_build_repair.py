@@ -97,6 +97,17 @@ def test_a_mended_model_is_converted_and_checks_clean(make: Any, precision: str,
     assert not repair.is_unsorted(onnx.load(built.path))
 
 
+def test_outputs_of_a_conversion_keep_the_shapes_that_the_source_declares(tmp_path: Path) -> None:
+    source = write(tmp_path / "m.onnx", [Node("Relu", ["x"], ["y"])])
+    other = onnx.load(source)
+    other.graph.output[0].type.tensor_type.shape.dim.add().dim_value = 7
+    onnx.save(other, tmp_path / "converted.onnx")
+    done = repair.keep_output_shapes(tmp_path / "converted.onnx", source)
+    assert done == ("outputs have the shapes that the source declares",)
+    assert onnx.load(tmp_path / "converted.onnx").graph.output == onnx.load(source).graph.output
+    assert repair.keep_output_shapes(tmp_path / "converted.onnx", source) == ()
+
+
 def test_per_channel_scales_raise_the_opset_and_say_so(tmp_path: Path) -> None:
     path = write(tmp_path / "m.onnx", [Node("MatMul", ["x", "w"], ["y"])], [weight("w", 8, 8)], opset=12)
     asked = make_artifact(path, precision=("int8_static", {"per_channel": True}))

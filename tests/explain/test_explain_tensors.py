@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import onnxruntime
+import pytest
 from models import make_model, value
 from onnx import helper, numpy_helper
 
@@ -40,6 +41,31 @@ def test_a_tensor_is_seen_by_its_name_and_in_the_blocked_layout_by_its_nodes() -
         "y": Sight("y", "y"),
     }
     assert list(sights(ran, source, {})) == ["y"]  # how many of its channels are real is not known
+
+
+@pytest.mark.parametrize(
+    ("inputs", "activation", "seen"),
+    [
+        ("x w bias", "", "c"),
+        ("x w bias other", "", "sum"),  # it took the addition up, and kept its name
+        ("x w bias other", "Relu", "y"),
+        ("x w bias", "Relu", ""),  # what the rectifier reads is not this
+    ],
+)
+def test_a_blocked_node_that_took_more_up_computes_what_that_does(
+    inputs: str, activation: str, seen: str
+) -> None:
+    source = graph(node("Conv", "x w", "c"), node("Add", "c other", "sum"), node("Relu", "sum", "y"))
+    ran = graph(node("Conv", inputs, "token_0", "c_nchwc", "com.microsoft.nchwc"))
+    if activation:
+        ran.node[0].attribute.append(helper.make_attribute("activation", activation))
+    assert "".join(sights(ran, source, {"c": 8, "sum": 8, "y": 8})) == seen
+
+
+def test_a_tensor_that_is_widened_to_be_computed_is_the_one_of_the_source() -> None:
+    source = graph(node("Neg", "x", "a"), node("Abs", "a", "y"))
+    ran = graph(node("Neg", "x", "InsertedPrecisionFreeCast_a"), node("Abs", "a", "y"))
+    assert sights(ran, source, {})["a"] == Sight("a", "InsertedPrecisionFreeCast_a")
 
 
 def test_a_node_with_the_channels_last_stands_for_what_its_output_is_quantized_to() -> None:

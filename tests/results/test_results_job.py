@@ -117,3 +117,16 @@ def test_a_notebook_sees_one_line_that_is_rewritten_and_every_failure() -> None:
     progress.end_run()
     assert 'value="2" max="2"' in shown[-1] and "&lt;b&gt;  failed" in shown[-1]
     assert all("<b>" not in text for text in shown)
+
+
+@pytest.mark.parametrize("outputs", [False, True])
+def test_what_has_no_graph_is_explained_by_the_reason(
+    suite: Callable[..., Path], tmp_path: Path, outputs: bool
+) -> None:
+    found = api.explain(
+        suite(), head={"graph_opt": "basic"}, outputs=outputs, results=tmp_path / "results",
+        cache=tmp_path / "cache", progress=False,
+    )  # fmt: skip
+    assert found.found == ()
+    (why,) = found.missing.values()
+    assert "not an ONNX file" in why
