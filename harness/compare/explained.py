@@ -31,7 +31,7 @@ def blames(found: Explanations[TimeExplanation]) -> tuple[tuple[Blame, ...], dic
     """Return the regions that are to blame, and the cases that have none, each with the reason."""
     blamed, without = [], dict(found.missing)
     for one in found.found:
-        due = [region for region in one.blamed if (region.change_s or 0.0) > 0]
+        due = [region for region in one.blamed if region.proof and region.proof.slower]
         if not due:
             without[one.case] = NO_REGION
         blamed += [

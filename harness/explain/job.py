@@ -24,7 +24,7 @@ from harness.explain.model import (
 )
 from harness.explain.outputs import MEMORY_BYTES, SAMPLES, explain_outputs
 from harness.explain.proof import INSTRUCTIONS, LATENCY, MOST, Prover, can_count, candidates
-from harness.explain.timing import Timing
+from harness.explain.timing import ROUNDS, Timing
 from harness.run.bench import OpenBench, open_arms
 from harness.run.inputs import check_inputs
 
@@ -105,11 +105,13 @@ def times(
     *,
     base: Mapping[str, str] | None = None,
     head: Mapping[str, str] | None = None,
+    rounds: int = ROUNDS,
     listener: Listener | None = None,
     opening: OpenBench = open_arms,
 ) -> Explanations[TimeExplanation]:
     """Find the regions that take longer in every pair, and prove the worst of them.
 
+    Each arm is profiled `rounds` times.
     Ctrl-C ends it: what was found is kept. Raises InputError where data is wrong, StoreError.
     """
     check_inputs(case for pair in pairing.pairs for case in (pair.base, pair.head))
@@ -122,7 +124,7 @@ def times(
         for number, pair in enumerate(pairing.pairs, 1):
             listener.start_stage("regions", pair.name, number, len(pairing.pairs))
             folder = work / f"pair-{number}"
-            timing = Timing(bench, pair, base or {}, head or {}, folder)
+            timing = Timing(bench, pair, base or {}, head or {}, folder, rounds)
             try:
                 one = timing.explain(work)
                 found.append(one)

@@ -182,6 +182,13 @@ class Proof:
         ratio = self.instructions_ratio
         return Evidence.INSTRUCTIONS if ratio is not None and abs(ratio - 1) > MIN_EFFECT else None
 
+    @property
+    def slower(self) -> bool:
+        """Whether what shows a change shows that HEAD takes longer."""
+        if self.evidence is Evidence.AB and self.latency is not None:
+            return self.latency.verdict is Change.REGRESSION
+        return self.evidence is Evidence.INSTRUCTIONS and (self.instructions_ratio or 0.0) > 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
@@ -240,7 +247,7 @@ class TimeExplanation:
     @property
     def slower(self) -> bool:
         """Whether a region is to blame for taking longer."""
-        return any((region.change_s or 0.0) > 0 for region in self.blamed)
+        return any(region.proof.slower for region in self.blamed if region.proof)
 
     def _names(self, region: Region) -> bool:
         """Return whether a region is to blame; counts do not depend on the A/B's control."""

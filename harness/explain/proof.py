@@ -23,7 +23,7 @@ from harness.core.hashing import hash_file
 from harness.core.listener import Listener
 from harness.core.suite import Suite
 from harness.explain.arm import Arm
-from harness.explain.model import Piece, Proof, Region
+from harness.explain.model import Piece, Proof, Region, RegionChange
 from harness.explain.timing import Timing
 from harness.run.bench import Bench, OpenBench, open_arms
 
@@ -40,14 +40,18 @@ LATENCY = "latency/p50"
 def candidates(regions: Sequence[Region], most: int, slower: bool) -> list[Region]:
     """Choose what to prove: what moved most in the direction of the whole, and has nodes in both arms.
 
-    Where nothing moved that way, what moved most in any.
+    Where nothing moved that way, what moved most in any. Regions whose operators differ come first where
+    they leave a place for one whose do not: a profile of a busy machine may miss them.
     """
     sign = 1.0 if slower else -1.0
     moved = [item for item in regions if item.base.nodes and item.head.nodes]
     if any(item.change_s is not None for item in moved):
         ordered = sorted(moved, key=lambda item: -sign * (item.change_s or 0.0))
         along = [item for item in ordered if sign * (item.change_s or 0.0) > 0]
-        return (along or sorted(moved, key=lambda item: -abs(item.change_s or 0.0)))[:most]
+        along = along or sorted(moved, key=lambda item: -abs(item.change_s or 0.0))
+        changed = [item for item in ordered if item.change is not RegionChange.NONE]
+        first = changed if len(changed) < most else []
+        return [*first, *(item for item in along if item not in first)][:most]
     return [item for item in moved if item.base.ops != item.head.ops][:most]
 
 

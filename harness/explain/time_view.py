@@ -126,7 +126,7 @@ def _signed(value_s: float) -> str:
 def _mood(item: TimeExplanation, region: Region) -> str:
     if region not in item.blamed:
         return ""
-    return "bad" if (region.change_s or 0.0) > 0 else "good"
+    return "bad" if region.proof and region.proof.slower else "good"
 
 
 def _fields() -> tuple[Field[Region], ...]:

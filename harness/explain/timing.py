@@ -32,7 +32,10 @@ Part = Mapping[str, Any]
 class Timing:
     """Both arms of a pair, opened and profiled; what a proof needs of them is kept."""
 
-    def __init__(self, bench: Bench, pair: Pair, base: Point, head: Point, folder: Path) -> None:
+    def __init__(
+        self, bench: Bench, pair: Pair, base: Point, head: Point, folder: Path, rounds: int = ROUNDS
+    ) -> None:
+        self.rounds = rounds
         self.bench = bench
         self.pair = pair
         self.points = base, head
@@ -110,9 +113,8 @@ class Timing:
         providers: list[dict[str, str]] = [{}, {}]
         try:
             biases = self._calibrate(work)
-            order = [(0, 1), (1, 0)] * (ROUNDS // 2) or [(0, 1)]
-            for turn in order:
-                for side in turn:
+            for turn in range(self.rounds):
+                for side in ((0, 1), (1, 0))[turn % 2]:
                     part, samples_ns = self.arms[side].profile()
                     self.samples_ns[side].append(samples_ns)
                     self._add(side, part, biases[side], times[side], providers[side])

@@ -102,24 +102,33 @@ def test_what_moved_most_in_the_direction_of_the_whole_is_proven() -> None:
     assert [item.name for item in candidates(up, 1, slower=False)] == ["a"]
 
 
+def test_regions_with_other_operators_come_first_where_they_leave_a_place() -> None:
+    regions = [region("a", 1.0, 9.0), region("b", 1.0, 2.0),
+               region("c", 2.0, 1.9, change=RegionChange.FUSION_LOST)]  # fmt: skip
+    assert [item.name for item in candidates(regions, 2, slower=True)] == ["c", "a"]
+    assert [item.name for item in candidates(regions, 1, slower=True)] == ["a"]
+
+
 def test_without_a_profile_the_regions_with_other_operators_are_proven() -> None:
     regions = [region("a", None, None), region("b", None, None, head=piece("Conv", "Relu"))]
     assert [item.name for item in candidates(regions, 3, slower=True)] == ["b"]
 
 
 @pytest.mark.parametrize(
-    ("verdict", "instructions", "evidence"),
+    ("verdict", "instructions", "evidence", "slower"),
     [
-        (Change.REGRESSION, None, Evidence.AB),
-        (Change.IMPROVEMENT, 100.0, Evidence.AB),
-        (Change.INCONCLUSIVE, 102.0, Evidence.INSTRUCTIONS),
-        (Change.INCONCLUSIVE, 100.9, None),
-        (Change.INCONCLUSIVE, None, None),
-        (Change.EQUIVALENT, 150.0, None),
+        (Change.REGRESSION, None, Evidence.AB, True),
+        (Change.IMPROVEMENT, 150.0, Evidence.AB, False),
+        (Change.INCONCLUSIVE, 102.0, Evidence.INSTRUCTIONS, True),
+        (Change.INCONCLUSIVE, 50.0, Evidence.INSTRUCTIONS, False),
+        (Change.INCONCLUSIVE, 100.9, None, False),
+        (Change.INCONCLUSIVE, None, None, False),
+        (Change.EQUIVALENT, 150.0, None, False),
     ],
 )
 def test_a_region_is_named_by_its_time_or_else_by_its_instructions(
-    verdict: Change, instructions: float | None, evidence: Evidence | None
+    verdict: Change, instructions: float | None, evidence: Evidence | None, slower: bool
 ) -> None:
     counted = {"base_instructions": 100.0, "head_instructions": instructions} if instructions else {}
-    assert Proof(latency=Decision(verdict=verdict), **counted).evidence is evidence
+    proof = Proof(latency=Decision(verdict=verdict), **counted)
+    assert (proof.evidence, proof.slower) == (evidence, slower)

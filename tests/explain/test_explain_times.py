@@ -49,6 +49,7 @@ def test_the_region_with_more_work_is_cut_out_of_both_graphs_and_proven(tmp_path
         tmp_path / "results",
         tmp_path / "cache",
         ProofSettings(regions=1, budget_s=0.5, instructions=False),
+        rounds=1,
         opening=open_brief,
     )
     assert found.missing == {}
