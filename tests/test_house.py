@@ -45,7 +45,7 @@ BETWEEN = {
     "doctor": {"ab"},
     "tune": {"ab"},
     "explain": {"ab", "profile"},
-    "results": {"ab", "explain", "report"},
+    "results": {"ab", "explain", "profile", "report"},
     "report": {"compare", "history", "inspect"},
     "nightly": {"compare", "history", "asv", "report"},
 }
