@@ -10,9 +10,10 @@ is a whole `harness ab`. Run it alone on the machine::
     python benchmarks/error_rates.py --scenario aa --jobs 75 --a-core-each
     python benchmarks/error_rates.py --report docs/error-rates.md --machine "2-core shared VM"
 
-Each case of a job adds a line to a file (--file), so that a campaign can be run in parts; --report
-counts the lines. With --a-core-each as many jobs run at a time as there are cores, each with all its
-processes, and its noisy neighbour too, on one core: half the time on two cores, and no quieter.
+Each case of a job adds a line to a file (--file), so that a campaign can be run in parts: a job whose
+seed is there for the same scenario, cores and neighbour is not run again. --report counts the lines.
+With --a-core-each as many jobs run at a time as there are cores, each with all its processes, and its
+noisy neighbour too, on one core: half the time on two cores, and no quieter.
 """
 
 from __future__ import annotations
@@ -146,11 +147,23 @@ def noisy_neighbour(wanted: bool) -> Iterator[None]:
         process.wait()
 
 
+def seeds_of(name: str, neighbour: bool, kept: Path) -> set[int]:
+    """Return the seeds of the jobs that `kept` has, by today's rule, under the same conditions."""
+    if not kept.is_file():
+        return set()
+    wanted = {"scenario": name, "rule": RULE, "neighbour": neighbour, "cores": len(os.sched_getaffinity(0))}
+    lines = [json.loads(line) for line in kept.read_text().splitlines()]
+    return {line["seed"] for line in lines if all(line.get(key) == value for key, value in wanted.items())}
+
+
 def campaign(name: str, jobs: int, neighbour: bool, first_seed: int, kept: Path) -> None:
     """Run jobs one after the other, each kept at once."""
     kept.parent.mkdir(parents=True, exist_ok=True)
+    done = seeds_of(name, neighbour, kept)
     with tempfile.TemporaryDirectory() as folder, noisy_neighbour(neighbour):
         for number in range(jobs):
+            if first_seed + number in done:
+                continue
             trial, blocks = run_job(SCENARIOS[name], first_seed + number, Path(folder))
             if trial.interrupted:
                 raise KeyboardInterrupt

@@ -19,7 +19,7 @@ NOISY = (0.004, 0.008)
 ASTRAY = 0.009
 """As a logarithm: so far from its job's median, a block says nothing of 2% against a limit of 1%."""
 
-RULE = "deadline"
+RULE = "planned"
 """How an A/B is read and decided today, as lines name it; lines of another rule are not counted."""
 
 NOTE = """At 3954f19 the start of a last block could outlast the budget (10.5 s of 10); since 1a9baea such a
@@ -73,6 +73,7 @@ def _intro(lines: Sequence[Line], machine: str) -> list[str]:
         "control and what is measured once come on top. Inconclusive counts as a miss. On *1 core*, the",
         "whole job had that core alone, beside another such job on the machine's other core. The",
         "*neighbour* burns a core in bursts of 0.02 to 1 s, half of the time: on 1 core that very core.",
+        "Beside a count stands its exact interval at 95% (Clopper and Pearson).",
         "*Astray* are blocks whose p50 lies more than 0.9% from their job's median: how noisy the machine",
         "was.",
         "",
@@ -199,4 +200,10 @@ def _rivals(condition: Condition, found: Sequence[Line]) -> str:
 
 
 def _share(count: int, total: int) -> str:
-    return f"{count} of {total} ({100 * count / max(1, total):.0f}%)"
+    """Return a count with its exact interval at 95% (Clopper and Pearson)."""
+    from scipy.stats import binomtest
+
+    if not total:
+        return "0 of 0"
+    low, high = binomtest(count, total).proportion_ci(0.95, "exact")
+    return f"{count} of {total} ({100 * low:.0f} to {100 * high:.0f}%)"

@@ -43,6 +43,13 @@ TAIL = {**SMALL, "layers": 60}
 HUNDRED = {**SMALL, "layers": 100}
 WIDE_HUNDRED = {**WIDE, "layers": 100}
 
+OWN = {
+    "1mb": {"rows": 8, "width": 64, "own": True},
+    "15mb": {"rows": 32, "width": 192, "own": True},
+    "100mb": {"rows": 32, "width": 512, "own": True},
+}
+"""Chains of a hundred layers that have a weight each: of so much in all."""
+
 SCENARIOS = {
     "aa": Scenario(
         "A/A, one thread",
@@ -118,6 +125,27 @@ SCENARIOS = {
         P50,
         axes={"base": {"graph_opt": "all"}, "head": {"graph_opt": "disable"}},
     ),
+    **{
+        f"aa_own_{size}": Scenario(
+            f"A/A, a weight a layer, {size[:-2]} MB",
+            {**spec, "layers": 100},
+            {**spec, "layers": 100},
+            None,
+            promise="at most 1% regressions",
+        )
+        for size, spec in OWN.items()
+    },
+    **{
+        f"p50_2_own_{size}": Scenario(
+            f"100 layers against 102, a weight each, {size[:-2]} MB",
+            {**spec, "layers": 100},
+            {**spec, "layers": 102},
+            P50,
+            budget_s=15,
+            promise="at least 95% in 15 s",
+        )
+        for size, spec in OWN.items()
+    },
 }
 
 
@@ -127,19 +155,24 @@ def build(path: Path, spec: dict[str, Any]) -> None:
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
 
 
-def chain(layers: int, rows: int, width: int, slow: int = 0) -> onnx.GraphProto:
+def chain(layers: int, rows: int, width: int, slow: int = 0, own: bool = False) -> onnx.GraphProto:
     """Make a chain of equal layers, then a branch of `slow` more that one input in INPUTS takes.
 
-    The weights are the identity: the answers are the same however long the chain is.
+    The weights are the identity: the answers are the same however long the chain is. All layers
+    share one, or, where it is their `own`, have one each.
     """
-    weight = numpy_helper.from_array(np.eye(width, dtype=np.float32), "w")
+    names = [f"w{layer}" for layer in range(layers)] if own else ["w"]
+    weights = [numpy_helper.from_array(np.eye(width, dtype=np.float32), name) for name in names]
     nodes = _layers("x", "body", layers)
+    if own:
+        for node, name in zip(nodes, names, strict=True):
+            node.input[1] = name
     if slow:
         nodes += _branch(slow, _threshold(rows, width))
     else:
         nodes.append(helper.make_node("Identity", ["body"], ["y"]))
     return helper.make_graph(
-        nodes, "chain", [_value("x", [1, rows, width])], [_value("y", [1, rows, width])], [weight]
+        nodes, "chain", [_value("x", [1, rows, width])], [_value("y", [1, rows, width])], weights
     )
 
 

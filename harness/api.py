@@ -1,6 +1,6 @@
 """What Python code imports of the harness: numbers for scripts and notebooks, parts for extensions.
 
-`sweep`, `run`, `ab` and `explain` measure, `load` reads what is stored; they give `Results` and
+`sweep`, `run`, `ab`, `explain` and `profile` measure, `load` reads what is stored; they give `Results` and
 `Verdict` (docs/python.md). All other names are what extensions need (docs/extending.md).
 
 A name's module is imported when the name is first used (PEP 562), so that
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from harness.judge.facts import Facts
     from harness.judge.metrics import metric, missing
     from harness.measure.worker.engine import Call, Engine
-    from harness.results.job import ab, explain, load, run, sweep
+    from harness.results.job import ab, explain, load, profile, run, sweep
     from harness.results.model import Results
     from harness.results.verdict import Verdict
     from harness.show.document import Document
@@ -51,7 +51,7 @@ _HOMES = {
     "harness.judge.facts": ("Facts",),
     "harness.judge.metrics": ("metric", "missing"),
     "harness.measure.worker.engine": ("Call", "Engine"),
-    "harness.results.job": ("ab", "explain", "load", "run", "sweep"),
+    "harness.results.job": ("ab", "explain", "load", "profile", "run", "sweep"),
     "harness.results.model": ("Results",),
     "harness.results.verdict": ("Verdict",),
     "harness.show.document": ("Document",),
@@ -92,6 +92,7 @@ __all__ = [
     "metric",
     "missing",
     "permute",
+    "profile",
     "run",
     "sweep",
 ]

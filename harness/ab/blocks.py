@@ -149,7 +149,8 @@ def _read_p50(turns: Sequence[Round], weights: Floats) -> BlockReading:
     ratio = _median(np.concatenate(pairs), np.concatenate(shares))
     apart = [abs(float(np.median(part)) - ratio) for part in pairs]
     error = MEDIAN_TO_MEAN * MAD_TO_SD * float(np.median(apart)) / math.sqrt(len(apart))
-    return BlockReading(ratio, before, after, error)
+    rounds = tuple(float(np.median(part)) for part in pairs)
+    return BlockReading(ratio, before, after, error, rounds)
 
 
 def _pairs(base: Sequence[int], head: Sequence[int]) -> Floats:

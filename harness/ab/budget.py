@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 
-from harness.ab.model import BlockReading, CaseBlocks
+from harness.ab.model import BlockPlan, BlockReading, CaseBlocks
 from harness.ab.schedule import Schedule
 from harness.measure import BlockOrder, Request
 
@@ -40,6 +40,7 @@ class BlockBudget:
     missing: dict[str, str] = field(default_factory=dict)
     candidates: frozenset[str] = frozenset()
     planned: int = 0  # fresh blocks
+    plan: BlockPlan | None = None  # made from the first blocks, where they show what to plan by
     first: int | None = None  # of these, the blocks of the first look
     ended: bool = False  # nothing is left to do for it
     unconfirmed: str = ""
@@ -52,6 +53,11 @@ class BlockBudget:
     def left_s(self) -> float:
         """What is left of the budget."""
         return self.budget_s - self.spent_s
+
+    @property
+    def to_plan_s(self) -> float:
+        """What is left of the budget and may be planned for."""
+        return (1 - IN_HAND) * self.left_s
 
     @property
     def block_s(self) -> float:
@@ -87,9 +93,11 @@ class BlockBudget:
         decide on, or, where those would be too short, as have a fair chance.
         Its calls take no longer than the rest of it: beyond that, more blocks show
         more than longer ones. At the end of the budget they leave half of what is
-        there in hand.
+        there in hand. Where a plan was made from the first blocks, it says how long.
         """
-        left_s = (1 - IN_HAND) * self.left_s
+        if self.plan:
+            return max(LEAST_SPAN_S, min(self.plan.span_s, self._spare_s() / 2))
+        left_s = self.to_plan_s
         rest_s = self.rests_s[-1] if self.rests_s else REST_S
         if self.planned:
             span_s = left_s / max(1, self.planned - len(self.fresh)) - rest_s

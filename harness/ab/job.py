@@ -232,6 +232,7 @@ class _Job:
             unsupported=self.records.unsupported,
             notes=self.records.notes,
             blocks=self.runner.blocks,
+            plans={budget.case: budget.plan for budget in self.budgets if budget.plan},
         )
 
     def _judge_control(self) -> Control | None:

@@ -68,6 +68,33 @@ class BlockReading:
     base: float  # s or bytes
     head: float
     error: float = 0.0  # of the ratio, as estimated from this block; it favours neither arm
+    rounds: tuple[float, ...] = ()  # of p50: the log-ratio of each ABBA alone
+    round_s: float = 0.0  # what an ABBA took, with the calls that are thrown away; 0: not known
+
+
+@dataclass(frozen=True, slots=True)
+class Components:
+    """Parts of the spread of a case's blocks, and what they cost: what no side of a ratio goes into."""
+
+    start_s: float  # what a block costs beyond its calls
+    round_s: float  # what an ABBA takes
+    within: float  # SD of the log-ratio of an ABBA within its block
+    correlation: float  # of neighbouring ABBAs
+    between: float  # SD from one pair of processes to the next, as the control has it
+    rounds: int  # ABBAs that this is known from
+    control_blocks: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlockPlan:
+    """How many blocks an only case gets, and how long their calls last, as planned from its first ones."""
+
+    after: int  # blocks
+    blocks: int  # in all
+    span_s: float  # of the calls of those to come
+    spread: float  # SD of the log-ratio of a block that is expected
+    visible: float | None  # the smallest visible change that is expected, a ratio less one
+    components: Components
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +163,7 @@ class ABResult:
     gates: tuple[GateOutcome, ...] = ()
     notes: tuple[str, ...] = ()
     blocks: int = 0
+    plans: Mapping[str, BlockPlan] = field(default_factory=dict)  # case -> how its blocks were planned
     seconds: float = 0.0  # wall time of the whole job
     interrupted: bool = False
     file: str = ""  # raw samples and block ratios
@@ -160,6 +188,7 @@ class ABResult:
             "head": dict(self.head),
             **asdict(self.settings),
             "blocks": self.blocks,
+            "plans": {case: asdict(plan) for case, plan in self.plans.items()},
             "seconds": round(self.seconds, 3),
             "trusted": self.trusted,
             "control": self.control.to_json() if self.control else None,

@@ -6,12 +6,15 @@ Every block is on disk before the next one begins.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from random import Random
 from typing import Any
 
-from harness.ab.budget import BlockBudget
+from harness.ab import lengths
+from harness.ab.blocks import P50
+from harness.ab.budget import LEAST_SPAN_S, BlockBudget
 from harness.ab.model import ARMS, BlockReading, Lost
+from harness.ab.schedule import SCREEN_ALL, OnlyCase
 from harness.core.record import Status
 from harness.core.units import format_seconds
 from harness.measure import Block
@@ -62,6 +65,22 @@ class BlockRunner:
         into.extend(self._run(budget, stage))
         if budget is self.controlled and self.control is not None and not self.control.ended:
             self._run_control(self.control)
+        if len(into) == SCREEN_ALL and budget.plan is None:
+            self._plan(budget, into)
+
+    def _plan(self, budget: BlockBudget, blocks: Sequence[Readings]) -> None:
+        """Plan the other blocks of an only case after so many, whatever the ratios of these are."""
+        schedule, control = budget.schedule, self.control
+        if not isinstance(schedule, OnlyCase) or control is None:
+            return
+        own, controls = ([block[P50] for block in each if P50 in block] for each in (blocks, control.fresh))
+        rests_s = budget.rests_s[-len(blocks) :]
+        parts = lengths.components(own, controls, sum(rests_s) / len(rests_s))
+        if parts is not None:
+            spans_s = [max(LEAST_SPAN_S, len(block.rounds) * block.round_s) for block in own]
+            measured = [name for name in schedule.settings.metrics if any(name in block for block in blocks)]
+            exact = OnlyCase.of(schedule.settings, measured)
+            budget.plan = lengths.plan_blocks(parts, exact, spans_s, budget.to_plan_s, LEAST_SPAN_S)
 
     def finish_control(self, control: BlockBudget) -> str:
         """Run the blocks that the control still lacks; return how it ended."""
@@ -95,6 +114,8 @@ class BlockRunner:
             budget.late = f"a block was given up: {arm} did not start in the {spent} that the budget left"
             return []
         readings, missing = self.read(block.samples_ns, block.preempted, block.observations)
+        if (p50 := readings.get(P50)) and p50.rounds:
+            readings[P50] = replace(p50, round_s=block.span_s / len(p50.rounds))
         self.trace.append(_facts(budget.case, stage, block, readings))
         budget.missing.update(missing)
         return [readings]
@@ -118,6 +139,7 @@ def _facts(case: str, stage: str, block: Block, readings: Readings) -> dict[str,
         "slice_ns": block.slice_ns,
         "start_s": block.start_s,
         "wall_s": block.wall_s,
+        "span_s": block.span_s,
         "lost": None if block.lost is None else ARMS[block.lost],
         "late": block.late,
         "readings": {metric: asdict(reading) for metric, reading in readings.items()},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from harness.ab import decide
+from harness.ab.blocks import P50
 from harness.ab.budget import BlockBudget
 from harness.ab.model import ABSettings
 from harness.ab.runner import BlockRunner, Readings
@@ -25,10 +26,16 @@ class CaseStages:
     def decide_only_case(self, budget: BlockBudget) -> str:
         """Run the blocks of the only case: all of them decide, unless the first ones show nothing."""
         self._probe(budget, budget.fresh, "blocks")
+        if any(block[P50].round_s for block in budget.fresh if P50 in block):
+            # lengths are planned after so many blocks, whatever these show
+            while len(budget.fresh) < SCREEN_ALL and budget.pays():
+                self.runner.run(budget, budget.fresh, "blocks")
         measured = [metric for metric in self.settings.metrics if decide.column(budget.fresh, metric)]
         schedule, done = OnlyCase.of(self.settings, measured), len(budget.fresh)
         most, of_shorter = (done + budget.payable(block_s) for block_s in (None, budget.least_s))
         most = max(most, min(of_shorter, schedule.fair))
+        if budget.plan:
+            most = max(done, budget.plan.blocks)
         budget.first, budget.planned = schedule.looks(most)
         budget.candidates = decide.candidates(budget.fresh, self.settings)
         if not budget.candidates:

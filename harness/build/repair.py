@@ -139,7 +139,9 @@ def keep_output_shapes(path: Path, source: Path) -> tuple[str, ...]:
     model, changed = files.parse(path), False
     for item in model.graph.output:
         known, found = declared.get(item.name), item.type.tensor_type
-        if known is None or known.HasField("shape") == found.HasField("shape") and known.shape == found.shape:
+        if known is None or (
+            known.HasField("shape") == found.HasField("shape") and known.shape == found.shape
+        ):
             continue
         found.ClearField("shape")
         if known.HasField("shape"):

@@ -70,6 +70,7 @@ class Block:
     wall_s: float
     lost: int | None = None  # the arm that crashed, hung or could not start; its observation says how
     late: bool = False  # given up before any calls: `lost` was not warm within the limit of the block
+    span_s: float = 0.0  # from the first slice to the last
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,7 @@ def run_block(
                     lost = arm
                     break
                 taken[arm].append(answer)
+        calls_s = time.monotonic() - begun - start_s
         observations = {arm: contender.end() for arm, contender in live.items()}
     return Block(
         samples_ns=(_samples(taken[0]), _samples(taken[1])),
@@ -128,6 +130,7 @@ def run_block(
         wall_s=time.monotonic() - begun,
         lost=lost,
         late=late,
+        span_s=calls_s,
     )
 
 

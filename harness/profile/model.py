@@ -6,7 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class By(StrEnum):
@@ -365,6 +368,25 @@ class Profiles:
 
     profiles: tuple[Profile, ...]
     missing: Mapping[str, str] = field(default_factory=dict)  # case -> why
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row a case and node, operator or region."""
+        return [
+            {
+                "case": profile.case,
+                **row.to_json(),
+                "inputs": " ".join(row.inputs),
+                "outputs": " ".join(row.outputs),
+            }
+            for profile in self.profiles
+            for row in profile.rows
+        ]
+
+    def frame(self) -> pd.DataFrame:
+        """Give a pandas DataFrame of `rows`."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows())
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return an object a case; one without a profile has its reason."""

@@ -66,16 +66,7 @@ class ProfileDocument:
 
     def rows(self) -> list[dict[str, Any]]:
         """Give a row a case and node, operator or region."""
-        return [
-            {
-                "case": profile.case,
-                **row.to_json(),
-                "inputs": " ".join(row.inputs),
-                "outputs": " ".join(row.outputs),
-            }
-            for profile in self.found.profiles
-            for row in profile.rows
-        ]
+        return self.found.rows()
 
     def data(self) -> list[dict[str, Any]]:
         """Return an object a case."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from harness.ab.plans import Planner
     from harness.core.suite import Plan
     from harness.explain.model import Explanations, OutputsExplanation, TimeExplanation
+    from harness.profile.model import Profiles
 
 AxisValue = str | int | Mapping[str, Any]
 """One value of an axis: ``8``, ``"int8_static"``, or a mapping as a suite has it."""
@@ -177,6 +178,51 @@ def explain(
     spent_s = 10.0 if budget_s is None else budget_s
     proof = ProofSettings(regions=regions, budget_s=spent_s, seed=secrets.randbelow(2**32))
     return times(arms.pairing, arms.suite, Path(results).absolute(), _cache(cache), proof, **how)  # type: ignore[arg-type]
+
+
+def profile(
+    model: PathLike,
+    *,
+    by: str = "node",
+    roofs: str = "kept",
+    data: str | None = None,
+    shapes: Mapping[str, int] | None = None,
+    only: Sequence[str] = (),
+    overrides: Sequence[str] = (),
+    cache: PathLike | None = None,
+    progress: bool = True,
+    **axes: AxisValue | Sequence[AxisValue],
+) -> Profiles:
+    """Profile a model file, over the product of `axes`, or a suite, as ``harness profile`` does.
+
+    A row is a node, an operator or a region (`by`); `roofs` are those kept, measured again or none. `data`,
+    `shapes` and `axes` are for files. `frame()` of what comes back is a row each, `profiles` has all of it,
+    and `missing` the cases without one. Raises InputError, StoreError.
+    """
+    from harness.plan import is_starter, plan
+    from harness.profile.job import profile as take
+    from harness.profile.model import By, RoofSource
+    from harness.run.model_file import plan_model_file
+
+    for name, value, known in (("by", by, By), ("roofs", roofs, RoofSource)):
+        if value not in list(known):
+            raise InputError(
+                f"profile: {name}: {closest(value, [str(item) for item in known])}, not {value!r}"
+            )
+    if strange := [axis for axis in axes if axis not in AXES]:
+        raise InputError(f"profile: unknown axis {strange[0]!r}: {closest(strange[0], AXES)}")
+    path = Path(model)
+    if path.suffix in SUITES or is_starter(path):
+        if data or shapes or axes:
+            raise InputError("profile: data, shapes and axes are for model files; a suite has its own")
+        planned = plan(path, overrides, only)
+    else:
+        listed = {axis: _listed(values) for axis, values in axes.items()}
+        planned, assumed = plan_model_file(
+            path, listed, data=data, shapes=shapes, overrides=overrides, only=only
+        )
+        _log(assumed)
+    return take(planned, _cache(cache), By(by), roofs=RoofSource(roofs), listener=choose_listener(progress))
 
 
 def load(results: PathLike = "results", run: str | None = "latest", *, suite: str | None = None) -> Results:

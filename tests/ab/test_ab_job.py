@@ -107,6 +107,7 @@ class Blocks:
         self.stop_at_case: int | None = None  # of the records
         self.slow_from: int | None = None
         self.rests_s: tuple[float, ...] = ()  # what blocks cost beyond their calls; else `wall_s` is all
+        self.swings: tuple[float, ...] = ()  # by which share HEAD differs more in each ABBA of a block
         self.slow_start = 0  # the block of a case that takes three seconds to start
         self.asked: list[tuple[str, BlockOrder, float]] = []
         self.pairs: Counter[str] = Counter()
@@ -135,6 +136,8 @@ class Blocks:
         bad = Observation(passes=(), error=error)
         # a wild block is known by its ABBAs, which disagree
         heads = [head_ns // 3, head_ns, head_ns * 3] if percent < WILD / 2 else [head_ns]
+        if self.swings:
+            heads = [round(head_ns * (1 + swing)) for swing in self.swings]
         rest_s, wall_s = self._wall_s(number, span_s)
         if self.slow_start and self.pairs[pair[0].case] == self.slow_start and not same:
             rest_s = 3.0
@@ -154,6 +157,7 @@ class Blocks:
             start_s=0.3,
             wall_s=wall_s,
             lost=lost,
+            span_s=span_s if self.swings else 0.0,
         )
 
     def _wall_s(self, number: int, span_s: float) -> tuple[float, float]:
@@ -255,6 +259,21 @@ def test_what_is_the_same_is_equivalent_after_the_first_blocks(trial, made_up, m
     assert row.decision.ratio == pytest.approx(1.001)
     assert stages(found) == {**ran, "control": 8}
     assert not found.worse
+
+
+@pytest.mark.parametrize("percent", [3.0, 0.7])
+def test_an_only_case_is_planned_after_six_blocks_whatever_they_show(trial, made_up, percent) -> None:
+    blocks = made_up(percent)
+    blocks.rests_s = (0.4,)
+    blocks.swings = -0.02, -0.01, 0.0, 0.01, 0.02
+    found = trial(suite(), metrics=(P50,))
+    (plan,) = found.plans.values()
+    assert (plan.after, plan.components.control_blocks, plan.components.rounds) == (6, 6, 60)
+    assert plan.components.start_s == pytest.approx(0.4)
+    spans = [span_s for case, _, span_s in blocks.asked if case != "control"]
+    assert spans[6] == pytest.approx(plan.span_s) != pytest.approx(spans[5])
+    assert len(spans) <= plan.blocks
+    assert lines(found)[-1]["summary"]["plans"] == json.loads(json.dumps(found.to_json()["plans"]))
 
 
 def test_every_block_of_an_only_case_decides(trial, made_up) -> None:

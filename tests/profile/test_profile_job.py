@@ -96,6 +96,8 @@ def test_rows_and_data_hold_all_of_it() -> None:
     document = ProfileDocument(Profiles((PROFILE,), {"other": "it crashed"}))
     assert [item["name"] for item in document.rows()] == ["a", "b"]
     assert document.rows()[0]["case"] == "net/batch=8"
+    frame = document.found.frame()
+    assert (list(frame["name"]), frame["own_s"].sum()) == (["a", "b"], pytest.approx(100e-6))
     first, gone = json.loads(show.render(document, "json"))
     assert (first["sum_s"], first["rest_s"]) == (pytest.approx(100e-6), pytest.approx(10e-6))
     assert gone == {"case": "other", "reason": "it crashed"}

@@ -65,6 +65,9 @@ def test_an_ab_of_two_settings_gives_a_verdict(suite: Callable[..., Path], tmp_p
         (lambda: api.ab("quickstart", head={"batch": 2}, data="digits"), "for model files"),
         (lambda: api.ab("m.onnx", head={"batch": 2}, min_effect=2), "ratios below 1"),
         (lambda: api.ab("m.onnx", head={"batch": 2}, metrics=["p50"]), "ab: metrics: "),
+        (lambda: api.profile("m.onnx", by="nodes"), "profile: by: did you mean 'node'"),
+        (lambda: api.profile("m.onnx", bach=1), "profile: unknown axis 'bach': did you mean 'batch'"),
+        (lambda: api.profile("quickstart", batch=2), "a suite has its own"),
         (lambda: api.load("nowhere"), "nowhere: no runs yet"),
         (lambda: api.load("nowhere", None), "nowhere: no runs yet"),
     ],
@@ -130,3 +133,10 @@ def test_what_has_no_graph_is_explained_by_the_reason(
     assert found.found == ()
     (why,) = found.missing.values()
     assert "not an ONNX file" in why
+
+
+def test_a_profile_of_what_has_none_gives_the_reason(suite: Callable[..., Path], tmp_path: Path) -> None:
+    found = api.profile(suite(), cache=tmp_path / "cache", roofs="none", progress=False)
+    assert (found.profiles, len(found.frame())) == ((), 0)
+    (why,) = found.missing.values()
+    assert "FakeEngine has no profile" in why
