@@ -94,6 +94,17 @@ class Lint:
     todo: str  # what to do about it
 
 
+@dataclass(frozen=True, slots=True)
+class LevelFusions:
+    """What one level of optimization makes of the graph, as the runtime that is installed does it here."""
+
+    level: str
+    nodes: int = 0  # of the optimized graph
+    fused: Mapping[str, int] = field(default_factory=dict)  # "source operators → operator" -> nodes
+    left: Mapping[str, int] = field(default_factory=dict)  # pattern that no fusion took -> times
+    reason: str = ""  # why it is not known
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
     """A model file, summed up."""
@@ -108,6 +119,7 @@ class Inspection:
     lint: tuple[Lint, ...]
     open_sizes: tuple[str, ...]  # dimensions of inputs without a size, as `--shape` takes them
     command: tuple[str, ...]  # the command line that measures it
+    fusions: tuple[LevelFusions, ...] = ()  # only where they were asked for
 
     def to_json(self) -> dict[str, Any]:
         """Return one object; the nodes are summed up in `operators`."""
@@ -129,4 +141,5 @@ class Inspection:
             "lint": [asdict(item) for item in self.lint],
             "open_sizes": list(self.open_sizes),
             "command": list(self.command),
+            "fusions": [asdict(item) for item in self.fusions],
         }

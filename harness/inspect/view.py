@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.core.roles import is_unnamed
 from harness.core.units import format_bytes
-from harness.inspect.model import Dimension, Inspection, Severity, Value
+from harness.inspect.model import Dimension, Inspection, LevelFusions, Severity, Value
 from harness.show.fields import Field, columns_of, lines_of
 from harness.show.page import Page
 from harness.show.sections import Entry, Section
@@ -122,6 +122,8 @@ def _sections(inspection: Inspection) -> Iterator[Section]:
     ]
     yield from _section("External data", outside)
     yield from _section("Metadata", [f"{key}: {value[:60]}" for key, value in facts.metadata.items()])
+    for level in inspection.fusions:
+        yield _fusions(level)
     for item in inspection.lint:
         entries = (Entry(f"costs: {item.why}"), Entry(f"do: {item.todo}"))
         yield Section(f"{item.severity}: {item.found}", entries, MOODS[item.severity])
@@ -130,6 +132,15 @@ def _sections(inspection: Inspection) -> Iterator[Section]:
         names = ", ".join(inspection.open_sizes)
         measure.append(f"(tries sizes for {names} until the model runs; --shape NAME=SIZE sets one)")
     yield from _section("Measure it", measure)
+
+
+def _fusions(level: LevelFusions) -> Section:
+    if level.reason:
+        return Section(f"Fusions at graph_opt {level.level}: not known", (Entry(level.reason),), "warning")
+    entries = [Entry(f"{text}: {number}") for text, number in level.fused.items()]
+    entries += [Entry(f"left: {pattern}: {number}") for pattern, number in level.left.items()]
+    title = f"Fusions at graph_opt {level.level}: {level.nodes} nodes"
+    return Section(title, tuple(entries) or (Entry("none"),))
 
 
 def _section(title: str, texts: Iterable[str]) -> Iterator[Section]:
