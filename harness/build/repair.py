@@ -148,5 +148,6 @@ def keep_output_shapes(path: Path, source: Path) -> tuple[str, ...]:
             found.shape.CopyFrom(known.shape)
         changed = True
     if changed:
+        del model.graph.value_info[:]  # inferred in the same way; the runtime infers its own
         onnx.save(model, path)  # references to external data stay
     return ("outputs have the shapes that the source declares",) if changed else ()

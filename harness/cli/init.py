@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from harness.cli.options import custom_ops_option
+
 
 @click.command(
     epilog="""\b
@@ -32,6 +34,7 @@ Examples:
     metavar="NAME=SIZE",
     help="Bind a symbolic dimension of the models; may be repeated. The rest is assumed.",
 )
+@custom_ops_option
 @click.option(
     "--harness",
     "source",
@@ -40,7 +43,12 @@ Examples:
 )
 @click.option("--force", is_flag=True, help="Write over files that are there.")
 def init(
-    folder: Path, models: tuple[Path, ...], shapes: tuple[str, ...], source: str | None, force: bool
+    folder: Path,
+    models: tuple[Path, ...],
+    shapes: tuple[str, ...],
+    custom_ops: tuple[str, ...],
+    source: str | None,
+    force: bool,
 ) -> int:
     """Write into DIR a suite for your models, asv's configuration, and jobs for GitHub and GitLab.
 
@@ -52,7 +60,7 @@ def init(
     from harness.init.job import init as set_up
     from harness.show.escape import visible
 
-    done = set_up(folder, models, dict(map(_shape, shapes)), source, force=force)
+    done = set_up(folder, models, dict(map(_shape, shapes)), source, custom_ops=custom_ops, force=force)
     for note in done.notes:
         click.echo(visible(note), err=True)
     for name in done.files:

@@ -129,9 +129,10 @@ def times(
                 one = timing.explain(work)
                 found.append(one)
                 listener.end_stage(f"{len(one.regions)} regions", 0.0)
-                found[-1] = _prove(
-                    one, timing, folder, suite, results_dir, cache_dir, proof, listener, opening
-                )
+                prover = Prover(timing, folder / "pieces")
+                found[-1] = _prove(one, prover, suite, results_dir, cache_dir, proof, listener, opening)
+                if prover.interrupted:
+                    raise KeyboardInterrupt
             except CaseError as error:
                 missing[pair.name] = str(error)
                 listener.end_stage(str(error), 0.0)
@@ -145,8 +146,7 @@ def times(
 
 def _prove(
     one: TimeExplanation,
-    timing: Timing,
-    folder: Path,
+    prover: Prover,
     suite: Suite,
     results_dir: Path,
     cache_dir: Path,
@@ -166,7 +166,7 @@ def _prove(
         metrics=(LATENCY,),
         counted=(INSTRUCTIONS,) if counts else (),
     )
-    proofs, trusted = Prover(timing, folder / "pieces").prove(
+    proofs, trusted = prover.prove(
         chosen, suite, settings, results_dir, cache_dir, listener=listener, opening=opening
     )
     notes = one.notes if counts or proof.instructions is False else (*one.notes, NOT_COUNTED)

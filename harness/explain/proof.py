@@ -63,6 +63,7 @@ class Prover:
         self.folder = folder
         self.lent: list[tuple[Artifact, Built, Dataset | None]] = []
         self.refused: dict[str, str] = {}  # region -> why it could not be cut
+        self.interrupted = False  # the A/B was; it keeps what is known by then
 
     def prove(
         self,
@@ -104,6 +105,7 @@ class Prover:
             listener=listener,
             open_bench=open_lent,
         )
+        self.interrupted = result.interrupted
         return proofs | {pair.name: proof_of(result, pair.name) for pair in pairs}, result.trusted
 
     def _pair(self, region: Region, number: int) -> Pair:

@@ -23,13 +23,17 @@ VARIABLE = {
 """The line that the user fills in, where nothing is known: until then, a variable of the repository."""
 
 
-def suite(entries: Iterable[SuiteEntry], extends: str) -> dict[str, Any]:
-    """Return the suite of some models as plain data; with what was assumed for each."""
+def suite(entries: Iterable[SuiteEntry], extends: str, custom_ops: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the suite of some models as plain data; with what was assumed for each.
+
+    `custom_ops` are libraries, as a suite has them: paths relative to its folder.
+    """
     return {
         "extends": extends,
         "description": "Every model at one setting, every night.",
         "models": {item.name: _model(item) for item in entries},
         "axes": {"intra_threads": 1},
+        **({"session": {"custom_ops": list(custom_ops)}} if custom_ops else {}),
     }
 
 

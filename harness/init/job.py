@@ -28,31 +28,53 @@ INSTEAD = SuiteEntry(
 
 
 def init(
-    folder: Path, models: Sequence[Path], bound: Mapping[str, int], source: str | None, *, force: bool = False
+    folder: Path,
+    models: Sequence[Path],
+    bound: Mapping[str, int],
+    source: str | None,
+    *,
+    custom_ops: Sequence[str] = (),
+    force: bool = False,
 ) -> Setup:
     """Write a suite of `models` and what runs it every night into `folder`.
 
     Without `models`, those that lie in `folder` or the folders in it. `bound` are sizes of
-    dimensions; the rest is assumed. `source` is what CI installs the harness from; None: what this
-    installation came from, where that is a URL. Raises InputError, and then nothing was written.
+    dimensions; the rest is assumed. `custom_ops` are libraries that the models need.
+    `source` is what CI installs the harness from; None: what this installation came from, where
+    that is a URL. Raises InputError, and then nothing was written.
     """
-    entries = [*_entries(folder, models or found(folder), bound)] or [INSTEAD]
+    entries = [*_entries(folder, models or found(folder), bound, custom_ops)] or [INSTEAD]
     source = installed_from() if source is None else source
     if "\n" in source or "${{" in source:
         raise InputError("--harness: expected what pip installs from: a git URL or a path")
-    _check(folder, entries)
+    libraries = [_from_suite(folder, Path(library)) for library in custom_ops]
+    _check(folder, entries, libraries)
     here = Path(__file__).parent / "templates"
     templates = {name: (here / file).read_text() for name, file in TEMPLATES.items()}
     config = (STARTERS / CONFIG).read_text()
     files = {
-        SUITE: HEADER + dump(suite(entries, f"../{CONFIG}")),
+        SUITE: HEADER + dump(suite(entries, f"../{CONFIG}", libraries)),
         CONFIG: "".join(
             line for line in config.splitlines(keepends=True) if "yaml-language-server" not in line
         ),
         **fill(templates, _project(folder), source),
     }
+    notes = [note for item in entries for note in item.notes]
+    notes += [_outside(folder, Path(library), library) for library in custom_ops]
     overwritten = write(folder, files, force=force)
-    return Setup(tuple(files), overwritten, tuple(note for item in entries for note in item.notes), source)
+    return Setup(tuple(files), overwritten, tuple(filter(None, notes)), source)
+
+
+def _from_suite(folder: Path, path: Path) -> str:
+    """Return a path as the suite has it: relative to its folder."""
+    return os.path.relpath(path.absolute(), (folder / SUITE).absolute().parent)
+
+
+def _outside(folder: Path, path: Path, name: str) -> str:
+    """Return a note where a file lies outside the project; else nothing."""
+    if path.resolve().is_relative_to(folder.resolve()):
+        return ""
+    return f"{name}: {path} lies outside {folder}, where CI will not find it"
 
 
 def write_asv_config(folder: Path) -> Path:
@@ -94,7 +116,9 @@ def installed_from() -> str:
     return url
 
 
-def _entries(folder: Path, models: Sequence[Path], bound: Mapping[str, int]) -> Iterator[SuiteEntry]:
+def _entries(
+    folder: Path, models: Sequence[Path], bound: Mapping[str, int], custom_ops: Sequence[str]
+) -> Iterator[SuiteEntry]:
     from harness.build.reading import read_onnx
     from harness.plan.files import why_missing
 
@@ -111,19 +135,18 @@ def _entries(folder: Path, models: Sequence[Path], bound: Mapping[str, int]) -> 
         own = {str(size) for item in inputs for size in item.shape}
         own |= {f"{item.name}[{axis}]" for item in inputs for axis in range(len(item.shape))}
         given = {key: size for key, size in bound.items() if key in own}
-        assumed = assume(path, given)
+        assumed = assume(path, given, custom_ops=custom_ops)
         notes = [f"{name}: {assumed.what}"] if assumed.sizes or assumed.axes else []
-        inside = path.resolve().is_relative_to(folder.resolve())
-        if not inside:
-            notes.append(f"{name}: {path} lies outside {folder}, where CI will not find it")
-        place = os.path.relpath(path.absolute(), (folder / SUITE).absolute().parent)
+        notes += filter(None, [_outside(folder, path, name)])
+        place = _from_suite(folder, path)
         yield SuiteEntry(name, {"onnx": place}, {**given, **assumed.sizes}, assumed.axes, tuple(notes))
 
 
-def _check(folder: Path, entries: Sequence[SuiteEntry]) -> None:
+def _check(folder: Path, entries: Sequence[SuiteEntry], libraries: Sequence[str]) -> None:
     """Plan the suite before it is written. Raises SuiteError."""
     base = (folder / SUITE).absolute().parent
-    whole = suite(entries, "nightly")
+    absolute = [os.path.normpath(base / library) for library in libraries]
+    whole = suite(entries, "nightly", absolute)
     for entry in whole["models"].values():
         if "onnx" in entry["source"]:
             entry["source"] = {"onnx": os.path.normpath(base / entry["source"]["onnx"])}

@@ -8,8 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.build import cache
-from harness.build.versions import own_code
 from harness.core.case import Model, thaw
 from harness.core.errors import InputError
 from harness.core.hashing import hash_file
@@ -241,6 +239,9 @@ def lint_notes(
 
 
 def _findings(path: Path, cache_dir: Path, libraries: tuple[str, ...]) -> list[Mapping[str, Any]]:
+    from harness.build import cache  # a quarter of the time that `harness inspect` takes to start
+    from harness.build.versions import own_code
+
     runtime = installed_runtime()
 
     def make(_: Path | None = None) -> Mapping[str, Any]:

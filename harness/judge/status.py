@@ -16,6 +16,9 @@ from harness.judge.facts import Facts
 TAIL = 3
 """Lines of the runtime's stderr that a reason quotes."""
 
+TRACE = ("File ", "Extension modules: ", "Thread 0x", "Current thread 0x")
+"""How lines of Python's own trace of a crash begin: frames of the worker, the same for every model."""
+
 
 def status(facts: Facts) -> tuple[Status, str]:
     """Return the status and, unless it is ok, one clear reason."""
@@ -68,6 +71,7 @@ def _signal(number: int) -> str:
 
 def _tail(leave: Mapping[str, Any]) -> str:
     lines = [line.strip() for line in str(leave.get("stderr", "")).splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith(TRACE)]
     return f"; stderr ends: {' | '.join(lines[-TAIL:])}" if lines else ""
 
 

@@ -97,17 +97,6 @@ def test_a_mended_model_is_converted_and_checks_clean(make: Any, precision: str,
     assert not repair.is_unsorted(onnx.load(built.path))
 
 
-def test_outputs_of_a_conversion_keep_the_shapes_that_the_source_declares(tmp_path: Path) -> None:
-    source = write(tmp_path / "m.onnx", [Node("Relu", ["x"], ["y"])])
-    other = onnx.load(source)
-    other.graph.output[0].type.tensor_type.shape.dim.add().dim_value = 7
-    onnx.save(other, tmp_path / "converted.onnx")
-    done = repair.keep_output_shapes(tmp_path / "converted.onnx", source)
-    assert done == ("outputs have the shapes that the source declares",)
-    assert onnx.load(tmp_path / "converted.onnx").graph.output == onnx.load(source).graph.output
-    assert repair.keep_output_shapes(tmp_path / "converted.onnx", source) == ()
-
-
 def test_per_channel_scales_raise_the_opset_and_say_so(tmp_path: Path) -> None:
     path = write(tmp_path / "m.onnx", [Node("MatMul", ["x", "w"], ["y"])], [weight("w", 8, 8)], opset=12)
     asked = make_artifact(path, precision=("int8_static", {"per_channel": True}))
@@ -235,3 +224,25 @@ def test_model_and_data_that_link_into_one_folder_belong_together(tmp_path: Path
     (snapshot / "m.data").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(Failed, match="outside the model's folder"):
         build(make_artifact(snapshot / "m.onnx"), tmp_path / "cache2")
+
+
+def test_outputs_keep_the_shapes_that_the_source_declares(tmp_path: Path) -> None:
+    """Inferred shapes can be wrong; ONNX Runtime binds outputs by what is declared."""
+    nodes = [Node("MatMul", ["x", "w"], ["y"])]
+    source = write(tmp_path / "source.onnx", nodes, [weight("w", 8, 4)], outputs=[value("y", ["n", 4])])
+    wrong = onnx.load(source)
+    wrong.graph.output[0].CopyFrom(value("y", ["n", 1, 4]))
+    wrong.graph.value_info.append(value("h", ["n", 1, 8]))
+    onnx.save(wrong, converted := tmp_path / "converted.onnx")
+    assert repair.keep_output_shapes(converted, source) == (
+        "outputs have the shapes that the source declares",
+    )
+    assert onnx.load(converted) == onnx.load(source)
+    assert repair.keep_output_shapes(converted, source) == ()
+
+
+def test_an_output_without_a_shape_in_the_source_has_none_after_a_conversion(tmp_path: Path) -> None:
+    source = write(tmp_path / "m.onnx", [Node("MatMul", ["x", "w"], ["y"])], [weight("w", 8, 8)])
+    made = build(make_artifact(source, precision="int8_dynamic"), tmp_path / "cache")
+    assert not onnx.load(made.path).graph.output[0].type.tensor_type.HasField("shape")
+    assert made.provenance["precision"]["repairs"] == ["outputs have the shapes that the source declares"]

@@ -113,3 +113,19 @@ Notes
     alone = replace(found, regions=tuple(replace(region, proof=None) for region in regions))
     assert (found.proven, untrusted.proven, alone.proven) == (True, True, False)  # counts need no control
     assert TimesDocument(Explanations((alone,))).page().title == "net: nothing is proven"
+
+
+def test_an_interruption_ends_the_job_and_names_the_case(tmp_path: Path) -> None:
+    plans = [plan_model(write(tmp_path / f"{name}.onnx", 0)) for name in ("old", "new")]
+    found = times(
+        pair_cases(*plans, {"model"}), plans[0].suite, tmp_path, tmp_path,
+        opening=lambda *_: Interrupted(),  # type: ignore[arg-type, return-value]
+    )  # fmt: skip
+    assert (found.found, found.missing, found.interrupted) == ((), {"old->new": "interrupted"}, True)
+
+
+class Interrupted:
+    """A bench that Ctrl-C meets at its first question."""
+
+    def built(self, case: Any) -> None:
+        raise KeyboardInterrupt

@@ -191,3 +191,23 @@ def test_a_job_without_a_source_says_where_to_put_it(project: Path, tmp_path: Pa
     done = call(line, tmp_path, HARNESS_SOURCE="")
     assert done.returncode != 0
     assert "HARNESS_SOURCE: is empty: fill it in" in done.stderr
+
+
+def test_a_library_of_custom_operators_is_in_the_suite(harness: Call, tmp_path: Path) -> None:
+    """The library need not load: the model runs without it."""
+    save(tmp_path / "m.onnx", "batch", 3)
+    (tmp_path / "ops.so").write_bytes(b"")
+    code, _, err = harness("init", "project", "--model", "m.onnx", "--custom-ops", "ops.so")
+    assert (code, "ops.so lies outside project" in err) == (0, True)
+    document = yaml.safe_load((tmp_path / "project" / SUITE).read_text())
+    assert document["session"] == {"custom_ops": ["../../ops.so"]}
+    assert len(plan(tmp_path / "project" / SUITE).cases) == 1
+
+
+def test_a_library_that_is_not_there_is_refused_before_anything_is_written(
+    harness: Call, tmp_path: Path
+) -> None:
+    save(tmp_path / "m.onnx", "batch", 3)
+    code, _, err = harness("init", "project", "--model", "m.onnx", "--custom-ops", "none.so")
+    assert (code, err.count("\n"), "none.so" in err) == (2, 1, True)
+    assert not (tmp_path / "project").exists()

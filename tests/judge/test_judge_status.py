@@ -31,6 +31,15 @@ def test_a_signal_is_a_crash_with_its_name_and_the_tail_of_stderr(facts, observa
     )
 
 
+def test_pythons_own_trace_of_a_crash_is_not_the_tail_of_stderr(facts, observation):
+    lines = ("what the runtime wrote", "Fatal Python error: Segmentation fault", "", "Current thread 0x0001:")
+    trace = ('  File "<frozen runpy>", line 88 in _run_code', "", "Extension modules: numpy (total: 1)")
+    exit = {"code": None, "signal": 11, "stderr": "\n".join((*lines, *trace))}
+    assert ended(facts, observation, timing={}, passes=("session",), exit=exit)[1].endswith(
+        "stderr ends: what the runtime wrote | Fatal Python error: Segmentation fault"
+    )
+
+
 def test_a_kill_hints_at_memory(facts, observation):
     reason = ended(facts, observation, timing={}, passes=(), exit={"signal": 9})[1]
     assert reason == "the worker died of SIGKILL (signal 9, perhaps for want of memory) in the timing pass"

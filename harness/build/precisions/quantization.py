@@ -113,4 +113,7 @@ PREPARATIONS: tuple[tuple[str, Callable[[Path, Path], Path]], ...] = (
     ("symbolic shapes", partial(_prepare, skip_optimization=True)),
     ("none", lambda base, prepared: base),
 )
-"""Ways to prepare a model, the best first."""
+"""Ways to prepare a model, the best first: alternatives, of which one is taken.
+
+`harness.build.repair.REPAIRS` is another kind of table: steps that all apply where they are needed.
+"""
