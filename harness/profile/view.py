@@ -202,7 +202,13 @@ def _work(profile: Profile, found: Roofline) -> Section:
         entries.append(Entry("not counted:", reasons))
     if found.above:
         names = tuple(f"{each.op} {each.name}: {each.roof_share:.0%} of its roof" for each in found.above)
-        entries.append(Entry("above the roof, so that its count or the roof is wrong:", names))
+        entries.append(
+            Entry(
+                "above the roof, so that its count or the roof is wrong (was the machine busy? "
+                "--roofs measure):",
+                names,
+            )
+        )
     return Section("Work", tuple(entries), "warning" if found.above else "")
 
 

@@ -14,7 +14,24 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from harness import show
-from harness.profile.model import Bias, By, Profile, ProfileRow, Profiles, Span
+from harness.profile.model import (
+    AboveRoof,
+    Bandwidth,
+    Bias,
+    Bound,
+    By,
+    Fusion,
+    Help,
+    HelpKind,
+    Kernel,
+    LeftPattern,
+    Profile,
+    ProfileRow,
+    Profiles,
+    Roofline,
+    Roofs,
+    Span,
+)
 from harness.profile.trace import chrome_trace
 from harness.profile.view import ProfileDocument
 
@@ -61,6 +78,54 @@ Without a profile: 1
   it crashed
     net/batch=9"""
     )
+
+
+def test_a_profile_is_set_against_its_roofs_and_says_what_would_help() -> None:
+    roofs = Roofs(
+        machine="pc", runtime="onnxruntime 1.32.0", provider="cpu", threads=2, cores=(0, 1),
+        measured_at="2026-11-29T00:51:09+00:00", flops_per_s={Kernel.FP32: 8.5e10},
+        bandwidths=(Bandwidth(262_144, 6.4e10),),
+        missing={Kernel.FP16: "the runtime runs it as Cast, MatMul"},
+    )  # fmt: skip
+    rows = (
+        row("a", "Conv", 90e-6, flops=3.6e6, moved_bytes=1_000_000, roof_s=45e-6, bound=Bound.COMPUTE),
+        row("b", "MyOp", 10e-6, uncounted="MyOp has no formula"),
+    )
+    profile = replace(
+        PROFILE,
+        rows=rows,
+        roofs=roofs,
+        roofline=Roofline(
+            flops=3.6e6, moved_bytes=1_000_000, counted_share=0.9, counted_s=90e-6, roof_s=45e-6,
+            uncounted={"MyOp": "MyOp has no formula"}, above=(AboveRoof("c", "Add", 1.5),),
+        ),
+        helps=(
+            Help(kind=HelpKind.LOWER_PRECISION, target="Conv", nodes=1, own_s=90e-6, bound_s=22e-6,
+                 call_share=0.2, bound=Bound.COMPUTE, to="int8"),
+        ),
+        fusions=(Fusion(("Conv", "Relu"), "FusedConv", ("a",)),),
+        left=(LeftPattern("Gelu", ("x", "y")), LeftPattern("Gelu", ("v", "w"))),
+    )  # fmt: skip
+    text = show.render(ProfileDocument(Profiles((profile,))), "table")
+    for line in (
+        "Work",
+        "  3.6e+06 FLOP and 1 MB a call, in operators with 90.00% of the time",
+        "  at its roof a call would take 45 µs: 50% of the 90 µs measured in these operators",
+        "  roofs with 2 threads, measured 2026-11-29T00:51:09+00:00:",
+        "    fp16: none, the runtime runs it as Cast, MatMul",
+        "    MyOp: MyOp has no formula",
+        "    Add c: 150% of its roof",
+        "  Conv in int8: compute-bound, 1 node with 90 µs: 22 µs, 20% of the call",
+        "  Conv+Relu became FusedConv: 1 node",
+        "  left: Gelu, 2 times",
+    ):
+        assert line in text.splitlines(), text
+    first, second = ProfileDocument(Profiles((profile,))).rows()
+    assert (first["flops_per_s"], first["intensity"], first["roof_share"]) == pytest.approx((4e10, 3.6, 0.5))
+    assert (second["flops"], second["roof_share"], second["uncounted"]) == (None, None, "MyOp has no formula")
+    (data,) = ProfileDocument(Profiles((profile,))).data()
+    assert data["roofline"]["roof_share"] == pytest.approx(0.5)
+    assert data["helps"][0]["kind"] == "lower precision"
 
 
 def test_a_trace_has_a_process_a_case_and_all_begin_at_0() -> None:
