@@ -21,10 +21,12 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from harness import measure
-from harness.core.artifact import Built, Input
+from harness.core.artifact import Built
 from harness.core.case import Artifact, Case, Load, Model, Session, Source
+from harness.core.inputs import Input
 from harness.core.passes import chosen, together
-from harness.core.suite import Measure, Sampling
+from harness.core.sampling import Sampling
+from harness.core.suite import Measure
 
 PROMISED_S = 0.3
 

@@ -25,7 +25,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from harness import build, measure
 from harness.build.scratch import scratch
-from harness.core.suite import Measure, Sampling
+from harness.core.sampling import Sampling
+from harness.core.suite import Measure
 from harness.plan import plan_model
 
 COLUMNS, MORE = 8000, 8016

@@ -11,8 +11,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from harness.ab.model import ABSettings
-from harness.core.artifact import Input
 from harness.core.feeds import bind_dimensions, random_rows
+from harness.core.inputs import Input
 
 SEEN = P50, P95 = "latency/p50", "latency/p95"
 INPUTS = 12

@@ -24,9 +24,11 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from harness import measure
-from harness.core.artifact import Built, Input
+from harness.core.artifact import Built
 from harness.core.case import Artifact, Case, Load, Model, Session, Source
-from harness.core.suite import Measure, Sampling
+from harness.core.inputs import Input
+from harness.core.sampling import Sampling
+from harness.core.suite import Measure
 
 MODELS = ((4, 1, 1), (64, 4, 1), (512, 8, 1), (256, 16, 64), (512, 16, 64))  # width, layers, batch
 

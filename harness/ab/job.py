@@ -29,7 +29,8 @@ from harness.core.decision import MetricComparison
 from harness.core.listener import Listener
 from harness.core.record import Record
 from harness.core.report import GateOutcome
-from harness.core.suite import Gate, Sampling, Suite
+from harness.core.sampling import Sampling
+from harness.core.suite import Gate, Suite
 from harness.judge import gates
 from harness.measure import Request
 from harness.run.bench import Bench, OpenBench, open_arms

@@ -28,7 +28,8 @@ from harness.core.listener import Listener
 from harness.core.metrics import is_foreign, spec_of
 from harness.core.record import Status
 from harness.core.registry import closest
-from harness.core.suite import Plan, Sampling, Suite
+from harness.core.sampling import Sampling
+from harness.core.suite import Plan, Suite
 from harness.judge.outputs import Outputs
 from harness.run.bench import Bench, OpenBench, open_arms
 from harness.store.ledger import Ledger, unfinished

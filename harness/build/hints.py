@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.build.uses import Use, find_uses
-from harness.core.artifact import Input
+from harness.core.inputs import Input
 from harness.core.roles import FRAMES, PAST, SAMPLES, SEQUENCE, is_unnamed
 
 if TYPE_CHECKING:
@@ -100,9 +100,9 @@ def _is_length(item: Input) -> bool:
 
 def _counted(item: Input, use: Use, items: Sequence[Input]) -> int | str | None:
     """Return the size of the axis whose steps a length counts: a number, or the name of its dimension."""
-    if PAST.pattern.search(item.name):
+    if PAST.found_in(item.name):
         names = (size for other in items for size in other.shape if isinstance(size, str))
-        return next((name for name in names if PAST.pattern.search(name) and "+" not in name), 0)
+        return next((name for name in names if PAST.found_in(name) and "+" not in name), 0)
     if sizes := [size for size in use.counts if size is not None]:
         return sizes[0]
     stem = _LENGTHS.sub("", item.name).strip("_.").lower()
@@ -122,5 +122,5 @@ def _likeness(other: Input, axis: int) -> tuple[int, int]:
     size = other.shape[axis]
     if isinstance(size, int) and size > 0:
         return (1 if axis else 0), size
-    named = any(role.pattern.search(str(size)) for role in (SEQUENCE, FRAMES, SAMPLES))
+    named = any(role.found_in(str(size)) for role in (SEQUENCE, FRAMES, SAMPLES))
     return (3 if named else 2 if axis else 0), 0

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.build.ort_tools import load_tools
 from harness.build.reading import Reading, classify, type_name
-from harness.core.artifact import Input
+from harness.core.inputs import Input
 
 MODEL = "model.ort"
 NOTE = "ort format: optimized at level 'all' when converted; graph_opt changes nothing"

@@ -13,8 +13,8 @@ from harness.build import files
 from harness.build.classes import class_axes
 from harness.build.computing import computing_types
 from harness.build.hints import hints
-from harness.core.artifact import Input
 from harness.core.errors import Unsupported
+from harness.core.inputs import Input
 from harness.core.vocabulary import KNOWN_DOMAINS
 
 if TYPE_CHECKING:

@@ -20,8 +20,9 @@ from harness.build.precisions import Precision
 from harness.build.process import answer
 from harness.build.reading import Reading, custom_domains, read_onnx, walk
 from harness.build.sources import Asked, Written
-from harness.core.artifact import Built, Input
+from harness.core.artifact import Built
 from harness.core.errors import Failed, HarnessError, Unsupported
+from harness.core.inputs import Input
 from harness.core.plugins import PRECISIONS, SOURCES
 
 if TYPE_CHECKING:

@@ -33,6 +33,7 @@ COMMANDS = {
     "ab": "Compare two models or settings by an interleaved A/B test.",
     "report": "Write a run as one HTML page with tables and charts, to hand over.",
     "nightly": "Measure a suite, compare it with earlier runs, and report what got worse.",
+    "explain": "Show why two arms differ: the region that is slower, or the first tensor that goes wrong.",
     "profile": "Show where the time of a call goes: node, operator, region.",
     "compare": "Compare two stored runs.",
     "history": "Show metrics over the stored runs, and the runs at which they changed.",

@@ -135,9 +135,9 @@ def ab(
     seed = secrets.randbelow(2**32) if choices["seed"] is None else choices["seed"]
     metrics = split_metrics(choices["metrics"])
     settings = ABSettings(choices["min_effect"], choices["alpha"], choices["budget_s"], seed, *metrics)
-    points = {flag: _point(flag, texts) for flag, texts in (("--base", base), ("--head", head))}
+    points = {flag: read_point(flag, texts) for flag, texts in (("--base", base), ("--head", head))}
     arms = plan_arms(
-        models, points["--base"], points["--head"], _planner(models, choices), handed("newest", newest)
+        models, points["--base"], points["--head"], planner_of(models, choices), handed("newest", newest)
     )
     asked = click.get_current_context().get_parameter_source("metrics") is not ParameterSource.DEFAULT
     if asked and MEMORY in settings.metrics and not arms.memory:
@@ -178,7 +178,7 @@ def exit_code(result: ABResult) -> int:
     return 0 if complete else 3
 
 
-def _point(flag: str, texts: Sequence[str]) -> Point:
+def read_point(flag: str, texts: Sequence[str]) -> Point:
     """Read ``axis=value`` options. Raises InputError."""
     point: dict[str, str] = {}
     for text in texts:
@@ -192,7 +192,7 @@ def _point(flag: str, texts: Sequence[str]) -> Point:
     return point
 
 
-def _planner(models: Sequence[Path], choices: Mapping[str, Any]) -> Callable[[Path], Planner]:
+def planner_of(models: Sequence[Path], choices: Mapping[str, Any]) -> Callable[[Path], Planner]:
     """Return how plans of a suite or a model file are made. Raises InputError."""
     from harness.plan import is_starter, plan
 

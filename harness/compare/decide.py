@@ -17,6 +17,7 @@ from harness.core.decision import Change, Decision, MetricComparison, MetricComp
 from harness.core.record import Record, Status
 from harness.judge.comparability import blocking_differences
 from harness.judge.exact import comparison, exact, status_change
+from harness.stats.discovery import adjusted
 
 ALPHA = 0.01
 """False discoveries among the regressions of one comparison, as a share."""
@@ -85,13 +86,11 @@ def _metrics(
 
 def _discoveries(found: list[MetricComparison], alpha: float) -> list[MetricComparison]:
     """Take back the verdicts that Benjamini and Hochberg's rule does not grant among all tests made."""
-    from scipy.stats import false_discovery_control
-
     tested = [item for item in found if item.decision.p is not None]
     if not tested:
         return found
-    adjusted = false_discovery_control([_alarm_p(item.decision) for item in tested])
-    granted = {(item.case, item.metric) for item, p in zip(tested, adjusted, strict=True) if p <= alpha}
+    chances = adjusted([_alarm_p(item.decision) for item in tested])
+    granted = {(item.case, item.metric) for item, p in zip(tested, chances, strict=True) if p <= alpha}
     return [
         item
         if item.decision.p is None

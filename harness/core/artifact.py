@@ -6,31 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """One graph input.
-
-    `shape` holds integers, names of symbolic dimensions, or None for an
-    anonymous one. `dtype` is numpy's name. `low` and `high` (exclusive for
-    integers) bound random feeds; `fill` makes the feed a constant (a mask of
-    ones). `within` and `counts` name a dimension, as ``shapes`` binds it: the
-    elements are places on it, or its size.
-    """
-
-    name: str
-    dtype: str
-    shape: tuple[int | str | None, ...]
-    low: float | None = None
-    high: float | None = None
-    fill: float | None = None
-    within: str = ""
-    counts: str = ""
-
-    @property
-    def dtype_in_words(self) -> str:
-        """The type as people call it: numpy's name, and text for strings."""
-        return "text" if self.dtype == "object" else self.dtype
+from harness.core.inputs import Input
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,10 @@ class Decision:
         return replace(self, reason=write(self.reason), detail=detail)
 
 
+DATA = "data"
+"""The field of a `Cause` without which no accuracy is comparable."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cause:
     """A fact beside the metrics that differs between two records."""

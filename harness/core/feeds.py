@@ -12,20 +12,18 @@ from __future__ import annotations
 
 import json
 import math
-import shlex
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from harness.core.artifact import Input
 from harness.core.errors import Failed, InputError, Unsupported
+from harness.core.inputs import Input
 from harness.core.roles import BATCH, FRAMES, GRAPH, PAST, SEQUENCE, is_unnamed, unbound
 
-Rows = dict[str, NDArray[Any]]
+Rows = dict[str, np.ndarray]
 """One array an input, samples on the first axis; without samples where the input has no batch axis."""
 
 LABELS = "y"
@@ -73,7 +71,7 @@ def bind_dimensions(
     batch: int | None,
     shapes: Mapping[str, int],
     batch_dim: str | None = None,
-    data: Mapping[str, NDArray[Any]] | None = None,
+    data: Mapping[str, np.ndarray] | None = None,
     data_name: str = "data",
 ) -> Dimensions:
     """Bind every symbolic dimension of `inputs`.
@@ -126,6 +124,8 @@ def not_bound(left: Sequence[str], inputs: Sequence[Input], bound: Mapping[str, 
 
     The sizes are examples, by the role of each dimension. One that is the sum of others follows from them.
     """
+    import shlex  # a worker that binds all needs none of it
+
     guesses = unbound(
         {item.name: item.shape for item in inputs}, {item.name: item.dtype for item in inputs}, bound
     )
@@ -163,7 +163,7 @@ def _driven(
         return {batch_dim}
     open_sizes = {size for shape in names.values() for size in shape if isinstance(size, str)} - set(shapes)
     free = open_sizes - _square(names)
-    named_so = sorted(size for size in free if not size.endswith("]") and BATCH.pattern.search(size))
+    named_so = sorted(size for size in free if not size.endswith("]") and BATCH.found_in(size))
     first = {shape[0] for shape in names.values() if shape and isinstance(shape[0], str)} & free
     first = {size for size in first if size.endswith("]") or not _no_batch(size)}
     named = sorted(size for size in first if not size.endswith("]"))
@@ -194,9 +194,9 @@ def _beside(place: str, names: Mapping[str, tuple[int | str, ...]], batch: Seque
 
 def _no_batch(symbol: str) -> bool:
     """Return whether a dimension is named for something that is no batch."""
-    if BATCH.pattern.search(symbol):
+    if BATCH.found_in(symbol):
         return False
-    return any(role.pattern.search(symbol) for role in (SEQUENCE, FRAMES, PAST, GRAPH))
+    return any(role.found_in(symbol) for role in (SEQUENCE, FRAMES, PAST, GRAPH))
 
 
 def _batch_axes(
@@ -236,7 +236,7 @@ def _batch_axes(
 def _data_sizes(
     names: Mapping[str, tuple[int | str, ...]],
     axes: Mapping[str, int | None],
-    data: Mapping[str, NDArray[Any]],
+    data: Mapping[str, np.ndarray],
 ) -> dict[str, int]:
     """Read symbolic dimensions off the data's samples."""
     sizes = {}
@@ -250,7 +250,7 @@ def _data_sizes(
 
 
 def _check_data(
-    name: str, inputs: Sequence[Input], dimensions: Dimensions, data: Mapping[str, NDArray[Any]]
+    name: str, inputs: Sequence[Input], dimensions: Dimensions, data: Mapping[str, np.ndarray]
 ) -> None:
     for item in inputs:
         if item.name not in data:
@@ -292,7 +292,7 @@ def sized(item: Input, sizes: Mapping[str, int]) -> Input:
     return item
 
 
-def _draw(item: Input, shape: tuple[int, ...], generator: np.random.Generator) -> NDArray[Any]:
+def _draw(item: Input, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
     if item.dtype == TEXT:
         raise InputError(ask_for_text(item))
     dtype = _dtype(item)
@@ -339,8 +339,8 @@ def _dtype(item: Input) -> np.dtype[Any]:
 
 
 def data_rows(
-    where: str, arrays: Mapping[str, NDArray[Any]], inputs: Sequence[Input], rows: int | None = None
-) -> tuple[Rows, NDArray[Any] | None]:
+    where: str, arrays: Mapping[str, np.ndarray], inputs: Sequence[Input], rows: int | None = None
+) -> tuple[Rows, np.ndarray | None]:
     """Give the first `rows` samples and their labels (None without a ``y``).
 
     `arrays` has one array an input under its name, or ``x`` for a sole one; an
@@ -361,14 +361,14 @@ def data_rows(
     return {name: array[:rows] for name, array in found.items()}, None if labels is None else labels[:rows]
 
 
-def _present(where: str, item: Input, arrays: Mapping[str, NDArray[Any]]) -> bool:
+def _present(where: str, item: Input, arrays: Mapping[str, np.ndarray]) -> bool:
     if item.name not in arrays and item.fill is None:
         listed = ", ".join(sorted(arrays)) or "none"
         raise InputError(f"{where}: no array for the model's input {item.name!r}; arrays: {listed}")
     return item.name in arrays
 
 
-def _pick(where: str, item: Input, arrays: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+def _pick(where: str, item: Input, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
     array, dtype = arrays[item.name], _dtype(item)
     if array.ndim != len(item.shape) or array.ndim == 0:
         raise InputError(
@@ -391,7 +391,7 @@ def _pick(where: str, item: Input, arrays: Mapping[str, NDArray[Any]]) -> NDArra
     return cast
 
 
-def _same_meaning(array: NDArray[Any], cast: NDArray[Any]) -> bool:
+def _same_meaning(array: np.ndarray, cast: np.ndarray) -> bool:
     """Return whether a cast kept the values: rounding of a float is fine, anything else is not."""
     if cast.dtype.kind == "f":
         return bool(np.array_equal(np.isfinite(array), np.isfinite(cast)))
@@ -399,7 +399,7 @@ def _same_meaning(array: NDArray[Any], cast: NDArray[Any]) -> bool:
 
 
 def cut(
-    rows: Mapping[str, NDArray[Any]],
+    rows: Mapping[str, np.ndarray],
     inputs: Sequence[Input],
     batch: int,
     dims: Dimensions,
@@ -420,11 +420,11 @@ def cut(
     return batches
 
 
-def _place(array: NDArray[Any], index: NDArray[Any], axis: int | None) -> NDArray[Any]:
+def _place(array: np.ndarray, index: np.ndarray, axis: int | None) -> np.ndarray:
     return np.asarray(array if axis is None else np.moveaxis(array[index], 0, axis), order="C")
 
 
-def sample_count(rows: Mapping[str, NDArray[Any]], dims: Dimensions) -> int:
+def sample_count(rows: Mapping[str, np.ndarray], dims: Dimensions) -> int:
     """Return how many samples `rows` holds; one where no input has a batch axis."""
     return next((len(array) for name, array in rows.items() if dims.axes[name] is not None), 1)
 

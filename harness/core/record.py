@@ -37,6 +37,7 @@ class NoteKind(StrEnum):
     RANDOM_WEIGHTS = "random weights"
     ARTIFACT = "artifact"  # how the model file was made
     PLACEMENT = "placement"  # where nodes ran
+    COMPUTED = "computed in"  # another precision than the file's
     NO_PROOF = "no proof"
     THREADS = "threads"
     CORES = "cores"

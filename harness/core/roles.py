@@ -19,12 +19,16 @@ class Role:
     """What a dimension stands for, and the sizes that are tried for it."""
 
     name: str
-    pattern: re.Pattern[str]
+    pattern: str  # found in the name, in any case
     sizes: tuple[int, ...]
+
+    def found_in(self, text: str) -> bool:
+        """Return whether a name speaks of this role."""
+        return re.search(self.pattern, text, re.IGNORECASE) is not None  # compiled once, where it is asked
 
 
 def _role(name: str, pattern: str, *sizes: int) -> Role:
-    return Role(name, re.compile(pattern, re.IGNORECASE), sizes)
+    return Role(name, pattern, sizes)
 
 
 BATCH = _role("batch", r"batch|^(n|b|bs|bsz)$|^num_?(samples|images)$", 1)
@@ -117,7 +121,7 @@ def _guess(
     """Return role and candidates of one dimension."""
     named = not symbol.endswith(f"[{axis}]")
     for role in ROLES if named else ():
-        if role.pattern.search(symbol):
+        if role.found_in(symbol):
             return role.name, role.sizes
     if axis == 0:
         return BATCH.name, BATCH.sizes
@@ -128,16 +132,16 @@ def _guess(
 def _by_neighbours(name: str, axis: int, shape: Sequence[int | str | None], dtype: str) -> Iterator[Role]:
     """Yield what an axis may be by its place among the others, by the input's name and type."""
     rank = len(shape)
-    if PAST.pattern.search(name):
+    if PAST.found_in(name):
         yield PAST if axis == rank - 2 else HEADS if axis == 1 else FEATURES
-    if STATE.pattern.search(name):
+    if STATE.found_in(name):
         yield STATE
     if rank == 4:
         last = shape[-1] in IMAGE_CHANNELS
         yield (HEIGHT, WIDTH, CHANNELS)[axis - 1] if last else (CHANNELS, HEIGHT, WIDTH)[axis - 1]
     if dtype.startswith(("int", "uint")):
         yield SEQUENCE
-    if SAMPLES.pattern.search(name) or (rank == 2 and dtype.startswith("float") and axis == 1):
+    if SAMPLES.found_in(name) or (rank == 2 and dtype.startswith("float") and axis == 1):
         yield SAMPLES
     if rank == 3:
         yield FRAMES if axis == 1 else FEATURES

@@ -10,30 +10,10 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from harness.core.passes import SWITCHES
+from harness.core.sampling import Sampling
 
 if TYPE_CHECKING:  # a worker reads this file, and has no cases
     from harness.core.case import Case, Model
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How long a case is timed. Not part of its key.
-
-    The timed stretch ends at the first of `calls`, `seconds` and `target_ci`
-    (half-width of the 95% interval of p50, as a ratio of p50) that is set and
-    met; `max_calls` and `max_seconds` cap it in every case.
-    """
-
-    warmup_calls: int = 10
-    warmup_s: float = 0.1
-    calls: int | None = None
-    seconds: float | None = 1.0
-    target_ci: float | None = None
-    min_calls: int = 5
-    max_calls: int = 100_000
-    max_seconds: float = 30.0
-    processes: int = 1
-    timeout_s: float = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +64,7 @@ class Suite:
     name: str
     path: str
     models: tuple[Model, ...]
-    sampling: Sampling = Sampling()
+    sampling: Sampling = field(default_factory=Sampling)
     measure: Measure = Measure()
     gates: tuple[Gate, ...] = ()
     baseline: Mapping[str, Any] = field(

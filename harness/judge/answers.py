@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from harness.core.decision import Change, Decision
 from harness.core.units import format_percent
 from harness.stats import signed_rank
-from harness.stats.intervals import mean_interval, paired_share_interval
+from harness.stats.intervals import binomial_shares, mean_interval, paired_share_interval
 
 
 def correct_bits(samples: Mapping[str, Any]) -> NDArray[np.bool_] | None:
@@ -110,11 +110,7 @@ def _from_no_error(head: NDArray[np.float64], worse: float, *, alpha: float, max
 
 def _sign_test(hits: int, misses: int) -> float:
     """Return the exact one-sided p that a fair coin falls `hits` times or more."""
-    from scipy.stats import binomtest
-
-    if hits + misses == 0:
-        return 1.0
-    return float(binomtest(hits, hits + misses, 0.5, alternative="greater").pvalue)
+    return float(binomial_shares(hits + misses, 0.5)[misses])
 
 
 def _t_test(growth: NDArray[np.float64]) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from harness.core.decision import Cause
+from harness.core.decision import DATA, Cause
 from harness.core.record import Record
 
 REBUILT = ("runtime's wheel", "runtime's build")
@@ -34,7 +34,7 @@ def facts_of(record: Record) -> dict[str, Any]:
         "runtime's build": sha256(runtime.build.encode()).hexdigest()[:12] if runtime.build else None,
         "model": (record.model_sha256 or "")[:12] or None,
         "opset": record.artifact.get("opset"),
-        "data": str((record.effective.get("data") or {}).get("sha256") or "")[:12] or None,
+        DATA: str((record.effective.get("data") or {}).get("sha256") or "")[:12] or None,
         "custom operators": _libraries(record),
         "kernel": environment.get("kernel"),
         "python": environment.get("python"),

@@ -19,6 +19,7 @@ def notes(facts: Facts, metrics: dict[str, Metric]) -> tuple[Note, ...]:
     for observation in facts.observations:
         found += [Note(NoteKind.CORES, text) for text in observation.system.get("notes") or ()]
         found += _placement(facts, observation)
+        found += _computed(facts, observation)
         found += _threads(facts, observation)
         found += _pinning(facts, observation)
     found += _unproven(facts)
@@ -34,6 +35,24 @@ def _placement(facts: Facts, observation: Observation) -> Iterator[Note]:
         yield partial
     for what, why in (observation.proof.get("unavailable") or {}).items():
         yield Note(NoteKind.NO_PROOF, why, f"no proof of {what}")
+
+
+HALVES = {"fp16": "float16", "bf16": "bfloat16"}
+"""Precision of a file -> its element type in a runtime's profile."""
+
+
+def _computed(facts: Facts, observation: Observation) -> Iterator[Note]:
+    """Say where nodes of a half-precision file computed in FP32: the runtime casts back and forth for it.
+
+    The case stays ok: the file is what was asked for, and this is what this provider makes of it.
+    """
+    types = observation.proof.get("types") or {}
+    half = HALVES.get(facts.built.precision)
+    wide = types.get("float", 0)
+    if half and wide > types.get(half, 0):
+        of = f"{wide} of {wide + types.get(half, 0)} nodes"
+        text = f"the file holds {facts.built.precision}; {of} computed in fp32, for want of a kernel"
+        yield Note(NoteKind.COMPUTED, text, "computed in fp32")
 
 
 def _unproven(facts: Facts) -> Iterator[Note]:

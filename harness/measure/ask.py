@@ -11,7 +11,8 @@ from harness.core.case import Case, thaw
 from harness.core.feeds import with_overrides
 from harness.core.passes import PASSES
 from harness.core.registry import Registry
-from harness.core.suite import Measure, Sampling
+from harness.core.sampling import Sampling
+from harness.core.suite import Measure
 from harness.measure.cores import Cores
 from harness.measure.worker.request import Request
 

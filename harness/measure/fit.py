@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.core.artifact import Input
+from harness.core.inputs import Input
 from harness.core.units import format_signal
 
 TIMEOUT_S = 60.0

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from harness.core.decision import Change, Decision, DecisionSource, MetricComparison, RunComparison
+from harness.core.decision import DATA, Change, Decision, DecisionSource, MetricComparison, RunComparison
 from harness.core.metrics import HEADLINE, METRICS
 from harness.core.record import BAD
 from harness.core.report import Report, unevaluated
@@ -239,6 +239,11 @@ def _uncompared(night: NightlyReport) -> Iterator[Section]:
         compared = contrast.compared
         entries = [
             Entry(f"measured unlike: {'; '.join(why)}", (case,)) for case, why in compared.refused.items()
+        ]
+        entries += [
+            Entry(f"accuracy, the data differs: {differs.before} -> {differs.after}", cases)
+            for differs, cases in contrast.causes.items()
+            if differs.field == DATA
         ]
         if compared.only_head:
             entries.append(Entry("new, not in that run", compared.only_head))

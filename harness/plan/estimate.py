@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from harness.core.case import FP32, Artifact, Case
 from harness.core.metrics import spec_of
 from harness.core.passes import BY_NAME, chosen, repeated
-from harness.core.suite import Measure, Plan, Sampling, Suite
+from harness.core.sampling import Sampling
+from harness.core.suite import Measure, Plan, Suite
 from harness.plan.gated import gated_sampling
 
 # Seconds, as measured on two cores of a shared machine.

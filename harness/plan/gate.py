@@ -87,7 +87,12 @@ def _change(description: str) -> Any:
     return Field(None, description=description)
 
 
-_RATIO = WithJsonSchema(ratio(0.0, _MAX_INCREASE).schema())
+def _relative_schema(high: float) -> WithJsonSchema:
+    """Describe a relative change; one of 100% and more is written with its sign."""
+    _, text = ratio(0.0, high).schema()["anyOf"]
+    return WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0, "exclusiveMaximum": 1}, text]})
+
+
 _BOUND = WithJsonSchema({"type": ["number", "string"]})
 
 
@@ -101,10 +106,10 @@ class GateSchema(Strict):
         BeforeValidator(_metric),
         WithJsonSchema({"anyOf": [{"enum": list(METRICS)}, {"type": "string", "pattern": _FOREIGN}]}),
     ] = Field(description="One of those in docs/metrics.md, or of another package.")
-    max_increase: Annotated[float, BeforeValidator(_increase), _RATIO] = _change(
+    max_increase: Annotated[float, BeforeValidator(_increase), _relative_schema(_MAX_INCREASE)] = _change(
         "How far it may rise, relative, where lower is better: 3%."
     )
-    max_drop: Annotated[float, BeforeValidator(_drop), _RATIO] = _change(
+    max_drop: Annotated[float, BeforeValidator(_drop), _relative_schema(1.0)] = _change(
         "How far it may fall, relative, where higher is better: 3%."
     )
     min: Annotated[float, BeforeValidator(_bound), _BOUND] = _change("Bound in the metric's own unit.")

@@ -8,7 +8,8 @@ from dataclasses import replace
 from harness.core.case import Case
 from harness.core.conditions import matches
 from harness.core.metrics import spec_of
-from harness.core.suite import Gate, Sampling
+from harness.core.sampling import Sampling
+from harness.core.suite import Gate
 from harness.stats.floor import sample_floor
 
 

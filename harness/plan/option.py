@@ -59,6 +59,17 @@ class DynamicOptions(Strict):
 class StaticOptions(DynamicOptions):
     """INT8 weights and activations, ranges calibrated beforehand."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "dependentSchemas": {
+                "percentile": {
+                    "required": ["calibration"],
+                    "properties": {"calibration": {"const": "percentile"}},
+                }
+            }
+        }
+    )
+
     method: Literal["static"]  # type: ignore[assignment]
     format: Annotated[str, Choice("format", ("qdq", "qoperator"))] = _option("How quantization is written.")
     activation_type: Annotated[str, Choice("activation_type", ACTIVATION_TYPES)] = _option(
@@ -147,7 +158,11 @@ def _named(known: Choice, plain: Callable[[str], Named], options: Any) -> Any:
         name=Annotated[str, known, AfterValidator(plain)],
         named=Annotated[
             dict[Name, options],
-            Field(min_length=1, max_length=1),
+            Field(
+                min_length=1,
+                max_length=1,
+                json_schema_extra={"not": {"anyOf": [{"required": [name]} for name in known.builtin]}},
+            ),
             AfterValidator(lambda value: _own(value, partial(_is_known, known))),
         ],
     )
@@ -254,7 +269,11 @@ Converter = either(
     name=Annotated[str, AfterValidator(_converter)],
     named=Annotated[
         dict[Name, Annotated[ConverterOptions, AfterValidator(ConverterOptions.named)]],
-        Field(min_length=1, max_length=1),
+        Field(
+            min_length=1,
+            max_length=1,
+            json_schema_extra={"not": {"required": [NO_CONVERTER.name]}},
+        ),
         AfterValidator(lambda value: _own(value, lambda name: name == NO_CONVERTER.name)),
     ],
 )

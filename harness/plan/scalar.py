@@ -77,21 +77,23 @@ class Choice:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        names = {"enum": [*self._builtin(), *self.numbers]}
+        names = {"enum": [*self.builtin, *self.numbers]}
         return {"anyOf": [names, {"type": "string"}]} if self.registry else names
 
     def check(self, value: Any) -> Any:
         """Return `value`. Raises ValueError with the closest name."""
         if isinstance(value, str):
-            names = [*self.known, *(self.registry or ())] if value not in self._builtin() else [value]
+            names = [*self.known, *(self.registry or ())] if value not in self.builtin else [value]
             if value not in names:
                 raise ValueError(f"unknown {self.kind} {shorten(repr(value))}: {closest(value, names)}")
         elif type(value) is not int or value not in self.numbers:
             numbers = f", or {', '.join(map(str, self.numbers))}" if self.numbers else ""
-            raise Expected(f"expected one of {', '.join(self._builtin())}{numbers}")
+            raise Expected(f"expected one of {', '.join(self.builtin)}{numbers}")
         return value
 
-    def _builtin(self) -> tuple[str, ...]:
+    @property
+    def builtin(self) -> tuple[str, ...]:
+        """The names that the harness itself brings."""
         return (*self.known, *(self.registry.builtin if self.registry else ()))
 
 
@@ -133,7 +135,11 @@ class Quantity:
         number = {"type": "number", **{key: item for key, item in bounds.items() if math.isfinite(item)}}
         if not self.units:
             return number
-        return {"anyOf": [number, {"type": "string", "pattern": rf"^\s*{_NUMBER}\s*({self.units})?\s*$"}]}
+        sign = r"\+?" if self.low >= 0 else "[+-]?"
+        text = rf"{sign}{_NUMBER}\s*({self.units})?"
+        if self.units == "%" and self.low >= 0 and self.high <= 1:
+            text = rf"{sign}({_PERCENT}\s*%|{_SHARE})"
+        return {"anyOf": [number, {"type": "string", "pattern": rf"^\s*{text}\s*$"}]}
 
     def check(self, value: Any) -> float:
         """Return `value` in the unit that all is computed in. Raises Expected."""
@@ -263,7 +269,9 @@ def _as_text(value: Any) -> str:
     return str(value)
 
 
-_NUMBER = r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?"
+_NUMBER = r"\d+(\.\d+)?([eE][+-]?\d+)?"
+_PERCENT = r"(0*\d{1,2}(\.\d+)?|0*100(\.0+)?|\d+(\.\d+)?[eE][+-]?\d+)"
+_SHARE = r"(0+(\.\d+)?|0*1(\.0+)?|\d+(\.\d+)?[eE][+-]?\d+)"
 _SECONDS = "ns|us|µs|ms|s|min|h"
 
 _UNITS: Mapping[str, tuple[Callable[[Any], float], str, str]] = {

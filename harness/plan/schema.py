@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self, cast
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    ConfigDict,
     Field,
     ValidationInfo,
     WithJsonSchema,
@@ -22,7 +23,8 @@ from pydantic_core import core_schema
 
 from harness.core.case import DataRef, Model, Source, freeze
 from harness.core.passes import SWITCHES
-from harness.core.suite import Measure, Sampling
+from harness.core.sampling import Sampling
+from harness.core.suite import Measure
 from harness.plan.axes import Axes
 from harness.plan.gate import GateSchema
 from harness.plan.option import Dimensions
@@ -60,6 +62,10 @@ def _key(description: str, default: Any = None) -> Any:
 
 class InputSchema(Strict):
     """How random values for one input are drawn."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"dependentSchemas": {"fill": {"properties": {"low": False, "high": False}}}}
+    )
 
     low: Number | None = _key("Smallest value.")
     high: Number | None = _key("Largest value, exclusive for integers.")
@@ -289,6 +295,10 @@ class _Json(GenerateJsonSchema):
         return {"anyOf": made.pop("oneOf")}
 
 
+def _null(key: str) -> JsonSchemaValue:
+    return {"properties": {key: {"type": "null"}}}
+
+
 def json_schema() -> dict[str, Any]:
     """Make the JSON schema (draft 2020-12) of a file with a suite, or with a part that suites extend.
 
@@ -301,7 +311,14 @@ def json_schema() -> dict[str, Any]:
     made.pop("required")
     for definition in (made, *made["$defs"].values()):
         definition.pop("title", None)
-    every = {"properties": {"models": {"additionalProperties": {"required": required}}}}
+    endless = {"required": ["seconds"], "properties": {"seconds": {"type": "null"}}}
+    ended = {"anyOf": [{"required": [key], "not": _null(key)} for key in ("calls", "target_ci")]}
+    every = {
+        "properties": {
+            "models": {"additionalProperties": {"required": required}},
+            "sampling": {"if": endless, "then": ended},
+        }
+    }
     made["properties"]["extends"] |= {
         "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
     }
@@ -309,6 +326,6 @@ def json_schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A suite of the ONNX Runtime harness, or a part that suites extend",
         **made,
-        "if": {"not": {"required": ["extends"]}},
+        "if": {"required": ["models"], "not": {"required": ["extends"]}},
         "then": every,
     }

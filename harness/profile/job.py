@@ -14,7 +14,8 @@ from harness.core.case import Case
 from harness.core.errors import CaseError, Failed, InputError
 from harness.core.listener import Listener
 from harness.core.record import Observation
-from harness.core.suite import Plan, Sampling
+from harness.core.sampling import Sampling
+from harness.core.suite import Plan
 from harness.plan import plan_model
 from harness.profile import memory
 from harness.profile.decide import bias_of, rows, spans
@@ -57,7 +58,7 @@ def profile(
             try:
                 seen = bench.profile(case, _read)
                 if case.session not in known:
-                    known[case.session] = _calibrate(bench, case, work)
+                    known[case.session] = calibrate(bench, case, work)
                 found.append(_conclude(case, seen, by, known[case.session], str(machine["machine"])))
                 outcome = "profiled"
             except CaseError as error:
@@ -109,7 +110,7 @@ def _median(values: list[int]) -> float:
     return float(np.median(values))
 
 
-def _calibrate(bench: Bench, case: Case, work: Path) -> Bias:
+def calibrate(bench: Bench, case: Case, work: Path) -> Bias:
     """Profile the chain under the session of `case`: same runtime, provider and threads."""
     path = work / "calibration.onnx"
     if not path.exists():

@@ -15,7 +15,7 @@ from harness.core.errors import CaseError, InputError
 from harness.core.record import BAD, Record, Status
 from harness.core.registry import closest
 from harness.core.requirement import Requirement
-from harness.core.suite import Sampling
+from harness.core.sampling import Sampling
 from harness.install import newest
 from harness.pytest.stats import Stats
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.build.reading import output_kinds, read_onnx
-from harness.core.artifact import Input
 from harness.core.custom_ops import missing_domains
 from harness.core.errors import CaseError, Failed, InputError
 from harness.core.feeds import TEXT, ask_for_text, batch_dimensions, dimension_names
+from harness.core.inputs import Input
 from harness.core.registry import closest
 from harness.core.roles import BATCH, Unbound, unbound
 from harness.measure.fit import first_fit

@@ -24,7 +24,8 @@ from harness.core.errors import CaseError, Failed, StoreError, Unsupported
 from harness.core.hashing import hash_file
 from harness.core.passes import chosen, repeated, together
 from harness.core.record import Note, NoteKind, Observation, Record, Status
-from harness.core.suite import Sampling, Skip, Suite
+from harness.core.sampling import Sampling
+from harness.core.suite import Skip, Suite
 from harness.install import Installed
 from harness.judge.metrics.accuracy import OWN as OWN_KIND
 from harness.judge.metrics.accuracy import REFERENCE as FP32_KIND
@@ -213,7 +214,7 @@ class Bench:
         request = self._request(case, built, cores, passes)
         with self._measuring(cores.worker) as folder:
             observation = measure.observe(request, folder)
-            return observation, _read_outputs(observation, passes)
+            return observation, read_outputs(observation, passes)
 
     def _count(self, case: Case, built: Built, cores: Cores) -> dict[str, Any]:
         """Count instructions in a worker of its own. Raises CaseError, StoreError."""
@@ -251,15 +252,33 @@ class Bench:
         return replace(request, sampling=sampling, passes=passes)
 
     def profile(self, case: Case, read: Callable[[Observation, Path], Value]) -> Value:
-        """Time and profile `case` in one fresh worker; `read` gets what it saw, and the model file.
+        """Time and profile `case` in one fresh worker; `read` as of `probe`. Raises as `probe`."""
+        return self.probe(case, read, passes=("memory", "timing", "profile"))
+
+    def probe(self, case: Case, read: Callable[[Observation, Path], Value], **changes: Any) -> Value:
+        """Ask one fresh worker of `case`, with `changes`; `read` gets what it saw, and the model file.
 
         It is called before the worker's folder goes. Raises CaseError, StoreError.
         """
         built = self._build(case.artifact)
         cores = self._cores(case.session)
-        request = self._request(case, built, cores, ("memory", "timing", "profile"))
+        request = replace(self._request(case, built, cores, ()), **changes)
         with self._measuring(cores.worker) as folder:
             return read(measure.observe(request, folder), Path(built.path))
+
+    def built(self, case: Case) -> Built:
+        """Return the model file of `case`, as read back. Raises CaseError."""
+        return self._build(case.artifact)
+
+    def lend(self, artifact: Artifact, built: Built, data: Dataset | None = None) -> None:
+        """Take a file, and data for it, that were made elsewhere as those of `artifact`."""
+        self._built[artifact] = built
+        if artifact.model.data is not None and data is not None:
+            self._data[artifact.model.data] = data
+
+    def asked(self, case: Case) -> Request:
+        """Return what a worker of `case` is asked, without any pass. Raises CaseError."""
+        return self._request(case, self._build(case.artifact), self._cores(case.session), ())
 
     def run_block(
         self, pair: tuple[Request, Request], draw: BlockOrder, span_s: float, limit_s: float = math.inf
@@ -386,7 +405,7 @@ def _describe(outputs: Outputs, case: Case, built: Built, labels: np.ndarray | N
     return replace(outputs, classes=known, precision=built.precision)
 
 
-def _read_outputs(observation: Observation, passes: tuple[str, ...]) -> Outputs:
+def read_outputs(observation: Observation, passes: tuple[str, ...]) -> Outputs:
     """Read the arrays that a worker left behind, before its folder goes."""
     if "outputs" not in passes:
         return Outputs(reason="accuracy was not asked for")

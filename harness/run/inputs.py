@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from harness.build.reading import read_onnx
-from harness.core.artifact import Input
 from harness.core.case import Case, DataRef, Model, thaw
 from harness.core.errors import CaseError, InputError
 from harness.core.feeds import SOLE, TEXT, add_up, ask_for_text, batch_dimensions, dimension_names, not_bound
+from harness.core.inputs import Input
 from harness.core.roles import unbound
 
 

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 from harness.core.case import Case
 from harness.core.record import Status
-from harness.core.suite import Plan, Sampling
+from harness.core.sampling import Sampling
+from harness.core.suite import Plan
 from harness.core.units import count, format_span
 from harness.show.fields import Field, columns_of, lines_of
 from harness.show.page import Page

@@ -13,7 +13,8 @@ from harness.core.artifact import Built
 from harness.core.case import Artifact, Case
 from harness.core.errors import CaseError
 from harness.core.record import Record
-from harness.core.suite import Gate, Sampling, Suite
+from harness.core.sampling import Sampling
+from harness.core.suite import Gate, Suite
 from harness.measure import BlockOrder
 from harness.run.bench import Bench, OpenBench, open_bench
 from harness.tune.model import Limit

@@ -14,9 +14,10 @@ from limits import files_up_to
 from harness.build import identify_data, load_data, load_labels
 from harness.build.catalogue import digits
 from harness.build.data import read
-from harness.core.artifact import Built, Input
+from harness.core.artifact import Built
 from harness.core.case import DataRef
 from harness.core.errors import Failed, InputError
+from harness.core.inputs import Input
 
 Write = Callable[..., DataRef]
 

@@ -15,9 +15,10 @@ from onnx import TensorProto, helper
 
 from harness.build import build, cache, list_cache
 from harness.build.reading import opset_of
-from harness.core.artifact import Built, Input
+from harness.core.artifact import Built
 from harness.core.case import freeze
 from harness.core.errors import Failed, Unsupported
+from harness.core.inputs import Input
 
 Save = Callable[..., Path]
 

@@ -14,7 +14,7 @@ from harness.build import files
 from harness.build.check import first_line
 from harness.build.hints import hints
 from harness.build.reading import classify, is_quantized, read_onnx
-from harness.core.artifact import Input
+from harness.core.inputs import Input
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ from models import ROOT, run
 
 from harness.build import build
 from harness.build.sources import Asked, torch_module
-from harness.core.artifact import Input
 from harness.core.case import freeze
 from harness.core.errors import Failed, Unsupported
+from harness.core.inputs import Input
 
 MODELS = ROOT / "suites" / "models"
 

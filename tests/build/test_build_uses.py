@@ -15,8 +15,8 @@ from models import make_model
 from onnx import TensorProto, helper, numpy_helper
 
 from harness.build.reading import read_onnx
-from harness.core.artifact import Input
 from harness.core.feeds import Rows, bind_dimensions, cut, random_rows, sized, with_overrides
+from harness.core.inputs import Input
 
 Node = helper.make_node
 F32, I32, I64, BOOL = TensorProto.FLOAT, TensorProto.INT32, TensorProto.INT64, TensorProto.BOOL

@@ -139,6 +139,50 @@ def names_of_words() -> onnx.ModelProto:
     return model
 
 
+def decoder_with_past() -> onnx.ModelProto:
+    """A decoder in small: at its first step the past has no length at all."""
+    heads, width, past, total = 4, 16, "past_sequence_length", "past_sequence_length + sequence_length"
+    cache = ["batch_size", heads, past, width]
+    nodes = [
+        Node("Gather", ["table", "input_ids"], ["e"], axis=0),
+        Node("Reshape", ["e", "split"], ["q0"]),
+        Node("Transpose", ["q0"], ["q"], perm=[0, 2, 1, 3]),
+        Node("Concat", ["past.key", "q"], ["present.key"], axis=2),
+        Node("Concat", ["past.value", "q"], ["present.value"], axis=2),
+        Node("Transpose", ["present.key"], ["kt"], perm=[0, 1, 3, 2]),
+        Node("MatMul", ["q", "kt"], ["s"]),
+        Node("Cast", ["attention_mask"], ["m"], to=FLOAT),
+        Node("Unsqueeze", ["m", "axes"], ["m4"]),
+        Node("Add", ["s", "m4"], ["sm"]),
+        Node("Softmax", ["sm"], ["p"], axis=-1),
+        Node("MatMul", ["p", "present.value"], ["logits"]),
+    ]
+    inputs = [
+        value("input_ids", ["batch_size", "sequence_length"], INT64),
+        value("attention_mask", ["batch_size", total], INT64),
+        value("past.key", cache),
+        value("past.value", cache),
+    ]
+    outputs = [
+        value("logits", ["batch_size", heads, "sequence_length", width]),
+        *(value(f"present.{name}", ["batch_size", heads, total, width]) for name in ("key", "value")),
+    ]
+    weights = [
+        weight("table", 100, heads * width),
+        constant("split", [0, 0, heads, width], "i8"),
+        constant("axes", [1, 2], "i8"),
+    ]
+    return make_model(nodes, inputs, outputs, weights)
+
+
+def weights_are_inputs() -> onnx.ModelProto:
+    """As exporters wrote up to IR version 3."""
+    nodes = [Node("Conv", ["x", "w"], ["c"], pads=[1, 1, 1, 1]), Node("Relu", ["c"], ["y"])]
+    inputs = [value("x", ["n", 3, 8, 8]), value("w", [8, 3, 3, 3])]
+    outputs, weights = [value("y", ["n", 8, 8, 8])], [weight("w", 8, 3, 3, 3)]
+    return make_model(nodes, inputs, outputs, weights, opset=9, ir_version=3)
+
+
 MODELS: dict[str, tuple[onnx.ModelProto, dict[str, Any]]] = {
     "weight_behind_cast": (weight_behind_cast(), {"axes": {"precision": ["fp32", "int8_dynamic"]}}),
     "quantized_bias": (quantized_bias(), {}),
@@ -155,6 +199,15 @@ MODELS: dict[str, tuple[onnx.ModelProto, dict[str, Any]]] = {
     "no_inputs": (no_inputs(), {}),
     "gathered": (gathered(), {}),
     "mask_that_is_no_mask": (mask_that_is_no_mask(), {}),
+    "decoder_with_past": (
+        decoder_with_past(),
+        {"shapes": {"past_sequence_length": 0, "sequence_length": 3}, "axes": {"batch": 2}},
+    ),
+    "stale_shape": (relu("n", 4, output=["n", 5]), {}),
+    "weights_are_inputs": (
+        weights_are_inputs(),
+        {"axes": {"precision": ["fp32", "fp16", "int8_dynamic", "int8_static"]}},
+    ),
     "names_of_words": (names_of_words(), {"data": "words.npz", "axes": {"io": "run"}}),
     "nan_rows": (relu("n", 4), {"data": "nan_rows.npz"}),
 }
@@ -246,6 +299,33 @@ def test_what_indexes_is_drawn_over_all_of_its_range(measured: dict[str, Record]
 
 def test_inputs_that_are_nan_are_said(measured: dict[str, Record]) -> None:
     assert any(note.startswith("inputs are NaN: ") for note in measured["nan_rows"].notes)
+
+
+def test_the_first_step_of_a_decoder_is_measured_with_a_past_of_no_length(
+    measured: dict[str, Record],
+) -> None:
+    shapes = measured["decoder_with_past/batch=2"].session["input_shapes"]
+    assert shapes["past.key"] == [2, 4, 0, 16]
+    assert (shapes["input_ids"], shapes["attention_mask"]) == ([2, 3], [2, 3])
+
+
+def test_a_file_whose_shapes_are_stale_is_measured_and_the_checkers_complaint_is_a_note(
+    measured: dict[str, Record],
+) -> None:
+    (note,) = (note for note in measured["stale_shape"].notes if note.startswith("onnx.checker complains"))
+    assert "(4) vs (5)" in note
+
+
+@pytest.mark.parametrize(
+    ("precision", "read_back"), [("fp16", "fp16"), ("int8_dynamic", "int8"), ("int8_static", "int8")]
+)
+def test_weights_that_are_inputs_too_are_taken_out_before_a_conversion(
+    measured: dict[str, Record], precision: str, read_back: str
+) -> None:
+    record = measured[f"weights_are_inputs/precision={precision}"]
+    assert record.artifact["precision"] == read_back
+    assert [item["name"] for item in record.artifact["inputs"]] == ["x"]
+    assert f"before {precision}: weights were taken out of the inputs" in record.notes
 
 
 @pytest.fixture(scope="module")

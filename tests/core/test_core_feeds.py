@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from harness.core.artifact import Input
 from harness.core.errors import Failed, InputError, Unsupported
 from harness.core.feeds import (
     bind_dimensions,
@@ -12,6 +11,7 @@ from harness.core.feeds import (
     sample_count,
     with_overrides,
 )
+from harness.core.inputs import Input
 from harness.measure.worker.arrays import read_arrays
 
 IMAGE = Input("image", "float32", ("N", 3, 2))

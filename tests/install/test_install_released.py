@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from harness import measure
-from harness.core.artifact import Built, Input
+from harness.core.artifact import Built
 from harness.core.case import Artifact, Case, Load, Model, Named, Session, Source
+from harness.core.inputs import Input
 from harness.core.passes import chosen
 from harness.core.record import Observation
-from harness.core.suite import Measure, Sampling
+from harness.core.sampling import Sampling
+from harness.core.suite import Measure
 from harness.install import Installed, released
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("runtimes")]  # each is installed once

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from make import texts
 
@@ -194,6 +196,27 @@ def test_a_provider_without_proof_is_noted_and_the_cpus_is_not(facts, observatio
     assert texts(judge(facts(observation()))) == ()
     proven = observation(proof=proof(openvino={"Conv": 97}))
     assert texts(judge(facts(proven, case=case(provider="openvino")))) == ()
+
+
+@pytest.mark.parametrize(
+    ("precision", "types", "notes"),
+    [
+        ("fp16", {"float": 9, "float16": 1}, ("the file holds fp16; 9 of 10 nodes",)),
+        ("bf16", {"float": 2, "int64": 3}, ("the file holds bf16; 2 of 2 nodes",)),
+        ("fp16", {"float": 1, "float16": 9}, ()),
+        ("fp32", {"float": 9}, ()),
+        ("fp16", {}, ()),
+    ],
+)
+def test_a_half_precision_file_that_computed_in_fp32_is_ok_and_says_so(
+    facts, observation, precision, types, notes
+):
+    seen = facts(observation(proof={"types": types}))
+    verdict = judge(replace(seen, built=replace(seen.built, precision=precision)))
+    assert verdict.status is Status.OK
+    assert texts(verdict) == tuple(
+        f"computed in fp32: {note} computed in fp32, for want of a kernel" for note in notes
+    )
 
 
 @pytest.mark.parametrize(

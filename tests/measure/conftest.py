@@ -8,10 +8,12 @@ import onnx
 import pytest
 
 from harness import measure
-from harness.core.artifact import Built, Input
+from harness.core.artifact import Built
 from harness.core.case import Artifact, Case, Load, Model, Session, Source
+from harness.core.inputs import Input
 from harness.core.passes import chosen
-from harness.core.suite import Measure, Sampling
+from harness.core.sampling import Sampling
+from harness.core.suite import Measure
 
 X = Input("x", "float32", ("N", 4))
 ONE_THREAD = Session(intra_threads=1)

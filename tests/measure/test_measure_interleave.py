@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.core.artifact import Input
 from harness.core.case import Session
-from harness.core.suite import Measure, Sampling
+from harness.core.inputs import Input
+from harness.core.sampling import Sampling
+from harness.core.suite import Measure
 from harness.measure.interleave import MAX_CALLS, BlockOrder, SliceResult, SliceWorker, cut, run_block
 from harness.measure.worker import system
 from harness.measure.worker.slices import Slice

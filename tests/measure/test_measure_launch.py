@@ -13,7 +13,8 @@ import pytest
 
 from harness import measure
 from harness.core.case import Load, Session
-from harness.core.suite import Measure, Sampling
+from harness.core.sampling import Sampling
+from harness.core.suite import Measure
 from harness.measure import launch
 
 pytestmark = pytest.mark.xdist_group("processes")  # they stop, count and kill processes

@@ -13,9 +13,9 @@ from models import save_model, value
 from onnx import TensorProto, helper, numpy_helper
 
 from harness import measure
-from harness.core.artifact import Input
 from harness.core.case import Load, Model, Named, Session, Source, freeze
 from harness.core.feeds import bind_dimensions, random_rows
+from harness.core.inputs import Input
 from harness.core.suite import Measure
 from harness.measure.cores import Cores
 from harness.measure.worker import ort_options, system

@@ -27,6 +27,7 @@ NEW = [
             "provider": "CPUExecutionProvider",
             "node_index": "5",
             "mem_in_use_peak": "700",
+            "input_type_shape": [{"float": [1, 3]}, {"float16": [3]}],
         },
     },
     {
@@ -42,7 +43,21 @@ NEW = [
     {
         "cat": "Node",
         "name": "_kernel_time",
-        "args": {"op_name": "Gemm", "provider": "CUDAExecutionProvider", "node_index": "7"},
+        "args": {
+            "op_name": "Gemm",
+            "provider": "CUDAExecutionProvider",
+            "node_index": "7",
+            "input_type_shape": [{"float16": [1, 3]}],
+        },
+    },
+    {
+        "cat": "Node",
+        "name": "cast_kernel_time",
+        "args": {
+            "op_name": "Cast",
+            "provider": "CUDAExecutionProvider",
+            "input_type_shape": [{"float": [1, 3]}],
+        },
     },
 ]
 
@@ -76,10 +91,11 @@ def session(tmp_path, text, subgraphs=None):
 
 def test_nodes_are_counted_once_and_the_highest_peak_counts(tmp_path):
     proof = ort_proof.read(session(tmp_path, json.dumps(NEW)), "onnxruntime 1.23.0")
-    assert proof["operators"] == {"FusedConv": 1, "Gemm": 2}
+    assert proof["operators"] == {"FusedConv": 1, "Gemm": 2, "Cast": 1}
+    assert proof["types"] == {"float": 1, "float16": 1}
     assert proof["assignment"] == {
         "CPUExecutionProvider": {"nodes": 1, "operators": {"FusedConv": 1}},
-        "CUDAExecutionProvider": {"nodes": 2, "operators": {"Gemm": 2}},
+        "CUDAExecutionProvider": {"nodes": 3, "operators": {"Gemm": 2, "Cast": 1}},
     }
     assert proof["assignment_from"] == "profile"
     assert proof["arena_peak"] == {"bytes": 900}
@@ -99,6 +115,7 @@ def test_the_graphs_own_assignment_goes_before_the_profile(tmp_path):
 def test_an_old_runtimes_events_around_a_node_are_no_nodes(tmp_path):
     proof = ort_proof.read(session(tmp_path, json.dumps(OLD)), "onnxruntime 1.17.3")
     assert proof["operators"] == {"Conv": 1}
+    assert proof["types"] == {}
     assert proof["assignment"]["CPUExecutionProvider"]["nodes"] == 1
     assert proof["arena_peak"] == {"unavailable": "the profile of onnxruntime 1.17.3 has no mem_in_use_peak"}
 

@@ -4,7 +4,7 @@ from array import array
 import pytest
 from scipy.stats import binom
 
-from harness.core.suite import Sampling
+from harness.core.sampling import Sampling
 from harness.measure.worker.timing import (
     FOREVER,
     clock_facts,

@@ -129,12 +129,14 @@ def test_an_improvement_is_told() -> None:
 
 def test_what_was_not_compared_is_named() -> None:
     compared = MetricComparisons((), {"m": ("cores: 1 / 2",)}, ("old",), ("new",))
-    contrast = RunComparison(base=BASE_RUN, head=HEAD_RUN, compared=compared)
+    causes = {Cause("data", "aa", "bb"): ("m", "n"), Cause("kernel", "6.1", "6.2"): ("m",)}
+    contrast = RunComparison(base=BASE_RUN, head=HEAD_RUN, compared=compared, causes=causes)
     text = summary(replace(night(), contrasts={"previous": contrast}, not_compared={"anchor": "none"}))
     for words in (
         "against anchor: not compared: none",
         "### Not compared with previous",
         "- measured unlike: cores: 1 / 2\n  - m",
+        "- accuracy, the data differs: aa -&gt; bb\n  - m\n  - n",
         "- new, not in that run\n  - new",
         "- in that run, not in this one\n  - old",
     ):

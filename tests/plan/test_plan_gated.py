@@ -2,7 +2,8 @@ from dataclasses import replace
 
 from make import make_case
 
-from harness.core.suite import Gate, Sampling
+from harness.core.sampling import Sampling
+from harness.core.suite import Gate
 from harness.plan.gated import gated_sampling
 
 

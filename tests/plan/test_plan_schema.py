@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.core.case import CPU, FP32, DataRef, Named, freeze, thaw
-from harness.core.suite import Gate, Measure, Sampling
+from harness.core.sampling import Sampling
+from harness.core.suite import Gate, Measure
 
 from . import wrong
 from .planning import ONE, Planner, Problems, keys

@@ -6,11 +6,13 @@ import pytest
 from harness.stats.floor import sample_floor
 from harness.stats.intervals import (
     between_processes,
+    binomial_shares,
     mean_interval,
     paired_share_interval,
     quantile_interval,
     quantile_ranks,
     share_interval,
+    t_quantile,
 )
 
 
@@ -93,3 +95,20 @@ def test_a_mean_has_students_interval():
     half = 4.302652729911275 / math.sqrt(3)
     assert (low, high) == (pytest.approx(2 - half), pytest.approx(2 + half))
     assert mean_interval(np.array([1.0])) is None
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.95, 0.99])
+@pytest.mark.parametrize("n", [1, 2, 7, 130, 1000, 30_000])
+def test_binomial_shares_are_scipys(n, share):
+    from scipy.special import bdtr
+
+    np.testing.assert_allclose(binomial_shares(n, share), bdtr(np.arange(n + 1), n, share), atol=1e-8)
+
+
+@pytest.mark.parametrize("level", [0.5, 0.95, 0.999])
+def test_students_quantiles_are_scipys_on_both_sides_of_the_expansion(level):
+    from scipy.special import stdtrit
+
+    freedom = [1, 2, 3, 4, 9, 10, 198, 199, 200, 201, 1000, 100_000]
+    found = [t_quantile(degrees, level) for degrees in freedom]
+    np.testing.assert_allclose(found, stdtrit(freedom, (1 + level) / 2), rtol=1e-9)

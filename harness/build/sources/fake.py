@@ -14,8 +14,8 @@ from typing import Any
 
 from harness.build.reading import Reading
 from harness.build.sources import Asked, Written
-from harness.core.artifact import Input
 from harness.core.errors import Failed, Unsupported
+from harness.core.inputs import Input
 
 FILE = "model.json"
 

@@ -16,9 +16,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.core.artifact import Input
 from harness.core.errors import CaseError
 from harness.core.feeds import bind_dimensions, cut, random_rows
+from harness.core.inputs import Input
 from harness.measure.worker.__main__ import die_with
 from harness.measure.worker.engine import one_line
 from harness.measure.worker.ort_options import register

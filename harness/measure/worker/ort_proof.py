@@ -36,6 +36,7 @@ def read(session: Any, runtime: str) -> dict[str, Any]:
         "assignment": assignment,
         "assignment_from": source,
         "operators": dict(Counter(args["op_name"] for args in nodes)),
+        "types": element_types(nodes),
         "unavailable": unavailable,
         "arena_peak": arena_peak(nodes, runtime),
     }
@@ -66,6 +67,16 @@ def profiled_nodes(events: Iterable[Mapping[str, Any]]) -> Iterable[dict[str, An
         highest = max(_peak(args), _peak(nodes.get(key, {})))
         nodes[key] = {**args, "mem_in_use_peak": highest}
     return nodes.values()
+
+
+def element_types(nodes: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Count nodes by the element type of the first tensor that they read, as the runtime writes it.
+
+    Casts are left out: a runtime puts them around what it has no kernel for. Empty where the profile has
+    no types.
+    """
+    read = (args.get("input_type_shape") or [{}] for args in nodes if args["op_name"] != "Cast")
+    return dict(Counter(kind for first, *_ in read for kind in first))
 
 
 def _peak(args: Mapping[str, Any]) -> int:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from harness.core.artifact import Input
-from harness.core.suite import Sampling
+from harness.core.inputs import Input
+from harness.core.sampling import Sampling
 from harness.measure.cores import Cores
 
 

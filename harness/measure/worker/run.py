@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,6 +55,8 @@ class Run:
     def _error(self, stage: str, error: Exception) -> dict[str, str]:
         known = error if isinstance(error, HarnessError) else self.engine.explain(error)
         if known is not error:
+            import traceback
+
             traceback.print_exception(error, file=sys.stderr)
         status = "unsupported" if isinstance(known, Unsupported) else "failed"
         kind = type(error).__name__

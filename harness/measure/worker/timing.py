@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from harness.core.suite import Sampling
+from harness.core.sampling import Sampling
 from harness.measure.worker.engine import Call
 
 Clock = Callable[[], int]

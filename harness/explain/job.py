@@ -1,0 +1,168 @@
+"""Explain the pairs of two arms, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import monotonic
+
+from harness import measure
+from harness.ab.model import ABSettings, Pairing
+from harness.build.scratch import scratch
+from harness.core.errors import CaseError
+from harness.core.listener import Listener
+from harness.core.sampling import Sampling
+from harness.core.suite import Suite
+from harness.explain.model import MIN_EFFECT, Explanations, OutputsExplanation, TimeExplanation
+from harness.explain.outputs import MEMORY_BYTES, SAMPLES, explain_outputs
+from harness.explain.proof import INSTRUCTIONS, LATENCY, MOST, Prover, can_count, candidates
+from harness.explain.timing import Timing
+from harness.run.bench import OpenBench, open_arms
+from harness.run.inputs import check_inputs
+
+SHORT = Sampling(warmup_calls=10, warmup_s=0.05, seconds=0.5, min_calls=20)
+"""How p50 is taken unless a suite says more."""
+
+FEW = Sampling(warmup_calls=1, warmup_s=0.0, calls=1)
+"""What is timed where nothing is timed."""
+
+
+def outputs(
+    pairing: Pairing,
+    suite: Suite,
+    cache_dir: Path,
+    *,
+    base: Mapping[str, str] | None = None,
+    head: Mapping[str, str] | None = None,
+    samples: int = SAMPLES,
+    budget_s: float = 60.0,
+    memory_bytes: int = MEMORY_BYTES,
+    listener: Listener | None = None,
+    opening: OpenBench = open_arms,
+    clock: Callable[[], float] = monotonic,
+) -> Explanations[OutputsExplanation]:
+    """Find the first tensor beyond the tolerance in every pair; `budget_s` is for each.
+
+    Ctrl-C ends it: what was found is kept. Raises InputError where data is wrong, StoreError.
+    """
+    check_inputs(case for pair in pairing.pairs for case in (pair.base, pair.head))
+    listener = listener or Listener()
+    found: list[OutputsExplanation] = []
+    missing: dict[str, str] = {}
+    interrupted = False
+    with scratch() as work:
+        bench = opening(replace(suite, sampling=FEW), cache_dir, work, measure.describe_machine())
+        for number, pair in enumerate(pairing.pairs, 1):
+            listener.start_stage("tensors", pair.name, number, len(pairing.pairs))
+            ends = clock() + budget_s
+            try:
+                one = explain_outputs(
+                    bench,
+                    pair,
+                    base or {},
+                    head or {},
+                    work / f"pair-{number}",
+                    samples=samples,
+                    memory_bytes=memory_bytes,
+                    until=lambda ends=ends: clock() >= ends,  # type: ignore[misc]
+                )
+                found.append(one)
+                outcome = f"first beyond the tolerance: {one.first.tensor}" if one.first else "none beyond"
+            except CaseError as error:
+                missing[pair.name] = outcome = str(error)
+            except KeyboardInterrupt:
+                interrupted = True
+                missing[pair.name] = "interrupted"
+                break
+            listener.end_stage(outcome, 0.0)
+    return Explanations(tuple(found), missing, interrupted)
+
+
+@dataclass(frozen=True, slots=True)
+class ProofSettings:
+    """What is proven, and how."""
+
+    regions: int = MOST  # the worst ones of each pair; 0: none
+    budget_s: float = 10.0  # of blocks for each
+    instructions: bool | None = None  # count them as well; None: where this machine can
+    seed: int = 0
+
+
+def times(
+    pairing: Pairing,
+    suite: Suite,
+    results_dir: Path,
+    cache_dir: Path,
+    proof: ProofSettings = ProofSettings(),
+    *,
+    base: Mapping[str, str] | None = None,
+    head: Mapping[str, str] | None = None,
+    listener: Listener | None = None,
+    opening: OpenBench = open_arms,
+) -> Explanations[TimeExplanation]:
+    """Find the regions that take longer in every pair, and prove the worst of them.
+
+    Ctrl-C ends it: what was found is kept. Raises InputError where data is wrong, StoreError.
+    """
+    check_inputs(case for pair in pairing.pairs for case in (pair.base, pair.head))
+    listener = listener or Listener()
+    found: list[TimeExplanation] = []
+    missing: dict[str, str] = {}
+    interrupted = False
+    with scratch() as work:
+        bench = opening(replace(suite, sampling=SHORT), cache_dir, work, measure.describe_machine())
+        for number, pair in enumerate(pairing.pairs, 1):
+            listener.start_stage("regions", pair.name, number, len(pairing.pairs))
+            folder = work / f"pair-{number}"
+            timing = Timing(bench, pair, base or {}, head or {}, folder)
+            try:
+                one = timing.explain(work)
+                found.append(one)
+                listener.end_stage(f"{len(one.regions)} regions", 0.0)
+                found[-1] = _prove(
+                    one, timing, folder, suite, results_dir, cache_dir, proof, listener, opening
+                )
+            except CaseError as error:
+                missing[pair.name] = str(error)
+                listener.end_stage(str(error), 0.0)
+            except KeyboardInterrupt:
+                interrupted = True
+                if len(found) + len(missing) < number:
+                    missing[pair.name] = "interrupted"
+                break
+    return Explanations(tuple(found), missing, interrupted)
+
+
+def _prove(
+    one: TimeExplanation,
+    timing: Timing,
+    folder: Path,
+    suite: Suite,
+    results_dir: Path,
+    cache_dir: Path,
+    proof: ProofSettings,
+    listener: Listener,
+    opening: OpenBench,
+) -> TimeExplanation:
+    """Put the worst regions of a pair through the A/B."""
+    chosen = candidates(one.regions, proof.regions, slower=one.change_s > 0)
+    if not chosen:
+        return one
+    counts = can_count() if proof.instructions is None else proof.instructions
+    settings = ABSettings(
+        min_effect=MIN_EFFECT,
+        budget_s=proof.budget_s,
+        seed=proof.seed,
+        metrics=(LATENCY,),
+        counted=(INSTRUCTIONS,) if counts else (),
+    )
+    proofs, trusted = Prover(timing, folder / "pieces").prove(
+        chosen, suite, settings, results_dir, cache_dir, listener=listener, opening=opening
+    )
+    notes = one.notes if counts else (*one.notes, NOT_COUNTED)
+    regions = tuple(replace(region, proof=proofs.get(region.name)) for region in one.regions)
+    return replace(one, regions=regions, trusted=trusted, notes=notes)
+
+
+NOT_COUNTED = "instructions were not counted: that takes valgrind, from the system's packages"

@@ -1,0 +1,92 @@
+"""Where numbers part, end to end: two files of which one has a wrong weight in its middle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+from models import DIGITS_CNN
+from onnx import numpy_helper
+
+from harness import show
+from harness.explain.model import Explanations, OutputsExplanation, Step, TensorError, TensorVerdict
+from harness.explain.view import OutputsDocument
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+def test_the_layer_with_the_wrong_weight_is_named_in_the_graph_that_ran(
+    harness: Call, tmp_path: Path
+) -> None:
+    model = onnx.load(DIGITS_CNN)
+    (weight,) = [item for item in model.graph.initializer if item.name == "5.bias"]
+    weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight) + np.float32(5), "5.bias"))
+    onnx.save(model, tmp_path / "wrong.onnx")
+    code, out, _ = harness(
+        "explain", DIGITS_CNN, tmp_path / "wrong.onnx", "--outputs", "--format", "json", "--samples", "2"
+    )
+    (found,) = json.loads(out)
+    assert (code, found["first"], found["unseen"]) == (1, "/6/Relu_output_0", 0)
+    verdicts = {item["tensor"]: item["verdict"] for item in found["tensors"]}
+    assert verdicts["/4/MaxPool_output_0"] == "identical"
+    (blamed,) = [item for item in found["tensors"] if item["tensor"] == found["first"]]
+    assert blamed["head"]["ops"] == ["Conv"]  # one node of the blocked layout: shown as it ran
+    assert blamed["head"]["inputs"] == ["/4/MaxPool_output_0"]
+    assert found["notes"] == []
+
+
+def test_a_page_blames_the_first_tensor_and_names_what_it_is_made_of() -> None:
+    step = Step(("Transpose", "QLinearConv"), ("(t)", "conv"), ("xq",))
+    found = OutputsExplanation(
+        case="net", base={"graph_opt": "disable"}, head={"graph_opt": "all"}, limit_db=20.0, samples=8,
+        data="random inputs", outputs=("y",), hidden=4, unseen=1,
+        tensors=(
+            TensorError(tensor="xq", verdict=TensorVerdict.IDENTICAL, values=8, max_abs_error=0.0),
+            TensorError(
+                tensor="y", verdict=TensorVerdict.BEYOND, reason="SQNR 2.2 dB; 20.0 dB are asked for",
+                values=8, sqnr_db=2.2, max_abs_error=3.85, differing_ratio=0.5, head=step,
+                base=Step(("Conv",), ("conv",), ("xq",)),
+            ),
+        ),
+    )  # fmt: skip
+    text = show.render(OutputsDocument(Explanations((found,), {"other": "it crashed"})), "table")
+    assert (
+        text
+        == """\
+net: 'y' is the first tensor beyond the tolerance
+BASE (graph_opt=disable) -> HEAD (graph_opt=all)
+2 tensors that both have, on 8 samples of random inputs; 20 dB are asked for
+
+tensor  verdict      SQNR  largest error  differ  base  head
+xq      identical       –              0   0.00%  –     –
+y       beyond     2.2 dB           3.85  50.00%  Conv  Transpose+QLinearConv
+
+First beyond the tolerance: y
+  SQNR 2.2 dB; 20.0 dB are asked for
+  head computes it by 2 nodes:
+    Transpose (t)
+    QLinearConv conv
+  base computes it by 1 node:
+    Conv conv
+  from:
+    xq: identical
+
+Outputs of the model
+  y: SQNR 2.2 dB (beyond the tolerance)
+
+Notes
+  4 tensors in one of the graphs alone: fused away in the other
+  1 tensor not looked at: too large, or the time was up (--budget)
+
+Not explained: 1 case
+  it crashed
+    other"""
+    )
+
+
+def test_an_option_of_the_other_question_is_refused(harness: Call, suite: Callable[..., Path]) -> None:
+    code, _, err = harness("explain", suite(), "--head", "graph_opt=basic", "--samples", "2")
+    assert (code, err.splitlines()[-1]) == (2, "error: --samples is for --outputs")
