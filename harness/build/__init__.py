@@ -9,18 +9,30 @@ The steps, in the order in which an artifact passes them:
 ===================== ==================================================
 `artifact`            the parent's side: recipes, the cache, the reference
 `worker`              the process in which a step runs
-`sources`             where a model comes from: onnx, zoo, torch, fake
+`sources`             where a model comes from: onnx, zoo, torch, sklearn, fake
+`converters`          what runs in the process of a tool, beside it
+`origin`              how the original answers, kept beside the file
 `opset`               onnx.version_converter
 `precisions`          fp16, int8_dynamic, int8_static
 `ort_format`          ONNX Runtime's own format
 `check`, `reading`    is it valid, and what is it
 `data`                calibration and evaluation data
 ===================== ==================================================
+
+The names below are imported on first use: the process of a tool has the
+standard library and the tool alone.
 """
 
-from harness.build.artifact import Stored, build, fp32_reference, identify, list_cache
-from harness.build.cache import default_cache_dir
-from harness.build.data import identify_data, load_data, load_labels
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.build.artifact import Stored, build, fp32_reference, identify, list_cache
+    from harness.build.cache import default_cache_dir
+    from harness.build.data import identify_data, load_data, load_labels
+    from harness.build.origin import own_data, read_origin
 
 __all__ = [
     "Stored",
@@ -32,4 +44,26 @@ __all__ = [
     "list_cache",
     "load_data",
     "load_labels",
+    "own_data",
+    "read_origin",
 ]
+
+_HOME = {
+    "Stored": "artifact",
+    "build": "artifact",
+    "default_cache_dir": "cache",
+    "fp32_reference": "artifact",
+    "identify": "artifact",
+    "identify_data": "data",
+    "list_cache": "artifact",
+    "load_data": "data",
+    "load_labels": "data",
+    "own_data": "origin",
+    "read_origin": "origin",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -7,22 +7,26 @@ that accuracy is judged against.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from harness.build import cache, process
-from harness.build.data import load_data
+from harness.build.data import identify_data, load_data
+from harness.build.origin import own_data, resolve_origin
 from harness.build.precisions import Precision
 from harness.build.sources import Asked
 from harness.build.versions import own_code, versions
 from harness.core.artifact import Built
-from harness.core.case import FP32, Artifact, thaw
+from harness.core.case import FP32, NO_CONVERTER, Artifact, DataRef, thaw
 from harness.core.errors import CaseError, Failed, HarnessError, Unsupported
 from harness.core.feeds import with_overrides
 from harness.core.plugins import PRECISIONS, SOURCES
 from harness.core.registry import closest
+from harness.core.tools import Tool
+from harness.install import ensure
+from harness.install.installer import Installer, pip_install
 
 KIND = "artifacts"
 RANDOM_SAMPLES = 16
@@ -40,15 +44,20 @@ class Stored:
 
 
 def build(
-    artifact: Artifact, cache_dir: Path, timeout_s: float = process.TIMEOUT_S, run: process.Run = process.run
+    artifact: Artifact,
+    cache_dir: Path,
+    timeout_s: float = process.TIMEOUT_S,
+    run: process.Run = process.run,
+    install: Installer = pip_install,
 ) -> Built:
     """Return `artifact`, built or from the cache; each step after the source may take `timeout_s`.
 
-    Raises Unsupported where it cannot be had as asked for, Failed where
-    something broke, InputError where the cache cannot be written.
+    What converts it is installed where it is needed and absent. Raises Unsupported
+    where it cannot be had as asked for, Failed where something broke, InputError
+    where the cache cannot be written.
     """
     try:
-        built = _follow(_Line(cache_dir, timeout_s, run), artifact)
+        built = _follow(_Line(cache_dir, timeout_s, run, install), artifact)
     except OSError as error:
         raise Failed(f"{error.filename or cache_dir}: {error.strerror or error}") from error
     return replace(built, inputs=with_overrides(built.inputs, thaw(artifact.model.inputs)))
@@ -60,12 +69,12 @@ def identify(artifacts: Iterable[Artifact]) -> list[str]:
     Of what a torch module reads, it knows what lies beside the module: the rest
     is known once it is built.
     """
-    sources: dict[Hashable, str] = {}
+    sources: dict[Artifact, str] = {}
     return [_identity(artifact, sources) for artifact in artifacts]
 
 
-def _identity(artifact: Artifact, sources: dict[Hashable, str]) -> str:
-    key = artifact.model.source, artifact.exporter, artifact.opset
+def _identity(artifact: Artifact, sources: dict[Artifact, str]) -> str:
+    key = replace(artifact, precision=FP32, format="onnx")
     try:
         if key not in sources:
             sources[key] = cache.digest(_source_recipe(artifact))
@@ -103,11 +112,12 @@ def _follow(line: _Line, artifact: Artifact) -> Built:
     built = line.take_source(artifact)
     if built.engine == "fake":  # it is a stand-in for whatever the suite names
         return replace(built, precision=artifact.precision.kind)
+    origin = built.origin  # of the FP32 file: what is made of it has the same original
     if artifact.precision.kind != FP32.kind:
         built = line.convert(artifact, built)
     if artifact.format != "onnx":
         built = line.reformat(built)
-    return built
+    return replace(built, origin=origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +127,28 @@ class _Line:
     cache_dir: Path
     timeout_s: float
     run: process.Run
+    install: Installer
 
     def take_source(self, artifact: Artifact) -> Built:
         """Write the FP32 model at the opset asked for."""
-        return self._step(_source_recipe(artifact), options=thaw(artifact.model.source.options))
+        recipe = _source_recipe(artifact)
+        tool = _tool(artifact)
+
+        def where() -> dict[str, Any]:
+            found: dict[str, Any] = {"options": thaw(artifact.model.source.options), "rows": recipe["rows"]}
+            if recipe["rows"] and artifact.model.data is not None:
+                data = load_data(artifact.model.data, self.cache_dir)
+                found["rows"] = {**recipe["rows"], "path": str(Path(data.evaluation).absolute())}
+            if tool is not None:
+                installed = ensure(tool, self.cache_dir, self.install)
+                found["tool"] = {
+                    **tool.to_json(),
+                    "path": installed.path,
+                    "packages": dict(installed.packages),
+                }
+            return found
+
+        return self._step(recipe, where=where)
 
     def convert(self, artifact: Artifact, base: Built) -> Built:
         """Convert to another precision."""
@@ -130,33 +158,32 @@ class _Line:
         if base.precision != "fp32":
             raise Unsupported(f"asked for {name}; the source is {base.precision} already")
         precision: Precision = PRECISIONS.resolve(kind)
-        feeds = _calibration(artifact, self.cache_dir) if precision.calibrated else {}
-        return self._step(
-            {**_precision_recipe(artifact), "calibration": feeds.get("identity")}, base, feeds=feeds
-        )
+        feeds = _calibration(artifact, base, self.cache_dir) if precision.calibrated else {}
+        recipe = {**_precision_recipe(artifact), "calibration": feeds.get("identity")}
+        return self._step(recipe, base, lambda: {"feeds": feeds})
 
     def reformat(self, base: Built) -> Built:
         """Convert to ONNX Runtime's own format."""
         return self._step({"step": "format", "versions": versions("onnxruntime")}, base)
 
-    def _step(self, recipe: Mapping[str, Any], base: Built | None = None, **where: Any) -> Built:
-        """Take one step in a process of its own; `where` holds what does not change the bytes."""
+    def _step(
+        self, recipe: Mapping[str, Any], base: Built | None = None, where: Callable[[], dict[str, Any]] = dict
+    ) -> Built:
+        """Take one step in a process of its own; `where` gives what does not change the bytes."""
+        known: dict[str, Any] = {}
         if base is not None:
             recipe = {**recipe, "base": base.sha256, "of": dict(base.provenance)}
-            where |= {"built": base.to_json()}
+            known = {"built": base.to_json()}
 
         def make(folder: Path) -> Mapping[str, Any]:
-            return self.run({**recipe, **where, "target": str(folder)}, self.timeout_s)
+            return self.run({**recipe, **known, **where(), "target": str(folder)}, self.timeout_s)
 
         return _built(cache.fetch(self.cache_dir, KIND, {**recipe, "code": own_code()}, make))
 
 
 def _source_recipe(artifact: Artifact) -> dict[str, Any]:
     """Return what the FP32 model is made from. Raises CaseError, OSError."""
-    source, asked = artifact.model.source, Asked(artifact.exporter, artifact.opset)
-    if source.kind not in SOURCES:
-        raise Failed(f"unknown source {source.kind!r}: {closest(source.kind, SOURCES)}")
-    kind = SOURCES.resolve(source.kind)
+    source, asked, kind = artifact.model.source, _asked(artifact), _kind(artifact)
     try:
         identity = kind.identify(thaw(source.options), asked)
         cache.digest({"identity": identity})  # it must be plain data
@@ -165,7 +192,52 @@ def _source_recipe(artifact: Artifact) -> dict[str, Any]:
     except Exception as error:  # a source may be another package's
         problem = f"{type(error).__name__}: {error}"
         raise Failed(f"source {source.kind!r} cannot name what it is made from: {problem}") from error
-    return {"step": "source", "source": source.kind, "asked": asdict(asked), "identity": identity}
+    tool = _tool(artifact)
+    return {
+        "step": "source",
+        "source": source.kind,
+        "asked": asked.identity,
+        "identity": identity,
+        "needs": tool.to_json() if tool else None,
+        "rows": _rows(artifact) if getattr(kind, "answers", False) else None,
+    }
+
+
+def _kind(artifact: Artifact) -> Any:
+    """Return what makes an artifact's model. Raises Failed where nothing is known by that name."""
+    kind = artifact.model.source.kind
+    if kind not in SOURCES:
+        raise Failed(f"unknown source {kind!r}: {closest(kind, SOURCES)}")
+    return SOURCES.resolve(kind)
+
+
+def _asked(artifact: Artifact) -> Asked:
+    converter = artifact.converter if artifact.converter != NO_CONVERTER else None
+    packages = thaw(converter.options).get("packages", ()) if converter and converter.options else ()
+    return Asked(artifact.exporter, artifact.opset, converter.kind if converter else None, tuple(packages))
+
+
+def _tool(artifact: Artifact) -> Tool | None:
+    """Return the tool that the source is converted by; None where it needs none. Raises Unsupported."""
+    asked, kind = _asked(artifact), _kind(artifact)
+    if hasattr(kind, "tool"):
+        tool: Tool = kind.tool(thaw(artifact.model.source.options), asked)
+        return tool
+    if asked.converter is not None:
+        source = artifact.model.source.kind
+        raise Unsupported(f"converter {asked.converter!r}: no tool converts a source of kind {source}")
+    return None
+
+
+def _rows(artifact: Artifact) -> dict[str, Any]:
+    """Return which rows the original answers: those of the data, else random ones, or its own."""
+    model = artifact.model
+    shared = {"shapes": thaw(model.shapes), "batch_dim": model.batch_dim, "inputs": thaw(model.inputs)}
+    return {
+        **{key: value or {} if key != "batch_dim" else value for key, value in shared.items()},
+        "data": identify_data(model.data) if model.data else None,
+        "calibration": model.data.calibration if model.data else DataRef("", "").calibration,
+    }
 
 
 def _precision_recipe(artifact: Artifact) -> dict[str, Any]:
@@ -181,10 +253,12 @@ def _precision_recipe(artifact: Artifact) -> dict[str, Any]:
     }
 
 
-def _calibration(artifact: Artifact, cache_dir: Path) -> dict[str, Any]:
+def _calibration(artifact: Artifact, base: Built, cache_dir: Path) -> dict[str, Any]:
     """Return what a model is calibrated with, by content (`identity`) and where it lies."""
     model = artifact.model
     shared = {"shapes": thaw(model.shapes), "batch_dim": model.batch_dim, "inputs": thaw(model.inputs)}
+    if model.data is None and (own := own_data(base)):
+        return {"identity": {**shared, "data": own.name, "sha256": own.sha256}, "path": own.calibration}
     if model.data is None or model.data.calibration == 0:
         return {"identity": {**shared, "random": {"seed": 0, "samples": RANDOM_SAMPLES}}}
     data = load_data(model.data, cache_dir)
@@ -194,6 +268,8 @@ def _calibration(artifact: Artifact, cache_dir: Path) -> dict[str, Any]:
 def _built(entry: cache.CacheEntry) -> Built:
     content = {key: value for key, value in entry.content.items() if key != "reads"}
     path = entry.folder / content.pop("file")
+    if content.get("origin"):
+        content["origin"] = resolve_origin(content["origin"], entry.folder)
     return Built.from_json(
         {**content, "path": str(path), "sha256": entry.sha256, "size_bytes": entry.size_bytes}
     )

@@ -6,6 +6,7 @@ files elsewhere that its making read (``reads`` of the content, path -> sha256):
 
     <cache>/<kind>/<key>/entry.json   recipe, content, file -> sha256, and a seal over all three
     <cache>/<kind>/<key>/...          the files
+    <cache>/<kind>/<key>/facts/...    what is known of them, counted neither in their hash nor in their size
     <cache>/tmp/<key>/                being written
     <cache>/locks/<key>.lock
 """
@@ -27,6 +28,7 @@ from harness.core.errors import InputError
 from harness.core.hashing import hash_file
 
 MANIFEST = "entry.json"
+FACTS = "facts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +43,17 @@ class CacheEntry:
     @property
     def sha256(self) -> str:
         """The hash of the sole file, as ``sha256sum`` prints it; of several: over names and hashes."""
-        return combine(self.files)
+        return combine(self._own)
 
     @property
     def size_bytes(self) -> int:
-        """Size of all files, the manifest apart."""
-        return sum((self.folder / name).stat().st_size for name in self.files)
+        """Size of all files, the manifest and the facts apart."""
+        return sum((self.folder / name).stat().st_size for name in self._own)
+
+    @property
+    def _own(self) -> dict[str, str]:
+        """The files without the facts."""
+        return {name: sha256 for name, sha256 in self.files.items() if not name.startswith(f"{FACTS}/")}
 
 
 def default_cache_dir() -> Path:

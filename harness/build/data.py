@@ -109,10 +109,10 @@ def identify_data(ref: DataRef) -> str:
     return f"{ref.kind} {content} {ref.calibration}"
 
 
-def load_labels(ref: DataRef, data: Dataset, built: Built) -> np.ndarray[Any, Any] | None:
+def load_labels(where: str, data: Dataset, built: Built) -> np.ndarray[Any, Any] | None:
     """Return the labels of the evaluation part: its ``y``, unless that is an input of the model.
 
-    Raises Failed where they are not one finite value a sample.
+    `where` names the data. Raises Failed where they are not one finite value a sample.
     """
     if not data.labelled or LABELS in {item.name for item in built.inputs}:
         return None
@@ -122,9 +122,9 @@ def load_labels(ref: DataRef, data: Dataset, built: Built) -> np.ndarray[Any, An
         labels: np.ndarray[Any, Any] = arrays[LABELS]
     if labels.ndim > 2 or (labels.ndim == 2 and labels.shape[1] != 1):
         shape = ", ".join(str(size) for size in ("n", *labels.shape[1:]))
-        raise Failed(f"{ref.location}: labels 'y' have shape ({shape}); expected one a sample: (n,)")
+        raise Failed(f"{where}: labels 'y' have shape ({shape}); expected one a sample: (n,)")
     if labels.dtype.kind == "f" and not np.isfinite(labels).all():
-        raise Failed(f"{ref.location}: labels 'y' hold NaN or infinity; expected finite values")
+        raise Failed(f"{where}: labels 'y' hold NaN or infinity; expected finite values")
     return labels
 
 

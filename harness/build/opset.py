@@ -53,3 +53,32 @@ def raise_opset(path: Path, target: Path, least: int) -> Path:
 def reason(error: Exception | str) -> str:
     """Return what an assertion of the converter says, without its place in a source file."""
     return first_line(error).rpartition("` failed: ")[2]
+
+
+def restate(path: Path, opset: int) -> tuple[str, ...]:
+    """Let a converter's file name `opset` where it names an older one and means the same; return notes.
+
+    Some converters name the oldest opset that their operators need. Where every operator
+    is at `opset` what it is at that one, the file is the same model at both; else
+    it is left as it is. An operator set that is named twice is named once.
+    """
+    import onnx
+    from onnx import defs, helper
+
+    from harness.build.reading import walk
+
+    model = files.parse(path)
+    have = opset_of(model)
+    imports = {item.domain: item.version for item in model.opset_import}
+    used = [node.op_type for node in walk(model) if node.domain in ("", "ai.onnx")]
+    notes: tuple[str, ...] = ()
+    if 0 < have < opset:
+        since = [[defs.get_schema(name, at, "").since_version for name in used] for at in (have, opset)]
+        if since[0] == since[1]:
+            imports[""] = opset
+            notes = (f"the converter named opset {have}, whose operators in use are those of {opset}",)
+    if notes or len(imports) < len(model.opset_import):
+        del model.opset_import[:]
+        model.opset_import.extend(helper.make_opsetid(*item) for item in imports.items())
+        onnx.save(model, path)
+    return notes

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import harness
+from harness.build.check import first_line
 from harness.build.scratch import scratch
-from harness.core.errors import Failed, Unsupported
+from harness.core.errors import Failed, HarnessError, Unsupported
 from harness.core.units import format_signal, format_span
 
 TIMEOUT_S = 1800.0
@@ -28,6 +31,20 @@ main(pathlib.Path(sys.argv[2]))
 """Finds this package wherever it lies, and shadows nothing by it."""
 
 
+TOOL_START = """
+import importlib, importlib.util, sys
+root, site, module, folder = sys.argv[1:]
+sys.path.append(site)
+spec = importlib.util.spec_from_file_location(
+    "harness", f"{root}/__init__.py", submodule_search_locations=[root]
+)
+sys.modules["harness"] = package = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(package)
+importlib.import_module(module).main(folder)
+"""
+"""Makes this package, and none of its neighbours, known beside the standard library and a tool."""
+
+
 Run = Callable[[Mapping[str, Any], float], Mapping[str, Any]]
 """Run a step: a request and a limit in s; return what `run` does."""
 
@@ -39,13 +56,52 @@ def run(
 
     Raises Unsupported or Failed with the worker's reason, or with how it died.
     """
+    command = [python, "-P", "-c", START, str(Path(harness.__file__).parent.parent)]
+    return _ask(command, request, timeout_s, "the build", _environment())
+
+
+def run_tool(
+    site: str, module: str, request: Mapping[str, Any], who: str, timeout_s: float = TIMEOUT_S
+) -> dict[str, Any]:
+    """Run ``main`` of `module` with the tool in the folder `site`, the standard library, and nothing else.
+
+    The environment's packages are not there. `who` names the tool in reasons. Raises as `run`.
+    """
+    root = str(Path(harness.__file__).parent)
+    command = [sys.executable, "-S", "-s", "-P", "-c", TOOL_START, root, site, module]
+    alone = {key: value for key, value in _environment().items() if key not in ("PYTHONPATH", "PYTHONHOME")}
+    return _ask(command, request, timeout_s, who, alone)
+
+
+def answer(folder: Path, do: Callable[[dict[str, Any]], Mapping[str, Any]]) -> None:
+    """Do what ``request.json`` in `folder` asks for, and write ``answer.json``; it is the process's all."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: end with the parent
+    found: dict[str, Any]
+    try:
+        found = {"content": do(json.loads((folder / REQUEST).read_text()))}
+    except Unsupported as error:
+        found = {"unsupported": str(error)}
+    except HarnessError as error:
+        found = {"failed": str(error)}
+    except Exception as error:  # whatever else a library raises is one failed record
+        traceback.print_exc()
+        found = {"failed": f"{type(error).__name__}: {first_line(error)}"}
+    (folder / ANSWER).write_text(json.dumps(found))
+
+
+def _ask(
+    command: list[str],
+    request: Mapping[str, Any],
+    timeout_s: float,
+    who: str,
+    environment: Mapping[str, str],
+) -> dict[str, Any]:
     with scratch() as folder:
         (folder / REQUEST).write_text(json.dumps(request))
-        command = [python, "-P", "-c", START, str(Path(harness.__file__).parent.parent), str(folder)]
         try:
             done = subprocess.run(
-                command,
-                env=_environment(),
+                [*command, str(folder)],
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
@@ -53,15 +109,15 @@ def run(
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise Failed(f"the build took longer than {format_span(timeout_s)} and was ended") from error
+            raise Failed(f"{who} took longer than {format_span(timeout_s)} and was ended") from error
         if done.returncode != 0 or not (folder / ANSWER).exists():
-            raise Failed(_death(done.returncode, done.stderr.decode(errors="replace")))
-        answer = json.loads((folder / ANSWER).read_text())
-    if "unsupported" in answer:
-        raise Unsupported(answer["unsupported"])
-    if "failed" in answer:
-        raise Failed(answer["failed"])
-    content: dict[str, Any] = answer["content"]
+            raise Failed(_death(who, done.returncode, done.stderr.decode(errors="replace")))
+        found = json.loads((folder / ANSWER).read_text())
+    if "unsupported" in found:
+        raise Unsupported(found["unsupported"])
+    if "failed" in found:
+        raise Failed(found["failed"])
+    content: dict[str, Any] = found["content"]
     return content
 
 
@@ -71,11 +127,11 @@ def _environment() -> dict[str, str]:
     return {**os.environ, **fixed}
 
 
-def _death(code: int, stderr: str) -> str:
+def _death(who: str, code: int, stderr: str) -> str:
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     tail = f": {lines[-1][:300]}" if lines else ""
     if code == -signal.SIGKILL:
-        return f"the build was killed (SIGKILL; out of memory?){tail}"
+        return f"{who} was killed (SIGKILL; out of memory?){tail}"
     if code < 0:
-        return f"the build died of {format_signal(-code)}{tail}"
-    return f"the build ended with code {code} and no answer{tail}"
+        return f"{who} died of {format_signal(-code)}{tail}"
+    return f"{who} ended with code {code} and no answer{tail}"

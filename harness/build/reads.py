@@ -34,15 +34,15 @@ COVERED = _folders(
 
 
 @contextmanager
-def record_reads(own: Path, target: Path) -> Iterator[dict[str, str]]:
+def record_reads(own: Path, target: Path, *covered: Path) -> Iterator[dict[str, str]]:
     """Yield what fills with the files that are opened for reading meanwhile: path -> sha256.
 
     A path relative to the working folder stays so, unless the build goes elsewhere.
     The hash is taken before the file is read, so that one that is overwritten
     later is found changed. Left out: what is `COVERED`, but for a package that is built
-    itself and lies in `own`; what lies in `target`; what is gone at the end.
+    itself and lies in `own`; what lies in `target` or in what is `covered` beside; what is gone at the end.
     """
-    mine, draft = _folders(own, target)
+    mine, *left_out = _folders(own, target, *covered)
     installed = mine not in COVERED and mine.startswith(COVERED)
     here = Path.cwd()
     found: dict[str, str] = {}
@@ -51,7 +51,7 @@ def record_reads(own: Path, target: Path) -> Iterator[dict[str, str]]:
     def skip(path: str) -> bool:
         if installed and path.startswith(mine):
             return False
-        return path.startswith((*COVERED, draft))
+        return path.startswith((*COVERED, *left_out))
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if not listening or event != "open" or isinstance(arguments[0], int):

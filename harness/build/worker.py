@@ -6,10 +6,6 @@ failed record, and so that torch never enters the process that measures.
 
 from __future__ import annotations
 
-import ctypes
-import json
-import signal
-import traceback
 from collections.abc import Collection, Mapping
 from contextlib import chdir
 from dataclasses import asdict, replace
@@ -18,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from harness.build import files, ort_format, repair, unconverted
 from harness.build.calibration import calibrate
-from harness.build.check import check, first_line
+from harness.build.check import check
 from harness.build.data import split_file
 from harness.build.precisions import Precision
-from harness.build.process import ANSWER, REQUEST
+from harness.build.process import answer
 from harness.build.reading import Reading, custom_domains, read_onnx, walk
 from harness.build.sources import Asked, Written
 from harness.core.artifact import Built
@@ -38,29 +34,18 @@ Content = dict[str, Any]
 
 def main(folder: Path) -> None:
     """Run ``request.json`` in `folder` and write ``answer.json``."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: end with the parent
-    request = json.loads((folder / REQUEST).read_text())
-    answer: dict[str, Any]
-    try:
-        answer = {"content": STEPS[request["step"]](request, Path(request["target"]))}
-    except Unsupported as error:
-        answer = {"unsupported": str(error)}
-    except HarnessError as error:
-        answer = {"failed": str(error)}
-    except Exception as error:  # whatever else a library raises is one failed record
-        traceback.print_exc()
-        answer = {"failed": f"{type(error).__name__}: {first_line(error)}"}
-    (folder / ANSWER).write_text(json.dumps(answer))
+    answer(folder, lambda request: STEPS[request["step"]](request, Path(request["target"])))
 
 
 def take_source(request: Mapping[str, Any], target: Path) -> Content:
     """Write a source's model, and see that it has the opset that was asked for."""
-    asked = Asked(**request["asked"])
+    asked = Asked(**request["asked"], tool=request.get("tool"), rows=request.get("rows"))
     written: Written = SOURCES.resolve(request["source"]).write(request["options"], asked, target)
     provenance = {
         "source": {"kind": request["source"], **request["identity"]},
         "exporter": asked.exporter,
         "opset_asked": asked.opset,
+        **({"converter": converter_facts(asked)} if asked.tool else {}),
         **written.provenance,
     }
     reading, notes = written.reading, written.notes
@@ -74,7 +59,14 @@ def take_source(request: Mapping[str, Any], target: Path) -> Content:
         **content(written.file, reading, provenance, notes, written.engine),
         "random_weights": written.random_weights,
         "reads": dict(written.reads),
+        "origin": dict(written.origin),
     }
+
+
+def converter_facts(asked: Asked) -> Content:
+    """Say which tool converted, as asked for and as installed, and all that lay beside it."""
+    tool = asked.tool or {}
+    return {key: tool[key] for key in ("requirement", "beside", "packages")}
 
 
 def convert(request: Mapping[str, Any], target: Path) -> Content:

@@ -29,6 +29,14 @@ class Built:
     classes: Mapping[str, int] = field(default_factory=dict)  # output that ends in a softmax -> its axis
     random_weights: bool = False  # its answers mean nothing
     custom_domains: tuple[str, ...] = ()  # of operators that ONNX Runtime does not bring
+    origin: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # how the original answers: `harness.build.origin`
+
+    @property
+    def counts(self) -> str | None:
+        """The output that counts where a suite names none; None: the first."""
+        return self.origin.get("counts") or None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, as stored in a record and in the cache."""

@@ -60,7 +60,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a model comes from: a `kind` (onnx, zoo, torch, fake) and its options."""
+    """Where a model comes from: a `kind` (onnx, zoo, torch, sklearn, ...) and its options."""
 
     kind: str
     options: Frozen
@@ -99,6 +99,7 @@ class Model:
 FP32 = Named("fp32", "fp32")
 CPU = Named("cpu", "cpu")
 NO_CONFIG = Named("default", "config")
+NO_CONVERTER = Named("default", "converter")
 NO_SHAPES = Named("default", "shapes")
 
 
@@ -150,6 +151,7 @@ class Artifact(_Part):
     opset: int | None = None  # None: as the source has it
     precision: Named = FP32
     format: str = "onnx"  # "onnx" | "ort"
+    converter: Named = NO_CONVERTER  # of a source that a tool converts; its kind: name==version
     key: str = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -298,6 +298,23 @@ _ROWS = (
         least_loss=1e-4,
     ),
     _accuracy("max_abs_error", "1", "lower", column=False, counts_as=Loss.DISTANCE),
+    # against the original that a model was converted from
+    _accuracy(
+        "vs_source",
+        "ratio",
+        "higher",
+        title="vs source",
+        drop=3,
+        range=(0.0, 1.0),
+        evidence=Evidence.OUTPUTS,
+        dashboard=False,
+    ),
+    _accuracy("vs_source_error", "1", "lower", column=False, dashboard=False),
+    _accuracy(
+        "vs_source_sqnr_db", "dB", "higher", column=False, range=(-math.inf, math.inf), dashboard=False
+    ),
+    _accuracy("source_top1", "ratio", "higher", column=False, range=(0.0, 1.0), dashboard=False),
+    _accuracy("source_mae", "1", "lower", column=False, dashboard=False),
     _accuracy("nonfinite", "1", "lower", column=False, evidence=Evidence.OUTPUTS),
     # 1 where one input is answered bit by bit the same each time, 0 where it is not
     _accuracy("repeatable", "1", "higher", column=False, range=(0.0, 1.0), evidence=Evidence.OUTPUTS),

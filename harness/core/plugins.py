@@ -11,6 +11,7 @@ source      options
 onnx        ``path``: absolute
 zoo         ``name``: one of `harness.core.vocabulary.ZOO`
 torch       ``target``: ``module:function`` or ``/absolute/file.py:function``
+sklearn     likewise, and ``zipmap``; so all that `harness.core.tools` converts
 fake        the mapping as written
 others      the mapping as written, or ``value`` where it is not a mapping
 =========== ==========================================================
@@ -28,6 +29,7 @@ SOURCES = Registry(
         "onnx": "harness.build.sources.onnx_file:OnnxFile",
         "zoo": "harness.build.sources.zoo:Zoo",
         "torch": "harness.build.sources.torch_module:TorchModule",
+        "sklearn": "harness.build.sources.converted:SKLEARN",
         "fake": "harness.build.sources.fake:Fake",
     },
     "harness.sources",

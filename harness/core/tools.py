@@ -16,7 +16,7 @@ from harness.core.registry import closest
 from harness.core.requirement import check_version
 
 FORM = "expected a version of one tool such as skl2onnx==1.20.0"
-_PIN_FORM = "expected one version of one package such as scikit-learn==1.9.1"
+PIN_FORM = "expected one version of one package such as scikit-learn==1.9.1"
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
 
 
@@ -28,6 +28,7 @@ class Tool:
     version: str
     package: str  # as it is imported
     beside: tuple[str, ...] = ()  # pins: the framework, and what would be too new otherwise
+    converts: bool = False  # it writes the model of a source that is called as it is
     kind: ClassVar[str] = "tools"
     wheel: ClassVar[str] = ""
     whole: ClassVar[bool] = True
@@ -54,7 +55,7 @@ _ONNX = ("onnx==1.23.2", "protobuf==6.33.6")
 
 TOOLS: Mapping[str, Tool] = {
     # under protobuf 7 skl2onnx 1.20 does not convert HistGradientBoosting
-    "sklearn": Tool("skl2onnx", "1.20.0", "skl2onnx", ("scikit-learn==1.9.1", *_ONNX)),
+    "sklearn": Tool("skl2onnx", "1.20.0", "skl2onnx", ("scikit-learn==1.9.1", *_ONNX), True),
 }
 """Name, as sources and settings call it -> what is installed."""
 
@@ -66,12 +67,24 @@ def tool(name: str) -> Tool:
     return TOOLS[name]
 
 
+def converter_of(name: str, requirement: str | None, packages: Iterable[str] = ()) -> Tool:
+    """Return the tool `name` as a suite asks for it: ``name==version``, None for the table's, and packages.
+
+    Raises ValueError.
+    """
+    found = tool(name)
+    if requirement is None:
+        return found
+    _, version = split(requirement, (found.distribution,))
+    return found.with_version(version, packages)
+
+
 def split(text: str, distributions: Iterable[str] | None = None) -> tuple[str, str]:
     """Check ``name==version`` and return both; the name is one of `distributions`, where they are given.
 
     Raises ValueError, which leaves out with which text.
     """
-    form = FORM if distributions is not None else _PIN_FORM
+    form = FORM if distributions is not None else PIN_FORM
     name, equals, version = text.partition("==")
     if not equals or not _NAME.fullmatch(name):
         raise ValueError(form)

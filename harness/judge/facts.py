@@ -43,10 +43,23 @@ class Facts:
     alone: Mapping[str, tuple[Array, Array]] = field(default_factory=dict)  # rows alone, the same together
     per_call: frozenset[str] = frozenset()  # outputs without a row a sample
     labels: Array | None = None
+    source_outputs: tuple[Array, ...] | None = None  # the original's answers to the same rows, and more rows
+    source_names: tuple[str, ...] = ()
+    source_reason: str = ""  # why there are none, or why they do not count
     strict_provider: bool = False
     passes: tuple[str, ...] = ("timing",)
     cores: tuple[int, ...] = ()  # empty: not pinned
     brief: bool = False
+
+    @property
+    def output(self) -> str | None:
+        """The output that counts: as the suite says, else as the source does; None: the first."""
+        return self.case.artifact.model.output or self.built.counts
+
+    @property
+    def random_inputs(self) -> bool:
+        """Whether the inputs were drawn, for want of data."""
+        return self.case.artifact.model.data is None and "evaluation" not in self.built.origin
 
     @property
     def timings(self) -> tuple[Mapping[str, Any], ...]:

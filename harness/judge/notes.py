@@ -124,6 +124,6 @@ def _random(facts: Facts, metrics: dict[str, Metric]) -> Iterator[Note]:
         yield Note(NoteKind.RANDOM_CALIBRATION, text, "random calibration")
     agreement = metrics.get("accuracy/agreement")
     lost = agreement is not None and agreement.value is not None and agreement.value < 1
-    if lost and facts.case.artifact.model.data is None:
+    if lost and facts.random_inputs:
         text = "agreement is on random numbers; on real data it may be another"
         yield Note(NoteKind.RANDOM_INPUTS, text, "random inputs")

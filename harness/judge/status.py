@@ -11,6 +11,7 @@ from harness.core.passes import repeated
 from harness.core.record import Note, NoteKind, Observation, Status
 from harness.core.units import format_signal
 from harness.core.vocabulary import PROVIDERS
+from harness.judge.conversion import fault as conversion_fault
 from harness.judge.facts import Facts
 
 TAIL = 3
@@ -37,6 +38,8 @@ def status(facts: Facts) -> tuple[Status, str]:
             return Status.FAILED, of + str(error)
     if not facts.observations:
         return Status.FAILED, "nothing was observed"
+    if changed := conversion_fault(facts):
+        return Status.FAILED, changed
     return Status.OK, ""
 
 

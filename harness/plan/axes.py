@@ -17,7 +17,7 @@ from harness.core.case import DEFAULTS, shown
 from harness.core.plugins import EXPORTERS
 from harness.core.vocabulary import EXECUTION_MODES, FORMATS, GRAPH_OPT, IO, ROLLING
 from harness.plan.files import look
-from harness.plan.option import Config, Precision, Provider, Shapes
+from harness.plan.option import Config, Converter, Precision, Provider, Shapes
 from harness.plan.scalar import Choice, Expect, Integer, distinct
 from harness.plan.strict import strict_model, written
 
@@ -60,6 +60,10 @@ AXES: Mapping[str, tuple[Any, str]] = {
     "opset": (Annotated[int, Integer(*OPSETS)] | None, "Operator set; null: as the source has it."),
     "precision": (Precision, "Precision of the model file, by name or with options under a new name."),
     "format": (Annotated[str, Choice("format", FORMATS)], "Format of the model file."),
+    "converter": (
+        Converter,
+        "Version of the tool that converts a source such as sklearn; with other packages under a name.",
+    ),
     "runtime": (Runtime, "Version of ONNX Runtime."),
     "provider": (Provider, "Execution provider, by name or with options under a new name."),
     "graph_opt": (GraphOpt, "Graph optimization level."),

@@ -17,11 +17,12 @@ from math import prod
 from operator import and_
 from typing import Any, Literal, TypeVar
 
-from harness.core.case import PARTS, Artifact, Case, Load, Session, freeze, shown
+from harness.core.case import NO_CONVERTER, PARTS, Artifact, Case, Load, Session, freeze, shown
 from harness.core.conditions import fits
 from harness.core.errors import Problem, SuiteError
 from harness.core.plugins import SOURCES
 from harness.core.suite import Plan, Skip
+from harness.core.tools import TOOLS
 from harness.plan.sweep import Rule, Sweep
 
 MAX_CELLS = 1_000_000
@@ -128,11 +129,18 @@ def _taken(part: Part, values: Values) -> tuple[tuple[Any, ...], ...]:
 
 
 def _cannot_export(artifact: Artifact) -> str:
-    """Return why an exporter makes no sense for the artifact's source; empty where it does."""
-    kind = artifact.model.source.kind
-    if artifact.exporter is None or kind == "torch" or kind not in SOURCES.builtin:
+    """Return why an exporter or a converter makes no sense for the artifact's source; empty where it does."""
+    kind, name = artifact.model.source.kind, artifact.model.name
+    if kind not in SOURCES.builtin:
         return ""
-    return f"an exporter needs a torch source: {artifact.model.name} is {kind}"
+    if artifact.exporter is not None and kind != "torch":
+        return f"an exporter needs a torch source: {name} is {kind}"
+    if artifact.converter == NO_CONVERTER:
+        return ""
+    if kind not in TOOLS:
+        return f"a converter needs a source that one converts: {name} is {kind}"
+    own, asked = TOOLS[kind].distribution, artifact.converter.kind.partition("==")[0]
+    return "" if own == asked else f"{name} is {kind}, which {own} converts, not {asked}"
 
 
 def _refuse_equal_keys(sweep: Sweep, cases: Sequence[Case], skips: Sequence[Skip]) -> None:

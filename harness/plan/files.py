@@ -16,7 +16,11 @@ from typing import Any
 
 from harness.core.errors import Problem
 from harness.core.requirement import WheelFile
+from harness.core.tools import TOOLS
 from harness.plan.document import KeyPath, Place, YamlDocument, shorten, spell_path
+
+CODE = ("torch", *(name for name, tool in TOOLS.items() if tool.converts))
+"""Sources that are a function of the user's."""
 
 
 def rebase(document: YamlDocument, from_dir: Path, to_dir: Path) -> YamlDocument:
@@ -52,7 +56,8 @@ def references(value: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
         source, data = model.get("source"), model.get("data")
         if isinstance(source, dict):
             yield from _text((*here, "source", "onnx"), source.get("onnx"), "")
-            yield from _text((*here, "source", "torch"), source.get("torch"), ".py:")
+            for kind in CODE:
+                yield from _code((*here, "source", kind), source.get(kind))
         yield from _text((*here, "data"), data, ".npz")
         if isinstance(data, dict):
             yield from _text((*here, "data", "npz"), data.get("npz"), ".npz")
@@ -62,7 +67,7 @@ def missing(document: YamlDocument, base_dir: Path) -> list[Problem]:
     """Return which of the files that `document` names are not there."""
     problems = []
     for path, text in references(document.value):
-        name = text.rpartition(":")[0] if path[-1] == "torch" else text
+        name = text.rpartition(":")[0] if path[-1] in (*CODE, "target") else text
         if reason := why_missing(base_dir / name, name):
             where = document.places.get(path, Place(""))
             problems.append(Problem(where.file, where.line, spell_path(path), reason))
@@ -91,6 +96,14 @@ def why_missing(file: Path, name: str) -> str:
 def _absolute(path: Path) -> Path:
     """Make `path` absolute and take out its ``..``, following no link."""
     return Path(os.path.normpath(path.absolute()))
+
+
+def _code(path: KeyPath, value: Any) -> Iterator[tuple[KeyPath, str]]:
+    """Give the file of a function that a source names, by itself or as its target."""
+    if isinstance(value, dict):
+        yield from _text((*path, "target"), value.get("target"), ".py:")
+    else:
+        yield from _text(path, value, ".py:")
 
 
 def _wheels(axes: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:

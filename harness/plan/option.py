@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, Literal, Self
 
 from annotated_types import Interval
 from pydantic import AfterValidator, AllowInfNan, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic import Strict as Exact
 
-from harness.core.case import NO_CONFIG, NO_SHAPES, Named, freeze
+from harness.core import tools
+from harness.core.case import NO_CONFIG, NO_CONVERTER, NO_SHAPES, Named, freeze
 from harness.core.plugins import PRECISIONS
 from harness.core.registry import closest
+from harness.core.tools import TOOLS
 from harness.core.vocabulary import PROVIDERS
 from harness.plan.document import shorten
 from harness.plan.scalar import (
@@ -169,13 +172,6 @@ MethodOptions = either(
 
 def _named(known: Choice, plain: Callable[[str], Named], options: Any) -> Any:
     """Make the type of a known name, or of one new name for what `options` check."""
-
-    def check(value: dict[str, Named]) -> Named:
-        ((own, refined),) = value.items()
-        if _is_known(known, own):
-            raise ValueError(f"{own!r} has a meaning already: give this one a name of its own")
-        return Named(own, refined.kind, refined.options)
-
     return either(
         _pick_form,
         "a name, or a mapping of one new name to what it stands for",
@@ -187,9 +183,17 @@ def _named(known: Choice, plain: Callable[[str], Named], options: Any) -> Any:
                 max_length=1,
                 json_schema_extra={"not": {"anyOf": [{"required": [name]} for name in known.builtin]}},
             ),
-            AfterValidator(check),
+            AfterValidator(lambda value: _own(value, partial(_is_known, known))),
         ],
     )
+
+
+def _own(value: dict[str, Named], taken: Callable[[str], bool]) -> Named:
+    """Give what is named by the one key of `value` its name. Raises ValueError where that is `taken`."""
+    ((own, refined),) = value.items()
+    if taken(own):
+        raise ValueError(f"{own!r} has a meaning already: give this one a name of its own")
+    return Named(own, refined.kind, refined.options)
 
 
 def _pick_form(value: Any) -> str | None:
@@ -244,6 +248,53 @@ Provider = _named(
     Annotated[
         ProviderOptions,
         AfterValidator(lambda item: Named("", item.provider, freeze(item.options))),
+    ],
+)
+
+_CONVERTERS = tuple(sorted({found.distribution for found in TOOLS.values() if found.converts}))
+
+
+def _requirement(text: str) -> str:
+    tools.split(text, _CONVERTERS)
+    return text
+
+
+def _pin(text: str) -> str:
+    tools.split(text)
+    return text
+
+
+def _converter(text: str) -> Named:
+    return NO_CONVERTER if text == NO_CONVERTER.name else _plain(_requirement(text))
+
+
+class ConverterOptions(Strict):
+    """A converter's version, and versions of other packages that it is installed with."""
+
+    converter: Annotated[str, Expect(tools.FORM), AfterValidator(_requirement)] = Field(
+        description="Its version, as name==version."
+    )
+    packages: tuple[Annotated[str, Expect(tools.PIN_FORM), AfterValidator(_pin)], ...] = Field(
+        (), description="What is installed with it, in place of the versions that are otherwise."
+    )
+
+    def named(self) -> Named:
+        """Give the noun that builds use; the name of its own is filled in later."""
+        return Named("", self.converter, freeze({"packages": list(self.packages)} if self.packages else {}))
+
+
+Converter = either(
+    _pick_form,
+    f"default, a version of {' or '.join(_CONVERTERS)} as name==version, or one with packages under a name",
+    name=Annotated[str, AfterValidator(_converter)],
+    named=Annotated[
+        dict[Name, Annotated[ConverterOptions, AfterValidator(ConverterOptions.named)]],
+        Field(
+            min_length=1,
+            max_length=1,
+            json_schema_extra={"not": {"required": [NO_CONVERTER.name]}},
+        ),
+        AfterValidator(lambda value: _own(value, lambda name: name == NO_CONVERTER.name)),
     ],
 )
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema, create_model
 from pydantic import Strict as Exact
 
 from harness.core.case import DataRef, Source, freeze
 from harness.core.plugins import CATALOGUE, SOURCES
+from harness.core.tools import TOOLS
 from harness.core.vocabulary import ZOO
-from harness.plan.scalar import Choice, Expect, Integer, Text, either
+from harness.plan.scalar import Boolean, Choice, Expect, Integer, Text, either
 from harness.plan.strict import Strict
 
 MAX_SAMPLES = 10**7
 
 _MODULE = r"[^\W\d]\w*(\.[^\W\d]\w*)*"
-_TORCH = rf"^({_MODULE}|[^\x00]+\.py):[^\W\d]\w*$"
+_FUNCTION = rf"^({_MODULE}|[^\x00]+\.py):[^\W\d]\w*$"
 
 
 class OnnxSource(Strict):
@@ -39,19 +40,57 @@ class ZooSource(Strict):
         return _source("zoo", name=self.zoo)
 
 
+Function = Annotated[
+    str, Exact(), StringConstraints(pattern=_FUNCTION), Expect("module:function or file.py:function")
+]
+
+
 class TorchSource(Strict):
     """A function that returns a module and example inputs: module:function or file.py:function."""
 
-    torch: Annotated[
-        str,
-        Exact(),
-        StringConstraints(pattern=_TORCH),
-        Expect("module:function or file.py:function"),
-    ]
+    torch: Function
 
     def source(self) -> Source:
         """Give the noun that builds use."""
         return _source("torch", target=self.torch)
+
+
+class ConvertedOptions(Strict):
+    """A function that returns a fitted model and rows of its input, and how it is converted."""
+
+    target: Function = Field(description="The function: module:function or file.py:function.")
+    zipmap: Boolean = Field(False, description="Whether a classifier gives its scores as maps by class.")
+
+
+def _pick_converted(value: Any) -> str | None:
+    if isinstance(value, dict):
+        return "options"
+    return "target" if isinstance(value, str) else None
+
+
+_Converted = either(
+    _pick_converted,
+    "module:function or file.py:function, or a mapping with target",
+    target=Annotated[Function, AfterValidator(lambda target: {"target": target})],
+    options=Annotated[ConvertedOptions, AfterValidator(lambda item: item.model_dump(exclude_unset=True))],
+)
+
+
+class ConvertedSource(Strict):
+    """A function that returns a fitted model and rows of its input, and the labels if it has them."""
+
+    def source(self) -> Source:
+        """Give the noun that builds use: the one key is the kind."""
+        ((kind, options),) = ((kind, getattr(self, kind)) for kind in type(self).model_fields)
+        return _source(kind, **options)
+
+
+def _converted(kind: str) -> type[Strict]:
+    """Make the type of a source that the tool of its name converts."""
+    fields: dict[str, Any] = {kind: (_Converted, ...)}
+    return create_model(
+        f"{kind.title()}Source", __base__=ConvertedSource, __doc__=ConvertedSource.__doc__, **fields
+    )
 
 
 class FakeSource(Strict):
@@ -68,6 +107,7 @@ _MODELS: dict[str, type[Strict]] = {
     "onnx": OnnxSource,
     "zoo": ZooSource,
     "torch": TorchSource,
+    **{name: _converted(name) for name, tool in TOOLS.items() if tool.converts},
     "fake": FakeSource,
 }
 """Sources whose options are checked here; every other one checks its own."""

@@ -94,6 +94,7 @@ class Bench:
     def _measure(self, case: Case) -> Record:
         built = self._build(case.artifact)
         labels = self._labels(case, built)
+        source = self._source(case, built)
         cores = self._cores(case.session)
         passes = self._passes()
         first, outputs = self._observe(case, built, cores, together(passes))
@@ -129,6 +130,9 @@ class Bench:
                 alone=outputs.alone,
                 per_call=outputs.per_call,
                 labels=None if labels is None else labels[: first.outputs.get("rows", 0)],
+                source_outputs=source.values,
+                source_names=source.names,
+                source_reason=source.reason or _unlike_rows(built, first, self.suite.measure.seed),
                 strict_provider=self.suite.measure.strict_provider,
                 passes=together(passes),
                 cores=cores.worker,
@@ -145,7 +149,7 @@ class Bench:
             note_kinds=tuple(note.kind for note in notes),
             note_shorts=tuple(note.short for note in notes),
             metrics=verdict.metrics,
-            effective={**verdict.effective, **self._provenance(case, labelled=labels is not None)},
+            effective={**verdict.effective, **self._provenance(case, built, labelled=labels is not None)},
             artifact=built.to_json(),
             environment={**self.machine, "during": dict(first.system)},
             samples=verdict.samples,
@@ -153,11 +157,11 @@ class Bench:
             stderr=str(deciding.exit.get("stderr", "")),
         )
 
-    def _provenance(self, case: Case, *, labelled: bool) -> dict[str, Any]:
+    def _provenance(self, case: Case, built: Built, *, labelled: bool) -> dict[str, Any]:
         """Return which data and which installed runtime were used: names alone may come to mean others."""
-        ref, runtime = case.artifact.model.data, self._runtime(case.session.runtime)
+        data, runtime = self._dataset(case, built), self._runtime(case.session.runtime)
         return {
-            "data": {**_without_paths(self._data[ref]), "labelled": labelled} if ref else None,
+            "data": {**_without_paths(data), "labelled": labelled} if data else None,
             "installed": {"requirement": runtime.requirement, "sha256": runtime.sha256} if runtime else None,
             "custom_ops": self._libraries(case.session),
         }
@@ -220,14 +224,15 @@ class Bench:
 
     def _request(self, case: Case, built: Built, cores: Cores, passes: tuple[str, ...]) -> Request:
         runtime = self._runtime(case.session.runtime)
-        sampling = self.suite.sampling
+        sampling, data = self.suite.sampling, self._dataset(case, built)
+        ref = case.artifact.model.data
         return measure.request(
             case,
             built,
             sampling if self.keep_outputs else gated_sampling(sampling, self.suite.gates, case),
             self.suite.measure,
-            data=self._evaluation(case),
-            data_name=ref.location if (ref := case.artifact.model.data) else None,
+            data=data.evaluation if data else None,
+            data_name=ref.location if ref else data.name if data else None,
             passes=passes,
             cores=cores,
             runtime_path=str(runtime.path) if runtime else None,
@@ -304,9 +309,10 @@ class Bench:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _evaluation(self, case: Case) -> str | None:
+    def _dataset(self, case: Case, built: Built) -> Dataset | None:
+        """Return the data that the suite names, else what came with the model's source."""
         ref = case.artifact.model.data
-        return self._data[ref].evaluation if ref else None
+        return self._data[ref] if ref else build.own_data(built)
 
     def _reference_case(self, case: Case, built: Built) -> Case:
         """Name the reference: same model, opset and shapes; unoptimized, on the CPU, as the source is.
@@ -339,8 +345,17 @@ class Bench:
 
     def _labels(self, case: Case, built: Built) -> np.ndarray | None:
         """Read the labels of the rows that are evaluated. Raises Failed where they cannot be labels."""
-        ref = case.artifact.model.data
-        return build.load_labels(ref, self._data[ref], built) if ref else None
+        ref, data = case.artifact.model.data, self._dataset(case, built)
+        return build.load_labels(ref.location if ref else data.name, data, built) if data else None
+
+    def _source(self, case: Case, built: Built) -> Outputs:
+        """Read how the original of a converted model answers the rows that are evaluated."""
+        if not built.origin:
+            return Outputs(reason="the source is a model file itself")
+        answers = build.read_origin(built)
+        if reason := built.origin.get("unavailable", ""):
+            return Outputs(reason=reason)
+        return Outputs(tuple(answers), tuple(answers.values()))
 
 
 OpenBench = Callable[[Suite, Path, Path, dict[str, Any]], Bench]
@@ -385,7 +400,8 @@ def _went_well(observation: Observation) -> bool:
 def _describe(outputs: Outputs, case: Case, built: Built, labels: np.ndarray | None) -> Outputs:
     """Add to outputs what the artifact, the task and the labels show of them."""
     model = case.artifact.model
-    known = known_classes(built.classes, outputs.names, wanted=model.output, task=model.task, labels=labels)
+    wanted = model.output or built.counts
+    known = known_classes(built.classes, outputs.names, wanted=wanted, task=model.task, labels=labels)
     return replace(outputs, classes=known, precision=built.precision)
 
 
@@ -411,6 +427,21 @@ def read_outputs(observation: Observation, passes: tuple[str, ...]) -> Outputs:
         varies=variation(observation.outputs),
         alone=rows,
     )
+
+
+def _unlike_rows(built: Built, observation: Observation, seed: int) -> str:
+    """Say why the rows that a worker drew are not those that the original answered; empty where they are."""
+    origin, fed = built.origin, observation.session.get("input_shapes") or {}
+    if origin.get("rows") != "random":
+        return ""
+    if seed != origin["seed"]:
+        return f"the original answered random rows of seed {origin['seed']}; these are of seed {seed}"
+    for name, shape in origin["shapes"].items():
+        axis = origin["axes"][name]
+        own = [size for place, size in enumerate(fed.get(name, shape)) if place != axis or name not in fed]
+        if own != list(shape):
+            return f"the original answered rows of shape {shape} of input {name!r}; these are of {own}"
+    return ""
 
 
 def _now() -> str:

@@ -21,6 +21,15 @@ class Asked:
 
     exporter: str | None = None
     opset: int | None = None
+    converter: str | None = None  # name==version; None: the version of the table of tools
+    packages: tuple[str, ...] = ()  # what is installed with it
+    tool: Mapping[str, Any] | None = None  # where what `tool` asked for lies, and what that holds
+    rows: Mapping[str, Any] | None = None  # which rows the original answers, of a source that `answers`
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the file depends on; where things lie is no part of it."""
+        return {"exporter": self.exporter, "opset": self.opset, "converter": self.converter}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +48,18 @@ class Written:
     engine: str = "ort"
     reading: Reading | None = None
     reads: Mapping[str, str] = field(default_factory=dict)
+    origin: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # how the original answers: `harness.build.origin`
 
 
 class Origin(Protocol):
-    """One kind of source."""
+    """One kind of source.
+
+    It may have two more: ``tool(options, asked)``, which returns the `Tool` that its
+    `write` needs, found then in ``asked.tool``; and ``answers = True``, where `write` keeps how the
+    original answers ``asked.rows``.
+    """
 
     @staticmethod
     def identify(options: Mapping[str, Any], asked: Asked) -> Mapping[str, Any]:

@@ -5,15 +5,11 @@ Imported in the build's own process only.
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import inspect
 import logging
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -24,6 +20,7 @@ from harness.build.check import check, first_line
 from harness.build.opset import reason
 from harness.build.reading import opset_of
 from harness.build.sources import Asked, Written
+from harness.build.user_function import call, find_function
 from harness.core.errors import Failed, Unsupported
 from harness.core.plugins import EXPORTERS
 from harness.core.registry import closest
@@ -108,16 +105,9 @@ def torchscript(example: Example, opset: int | None, path: Path) -> None:
 
 def _example(target: str) -> Example:
     """Call the user's function, seeded, and read what it returns."""
-    module_name, _, function_name = target.rpartition(":")
-    module = _import(module_name)
-    function: Callable[[], Any] | None = getattr(module, function_name, None)
-    if not callable(function):
-        raise Failed(f"torch source: {module_name} has no function {function_name!r}")
+    function = find_function(target, "torch")
     torch.manual_seed(0)
-    try:
-        made = function()
-    except Exception as error:  # the user's own code
-        raise Failed(f"torch source: {target} raised {type(error).__name__}: {first_line(error)}") from error
+    made = call(function, target, "torch")
     return _read(target, made)
 
 
@@ -133,25 +123,6 @@ def _try(target: str, example: Example) -> None:
         raise Failed(
             f"torch source: the module of {target} raised {type(error).__name__}: {first_line(error)}"
         ) from error
-
-
-def _import(name: str) -> ModuleType:
-    """Import by path or by name, with the folder of either on the path as `python` has it."""
-    try:
-        if not name.endswith(".py"):
-            sys.path.insert(0, str(Path.cwd()))
-            return importlib.import_module(name)
-        sys.path.insert(0, str(Path(name).parent))
-        spec = importlib.util.spec_from_file_location(Path(name).stem, name)
-        assert spec is not None and spec.loader is not None  # it ends in .py
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
-        spec.loader.exec_module(module)
-    except Exception as error:  # the user's own code
-        raise Failed(
-            f"torch source: importing {name} raised {type(error).__name__}: {first_line(error)}"
-        ) from error
-    return module
 
 
 def _read(target: str, made: Any) -> Example:

@@ -28,6 +28,7 @@ FAMILIES = Registry(
         "instructions": "harness.judge.metrics.instructions:instructions",
         "accuracy": "harness.judge.metrics.accuracy:accuracy",
         "drift": "harness.judge.metrics.drift:drift",
+        "conversion": "harness.judge.metrics.conversion:conversion",
     },
     group=METRICS_GROUP,
 )

@@ -46,7 +46,7 @@ def accuracy(facts: Facts) -> dict[str, Metric]:
         names = NAMES[facts.case.artifact.model.task or CLASSIFICATION]
         return {name: missing(name, str(error)) for name in names}
     absolute, delta = NAMES[own.task]
-    metrics = {absolute: _absolute(absolute, own)}
+    metrics = {absolute: labelled(absolute, own)}
     try:
         reference = reference_score(facts, own.task)
     except Unfit as error:
@@ -75,7 +75,11 @@ def reference_score(facts: Facts, task: str) -> Score:
 
 
 def _score(facts: Facts, outputs: tuple[Array, ...], labels: Array, task: str) -> Score:
-    output = chosen(outputs, facts.output_names, facts.case.artifact.model.output)
+    return score_output(facts, chosen(outputs, facts.output_names, facts.output), labels, task)
+
+
+def score_output(facts: Facts, output: Array, labels: Array, task: str) -> Score:
+    """Compare the output that counts, whoever computed it, with the labels. Raises Unfit."""
     truth = label_vector(labels, len(output) if output.ndim else 0)
     if task == REGRESSION:
         return Score(task, np.abs(values(output, len(truth)) - truth))
@@ -87,10 +91,11 @@ def _score(facts: Facts, outputs: tuple[Array, ...], labels: Array, task: str) -
 
 def _name(facts: Facts) -> str:
     """Name the output that counts."""
-    return facts.case.artifact.model.output or next(iter(facts.output_names), "")
+    return facts.output or next(iter(facts.output_names), "")
 
 
-def _absolute(name: str, own: Score) -> Metric:
+def labelled(name: str, own: Score) -> Metric:
+    """Give the share of right answers, or the mean error."""
     n, value = len(own.per_sample), float(np.mean(own.per_sample))
     if not np.isfinite(value):
         return missing(name, "an answer is NaN or Inf", n=n, kind=LABELS)

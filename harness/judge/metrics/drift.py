@@ -65,7 +65,7 @@ def output_drift(facts: Facts) -> tuple[OutputDrift, ...]:
     """Compare every output with the reference's, by the limits that fit; empty where none can be."""
     try:
         _check_steady(facts)
-        pairs = matched(own_outputs(facts), reference_outputs(facts), facts.case.artifact.model.output)
+        pairs = matched(own_outputs(facts), reference_outputs(facts), facts.output)
     except Unfit:
         return ()
     bounds, found = drift_limits(facts), []
@@ -98,9 +98,7 @@ def drift_limits(facts: Facts) -> Limits:
 
 def reference_kind(facts: Facts) -> str:
     """Name the reference, and say where the inputs were drawn at random."""
-    return (
-        facts.reference_kind if facts.case.artifact.model.data else f"{facts.reference_kind}, {RANDOM_INPUTS}"
-    )
+    return f"{facts.reference_kind}, {RANDOM_INPUTS}" if facts.random_inputs else facts.reference_kind
 
 
 def compare_outputs(
@@ -129,7 +127,7 @@ def own_outputs(facts: Facts) -> Outputs:
         raise Unfit(facts.outputs_reason or "no outputs")
     model = facts.case.artifact.model
     known = known_classes(
-        facts.built.classes, facts.output_names, wanted=model.output, task=model.task, labels=facts.labels
+        facts.built.classes, facts.output_names, wanted=facts.output, task=model.task, labels=facts.labels
     )
     return Outputs(facts.output_names, facts.outputs, per_call=facts.per_call, classes=known)
 
@@ -143,7 +141,7 @@ def reference_outputs(facts: Facts) -> Outputs:
 
 def counted(facts: Facts) -> str | None:
     """Name the output that metrics are taken of."""
-    wanted = facts.case.artifact.model.output
+    wanted = facts.output
     return wanted if wanted is not None else next(iter(facts.output_names), None)
 
 

@@ -1,0 +1,136 @@
+"""The process of a tool: call the user's function, convert what it returns, let the original answer."""
+
+from __future__ import annotations
+
+import importlib
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.build.check import first_line
+from harness.build.converters import INPUT, Converted, Example, Wanted
+from harness.build.process import answer
+from harness.build.reads import record_reads
+from harness.build.user_function import call, find_function
+from harness.core.errors import Failed, HarnessError, Unsupported
+
+if TYPE_CHECKING:
+    import numpy as np
+
+ARRAYS = "arrays.npz"
+"""Rows (``in.NAME``), answers (``out.NAME``) and labels (``y``), for the build to split and keep."""
+
+KEYS = ("model", "inputs", "labels")
+
+
+def main(folder: str) -> None:
+    """Do what ``request.json`` in `folder` asks for."""
+    answer(Path(folder), convert)
+
+
+def convert(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the model, and the arrays beside it; return notes, which output counts, and what was read."""
+    import numpy as np
+
+    kind, target, folder = request["kind"], request["target"], Path(request["folder"])
+    with record_reads(Path(request["own"]), folder, Path(request["site"])) as reads:
+        random.seed(0)
+        np.random.seed(0)
+        example = read(target, kind, call(find_function(target, kind), target, kind))
+        if request["rows"] is not None:
+            example = on_rows(example, Path(request["rows"]))
+        converter = importlib.import_module(f"harness.build.converters.{request['converter']}")
+        wanted = Wanted(folder / "model.onnx", request["opset"], request["options"])
+        try:
+            done: Converted = converter.convert(example, wanted)
+        except (HarnessError, MemoryError):
+            raise
+        except Exception as error:  # a converter raises what it likes
+            text = f"{type(error).__name__}: {first_line(error)}"
+            raise Unsupported(f"{request['who']} cannot convert it: {text}") from error
+    arrays = {f"in.{name}": value for name, value in example.rows.items()}
+    arrays |= {f"out.{name}": value for name, value in done.answers.items()}
+    if done.labels is not None:
+        arrays["in.y"] = done.labels
+    plain = {name: value.astype(str) if value.dtype == object else value for name, value in arrays.items()}
+    np.savez(folder / ARRAYS, **plain)  # type: ignore[arg-type]
+    return {
+        "counts": done.counts,
+        "notes": list(done.notes),
+        "unavailable": done.unavailable,
+        "reads": dict(reads),
+    }
+
+
+def read(target: str, kind: str, made: Any) -> Example:
+    """Read (model, inputs), (model, inputs, labels), or a mapping with these keys. Raises Failed."""
+    import numpy as np
+
+    expected = f"{kind} source: {target} must return (model, inputs) or (model, inputs, labels)"
+    if isinstance(made, tuple) and len(made) in (2, 3):
+        made = dict(zip(KEYS, made, strict=False))
+    if not isinstance(made, Mapping):
+        raise Failed(f"{expected}, got {type(made).__name__}")
+    if unknown := sorted(set(made) - set(KEYS)):
+        raise Failed(f"{expected}, or a mapping of {', '.join(KEYS)}; got {unknown[0]!r}")
+    model, inputs, labels = (made.get(key) for key in KEYS)
+    if model is None or inputs is None:
+        raise Failed(f"{expected}; the {'model' if model is None else 'inputs'} is None")
+    rows = as_rows(inputs, expected)
+    labels = None if labels is None else np.asarray(labels).reshape(-1)
+    sizes = {name: len(value) for name, value in rows.items()} | (
+        {} if labels is None else {"y": len(labels)}
+    )
+    if len(set(sizes.values())) != 1 or min(sizes.values()) < 2:
+        listed = ", ".join(f"{name}: {size}" for name, size in sizes.items())
+        raise Failed(f"{expected}, all of as many rows, two at least; got {listed}")
+    given = (
+        inputs
+        if hasattr(inputs, "columns")
+        else np.asarray(inputs)
+        if not isinstance(inputs, Mapping)
+        else rows
+    )
+    return Example(model, given, rows, labels)
+
+
+def as_rows(inputs: Any, expected: str) -> dict[str, np.ndarray[Any, Any]]:
+    """Give what the converted model takes: one matrix, an input a column of a table, or arrays by name.
+
+    What is float64 is given as float32, which converted models compute in.
+    """
+    import numpy as np
+
+    if hasattr(inputs, "columns"):
+        found = {str(name): inputs[[name]].to_numpy() for name in inputs.columns}
+    elif isinstance(inputs, Mapping):
+        found = {str(name): np.asarray(value) for name, value in inputs.items()}
+    else:
+        found = {INPUT: np.asarray(inputs)}
+    for name, value in found.items():
+        if value.ndim < 1 or value.dtype.kind not in "fiubUSO":
+            raise Failed(f"{expected}; input {name!r} is {value.dtype} of shape {value.shape}")
+        if value.dtype.kind == "f":
+            found[name] = value.astype(np.float32)
+        elif value.dtype.kind in "iu":
+            found[name] = value.astype(np.int64)
+    return found
+
+
+def on_rows(example: Example, path: Path) -> Example:
+    """Let the original answer the rows of a suite's data in place of its own. Raises Failed."""
+    import numpy as np
+
+    with np.load(path, allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files if name != "y"}
+    if len(example.rows) == 1 and len(arrays) == 1:
+        arrays = {next(iter(example.rows)): next(iter(arrays.values()))}
+    if set(arrays) != set(example.rows):
+        raise Failed(f"the data has {', '.join(arrays)}; the model takes {', '.join(example.rows)}")
+    if hasattr(example.given, "columns"):
+        columns = {name: arrays[str(name)].reshape(-1) for name in example.given.columns}
+        given: Any = type(example.given)(columns).astype(example.given.dtypes.to_dict())
+    else:
+        given = next(iter(arrays.values())) if len(arrays) == 1 else arrays
+    return Example(example.model, given, as_rows(arrays, str(path)))
