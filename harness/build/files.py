@@ -23,13 +23,34 @@ def parse(path: Path) -> onnx.ModelProto:
     from google.protobuf.message import DecodeError
 
     try:
-        return onnx.load(path, format="protobuf", load_external_data=False)  # whatever it is called
+        model = onnx.load(path, format="protobuf", load_external_data=False)  # whatever it is called
     except FileNotFoundError as error:
         raise Failed(f"{path}: no such file") from error
     except OSError as error:
         raise Failed(f"{path}: cannot be read: {error.strerror}") from error
     except DecodeError as error:
-        raise Failed(f"{path}: not an ONNX file: it does not parse as protobuf") from error
+        raise Failed(f"{path}: not an ONNX file: {_what_else(path)}") from error
+    if not model.HasField("graph"):
+        raise Failed(f"{path}: an ONNX file without a graph; was it written to the end?")
+    return model
+
+
+OTHERS = {
+    b"version https://git-lfs": "it is a pointer of Git LFS; 'git lfs pull' fetches the file",
+    b"<!DOCTYPE": "it is a web page; download the file itself",
+    b"<html": "it is a web page; download the file itself",
+    b"PK\x03\x04": "it is a ZIP archive; unpack it, or export the model",
+}
+"""What a file of another kind begins with -> what it is, and what to do."""
+
+
+def _what_else(path: Path) -> str:
+    with path.open("rb") as file:
+        head = file.read(64)
+    if head[4:8] == b"ORTM":
+        return "it is in ONNX Runtime's own format; name its .onnx file, with --set axes.format=ort"
+    known = (text for start, text in OTHERS.items() if head.lstrip().startswith(start))
+    return next(known, "it does not parse as protobuf; was it written to the end?")
 
 
 def external_files(model: onnx.ModelProto) -> list[str]:

@@ -83,6 +83,8 @@ def why_missing(file: Path, name: str) -> str:
         return f"no file {shown}: there is no folder {str(folder)!r}"
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         return f"no file {shown}: {getattr(error, 'strerror', None) or error}"
+    if file.is_symlink():
+        return f"no file {shown}: it is a link that leads nowhere"
     return f"no file {shown}" + (f": did you mean {near[0]!r}?" if near else f" in {str(folder)!r}")
 
 

@@ -61,17 +61,20 @@ def assume(
 ) -> Assumed:
     """Choose a size for every dimension of `model` that neither `bound` nor the batch gives.
 
-    With `data` no sizes are chosen: it has them. Raises InputError where text is asked
-    for, and where the
-    model does not run at any size tried, with every dimension in the form that
+    With `data` no sizes are chosen: it has them. Raises InputError where the file is no model, where text is
+    asked for, and where the model does not run at any size tried, with every dimension in the form that
     ``--shape`` takes.
     """
+    if not model.is_file():
+        return Assumed({})  # the plan says what is wrong with its name
     try:
         reading = read_onnx(model)
         inputs = reading.inputs
         axes = own_axes(inputs, output_kinds(model))
-    except (CaseError, OSError):
-        return Assumed({})  # the build says what is wrong with the file
+    except CaseError as error:
+        raise InputError(str(error)) from error
+    except OSError as error:
+        raise InputError(f"{model}: cannot be read: {error.strerror or error}") from error
     left = () if data else open_dimensions(inputs, bound, batch_dim)
     if not data and (text := [item for item in inputs if item.dtype == TEXT]):
         raise InputError(f"{model}: {'; '.join(map(ask_for_text, text))}")

@@ -138,7 +138,10 @@ def misshapen() -> onnx.ModelProto:
 @pytest.mark.parametrize(
     ("raw", "said"),
     [
-        (b"", "ONNX Runtime does not load it: "),
+        (b"", "an ONNX file without a graph; was it written to the end?"),
+        (b"version https://git-lfs.github.com/spec/v1", "it is a pointer of Git LFS"),
+        (b"\n<!DOCTYPE html>", "it is a web page"),
+        (b"\x08\0\0\0ORTM", "it is in ONNX Runtime's own format"),
         (b"this is no model", "it does not parse as protobuf"),
         (net().SerializeToString()[:5000], "it does not parse as protobuf"),
         (untyped().SerializeToString(), "Rleu"),

@@ -61,8 +61,10 @@ def test_a_model_that_runs_at_no_size_asks_for_all_of_them(tmp_path: Path) -> No
     assert str(error.value).endswith("say them yourself, such as --shape odd=16000")
 
 
-def test_a_file_that_cannot_be_read_is_left_to_the_build(tmp_path: Path) -> None:
-    assert assume(tmp_path / "none.onnx", {}) == Assumed({})
+def test_a_file_that_is_no_model_is_refused_before_anything_is_stored(tmp_path: Path) -> None:
+    (tmp_path / "page.onnx").write_text("<!DOCTYPE html><p>moved</p>")
+    with pytest.raises(InputError, match=r"page\.onnx: not an ONNX file: it is a web page"):
+        assume(tmp_path / "page.onnx", {})
 
 
 def test_a_fixed_batch_is_the_batch(tmp_path: Path) -> None:
