@@ -14,7 +14,7 @@ from onnx import helper, numpy_helper
 from harness.build.precisions import Precision
 from harness.build.precisions.int4 import INT4, UINT4
 from harness.build.reading import read_onnx
-from harness.core.errors import Failed
+from harness.core.errors import Failed, Unsupported
 
 NUMBERS = np.random.default_rng(0)
 ROWS = NUMBERS.standard_normal((4, 128)).astype(np.float32)
@@ -83,3 +83,37 @@ def test_a_node_that_is_not_there_and_a_block_size_without_a_kernel_are_named(
     ):
         with pytest.raises(Failed, match=message):
             INT4.convert(base, tmp_path / "model.onnx", INT4.complete("int4", options), [])
+
+
+ignores_torch = pytest.mark.filterwarnings("ignore:The given NumPy array is not writable")
+"""The quantizer's own code hands torch the weights of a file as they lie."""
+
+
+@ignores_torch
+@pytest.mark.parametrize("options", [{"algorithm": "hqq"}, {"format": "qdq"}], ids=["hqq", "qdq"])
+def test_an_accuracy_level_that_the_quantizer_leaves_out_is_unsupported(
+    base: Path, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    complete = INT4.complete("int4", {**options, "accuracy_level": 4})
+    with pytest.raises(Unsupported, match="accuracy_level 4: the quantizer writes it into no product"):
+        INT4.convert(base, tmp_path / "model.onnx", complete, [])
+    assert not (tmp_path / "model.onnx").exists()
+
+
+@ignores_torch
+@pytest.mark.parametrize(
+    ("precision", "options", "symmetric"),
+    [
+        (INT4, {}, True),
+        (UINT4, {}, False),
+        (INT4, {"format": "qdq"}, True),
+        (UINT4, {"format": "qdq"}, False),
+        (INT4, {"algorithm": "hqq"}, False),
+        (INT4, {"algorithm": "k_quant"}, False),
+    ],
+)
+def test_whether_blocks_have_zero_points_is_read_off_the_file(
+    base: Path, tmp_path: Path, precision: Precision, options: dict[str, Any], symmetric: bool
+) -> None:
+    done = precision.convert(base, tmp_path / "model.onnx", precision.complete("int4", options), [])
+    assert done["symmetric"] is symmetric

@@ -13,8 +13,10 @@ from harness.build.opset import raise_opset
 from harness.build.ort_tools import load_tools
 from harness.build.precisions import Precision
 from harness.build.precisions.targets import check_nodes, check_operators
+from harness.build.reading import walk
 from harness.core.errors import Failed, Unsupported
 from harness.core.feeds import Rows
+from harness.core.vocabulary import is_quantized
 
 if TYPE_CHECKING:
     import onnx
@@ -37,7 +39,7 @@ def convert(
     """Quantize with ONNX Runtime's MatMulNBitsQuantizer; `symmetric` blocks have no zero point.
 
     Raises Failed for a block size that no kernel has, Unsupported where an algorithm needs what is not
-    installed.
+    installed, and where what was asked for is not in the file that the quantizer wrote.
     """
     load_tools()
     import onnx
@@ -88,8 +90,39 @@ def convert(
         algo_config=config,
     )
     quantizer.process()
-    files.save(_without_leftovers(quantizer.model.model), target)
-    return {"by": "onnxruntime.quantization.matmul_nbits_quantizer", "symmetric": symmetric}
+    model = _without_leftovers(quantizer.model.model)
+    if level and not _computes_at(model, level):
+        raise Unsupported(
+            f"accuracy_level {level}: the quantizer writes it into no product with algorithm "
+            f"{options['algorithm']} and format {options['format']}; "
+            f"leave it out, or quantize MatMul with algorithm rtn and format qoperator"
+        )
+    files.save(model, target)
+    return {
+        "by": "onnxruntime.quantization.matmul_nbits_quantizer",
+        "symmetric": not _has_zero_points(model),  # hqq and k_quant always have some
+    }
+
+
+def _computes_at(model: onnx.ModelProto, level: int) -> bool:
+    """Return whether each product over 4 bits, if there is any, names `level` for its kernel."""
+    products = [node for node in walk(model) if node.op_type == "MatMulNBits"]
+    levels = [{item.name: item.i for item in node.attribute}.get("accuracy_level") for node in products]
+    quantized = any(is_quantized(node.op_type) for node in walk(model))
+    return not quantized or (bool(levels) and set(levels) == {level})
+
+
+ZERO_POINTS = {"MatMulNBits": 3, "GatherBlockQuantized": 3, "DequantizeLinear": 2}
+"""Operator -> which of its inputs holds the zero points."""
+
+
+def _has_zero_points(model: onnx.ModelProto) -> bool:
+    """Return whether any block has a zero point of its own."""
+    return any(
+        any(node.input[ZERO_POINTS[node.op_type] :][:1])
+        for node in walk(model)
+        if node.op_type in ZERO_POINTS
+    )
 
 
 def _without_leftovers(model: onnx.ModelProto) -> onnx.ModelProto:
