@@ -351,7 +351,8 @@ class Bench:
     def _source(self, case: Case, built: Built) -> Outputs:
         """Read how the original of a converted model answers the rows that are evaluated."""
         if not built.origin:
-            return Outputs(reason="the source is a model file itself")
+            kind = case.artifact.model.source.kind
+            return Outputs(reason=f"how the original of a {kind} source answers is not kept")
         answers = build.read_origin(built)
         if reason := built.origin.get("unavailable", ""):
             return Outputs(reason=reason)

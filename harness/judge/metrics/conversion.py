@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.core.case import thaw
-from harness.core.record import Metric
+from harness.core.record import Absence, Metric
 from harness.judge.closeness import limits
 from harness.judge.conversion import SOURCE, counted, likeness, matches
 from harness.judge.facts import Facts
@@ -48,7 +48,10 @@ def _alike(facts: Facts) -> dict[str, Metric]:
         match = _match(facts)
         seen = likeness(match, limits((facts.built.precision,), thaw(facts.case.artifact.model.tolerance)))
     except Unfit as error:
-        return {name: missing(name, str(error), kind=SOURCE) for name in (ALIKE, ERROR, SQNR)}
+        nothing = Absence.OTHER if facts.built.origin else Absence.NOT_ASKED
+        return {
+            name: missing(name, str(error), kind=SOURCE, absence=nothing) for name in (ALIKE, ERROR, SQNR)
+        }
     found = {ALIKE: metric(ALIKE, seen.share, n=len(match.ours), kind=SOURCE)}
     for name, ours in TAKEN.items():
         taken = seen.metrics.get(name)
