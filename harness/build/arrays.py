@@ -62,16 +62,33 @@ def declared_bytes(path: Path) -> int:
     return total
 
 
-def _declared(path: Path, member: zipfile.ZipInfo, file: IO[bytes]) -> int:
+def stubs(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+    """Give one element for each array of an .npz, of its type and with its axes, reading headers alone.
+
+    Raises InputError where it is no archive of plain arrays.
+    """
     import numpy as np
 
+    found = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                with archive.open(name) as file:
+                    shape, _, dtype = _header(file)
+                found[name.removesuffix(".npy")] = np.zeros((1,) * len(shape), dtype)
+    except UNREADABLE as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path}: not a readable .npz of plain arrays: {reason}") from error
+    return found
+
+
+def _declared(path: Path, member: zipfile.ZipInfo, file: IO[bytes]) -> int:
     if not member.filename.endswith(".npy"):
         return member.file_size
-    version = np.lib.format.read_magic(file)
-    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    if version not in readers:
+    try:
+        shape, _, dtype = _header(file)
+    except NotImplementedError:
         return member.file_size
-    shape, _, dtype = readers[version](file)
     declared, held = math.prod(shape) * dtype.itemsize, member.file_size - file.tell()
     if declared != held and not dtype.hasobject:
         name = member.filename.removesuffix(".npy")
@@ -79,6 +96,18 @@ def _declared(path: Path, member: zipfile.ZipInfo, file: IO[bytes]) -> int:
             f"{path}: {name!r} declares {format_bytes(declared)}, {format_bytes(max(held, 0))} are there"
         )
     return int(member.file_size)
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Read shape, order and type of an array. Raises NotImplementedError for a version that is not known."""
+    import numpy as np
+
+    version = np.lib.format.read_magic(file)
+    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    if version not in readers:
+        raise NotImplementedError(f"version {version[0]}.{version[1]} of the .npy format")
+    found: tuple[tuple[int, ...], bool, np.dtype[Any]] = readers[version](file)
+    return found
 
 
 def available_bytes() -> int | None:

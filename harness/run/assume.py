@@ -13,10 +13,11 @@ from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
+from harness.build.arrays import stubs
 from harness.build.reading import output_kinds, read_onnx
 from harness.core.custom_ops import missing_domains
 from harness.core.errors import CaseError, Failed, InputError
-from harness.core.feeds import TEXT, ask_for_text, batch_dimensions, dimension_names
+from harness.core.feeds import TEXT, ask_for_text, batch_dimensions, data_rows, dimension_names
 from harness.core.inputs import Input
 from harness.core.registry import closest
 from harness.core.roles import BATCH, Unbound, unbound
@@ -61,9 +62,9 @@ def assume(
 ) -> Assumed:
     """Choose a size for every dimension of `model` that neither `bound` nor the batch gives.
 
-    With `data` no sizes are chosen: it has them. Raises InputError where the file is no model, where text is
-    asked for, and where the model does not run at any size tried, with every dimension in the form that
-    ``--shape`` takes.
+    With `data` no sizes are chosen: it has them. Raises InputError where the file is no model, where its
+    inputs and the data do not go together, where text is asked for, and where the model does not run at
+    any size tried, with every dimension in the form that ``--shape`` takes.
     """
     if not model.is_file():
         return Assumed({})  # the plan says what is wrong with its name
@@ -75,6 +76,8 @@ def assume(
         raise InputError(str(error)) from error
     except OSError as error:
         raise InputError(f"{model}: cannot be read: {error.strerror or error}") from error
+    if data and data.endswith(".npz") and Path(data).is_file():
+        data_rows(data, stubs(Path(data)), inputs)
     left = () if data else open_dimensions(inputs, bound, batch_dim)
     if not data and (text := [item for item in inputs if item.dtype == TEXT]):
         raise InputError(f"{model}: {'; '.join(map(ask_for_text, text))}")

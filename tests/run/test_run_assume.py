@@ -67,6 +67,25 @@ def test_a_file_that_is_no_model_is_refused_before_anything_is_stored(tmp_path: 
         assume(tmp_path / "page.onnx", {})
 
 
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({"z": np.zeros((8, 3))}, r"no array for the model's input 'x'; arrays: z$"),
+        ({"x": np.zeros((8, 3, 3))}, "'x' has 3 axes; the model's input has 2"),
+        ({"x": np.full((8, 3), "a")}, "'x' holds text; the model takes float32"),
+    ],
+)
+def test_data_that_does_not_go_with_the_model_is_refused_by_its_headers(
+    tmp_path: Path, arrays: dict[str, Any], said: str
+) -> None:
+    path = write(tmp_path / "m.onnx", [Node("Relu", ["x"], ["y"])], [value("x", ["n", 3])])
+    np.savez(tmp_path / "data.npz", **arrays)
+    with pytest.raises(InputError, match=rf"data\.npz: .*{said}"):
+        assume(path, {}, data=str(tmp_path / "data.npz"))
+    np.savez(tmp_path / "data.npz", x=np.zeros((8, 3)), y=np.zeros(8, np.int64))
+    assert assume(path, {}, data=str(tmp_path / "data.npz")) == Assumed({})
+
+
 def test_a_fixed_batch_is_the_batch(tmp_path: Path) -> None:
     found = assume(write(tmp_path / "m.onnx", [Node("Relu", ["x"], ["y"])], [value("x", [4, 3])]), {})
     assert found.axes == {"batch": 4}
