@@ -115,7 +115,7 @@ def test_changed_data_is_another_data_set(write: Write, tmp_path: Path) -> None:
 def test_labels_in_a_column_are_taken_for_what_they_are(write: Write, tmp_path: Path) -> None:
     ref = write(x=np.arange(10.0), y=np.arange(10)[:, None])
     data = load_data(ref, tmp_path / "cache")
-    labels = load_labels(ref, data, taking("x"))
+    labels = load_labels(ref.location, data, taking("x"))
     assert labels is not None
     assert labels.shape == (8, 1)
     assert np.array_equal(labels[:, 0], load(data.evaluation)["x"])
@@ -135,9 +135,9 @@ def test_what_cannot_be_labels_is_told_unless_a_model_takes_it(
     ref = write(x=np.arange(10.0), y=labels)
     data = load_data(ref, tmp_path / "cache")
     with pytest.raises(Failed) as caught:
-        load_labels(ref, data, taking("x"))
+        load_labels(ref.location, data, taking("x"))
     assert str(caught.value) == f"{ref.location}: {said}"
-    assert load_labels(ref, data, taking("x", "y")) is None
+    assert load_labels(ref.location, data, taking("x", "y")) is None
     assert load(data.evaluation)["y"].shape == (8, *labels.shape[1:])
 
 
