@@ -6,12 +6,15 @@ BIN    := $(VENV)/bin
 JOBS   ?= 3
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt
 
-.PHONY: bench test lint clean
+.PHONY: bench test check lint clean
 
 bench: $(VENV)/.core
 	@$(BIN)/harness run suites/quickstart.yaml
 
-test: $(VENV)/.test lint
+test: $(VENV)/.test
+	@$(MAKE) --no-print-directory --jobs=2 lint check
+
+check: $(VENV)/.test
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
 lint: $(VENV)/.test

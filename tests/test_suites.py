@@ -143,4 +143,5 @@ def test_named_shapes_bind_the_symbolic_dimensions(tmp_path: Path, records: Reco
 def test_every_axis_is_run_for_real_somewhere() -> None:
     here = re.findall(r'run_axis\("(\w+)"', Path(__file__).read_text())
     swept = re.findall(r'"--(\w+)", OPENVINO', (ROOT / "tests/test_providers.py").read_text())
-    assert set(AXES) == {*AXIS_SUITES, *here, *swept}
+    fitted = re.findall(r'"axes"\] = {"(\w+)"', (ROOT / "tests/build/test_build_sklearn.py").read_text())
+    assert set(AXES) == {*AXIS_SUITES, *here, *swept, *fitted}

@@ -35,7 +35,7 @@ DIMENSIONS = ("artifact", "session", "threads", "batch")
 Place = tuple[str, str, str, str]
 """Where a cell lies: a value along each dimension, as asv writes them (Python's repr)."""
 
-ARTIFACT = ("exporter", "opset", "precision", "format")
+ARTIFACT = ("exporter", "opset", "precision", "format", "converter")
 LOAD = ("shapes", "io")
 
 

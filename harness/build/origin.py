@@ -2,12 +2,11 @@
 
 `Built.origin` says what is there, as plain data::
 
-    {"rows": "own" | "data" | "random"     which rows the original answered,
+    {"rows": "own" | "data"                which rows the original answered,
      "file": "facts/origin.npz"            its answers, an array an output, row by row,
      "counts": name                        the output that counts; empty: the first,
      "unavailable": why                    there are no answers; empty: there are
-     of its own rows    "name", "calibration", "evaluation" (files), "samples", "labelled", "sha256"
-     of random rows     "seed", "shapes": {input: shape of a row}, "axes": {input: axis of the batch or None}}
+     of its own rows    "name", "calibration", "evaluation" (files), "samples", "labelled", "sha256"}
 
 The answers are those to the rows that a case is evaluated on, in their order.
 """

@@ -43,10 +43,15 @@ def init(
     `source` is what CI installs the harness from; None: what this installation came from, where
     that is a URL. Raises InputError, and then nothing was written.
     """
+    from harness.plan.files import why_missing
+
     entries = [*_entries(folder, models or found(folder), bound, custom_ops)] or [INSTEAD]
     source = installed_from() if source is None else source
     if "\n" in source or "${{" in source:
         raise InputError("--harness: expected what pip installs from: a git URL or a path")
+    for library in custom_ops:
+        if reason := why_missing(Path(library), library):
+            raise InputError(f"--custom-ops: {reason}")
     libraries = [_from_suite(folder, Path(library)) for library in custom_ops]
     _check(folder, entries, libraries)
     here = Path(__file__).parent / "templates"

@@ -132,7 +132,7 @@ class Bench:
                 labels=None if labels is None else labels[: first.outputs.get("rows", 0)],
                 source_outputs=source.values,
                 source_names=source.names,
-                source_reason=source.reason or _unlike_rows(built, first, self.suite.measure.seed),
+                source_reason=source.reason,
                 strict_provider=self.suite.measure.strict_provider,
                 passes=together(passes),
                 cores=cores.worker,
@@ -428,21 +428,6 @@ def read_outputs(observation: Observation, passes: tuple[str, ...]) -> Outputs:
         varies=variation(observation.outputs),
         alone=rows,
     )
-
-
-def _unlike_rows(built: Built, observation: Observation, seed: int) -> str:
-    """Say why the rows that a worker drew are not those that the original answered; empty where they are."""
-    origin, fed = built.origin, observation.session.get("input_shapes") or {}
-    if origin.get("rows") != "random":
-        return ""
-    if seed != origin["seed"]:
-        return f"the original answered random rows of seed {origin['seed']}; these are of seed {seed}"
-    for name, shape in origin["shapes"].items():
-        axis = origin["axes"][name]
-        own = [size for place, size in enumerate(fed.get(name, shape)) if place != axis or name not in fed]
-        if own != list(shape):
-            return f"the original answered rows of shape {shape} of input {name!r}; these are of {own}"
-    return ""
 
 
 def _now() -> str:

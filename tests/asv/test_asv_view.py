@@ -46,13 +46,15 @@ def test_every_axis_has_its_place() -> None:
         "onnxruntime==1.22.1", Named("openvino", "openvino"), "basic", "parallel", 2, 3, Named("c", "config")
     )
     case = Case(
-        Artifact(NET, "torchscript", 17, Named("int8", "int8_static"), "ort"),
+        Artifact(
+            NET, "torchscript", 17, Named("int8", "int8_static"), "ort", Named("old", "skl2onnx==1.17.0")
+        ),
         session,
         Load(8, Named("long", "shapes"), "run"),
     )
     assert len(case.key.split("/")) - 1 == len(AXES)
     assert place(case.key) == (
-        "'exporter=torchscript opset=17 precision=int8 format=ort'",
+        "'exporter=torchscript opset=17 precision=int8 format=ort converter=old'",
         "'provider=openvino graph_opt=basic execution_mode=parallel inter_threads=3 config=c'",
         "2",
         "'8 shapes=long io=run'",

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from harness.core.record import Record
+from harness.core.tools import TOOLS
 from harness.plan import plan_document
 from harness.run.bench import open_bench
 from harness.run.job import environment
@@ -37,7 +38,10 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Record]:
     """Each function of CODE, converted and measured once."""
     folder = tmp_path_factory.mktemp("sklearn")
     (folder / "fit.py").write_text(CODE)
-    models = {name: {"source": {"sklearn": f"fit.py:{name}"}} for name in ("numbers", "words", "nothing")}
+    models: dict[str, Any] = {
+        name: {"source": {"sklearn": f"fit.py:{name}"}} for name in ("numbers", "words", "nothing")
+    }
+    models["numbers"]["axes"] = {"converter": ["default", str(TOOLS["sklearn"])]}
     document: dict[str, Any] = {
         "models": models,
         "sampling": {"calls": 3, "warmup_calls": 1, "warmup_seconds": 0},
@@ -55,6 +59,13 @@ def test_a_model_answers_as_its_original_and_both_are_scored(measured: dict[str,
     ours, theirs = (record.metrics[f"accuracy/{name}"].value for name in ("top1", "source_top1"))
     assert ours == theirs and ours is not None and ours > 0.9
     assert record.artifact["opset"] == 17
+
+
+def test_a_converter_may_be_named(measured: dict[str, Record]) -> None:
+    """Of the table's own version, so that no other one is installed."""
+    record = measured[f"numbers/converter={TOOLS['sklearn']}"]
+    assert (record.status, record.reason) == ("ok", "")
+    assert record.metrics["accuracy/vs_source"].value == 1.0
 
 
 def test_text_as_labels_is_compared_as_text(measured: dict[str, Record]) -> None:

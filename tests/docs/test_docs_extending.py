@@ -285,9 +285,7 @@ ROW_OF_A_PASS = "harness/core/passes.py"
 def changed_harness(blocks: Blocks, desk: Makes, name: str, own: list[Any]) -> Any:
     """A desk with a copy of the harness in which `own` of the page is applied; its suite `name` was run."""
     copy = desk(name)
-    shutil.copytree(
-        ROOT / "harness", copy.folder / "site/harness", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    shutil.copytree(ROOT / "harness", copy.folder / "site/harness")  # what is compiled stays valid
     (copy.folder / "site/docs").mkdir()
     shutil.copy(ROOT / "docs/suites.md", copy.folder / "site/docs")
     for block in own:

@@ -102,7 +102,7 @@ def check_jsonschema(*arguments: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(documents())
 def test_what_the_plan_takes_the_schema_takes(document: dict[str, Any]) -> None:
     try:
