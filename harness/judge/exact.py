@@ -10,11 +10,12 @@ import numpy as np
 
 from harness.core.decision import Change, Decision, DecisionSource, MetricComparison
 from harness.core.metrics import Evidence, MetricSpec, specs_for
-from harness.core.record import Record, Status
+from harness.core.record import Absence, Record, Status
 from harness.core.units import format_value
 from harness.judge.advice import limits_of
 from harness.judge.answers import correct_bits, paired_error, paired_right
 from harness.judge.comparability import unlike_counts, unlike_data
+from harness.judge.metrics.drift import IDENTICAL
 from harness.judge.records import value_of
 
 EXACT = frozenset({Evidence.COUNT, Evidence.ANSWERS, Evidence.OUTPUTS})
@@ -119,14 +120,30 @@ def _incomparable(base: Record, head: Record, row: MetricSpec, unlike: str) -> D
 
 def _outputs(base: Record, head: Record, row: MetricSpec, max_loss: float) -> Decision | None:
     """Decide how far the outputs are from the FP32 reference's: same inputs, so no test is needed."""
-    before, after = value_of(base, row.name), value_of(head, row.name)
+    before, after = _drift_of(base, row.name), _drift_of(head, row.name)
     if before is None or after is None:
-        return None
+        return _lost_value(head, row, before)
+    if before == after == math.inf:
+        return None  # there is no number to show
     floor = limits_of(head).sqnr_db if row.floor is not None else None
     verdict = Change.REGRESSION if _lost(row, before, after, max_loss, floor) else Change.EQUIVALENT
     verdict = Change.IMPROVEMENT if _lost(row, after, before, max_loss, floor) else verdict
-    texts = [format_value(value, row.unit) for value in (before, after)]
+    texts = [IDENTICAL if math.isinf(value) else format_value(value, row.unit) for value in (before, after)]
     return Decision(verdict=verdict, reason=f"{texts[0]} in base, {texts[1]} in head")
+
+
+def _drift_of(record: Record, name: str) -> float | None:
+    """Return a value; infinity for an SQNR of identical outputs, which no number is better than."""
+    found = record.metrics.get(name)
+    return math.inf if found is not None and found.absence is Absence.IDENTICAL else value_of(record, name)
+
+
+def _lost_value(head: Record, row: MetricSpec, before: float | None) -> Decision | None:
+    """Say that HEAD has no value where BASE has one; None where there is nothing to say."""
+    found = head.metrics.get(row.name)
+    if before is None or found is None:
+        return None
+    return Decision(verdict=Change.INCONCLUSIVE, reason=f"no value in head: {found.reason}")
 
 
 def _lost(row: MetricSpec, before: float, after: float, max_loss: float, floor: float | None) -> bool:

@@ -3,11 +3,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from make import make_metric
 
 from harness.compare.decide import compare_records
 from harness.compare.processes import between, by_process
 from harness.core.decision import Change
 from harness.core.metrics import METRICS
+from harness.core.record import Absence
 from harness.judge.comparability import blocking_differences, sampling_kind
 
 
@@ -240,6 +242,30 @@ def test_a_comparison_is_one_flat_object(measured):
 def test_drift_without_labels_is_exact(record, metric, before, after, verdict):
     (item,) = compare_records([record({metric: before})], [record({metric: after})]).comparisons
     assert (item.metric, item.decision.verdict) == (metric, verdict)
+
+
+def test_outputs_that_were_identical_to_the_references_may_become_wrong(record):
+    same = make_metric("accuracy/sqnr_db", None, reason="identical outputs", absence=Absence.IDENTICAL)
+    base, head = record({"accuracy/sqnr_db": same}), record({"accuracy/sqnr_db": -20.0})
+    (item,) = compare_records([base], [head]).comparisons
+    assert item.decision.verdict is Change.REGRESSION
+    assert item.decision.reason == "identical outputs in base, -20.0 dB in head"
+    (item,) = compare_records([head], [base]).comparisons
+    assert item.decision.verdict is Change.IMPROVEMENT
+    (item,) = compare_records([base], [record({"accuracy/sqnr_db": 130.0})]).comparisons
+    assert item.decision.verdict is Change.EQUIVALENT  # rounding
+    assert compare_records([base], [base]).comparisons == ()
+
+
+def test_drift_that_head_has_no_value_of_is_said(record):
+    none = make_metric(
+        "accuracy/sqnr_db", None, reason="the output's shape is (8, 2), the reference's is (8,)"
+    )
+    (item,) = compare_records(
+        [record({"accuracy/sqnr_db": 130.0})], [record({"accuracy/sqnr_db": none})]
+    ).comparisons
+    assert item.decision.verdict is Change.INCONCLUSIVE
+    assert item.decision.reason == f"no value in head: {none.reason}"
 
 
 def test_memory_is_a_single_reading(record):
