@@ -10,8 +10,8 @@ import numpy as np
 
 from harness.core.decision import Change, Decision
 from harness.core.record import Metric, Record
-from harness.judge.closeness import Limits, closeness, limits
-from harness.judge.metrics.drift import IDENTICAL, compare_outputs, varies
+from harness.judge.closeness import Limits, limits
+from harness.judge.metrics.drift import IDENTICAL, judge_pair, varies
 from harness.judge.outputs import Match, OtherShape, OutputPair, Outputs, Unfit, matched
 
 BASE = "base"
@@ -97,17 +97,17 @@ def _judge(match: Match, same_load: bool, bounds: Limits) -> tuple[Decision, Met
     """Judge one output by the limits; give its drift metrics as well."""
     metrics: Metrics = {}
     try:
-        metrics = compare_outputs(OutputPair(match.ours, match.reference), kind=BASE, classes=match.classes)
+        pair = OutputPair(match.ours, match.reference)
+        near, metrics = judge_pair(pair, bounds, BASE, classes=match.classes)
     except Unfit as error:
         verdict, reason = _unfit(error, same_load and not match.sized_by_data)
     else:
-        near = closeness(metrics, bounds)
         verdict = VERDICTS[near.close]
         reason = near.reason
         if near.close is None and np.array_equal(match.ours, match.reference):
             verdict, reason = Change.EQUIVALENT, IDENTICAL
     if match.new_nonfinite:
-        verdict, reason = Change.REGRESSION, f"{match.new_nonfinite} more NaN or Inf than in base"
+        verdict, reason = Change.REGRESSION, f"{match.new_nonfinite} NaN or Inf that base does not have"
     return Decision(verdict=verdict, blocks=_count(match), reason=reason), metrics
 
 

@@ -68,10 +68,13 @@ class Match:
 
     @property
     def new_nonfinite(self) -> int:
-        """How many NaN and Inf there are that the reference does not have."""
+        """How many NaN and Inf there are where the reference has a number, or another of them."""
         if self.ours.shape != self.reference.shape:
             return self.lone_nonfinite
-        return max(0, nonfinite_count([self.ours]) - nonfinite_count([self.reference]))
+        if self.ours.dtype.kind != "f" or self.reference.dtype.kind != "f":
+            return max(0, nonfinite_count([self.ours]) - nonfinite_count([self.reference]))
+        broken = ~np.isfinite(self.ours) & ~same_nonfinite(self.ours, self.reference)
+        return int(np.count_nonzero(broken))
 
     @property
     def lone_nonfinite(self) -> int:
@@ -133,6 +136,9 @@ def known_classes(
     counted = {counts: -1} if task == CLASSIFICATION and counts is not None else {}
     return {**counted, **classes}
 
+
+TEXT = "USO"
+"""Kinds of arrays that hold texts."""
 
 SMALL_BYTES = 2
 """Integers of so few bytes are quantized values rather than labels."""
@@ -201,6 +207,14 @@ class OutputPair:
         """Whether distances mean anything: both are real or quantized values, not labels."""
         return is_numeric(self.ours) and is_numeric(self.reference)
 
+    def coded(self) -> OutputPair:
+        """Return texts as numbers, one a text, so that they compare as labels do; other pairs as they are."""
+        if not (self.ours.dtype.kind in TEXT and self.reference.dtype.kind in TEXT):
+            return self
+        texts = np.concatenate([self.ours.ravel(), self.reference.ravel()]).astype(str)
+        codes = np.unique(texts, return_inverse=True)[1].astype(np.int64).reshape(2, *self.ours.shape)
+        return OutputPair(codes[0], codes[1])
+
     def degenerate(self) -> bool:
         """Return whether the reference gives (almost) the same output for every sample."""
         if self.reference.ndim == 0 or len(self.reference) < 2:
@@ -260,6 +274,14 @@ def _match(ours: Outputs, reference: Outputs, name: str, theirs: str) -> Match:
 def nonfinite_count(arrays: Sequence[Array]) -> int:
     """Count the NaN and Inf in all outputs."""
     return sum(int(np.count_nonzero(~np.isfinite(array))) for array in arrays if array.dtype.kind == "f")
+
+
+def same_nonfinite(ours: Array, reference: Array) -> NDArray[np.bool_]:
+    """Return where both are NaN, or the same infinity."""
+    found: NDArray[np.bool_] = (np.isinf(reference) & (ours == reference)) | (
+        np.isnan(ours) & np.isnan(reference)
+    )
+    return found
 
 
 def _kind(output: Any) -> str:

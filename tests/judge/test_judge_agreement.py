@@ -143,7 +143,7 @@ def test_new_nan_is_a_regression_whatever_agrees():
     head = SCORES.copy()
     head[0, 0] = np.nan
     decision, _ = changed(SCORES, head)
-    assert (decision.verdict, decision.reason) == (Change.REGRESSION, "1 more NaN or Inf than in base")
+    assert (decision.verdict, decision.reason) == (Change.REGRESSION, "1 NaN or Inf that base does not have")
 
 
 def test_outputs_that_cannot_be_compared_are_inconclusive():
@@ -151,7 +151,65 @@ def test_outputs_that_cannot_be_compared_are_inconclusive():
     assert decision.verdict is Change.INCONCLUSIVE
     assert metrics == {}
     constant = np.ones((4, 3))
-    assert changed(constant, constant + 1)[0].verdict is Change.INCONCLUSIVE
+    assert changed(constant, constant + 1e-9)[0].verdict is Change.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("base", "head"),
+    [
+        (np.ones((4, 3)), np.full((4, 3), 11.0)),
+        (np.zeros((4, 3)), np.full((4, 3), 0.001)),
+        (np.zeros((100, 10)), SCORES),
+        (np.zeros(8, int), np.ones(8, int)),
+        (np.zeros((8, 4), bool), np.ones((8, 4), bool)),
+    ],
+)
+def test_an_output_that_never_varied_may_become_wrong(base, head):
+    decision, _ = changed(base, head)
+    assert decision.verdict is Change.REGRESSION
+    assert decision.reason.endswith("; degenerate base: its outputs do not vary with the input")
+
+
+def with_one(value, at=(0, 0)):
+    found = SCORES.copy()
+    found[at] = value
+    return found
+
+
+def test_nan_in_both_arms_hides_nothing_of_the_rest():
+    base = with_one(np.nan)
+    same, metrics = changed(base, base.copy())
+    assert (same.verdict, same.reason) == (Change.EQUIVALENT, "identical outputs")
+    assert metrics["accuracy/max_abs_error"].value == 0.0
+    shifted, metrics = changed(base, base + 10)
+    assert (shifted.verdict, shifted.reason[-21:]) == (Change.REGRESSION, "80.0 dB are asked for")
+    assert metrics["accuracy/max_abs_error"].value == pytest.approx(10)
+    repaired, _ = changed(base, SCORES + 10)  # a number in place of NaN is none to blame, the others are
+    assert (repaired.verdict, repaired.reason[:25]) == (Change.REGRESSION, "values differ by up to 10")
+    nothing = np.full((100, 10), np.nan)
+    none, metrics = changed(nothing, nothing.copy())
+    assert (none.verdict, none.reason) == (Change.INCONCLUSIVE, "no element is finite")
+
+
+@pytest.mark.parametrize(
+    ("base", "head"),
+    [
+        (with_one(np.nan), with_one(np.nan, at=(3, 3))),
+        (with_one(np.inf), with_one(-np.inf)),
+        (with_one(np.inf), with_one(np.nan)),
+    ],
+)
+def test_as_many_nan_and_inf_may_be_others(base, head):
+    decision, _ = changed(base, head)
+    assert (decision.verdict, decision.reason) == (Change.REGRESSION, "1 NaN or Inf that base does not have")
+
+
+def test_texts_agree_or_not_as_labels_do():
+    words = np.array([["cat"], ["dog"], ["cat"], ["cow"]])
+    assert changed(words, words.astype(object))[0].verdict is Change.EQUIVALENT
+    other = np.where(words == "cow", "dog", words)
+    decision, metrics = changed(words, other)
+    assert (decision.verdict, metrics["accuracy/agreement"].value) == (Change.REGRESSION, 0.75)
 
 
 def test_outputs_are_matched_by_name_and_not_by_place():
@@ -208,7 +266,7 @@ def test_integers_beside_the_first_are_held_by_agreement(base, head, verdict):
 
 def test_what_cannot_be_judged_beside_the_first_is_named():
     zeros = np.zeros((100, 4))
-    decision, _ = outputs_change(outputs(y=SCORES, z=zeros), outputs(y=SCORES, z=zeros + 1))
+    decision, _ = outputs_change(outputs(y=SCORES, z=zeros), outputs(y=SCORES, z=zeros + 1e-9))
     assert decision.verdict is Change.EQUIVALENT
     assert decision.reason.endswith(
         "; output 'z' is not judged: degenerate base: its outputs do not vary with the input"
@@ -232,7 +290,7 @@ def test_nan_counts_output_by_output():
     decision, _ = outputs_change(more, outputs(y=broken))
     assert (decision.verdict, decision.reason) == (
         Change.REGRESSION,
-        "1 more NaN or Inf than in base; head has no output 'mask'",
+        "1 NaN or Inf that base does not have; head has no output 'mask'",
     )
     assert outputs_change(outputs(y=SCORES, z=SCORES), outputs(y=SCORES, z=nan), "y")[0].verdict is (
         Change.EQUIVALENT

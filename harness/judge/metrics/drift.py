@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from harness.core.case import thaw
 from harness.core.metrics import BY_OUTPUTS, METRICS
 from harness.core.record import Absence, Metric
-from harness.judge.closeness import Limits, closeness, limits
+from harness.core.units import format_percent
+from harness.judge.closeness import Closeness, Limits, closeness, limits
 from harness.judge.facts import Facts
 from harness.judge.metrics import metric, missing
 from harness.judge.metrics.accuracy import OVER_SAMPLES, REFERENCE
@@ -28,6 +29,7 @@ from harness.judge.outputs import (
     known_classes,
     matched,
     nonfinite_count,
+    same_nonfinite,
 )
 from harness.stats.intervals import share_interval
 
@@ -71,11 +73,10 @@ def output_drift(facts: Facts) -> tuple[OutputDrift, ...]:
     bounds, found = drift_limits(facts), []
     for match in pairs:
         try:
-            metrics = compare_outputs(OutputPair(match.ours, match.reference), classes=match.classes)
+            near, _ = judge_pair(OutputPair(match.ours, match.reference), bounds, classes=match.classes)
         except Unfit as error:
             found.append(OutputDrift(match.name, None, str(error)))
         else:
-            near = closeness(metrics, bounds)
             found.append(OutputDrift(match.name, near.close, near.reason))
     return tuple(found)
 
@@ -109,11 +110,46 @@ def compare_outputs(
     `classes` is the axis of the classes where they are known; without, only
     integers agree or not.
     """
+    pair = pair.coded()
     n = len(pair.ours) if pair.ours.ndim else 1
     if pair.degenerate():
         reason = f"degenerate {_short(kind)}: its outputs do not vary with the input"
         return {name: missing(name, reason, n=n, kind=kind) for name in NAMES}
     return {"accuracy/agreement": _agreement(pair, kind, classes), **_distances(pair, kind, n)}
+
+
+def judge_pair(
+    pair: OutputPair, bounds: Limits, kind: str = REFERENCE, *, classes: int | None = None
+) -> tuple[Closeness, dict[str, Metric]]:
+    """Decide whether one output is close to a reference, and give its drift metrics.
+
+    A reference that does not vary with the input shows no closeness, but an
+    error that is large beside its values and beside one is an error.
+    """
+    metrics = compare_outputs(pair, kind, classes=classes)
+    near = closeness(metrics, bounds)
+    if near.close is None and (apart := _apart(pair.coded(), bounds)):
+        near = Closeness(False, f"{apart}; {near.reason}")
+    return near, metrics
+
+
+def _apart(pair: OutputPair, bounds: Limits) -> str:
+    """Say by how much outputs differ that no metric compares; empty where that is little or unknown."""
+    if are_labels(pair.ours) and are_labels(pair.reference):
+        agree = float(np.mean(pair.ours == pair.reference))
+        least = format_percent(bounds.agreement)
+        few = f"{format_percent(agree)} of the answers agree; {least} are asked for"
+        return few if agree < bounds.agreement else ""
+    if not pair.numeric:
+        return ""
+    finite = np.isfinite(pair.ours) & np.isfinite(pair.reference)
+    if not finite.any():
+        return ""
+    reference = pair.reference[finite].astype(np.float64)
+    error = np.abs(pair.ours[finite].astype(np.float64) - reference)
+    scale = max(1.0, float(np.max(np.abs(reference))))  # near zero a ratio says little
+    share = float(np.sqrt(np.mean((error / scale) ** 2)))
+    return f"values differ by up to {np.max(error):.3g}" if share > 10 ** (-bounds.sqnr_db / 20) else ""
 
 
 def _short(kind: str) -> str:
@@ -217,8 +253,10 @@ def _distances(pair: OutputPair, kind: str, n: int) -> dict[str, Metric]:
         reason = f"outputs are {pair.ours.dtype}, not real values"
         return {name: missing(name, reason, n=n, kind=kind) for name in DISTANCES}
     ours, reference = pair.ours.astype(np.float64), pair.reference.astype(np.float64)
-    # where the reference itself is Inf (a mask), the same Inf is no difference
-    same = (ours == reference) & ~np.isfinite(reference)
+    # where the reference itself is Inf (a mask) or NaN, the same is no difference
+    same = same_nonfinite(ours, reference)
+    if same.all():
+        return {name: missing(name, "no element is finite", n=n, kind=kind) for name in DISTANCES}
     ours, reference = np.where(same, 0.0, ours), np.where(same, 0.0, reference)
     broken = int(np.count_nonzero(~np.isfinite(ours) | ~np.isfinite(reference)))
     if broken:
