@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.core.case import PARTS, Artifact, Load
 from harness.core.metrics import HEADLINE, spec_of
 from harness.core.record import Metric, Record, Status
 
@@ -35,8 +36,8 @@ DIMENSIONS = ("artifact", "session", "threads", "batch")
 Place = tuple[str, str, str, str]
 """Where a cell lies: a value along each dimension, as asv writes them (Python's repr)."""
 
-ARTIFACT = ("exporter", "opset", "precision", "format", "converter")
-LOAD = ("shapes", "io")
+ARTIFACT = tuple(PARTS[Artifact])
+LOAD = tuple(axis for axis in PARTS[Load] if axis != "batch")
 
 
 @dataclass(frozen=True, slots=True)

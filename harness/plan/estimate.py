@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.core.case import FP32, Artifact, Case
-from harness.core.metrics import spec_of
 from harness.core.passes import BY_NAME, chosen, repeated
 from harness.core.sampling import Sampling
 from harness.core.suite import Measure, Plan, Suite
-from harness.plan.gated import gated_sampling
+from harness.plan.gated import gated_sampling, raising
 
 # Seconds, as measured on two cores of a shared machine.
 ARTIFACT_S = 1.5  # to build an artifact
@@ -60,31 +59,32 @@ def estimate(plan: Plan, known: Mapping[str, float] | None = None) -> Estimate:
     )
 
 
+def _samplings(suite: Suite, cases: Sequence[Case]) -> Counter[Sampling]:
+    """Count `cases` by how they are sampled: a gate may ask more calls of some."""
+    gates = raising(suite.gates, suite.sampling)
+    if not gates:
+        return Counter({suite.sampling: len(cases)})
+    return Counter(gated_sampling(suite.sampling, gates, case) for case in cases)
+
+
 def _gated(suite: Suite, cases: Sequence[Case]) -> tuple[GatedCalls, ...]:
     """Return what the gates of percentiles add to `cases`, by the calls that they time."""
-    gates = [gate for gate in suite.gates if spec_of(gate.metric).quantile]
-    plain, found = suite.sampling, Counter[Sampling]()
-    if gates:
-        found.update(gated_sampling(plain, gates, case) for case in cases)
+    plain = suite.sampling
     return tuple(
         GatedCalls(
             sampling.min_calls,
             number,
             number * (_case_s(sampling, suite.measure) - _case_s(plain, suite.measure)),
         )
-        for sampling, number in sorted(found.items(), key=lambda item: item[0].min_calls)
+        for sampling, number in sorted(_samplings(suite, cases).items(), key=lambda item: item[0].min_calls)
         if sampling != plain
     )
 
 
 def _cases_s(suite: Suite, cases: Sequence[Case]) -> float:
     """Estimate cases, those that a gate asks more calls of with these."""
-    plain_s = len(cases) * _case_s(suite.sampling, suite.measure)
-    gates = [gate for gate in suite.gates if spec_of(gate.metric).quantile]
-    if not gates:
-        return plain_s
-    sampled = (gated_sampling(suite.sampling, gates, case) for case in cases)
-    return sum(_case_s(sampling, suite.measure) for sampling in sampled)
+    found = _samplings(suite, cases)
+    return sum(number * _case_s(sampling, suite.measure) for sampling, number in found.items())
 
 
 def _artifacts(cases: Sequence[Case], measure: Measure) -> set[Artifact]:
