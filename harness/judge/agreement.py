@@ -35,7 +35,8 @@ def outputs_change(
     precisions, or by a suite's `tolerance`. So is another shape under the
     `same_load`, unless samples alone differ in number or the size depends on
     the data; and HEAD that answers one input differently each time, where BASE
-    does not. A BASE that does has no verdict. Also returns the drift
+    does not. A BASE that does has no verdict, nor has a HEAD that lacks an output
+    of BASE and is like it otherwise. Also returns the drift
     metrics of the first output, of kind ``base``.
     """
     if base.varies is not None:
@@ -63,8 +64,11 @@ def outputs_change(
         for name, found in beside.items()
         if found.verdict is Change.INCONCLUSIVE
     ]
-    reason = "; ".join([decision.reason, *notes])
-    return Decision(verdict=decision.verdict, blocks=decision.blocks, reason=reason), metrics
+    lost = bool(left) and decision.verdict is Change.EQUIVALENT  # what is not there is not the same
+    verdict = Change.INCONCLUSIVE if lost else decision.verdict
+    return Decision(
+        verdict=verdict, blocks=decision.blocks, reason="; ".join([decision.reason, *notes])
+    ), metrics
 
 
 def apart(base: Outputs, again: Outputs) -> float | None:
