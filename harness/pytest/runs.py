@@ -48,6 +48,7 @@ class Runs:
         """Seal the runs that are whole, leave the others to be resumed; write what was asked for."""
         try:
             for run in self.runs.values():
+                run.left -= {record.case for record in run.journal.records()}  # an interrupt may precede it
                 if run.left:
                     run.journal.close()
                 else:

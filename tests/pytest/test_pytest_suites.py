@@ -278,6 +278,26 @@ def test_an_interrupted_session_keeps_what_it_measured(write: Suite, session: Se
     assert [record.axes["batch"] for record in store.records(RESULTS)] == [1, 2]
 
 
+def test_an_interrupt_while_a_record_is_written_counts_the_record(write: Suite, session: Session) -> None:
+    Path("conftest.py").write_text(
+        """
+from harness.store.journal import Journal
+
+append = Journal.append
+
+def interrupted(self, record):
+    append(self, record)
+    if record.axes["batch"] == 2:
+        raise KeyboardInterrupt
+
+Journal.append = interrupted
+"""
+    )
+    result = session(write(axes={"batch": [1, 2, 3]}))
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(["unfinished: 1 of 3 cells were not run*"])
+
+
 def test_a_session_that_measures_nothing_pays_nothing(session: Session) -> None:
     Path("test_it.py").write_text(
         """
