@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.core.case import thaw
-from harness.judge.closeness import Limits, limits
+from harness.judge.closeness import limits
 from harness.judge.facts import Array, Facts
 
 MIXES = "the batch axis mixes samples"
@@ -39,10 +39,9 @@ def batch_axis(facts: Facts) -> BatchAxis:
         return BatchAxis(unknown=probe["unavailable"])
     if not probe.get("axes"):
         return BatchAxis(mixes=f"no output has an axis of its size ({seen.get('batch')})")
-    bounds = limits((facts.built.precision,), thaw(facts.case.artifact.model.tolerance))
     how = HOW[probe.get("how", "alone")]
     unknown = []
-    for name, reason, sure in _unlike(facts.alone, seen.get("repeat") or {}, bounds):
+    for name, reason, sure in _unlike(facts, seen.get("repeat") or {}):
         if sure:
             return BatchAxis(mixes=f"{name} {how}: {reason}")
         unknown.append(f"{name}: {reason}")
@@ -55,14 +54,13 @@ def counts_samples(facts: Facts) -> bool:
     return not found.mixes and not (found.unknown and facts.case.artifact.model.batch_dim is None)
 
 
-def _unlike(
-    rows: Mapping[str, tuple[Array, Array]], repeat: Mapping[str, Any], bounds: Limits
-) -> Iterator[tuple[str, str, bool]]:
+def _unlike(facts: Facts, repeat: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
     """Yield each output whose rows are not shown to be alike: its name, why, and whether they are unlike."""
     from harness.judge.metrics.drift import judge_pair  # it reads this file's answer
     from harness.judge.outputs import OutputPair, Unfit
 
-    for name, (ours, together) in rows.items():
+    model = facts.case.artifact.model
+    for name, (ours, together) in facts.alone.items():
         if name in repeat.get("max_abs_diff", {}):
             largest, apart = repeat["max_abs_diff"][name], _largest(ours, together)
             beyond = largest is not None and apart > BEYOND * largest
@@ -71,6 +69,8 @@ def _unlike(
             continue
         if np.array_equal(ours, together, equal_nan=ours.dtype.kind == "f"):
             continue
+        stored_as = facts.output_types.get(name, str(ours.dtype))
+        bounds = limits((facts.built.precision,), thaw(model.tolerance), (stored_as,))
         try:
             near, _ = judge_pair(OutputPair(ours, together), bounds, "rows together")
         except Unfit as error:

@@ -27,7 +27,7 @@ def run(case: Run) -> None:
     n = sample_count(rows, dims)
     probe = _probe(rows, case, dims) if batch > 1 else evaluate.NO_PROBE
     part = evaluate.evaluate(case.engine.evaluate, batches, batch, n, path, probe)
-    case.answer["outputs"].update(part)
+    case.answer["outputs"].update(part, types=dict(case.engine.foreign_types()))
 
 
 def _probe(rows: Rows, case: Run, dims: Dimensions) -> evaluate.BatchProbe:
