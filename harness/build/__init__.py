@@ -1,4 +1,4 @@
-"""Build what a case runs: source -> opset -> precision -> format -> check.
+"""Build what a case runs: source -> opset -> part -> precision -> format -> check.
 
 Each artifact is made once, in a process of its own, and kept under a key of
 everything that changes its bytes. What the record says of it (opset,
@@ -12,6 +12,7 @@ The steps, in the order in which an artifact passes them:
 `sources`             where a model comes from: onnx, zoo, torch, sklearn, fake
 `converters`          what runs in the process of a tool, beside it
 `origin`              how the original answers, kept beside the file
+`cut`, `part`         what lies between tensors, and what it is fed
 `opset`               onnx.version_converter
 `precisions`          fp16, int8_dynamic, int8_static
 `ort_format`          ONNX Runtime's own format

@@ -18,7 +18,7 @@ from harness.build.origin import own_data, resolve_origin
 from harness.build.precisions import Precision
 from harness.build.sources import Asked
 from harness.build.versions import own_code, versions
-from harness.core.artifact import Built
+from harness.core.artifact import Built, Dataset
 from harness.core.case import FP32, NO_CONVERTER, Artifact, DataRef, thaw
 from harness.core.errors import CaseError, Failed, HarnessError, Unsupported
 from harness.core.feeds import with_overrides
@@ -79,6 +79,8 @@ def _identity(artifact: Artifact, sources: dict[Artifact, str]) -> str:
         if key not in sources:
             sources[key] = cache.digest(_source_recipe(artifact))
         parts = {"source": sources[key], "format": artifact.format, "versions": versions("onnxruntime")}
+        if artifact.model.cut:
+            parts["cut"] = _cut_recipe(artifact)
         if artifact.precision.kind in PRECISIONS:
             parts["precision"] = _precision_recipe(artifact)
         return cache.digest({**parts, "code": own_code()})
@@ -112,6 +114,8 @@ def _follow(line: _Line, artifact: Artifact) -> Built:
     built = line.take_source(artifact)
     if built.engine == "fake":  # it is a stand-in for whatever the suite names
         return replace(built, precision=artifact.precision.kind)
+    if artifact.model.cut:
+        built = line.cut(artifact, built)
     origin = built.origin  # of the FP32 file: what is made of it has the same original
     if artifact.precision.kind != FP32.kind:
         built = line.convert(artifact, built)
@@ -149,6 +153,23 @@ class _Line:
             return found
 
         return self._step(recipe, where=where)
+
+    def cut(self, artifact: Artifact, base: Built) -> Built:
+        """Take the part of it that the suite names, with what it is fed where there is data."""
+        data = _data(artifact, base, self.cache_dir)
+        recipe = {
+            **_cut_recipe(artifact),
+            "data": data and [data.name, data.sha256],
+            "versions": versions("onnx", "onnxruntime"),
+        }
+
+        def where() -> dict[str, Any]:
+            if data is None:
+                return {"data": None}
+            paths = {"calibration": data.calibration, "evaluation": data.evaluation}
+            return {"data": {"name": data.name, "batch_dim": artifact.model.batch_dim, **paths}}
+
+        return self._step(recipe, base, where)
 
     def convert(self, artifact: Artifact, base: Built) -> Built:
         """Convert to another precision."""
@@ -240,6 +261,16 @@ def _rows(artifact: Artifact) -> dict[str, Any]:
     }
 
 
+def _cut_recipe(artifact: Artifact) -> dict[str, Any]:
+    return {"step": "part", "cut": thaw(artifact.model.cut), "output": artifact.model.output}
+
+
+def _data(artifact: Artifact, whole: Built, cache_dir: Path) -> Dataset | None:
+    """Return what the whole model is fed: the suite's data, else the source's own."""
+    ref = artifact.model.data
+    return load_data(ref, cache_dir) if ref is not None else own_data(whole)
+
+
 def _precision_recipe(artifact: Artifact) -> dict[str, Any]:
     """Return how a model is converted to its precision, what it is calibrated with aside."""
     name, kind = artifact.precision.name, artifact.precision.kind
@@ -257,7 +288,7 @@ def _calibration(artifact: Artifact, base: Built, cache_dir: Path) -> dict[str, 
     """Return what a model is calibrated with, by content (`identity`) and where it lies."""
     model = artifact.model
     shared = {"shapes": thaw(model.shapes), "batch_dim": model.batch_dim, "inputs": thaw(model.inputs)}
-    if model.data is None and (own := own_data(base)):
+    if (model.data is None or model.cut) and (own := own_data(base)):
         return {"identity": {**shared, "data": own.name, "sha256": own.sha256}, "path": own.calibration}
     if model.data is None or model.data.calibration == 0:
         return {"identity": {**shared, "random": {"seed": 0, "samples": RANDOM_SAMPLES}}}

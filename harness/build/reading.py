@@ -41,7 +41,11 @@ def read_onnx(path: Path) -> Reading:
 
     Raises Unsupported for inputs that are no tensors, Failed where it is no ONNX file.
     """
-    model = files.parse(path)
+    return read_model(files.parse(path))
+
+
+def read_model(model: onnx.ModelProto) -> Reading:
+    """Read a model in memory. Raises Unsupported for inputs that are no tensors."""
     nodes = list(walk(model))
     constants = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in constants]

@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.build import files, ort_format, repair, unconverted
+from harness.build import files, ort_format, part, repair, unconverted
 from harness.build.calibration import calibrate
 from harness.build.check import check
 from harness.build.data import split_file
@@ -67,6 +67,25 @@ def converter_facts(asked: Asked) -> Content:
     """Say which tool converted, as asked for and as installed, and all that lay beside it."""
     tool = asked.tool or {}
     return {key: tool[key] for key in ("requirement", "beside", "packages")}
+
+
+def take_part(request: Mapping[str, Any], target: Path) -> Content:
+    """Cut a part out of a model; where there is data, record what the part is fed."""
+    base, data = Built.from_json(request["built"]), request["data"]
+    path = target / files.MODEL
+    origin: Content = {}
+    recorded: tuple[str, ...] = ()
+    made = part.write(Path(base.path), request["cut"], path)
+    reading, complaints = check_and_read(path, base.opset, "the part has")
+    if data is not None:
+        origin, recorded = part.record(base, made, data, request["output"], target)
+        origin["counts"] = base.counts if base.counts in reading.outputs else ""
+    reading = replace(reading, inputs=tuple(carry_hint(item, base) for item in reading.inputs))
+    cut = {"inputs": [item.name for item in reading.inputs], "outputs": list(reading.outputs)}
+    provenance = {**base.provenance, "cut": {"asked": request["cut"], "of": base.sha256, **cut}}
+    notes = (*base.notes, *complaints, *recorded)
+    made_of = content(files.MODEL, reading, provenance, notes, base.engine)
+    return {**made_of, "random_weights": base.random_weights, "origin": origin}
 
 
 def convert(request: Mapping[str, Any], target: Path) -> Content:
@@ -140,7 +159,7 @@ def split(request: Mapping[str, Any], target: Path) -> Content:
     return dict(split_file(Path(request["path"]), request["calibration"], target))
 
 
-STEPS = {"source": take_source, "precision": convert, "format": reformat, "split": split}
+STEPS = {"source": take_source, "part": take_part, "precision": convert, "format": reformat, "split": split}
 
 
 def check_and_read(path: Path, opset: int | None, who: str) -> tuple[Reading, tuple[str, ...]]:

@@ -83,6 +83,8 @@ class Model:
     input's random feed is drawn (``{"ids": {"low": 0, "high": 1000}}``);
     `batch_dim` names the dimension that the batch axis drives where it is
     not the first one of the inputs; `output` names the output that counts.
+    Of a model that is `cut`, `data` is that of the whole one: what its tensors
+    hold there is recorded, and fed to the part.
     """
 
     name: str
@@ -94,6 +96,7 @@ class Model:
     shapes: Frozen = ()
     inputs: Frozen = ()
     tolerance: Frozen = ()  # what outputs may differ by, in place of the limits of their precisions
+    cut: Frozen = ()  # ``{"inputs": [...], "outputs": [...]}``: only what lies between these tensors
 
 
 FP32 = Named("fp32", "fp32")

@@ -9,27 +9,36 @@ import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from harness.build.reading import read_onnx
-from harness.core.case import Case, DataRef, Model, thaw
-from harness.core.errors import CaseError, InputError
+from harness.build import files
+from harness.build.cut import part
+from harness.build.reading import read_model, read_onnx
+from harness.core.case import Case, DataRef, Frozen, Model, thaw
+from harness.core.errors import CaseError, Failed, InputError
 from harness.core.feeds import SOLE, TEXT, add_up, ask_for_text, batch_dimensions, dimension_names, not_bound
 from harness.core.inputs import Input
 from harness.core.roles import unbound
 
 
 def check_inputs(cases: Iterable[Case]) -> None:
-    """Raise InputError where a model file has dimensions that nothing binds, or text that nobody gives."""
+    """Raise InputError where a model file has dimensions that nothing binds, or text that nobody gives.
+
+    Likewise where it is cut at a tensor that it does not have.
+    """
     asked = dict.fromkeys((case.artifact.model, case.load.shapes.options) for case in cases)
-    read: dict[str, tuple[Input, ...]] = {}
+    read: dict[tuple[str, Frozen], tuple[Input, ...] | str] = {}
     problems: list[str] = []
     for model, options in asked:
         if model.source.kind != "onnx":
             continue
-        path = str(thaw(model.source.options)["path"])
+        key = (str(thaw(model.source.options)["path"]), model.cut)
         try:
-            if path not in read:
-                read[path] = read_onnx(Path(path)).inputs
-            problem = _problem(model, {**thaw(model.shapes), **thaw(options)}, read[path])
+            if key not in read:
+                read[key] = _read(Path(key[0]), thaw(model.cut))
+            inputs = read[key]
+            if isinstance(inputs, str):
+                problem = inputs
+            else:
+                problem = _problem(model, {**thaw(model.shapes), **thaw(options)}, inputs)
         except (CaseError, OSError):
             continue  # the build says what is wrong with the file
         if problem:
@@ -38,9 +47,23 @@ def check_inputs(cases: Iterable[Case]) -> None:
         raise InputError("\n".join(dict.fromkeys(problems)))
 
 
+def _read(path: Path, wanted: Mapping[str, Sequence[str]]) -> tuple[Input, ...] | str:
+    """Return the inputs of a file, or of the part that is `wanted` of it; else why there is no such part."""
+    if not wanted:
+        return read_onnx(path).inputs
+    model = files.parse(path)
+    try:
+        made = part(model, wanted)
+    except Failed as error:
+        return f"cut: {error}"
+    return read_model(made).inputs
+
+
 def _problem(model: Model, shapes: Mapping[str, int], inputs: Sequence[Input]) -> str:
     """Return what is asked for; empty where all is known."""
     given = data_names(model.data, inputs) if model.data else frozenset()
+    if model.cut and model.data:  # what its tensors hold is recorded
+        given = frozenset(item.name for item in inputs)
     text = [item for item in inputs if item.dtype == TEXT and item.name not in given]
     if text:
         return "; ".join(map(ask_for_text, text))

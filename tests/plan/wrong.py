@@ -157,6 +157,8 @@ ENTRIES = [
     ("inputs: {ids: {fill: 1, low: 3}}", "inputs.ids: fill makes every value the same: low and high have no use beside it"),
     ("inputs: {ids: {lo: 3}}", "inputs.ids.lo: unknown key 'lo': did you mean 'low'? known: fill, high, low"),
     ("inputs: {ids: {low: .inf}}", "inputs.ids.low: expected a number, got the number .inf"),
+    ("cut: {}", "cut: expected inputs, outputs or both: names of tensors"),
+    ("cut: {inputs: [a, a]}", "cut.inputs: 'a' is there twice"),
     ("axes: {batch: 0}", "axes.batch: expected an integer from 1 to 1048576, got the number 0"),
 ]  # fmt: skip
 """An entry of a model, and the mistake in it."""
