@@ -228,7 +228,7 @@ def failure(kind: str, source: Path, error: Exception, options: Collection[str] 
     """
     model = files.parse(source)
     writer = " ".join(filter(None, (model.producer_name, model.producer_version))) or "an unnamed tool"
-    text = " ".join(str(error).split()) or "it said nothing"
+    text = " ".join(str(error).split()) or "no message"
     text = text if len(text) <= MESSAGE else f"{text[: MESSAGE - 1]}…"
     what = f"{type(error).__name__}: {text}"
     return f"the converter to {kind} failed on a model written by {writer}: {what}; {_remedy(model, options)}"

@@ -129,6 +129,7 @@ class Bench:
                 reference_varies=reference.varies,
                 alone=outputs.alone,
                 per_call=outputs.per_call,
+                output_types=outputs.types,
                 labels=None if labels is None else labels[: first.outputs.get("rows", 0)],
                 source_outputs=source.values,
                 source_names=source.names,
@@ -433,6 +434,7 @@ def read_outputs(observation: Observation, passes: tuple[str, ...]) -> Outputs:
         per_call=frozenset(observation.outputs.get("per_call", ())),
         varies=variation(observation.outputs),
         alone=rows,
+        types=observation.outputs.get("types") or {},
     )
 
 
