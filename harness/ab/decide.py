@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from harness.ab import screening, verdict
 from harness.ab.model import ARMS, ABSettings, BlockReading, CaseBlocks, Control, Lost
-from harness.ab.schedule import Schedule, SeveralCases, count_tests
+from harness.ab.schedule import IN_HAND, OnlyCase, Schedule, SeveralCases, count_tests
 from harness.core.decision import Change, Decision, DecisionSource, MetricComparison, worst_first
 from harness.core.metrics import COUNTED, METRICS, Evidence, spec_of
 from harness.core.metrics import HEADLINE as P50
@@ -19,6 +19,7 @@ from harness.core.units import count
 from harness.judge.agreement import only_nonfinite, outputs_change
 from harness.judge.exact import MAX_LOSS, comparison, exact, status_change
 from harness.judge.outputs import Outputs
+from harness.stats import sequential, signed_rank
 from harness.stats.sequential import LOOKS
 
 Blocks = Sequence[Mapping[str, BlockReading]]
@@ -133,8 +134,50 @@ def decide_blocks(seen: Sequence[CaseBlocks], settings: ABSettings) -> list[Metr
             decision = _decision(item, metric, confirmed.get((item.case, metric)), settings)
             if decision is not None:
                 worded = _append(decision, item.late)
-                rows.append(_row(item, metric, replace(worded, source=DecisionSource.AB)))
+                needing = _name_need(worded, item, metric, settings, deciding)
+                rows.append(_row(item, metric, replace(needing, source=DecisionSource.AB)))
     return rows
+
+
+def budget_to_confirm(seen: CaseBlocks, schedule: SeveralCases) -> float | None:
+    """Return the budget with which a confirmation shows the effect asked for; None: no reasonable one."""
+    needed = [_budget_needed(seen, seen.screening, metric, schedule) for metric in seen.candidates]
+    return None if None in needed else max((each for each in needed if each), default=0.0)
+
+
+def _budget_needed(seen: CaseBlocks, blocks: Blocks, metric: str, schedule: Schedule) -> float | None:
+    """Return the budget, s, that shows the effect asked for as these blocks spread."""
+    settings, ratios = schedule.settings, column(blocks, metric)
+    gap = math.log1p(settings.effect) - math.log1p(settings.min_effect)
+    if len(ratios) < 2 or not all(map(math.isfinite, ratios)) or not seen.block_s or gap <= 0:
+        return None
+    spread = signed_rank.spread(ratios, weights(blocks, metric))
+    level = settings.alpha * _share(metric) / schedule.tests
+    shift = gap / spread if spread else math.inf
+    needed = sequential.values_to_see(shift, level, schedule.fair, schedule.looks)
+    whole = needed and len(seen.screening) + needed
+    return whole and math.ceil(whole * seen.block_s / (1 - IN_HAND))
+
+
+def _name_need(
+    decision: Decision,
+    seen: CaseBlocks,
+    metric: str,
+    settings: ABSettings,
+    deciding: Collection[tuple[str, str]],
+) -> Decision:
+    """Name the budget that would show the effect that was asked for, where nothing was shown."""
+    if decision.verdict is not Change.INCONCLUSIVE:
+        return decision
+    blocks = _decisive(seen)
+    schedule: Schedule
+    if seen.screening:
+        asked = {(seen.case, metric), *deciding}
+        schedule = SeveralCases.of(settings, count_tests(name for _, name in asked))
+    else:
+        schedule = OnlyCase.of(settings, [name for name in settings.metrics if column(blocks, name)])
+    needed_s = _budget_needed(seen, blocks, metric, schedule)
+    return replace(decision, asked=settings.effect, needed_s=needed_s)
 
 
 def _decision(

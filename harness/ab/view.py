@@ -67,8 +67,18 @@ def _settings(result: ABResult) -> str:
     return (
         f"{result.blocks} blocks in {format_span(result.seconds)}; changes above "
         f"{format_percent(settings.min_effect)} are shown at {format_percent(settings.alpha)}, with "
-        f"{settings.budget_s:g} s a case (seed {settings.seed})"
+        f"{_budget(result)} a case (seed {settings.seed})"
     )
+
+
+def _budget(result: ABResult) -> str:
+    """Say which budget a case had, and where it was chosen, by what and up to which."""
+    settings = result.settings
+    if settings.most_s is None:
+        return f"{settings.budget_s:g} s"
+    spans = sorted({round(plan.budget_s) for plan in result.plans.values()})
+    chosen = f"{spans[-1]} s" if len(spans) == 1 else f"{settings.budget_s:g} to {settings.most_s:g} s"
+    return f"{chosen} (chosen to show {format_percent(settings.effect)}, at most {settings.most_s:g} s)"
 
 
 def _sections(result: ABResult) -> Iterator[Section]:

@@ -64,6 +64,8 @@ class Decision:
     blocks: int = 0  # of an A/B; else processes of the smaller arm, or samples of an accuracy
     min_effect: float | None = None
     mde: float | None = None
+    asked: float | None = None  # effect that an A/B was to show, a ratio less one; None: it needs no more
+    needed_s: float | None = None  # budget that would show it, as these blocks spread; None: none in reason
     reason: str = ""  # for people: nothing is decided by it
     source: DecisionSource = DecisionSource.STORED
     detail: str | None = None  # the reason without the change, where that has a column; None: the same
