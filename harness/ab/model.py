@@ -188,6 +188,17 @@ class Control:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """A case whose instructions and times changed unlike each other."""
+
+    case: str
+    counted: Change  # of instructions/call
+    counted_ratio: float | None
+    timed: Change  # of latency/p50
+    timed_ratio: float | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ABResult:
     """One A/B job."""
@@ -205,6 +216,7 @@ class ABResult:
     notes: tuple[str, ...] = ()
     blocks: int = 0
     plans: Mapping[str, BlockPlan] = field(default_factory=dict)  # case -> how its blocks were planned
+    disagreements: tuple[Disagreement, ...] = ()
     seconds: float = 0.0  # wall time of the whole job
     interrupted: bool = False
     file: str = ""  # raw samples and block ratios
@@ -240,6 +252,7 @@ class ABResult:
             "only_head": list(self.pairing.only_head),
             "skipped": dict(self.pairing.skipped),
             "gates": [asdict(gate) for gate in self.gates],
+            "disagreements": [asdict(each) for each in self.disagreements],
             "notes": list(self.notes),
             "interrupted": self.interrupted,
             "file": self.file,
