@@ -9,10 +9,22 @@ import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from harness.build.reading import read_onnx
+from harness.build.files import check_data, parse
+from harness.build.reading import read_model
 from harness.core.case import Case, DataRef, Model, thaw
-from harness.core.errors import CaseError, InputError
-from harness.core.feeds import SOLE, TEXT, add_up, ask_for_text, batch_dimensions, dimension_names, not_bound
+from harness.core.errors import CaseError, Failed, InputError
+from harness.core.feeds import (
+    SOLE,
+    TEXT,
+    add_up,
+    ask_for_argument,
+    ask_for_text,
+    batch_dimensions,
+    dimension_names,
+    needs_value,
+    not_bound,
+    with_overrides,
+)
 from harness.core.inputs import Input
 from harness.core.roles import unbound
 
@@ -26,10 +38,16 @@ def check_inputs(cases: Iterable[Case]) -> None:
         if model.source.kind != "onnx":
             continue
         path = str(thaw(model.source.options)["path"])
+        if not Path(path).is_file():
+            continue  # the plan says so
         try:
             if path not in read:
-                read[path] = read_onnx(Path(path)).inputs
+                parsed = parse(Path(path))
+                check_data(Path(path), parsed)
+                read[path] = read_model(parsed).inputs
             problem = _problem(model, {**thaw(model.shapes), **thaw(options)}, read[path])
+        except Failed as error:
+            problem = str(error)
         except (CaseError, OSError):
             continue  # the build says what is wrong with the file
         if problem:
@@ -44,6 +62,8 @@ def _problem(model: Model, shapes: Mapping[str, int], inputs: Sequence[Input]) -
     text = [item for item in inputs if item.dtype == TEXT and item.name not in given]
     if text:
         return "; ".join(map(ask_for_text, text))
+    if unknown := [item for item in with_overrides(inputs, thaw(model.inputs)) if needs_value(item)]:
+        return "; ".join(ask_for_argument(item) for item in unknown)
     try:
         driven = batch_dimensions(inputs, shapes, model.batch_dim)
     except CaseError as error:
