@@ -45,7 +45,7 @@ def read_onnx(path: Path) -> Reading:
 
 
 def read_model(model: onnx.ModelProto) -> Reading:
-    """Read a model that was parsed. Raises Unsupported for inputs that are no tensors."""
+    """Read a model in memory. Raises Unsupported for inputs that are no tensors."""
     nodes = list(walk(model))
     constants = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in constants]

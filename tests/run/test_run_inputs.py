@@ -37,6 +37,26 @@ def check(folder: Path, **models: dict[str, Any]) -> str:
     return ""
 
 
+def test_a_model_that_is_cut_where_it_has_no_tensor_is_refused_with_the_nearest_names(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.onnx", "batch", 4)
+    cut = {"source": {"onnx": str(path)}, "cut": {"inputs": ["x"], "outputs": ["z"]}}
+    assert check(tmp_path, m=cut) == "m: cut: cannot be cut at 'z': no such tensor; known: x, y"
+    assert check(tmp_path, m={**cut, "cut": {"outputs": ["y"]}}) == ""
+
+
+def test_a_part_asks_for_the_dimensions_of_its_own_inputs_unless_data_is_recorded(tmp_path: Path) -> None:
+    nodes = [Node("Reshape", ["x", "s"], ["r"]), Node("Relu", ["r"], ["y"])]
+    float_ = TensorProto.FLOAT
+    inputs = [helper.make_tensor_value_info("x", float_, ["batch", 4, "n"])]
+    inputs.append(helper.make_tensor_value_info("s", TensorProto.INT64, [3]))
+    made = make_model(nodes, inputs, [helper.make_tensor_value_info("y", float_, ["batch", "m", 4])])
+    onnx.save(made, tmp_path / "a.onnx")
+    np.savez(tmp_path / "d.npz", x=np.ones((4, 4, 2), np.float32))
+    part = {"source": {"onnx": "a.onnx"}, "cut": {"inputs": ["r"]}}
+    assert "r[1]" in check(tmp_path, m=part)
+    assert check(tmp_path, m={**part, "data": "d.npz"}) == ""
+
+
 def test_every_dimension_of_every_model_is_asked_for_at_once(tmp_path: Path) -> None:
     write(tmp_path / "a.onnx", "?", 3, "?", "?")
     write(tmp_path / "b.onnx", "n", "seq")

@@ -20,12 +20,14 @@ from typing import Any
 from harness.core.errors import CaseError
 from harness.core.feeds import bind_dimensions, cut, random_rows
 from harness.core.inputs import Fill, Input
+from harness.measure.worker import numbers
 from harness.measure.worker.__main__ import die_with
 from harness.measure.worker.engine import one_line
 from harness.measure.worker.ort_options import register
 
 
 def tries(
+    runtime: Any,
     session: Any,
     inputs: Sequence[Input],
     candidates: Sequence[Mapping[str, int]],
@@ -42,13 +44,13 @@ def tries(
         try:
             dims = bind_dimensions(fed, None, sizes, batch_dim)
             rows = random_rows(fed, dims.batch, dims, 0)
-            values = session.run(None, cut(rows, fed, dims.batch, dims, 1)[0])
+            values = numbers.run(runtime, session, cut(rows, fed, dims.batch, dims, 1)[0])
         except CaseError as error:
             yield str(error), True
         except Exception as error:  # a runtime raises what it likes
             yield one_line(str(error)), True
         else:
-            yield "", _bindable(session.get_outputs(), values)
+            yield "", _bindable(session.get_outputs(), list(values.values()))
             return
 
 
@@ -74,7 +76,7 @@ def main(path: Path, parent: int) -> None:
         print(json.dumps({"refused": one_line(str(error))}), flush=True)
         return
     print(json.dumps({"refused": ""}), flush=True)
-    found = tries(session, inputs, asked["candidates"], asked["batch_dim"], asked["fills"])
+    found = tries(onnxruntime, session, inputs, asked["candidates"], asked["batch_dim"], asked["fills"])
     for number, (message, bindable) in enumerate(found):
         print(json.dumps({"try": number, "error": message, "bindable": bindable}), flush=True)
 
