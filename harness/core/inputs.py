@@ -26,6 +26,12 @@ class Input:
     counts: str = ""
 
     @property
+    def is_unbounded(self) -> bool:
+        """Whether these are integers that nothing bounds: they are drawn from 0 and 1."""
+        bounds = (self.low, self.high, self.fill, self.within or None, self.counts or None)
+        return self.dtype.startswith(("int", "uint")) and bounds == (None,) * 5
+
+    @property
     def dtype_in_words(self) -> str:
         """The type as people call it: numpy's name, and text for strings."""
         return "text" if self.dtype == "object" else self.dtype
