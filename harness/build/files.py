@@ -116,6 +116,11 @@ def save(model: onnx.ModelProto, target: Path) -> None:
         onnx.save(model, target, save_as_external_data=True, location=f"{target.name}.data")
 
 
+def is_large(path: Path) -> bool:
+    """Return whether a model needs external data once it is written again."""
+    return sum(item.stat().st_size for item in path.parent.iterdir()) > LARGE_BYTES
+
+
 def tidy(path: Path) -> None:
     """Drop imports of operator sets that no node uses: an older runtime refuses a newer one, used or not."""
     import onnx

@@ -16,6 +16,7 @@ from harness.cli.options import (
     results_option,
     shape_options,
 )
+from harness.cli.save import save_suite
 from harness.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -146,15 +147,9 @@ def _values(text: str) -> list[str | int]:
 
 def _save(text: str, path: Path) -> None:
     """Write the suite planned here, its paths relative to the folder of `path`. Raises InputError."""
-    from harness.plan import dump
     from harness.plan.document import parse
     from harness.plan.files import rebase
 
     planned = rebase(parse(text, str(path)), Path.cwd(), path.resolve().parent)
-    try:
-        path.write_text(dump(planned.value))
-    except OSError as error:
-        raise InputError(
-            f"--save-suite {path}: {error.strerror}; name a file in an existing folder"
-        ) from error
+    save_suite(planned.value, path)
     click.echo(f"suite written to {path}", err=True)

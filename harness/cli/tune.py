@@ -18,6 +18,7 @@ from harness.cli.options import (
     results_option,
     shape_options,
 )
+from harness.cli.save import save_suite
 from harness.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -175,7 +176,6 @@ def _plan(model: Path, settings: TuneSettings, choices: Mapping[str, Any]) -> Pl
 
 def _save(plan: Plan, result: TuneResult, path: Path) -> None:
     """Write the finalists as a suite, its paths relative to the folder of `path`. Raises InputError."""
-    from harness.plan import dump
     from harness.plan.document import parse
     from harness.plan.files import rebase
     from harness.tune.finalists import finalists_suite
@@ -186,10 +186,5 @@ def _save(plan: Plan, result: TuneResult, path: Path) -> None:
     if document is None:
         click.echo(f"no finalists: {path} is not written", err=True)
         return
-    try:
-        path.write_text(dump(document))
-    except OSError as error:
-        raise InputError(
-            f"--save-suite {path}: {error.strerror}; name a file in an existing folder"
-        ) from error
+    save_suite(document, path)
     click.echo(f"finalists written to {path}", err=True)

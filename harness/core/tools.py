@@ -56,6 +56,9 @@ _ONNX = ("onnx==1.23.2", "protobuf==6.33.6")
 TOOLS: Mapping[str, Tool] = {
     # under protobuf 7 skl2onnx 1.20 does not convert HistGradientBoosting
     "sklearn": Tool("skl2onnx", "1.20.0", "skl2onnx", ("scikit-learn==1.9.1", *_ONNX), True),
+    "onnxoptimizer": Tool("onnxoptimizer", "0.4.2", "onnxoptimizer", _ONNX),
+    "onnxsim": Tool("onnxsim", "0.8.1", "onnxsim", _ONNX),
+    "onnxslim": Tool("onnxslim", "0.1.98", "onnxslim", _ONNX),
 }
 """Name, as sources and settings call it -> what is installed."""
 

@@ -45,6 +45,22 @@ LINES = [
         "axes.precision: expected a name, or a mapping of one new name to what it stands for, got a mapping",
     ),
     (
+        "axes: {optimizer: onnxsin}",
+        "axes.optimizer: unknown optimizer 'onnxsin': did you mean 'onnxsim'? known: none, onnxoptimizer, onnxsim, onnxslim, ort",
+    ),
+    (
+        "axes: {optimizer: ort==1.2}",
+        "axes.optimizer: unknown tool 'ort': known: onnxoptimizer, onnxsim, onnxslim",
+    ),
+    (
+        "axes: {optimizer: {s: {optimizer: onnxsim, passes: [nop]}}}",
+        "axes.optimizer.s: passes is an option of onnxoptimizer, not of onnxsim",
+    ),
+    (
+        "axes: {optimizer: {ort: {optimizer: ort}}}",
+        "axes.optimizer: 'ort' has a meaning already: give this one a name of its own",
+    ),
+    (
         "axes: {precision: {q: {}}}",
         "axes.precision.q: expected a mapping with a method (static, dynamic, fp16, int4 or uint4) and its options, got an empty mapping",
     ),
