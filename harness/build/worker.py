@@ -249,7 +249,13 @@ def carry_hint(item: Input, base: Built) -> Input:
     """Bound an input as that of the FP32 model is: a conversion hides what indexes which table."""
     known = next((other for other in base.inputs if other.name == item.name), item)
     return replace(
-        item, low=known.low, high=known.high, fill=known.fill, within=known.within, counts=known.counts
+        item,
+        low=known.low,
+        high=known.high,
+        fill=known.fill,
+        within=known.within,
+        counts=known.counts,
+        argument=known.argument,
     )
 
 
