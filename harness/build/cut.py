@@ -12,6 +12,33 @@ if TYPE_CHECKING:
     import onnx
 
 
+def part(model: onnx.ModelProto, wanted: Mapping[str, Sequence[str]]) -> onnx.ModelProto:
+    """Return what lies between the ``inputs`` and ``outputs`` of `wanted`, by default the graph's own.
+
+    Types of tensors are inferred where the file does not give them. Raises as `cut`.
+    """
+    from onnx import shape_inference
+
+    weights = {item.name for item in model.graph.initializer}
+    own = [item.name for item in model.graph.input if item.name not in weights]
+    outputs = wanted.get("outputs") or [item.name for item in model.graph.output]
+    inputs = wanted.get("inputs") or own
+    try:
+        inferred = shape_inference.infer_shapes(model, data_prop=True).graph
+    except Exception:  # of a graph that it cannot follow, what the file says must do
+        inferred = model.graph
+    types = {item.name: item for item in (*inferred.value_info, *inferred.output)}
+    made = cut(model, inputs, outputs, types)
+    for item in (*made.graph.input, *made.graph.output):
+        for size in item.type.tensor_type.shape.dim:
+            if size.dim_param.startswith("unk__"):  # inference's own names mean nothing to people
+                size.ClearField("dim_param")
+    unused = [name for name in wanted.get("inputs", ()) if name not in {i.name for i in made.graph.input}]
+    if unused:
+        raise Failed(f"cannot be cut at {unused[0]!r}: none of {', '.join(outputs)} depends on it")
+    return made
+
+
 def cut(
     model: onnx.ModelProto,
     inputs: Sequence[str],

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from harness.build.arguments import Argument
 from harness.build.uses import Use, find_uses
-from harness.core.inputs import Input
+from harness.core.inputs import Fill, Input
 from harness.core.roles import FRAMES, PAST, SAMPLES, SEQUENCE, is_unnamed
 
 if TYPE_CHECKING:
@@ -41,9 +42,30 @@ def hints(items: Sequence[Input], model: onnx.ModelProto) -> tuple[Input, ...]:
     return tuple(_hint(item, uses[item.name], items) for item in items)
 
 
+def tries(item: Input, argument: Argument, items: Sequence[Input] = ()) -> tuple[Fill, ...]:
+    """Return the values to try for an input that is an argument: one number where all elements are alike."""
+    found = []
+    for values in argument.tries:
+        alike = len(set(values)) == 1 and not isinstance(values[0], str)
+        found.append(values[0] if alike else values)
+    if _is_length(item) and (size := _counted(item, Use(), items)) is not None:
+        found.insert(0, size if isinstance(size, int) else (size,))
+    return tuple(dict.fromkeys(found))
+
+
+def arguments(items: Sequence[Input], model: onnx.ModelProto) -> dict[str, tuple[Fill, ...]]:
+    """Return the inputs that are arguments of operators, each with the values to try."""
+    uses = find_uses(model, {item.name: item.dtype for item in items})
+    known = {item.name: (item, uses[item.name].argument) for item in items}
+    return {name: tries(item, found, items) for name, (item, found) in known.items() if found}
+
+
 def _hint(item: Input, use: Use, items: Sequence[Input]) -> Input:
     integer = item.dtype.startswith(("int", "uint"))
     name = item.name.lower()
+    if use.argument is not None:
+        given = next(iter(tries(item, use.argument, items)), None)
+        return replace(item, fill=given, argument=use.argument.name)
     if integer and _is_length(item) and (size := _counted(item, use, items)) is not None:
         return _filled(item, size)
     if use.is_index:

@@ -2,11 +2,12 @@
 
 `Built.origin` says what is there, as plain data::
 
-    {"rows": "own" | "data"                which rows the original answered,
+    {"rows": "own" | "data" | "recorded"   which rows the original answered; recorded: its tensors
+                                           are the inputs of a part of it,
      "file": "facts/origin.npz"            its answers, an array an output, row by row,
      "counts": name                        the output that counts; empty: the first,
      "unavailable": why                    there are no answers; empty: there are
-     of its own rows    "name", "calibration", "evaluation" (files), "samples", "labelled", "sha256"}
+     own or recorded    "name", "calibration", "evaluation" (files), "samples", "labelled", "sha256"}
 
 The answers are those to the rows that a case is evaluated on, in their order.
 """
@@ -44,17 +45,21 @@ def keep_rows(name: str, rows: Arrays, answers: Arrays, calibration: int, folder
     joined = {f"in.{key}": value for key, value in rows.items()}
     joined |= {f"out.{key}": value for key, value in answers.items()}
     parts = permute(joined, calibration)
-    split = [_named(part, "in.") for part in parts]
+    kept = keep_parts(name, _named(parts[0], "in."), _named(parts[1], "in."), folder)
+    return {**kept, "file": _save(_named(parts[1], "out."), folder, ANSWERS)}
+
+
+def keep_parts(name: str, calibration: Arrays, evaluation: Arrays, folder: Path) -> dict[str, Any]:
+    """Keep rows that are split already, their labels under ``y`` among them."""
     files = {
-        "calibration": _save(split[0], folder, CALIBRATION),
-        "evaluation": _save(split[1], folder, EVALUATION),
+        "calibration": _save(calibration, folder, CALIBRATION),
+        "evaluation": _save(evaluation, folder, EVALUATION),
     }
     return {
         **files,
-        "file": _save(_named(parts[1], "out."), folder, ANSWERS),
         "name": name,
-        "samples": len(next(iter(split[1].values()))),
-        "labelled": "y" in rows,
+        "samples": len(next(iter(evaluation.values()))),
+        "labelled": "y" in evaluation,
         "sha256": combine({key: hash_file(folder / file) for key, file in files.items()}),
     }
 

@@ -18,6 +18,7 @@ from harness.cli.options import (
     handed,
     parse_effect,
     print_document,
+    refuse_file_options,
     results_option,
     shape_options,
 )
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
     from harness.ab.plans import Planner, Point
 
 SUITES = (".yaml", ".yml")
-OF_FILES = ("data", "shapes", "batch", "output", "batch_dim", "custom_ops")
-"""Options for what a suite has keys for."""
-
 MEMORY = "memory/peak"
 
 
@@ -201,9 +199,7 @@ def planner_of(models: Sequence[Path], choices: Mapping[str, Any]) -> Callable[[
         raise InputError("expected one suite, one model file, or two model files")
     overrides, only = choices["overrides"], choices["only"]
     if suites:
-        if given := [name for name in OF_FILES if choices[name]]:
-            option = {"shapes": "shape"}.get(given[0], given[0].replace("_", "-"))
-            raise InputError(f"--{option} is for model files; of a suite, say it there or with --set")
+        refuse_file_options(choices)
         return lambda path: lambda more, narrow: plan(path, [*overrides, *more], [*only, *narrow])
     printed: set[str] = set()  # an arm is planned more than once
     return lambda path: (

@@ -18,6 +18,7 @@ from harness.cli.options import (
     handed,
     parse_effect,
     print_document,
+    refuse_file_options,
     results_option,
     shape_options,
 )
@@ -209,10 +210,7 @@ def _plan(path: Path, choices: Mapping[str, Any], printed: set[str] | None = Non
     """Make the plan of a suite or of a model file; `printed` is `plan_of_file`'s. Raises InputError."""
     from harness.plan import is_starter, plan
 
-    of_files = (*AXES, "data", "shapes", "output", "batch_dim", "custom_ops")
     if path.suffix in SUITES or is_starter(path):
-        if given := [name for name in of_files if choices[name]]:
-            option = {"shapes": "shape"}.get(given[0], given[0].replace("_", "-"))
-            raise InputError(f"--{option} is for model files; of a suite, use --only or --set")
+        refuse_file_options(choices, AXES)
         return plan(path, choices["overrides"], choices["only"])
     return plan_of_file(path, choices, only=choices["only"], printed=printed)

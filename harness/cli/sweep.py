@@ -13,9 +13,11 @@ from harness.cli.options import (
     Command,
     cache_option,
     format_option,
+    read_fills,
     results_option,
     shape_options,
 )
+from harness.cli.save import save_suite
 from harness.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -114,6 +116,7 @@ def plan_of_file(
         {axis: _values(choices[axis]) for axis in CHOICES if choices.get(axis)},
         data=choices.get("data") or None,
         shapes=read_shapes(choices.get("shapes", ())),
+        inputs=read_fills(choices.get("fills", ())),
         output=choices.get("output") or None,
         batch_dim=choices.get("batch_dim"),
         custom_ops=choices.get("custom_ops") or (),
@@ -146,15 +149,9 @@ def _values(text: str) -> list[str | int]:
 
 def _save(text: str, path: Path) -> None:
     """Write the suite planned here, its paths relative to the folder of `path`. Raises InputError."""
-    from harness.plan import dump
     from harness.plan.document import parse
     from harness.plan.files import rebase
 
     planned = rebase(parse(text, str(path)), Path.cwd(), path.resolve().parent)
-    try:
-        path.write_text(dump(planned.value))
-    except OSError as error:
-        raise InputError(
-            f"--save-suite {path}: {error.strerror}; name a file in an existing folder"
-        ) from error
+    save_suite(planned.value, path)
     click.echo(f"suite written to {path}", err=True)

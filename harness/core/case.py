@@ -83,6 +83,8 @@ class Model:
     input's random feed is drawn (``{"ids": {"low": 0, "high": 1000}}``);
     `batch_dim` names the dimension that the batch axis drives where it is
     not the first one of the inputs; `output` names the output that counts.
+    Of a model that is `cut`, `data` is that of the whole one: what its tensors
+    hold there is recorded, and fed to the part.
     """
 
     name: str
@@ -94,12 +96,14 @@ class Model:
     shapes: Frozen = ()
     inputs: Frozen = ()
     tolerance: Frozen = ()  # what outputs may differ by, in place of the limits of their precisions
+    cut: Frozen = ()  # ``{"inputs": [...], "outputs": [...]}``: only what lies between these tensors
 
 
 FP32 = Named("fp32", "fp32")
 CPU = Named("cpu", "cpu")
 NO_CONFIG = Named("default", "config")
 NO_CONVERTER = Named("default", "converter")
+NO_OPTIMIZER = Named("none", "none")
 NO_SHAPES = Named("default", "shapes")
 
 
@@ -152,6 +156,7 @@ class Artifact(_Part):
     precision: Named = FP32
     format: str = "onnx"  # "onnx" | "ort"
     converter: Named = NO_CONVERTER  # of a source that a tool converts; its kind: name==version
+    optimizer: Named = NO_OPTIMIZER  # of the FP32 model; its kind: a name, or name==version of a tool
     key: str = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:

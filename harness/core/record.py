@@ -47,6 +47,7 @@ class NoteKind(StrEnum):
     VARIES = "outputs vary by themselves"
     DRIFT = "outputs drift"
     MIXED_BATCH = "the batch axis mixes samples"
+    UNCHECKED_BATCH = "the batch axis is not checked"  # nobody knows whether it mixes samples
     BAD_INPUTS = "inputs are NaN"
     RANDOM_CALIBRATION = "random calibration"
     RANDOM_INPUTS = "random inputs"

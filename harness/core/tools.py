@@ -64,6 +64,9 @@ TOOLS: Mapping[str, Tool] = {
     "lightgbm": Tool(
         "onnxmltools", "1.16.0", "onnxmltools", ("lightgbm==4.7.0", *_BOOSTED), True, ("zipmap",)
     ),
+    "onnxoptimizer": Tool("onnxoptimizer", "0.4.2", "onnxoptimizer", _ONNX),
+    "onnxsim": Tool("onnxsim", "0.8.1", "onnxsim", _ONNX),
+    "onnxslim": Tool("onnxslim", "0.1.98", "onnxslim", _ONNX),
 }
 """Name, as sources and settings call it -> what is installed."""
 

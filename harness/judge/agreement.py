@@ -48,21 +48,26 @@ def outputs_change(
         first, *others = matched(head, base, wanted)
     except Unfit as error:
         return Decision(verdict=Change.INCONCLUSIVE, reason=str(error)), {}
-    bounds = limits((base.precision, head.precision), tolerance)
-    decision, metrics = _judge(first, same_load, bounds)
-    beside = {match.name: _judge(match, same_load, bounds)[0] for match in others}
-    for name, found in beside.items():
-        if found.verdict is Change.REGRESSION and decision.verdict is not Change.REGRESSION:
+    found = {
+        match.name: _judge(
+            match, same_load, limits((base.precision, head.precision), tolerance, match.stored_as)
+        )
+        for match in (first, *others)
+    }
+    decision, metrics = found.pop(first.name)
+    beside = {name: judged for name, (judged, _) in found.items()}
+    for name, judged in beside.items():
+        if judged.verdict is Change.REGRESSION and decision.verdict is not Change.REGRESSION:
             return Decision(
-                verdict=found.verdict, blocks=decision.blocks, reason=f"output {name!r}: {found.reason}"
+                verdict=judged.verdict, blocks=decision.blocks, reason=f"output {name!r}: {judged.reason}"
             ), metrics
     left = [name for name in base.names if wanted is None and name not in (first.name, *beside)]
     notes = [f"{first.name!r} is {first.renamed!r} in head"] if first.renamed else []
     notes += [f"head has no output {name!r}" for name in left]
     notes += [
-        f"output {name!r} is not judged: {found.reason}"
-        for name, found in beside.items()
-        if found.verdict is Change.INCONCLUSIVE
+        f"output {name!r} is not judged: {judged.reason}"
+        for name, judged in beside.items()
+        if judged.verdict is Change.INCONCLUSIVE
     ]
     lost = bool(left) and decision.verdict is Change.EQUIVALENT  # what is not there is not the same
     verdict = Change.INCONCLUSIVE if lost else decision.verdict

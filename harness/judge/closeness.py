@@ -23,6 +23,15 @@ Orders of addition alone leave FP32 above 100 dB; 80 dB is an error of a
 ten-thousandth of the values, 40 dB of a hundredth, 20 dB of a tenth.
 """
 
+STORED_AS: Mapping[str, str] = {
+    "float16": "fp16",
+    "bfloat16": "bf16",
+    **dict.fromkeys(("int8", "uint8", "int16", "uint16"), "int16"),
+    **dict.fromkeys(("float8e4m3fn", "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz"), "int8"),
+    **dict.fromkeys(("int4", "uint4"), "int4"),
+}
+"""Element type of an output -> the precision whose limit fits: rounding to it adds an error of its own."""
+
 AGREEMENT = 0.99
 """The least share of the same classes, where classes are known."""
 
@@ -44,9 +53,19 @@ class Closeness:
     reason: str
 
 
-def limits(precisions: Iterable[str], tolerance: Mapping[str, float] | None = None) -> Limits:
-    """Return the limits that fit the coarsest of `precisions`; a suite's `tolerance` takes their place."""
-    found = min((SQNR_DB.get(name, SQNR_DB["int4"]) for name in precisions), default=SQNR_DB["fp32"])
+def limits(
+    precisions: Iterable[str],
+    tolerance: Mapping[str, float] | None = None,
+    stored_as: Iterable[str] = (),
+) -> Limits:
+    """Return the limits that fit the coarsest of `precisions`; a suite's `tolerance` takes their place.
+
+    `stored_as` are the element types of the outputs, where these are known.
+    """
+    stored = (STORED_AS[name] for name in stored_as if name in STORED_AS)
+    found = min(
+        (SQNR_DB.get(name, SQNR_DB["int4"]) for name in (*precisions, *stored)), default=SQNR_DB["fp32"]
+    )
     return replace(Limits(found), **(tolerance or {}))
 
 

@@ -42,6 +42,7 @@ class Facts:
     reference_varies: float | None = None  # as `harness.judge.outputs.Outputs.varies`
     alone: Mapping[str, tuple[Array, Array]] = field(default_factory=dict)  # rows alone, the same together
     per_call: frozenset[str] = frozenset()  # outputs without a row a sample
+    output_types: Mapping[str, str] = field(default_factory=dict)  # as `harness.judge.outputs.Outputs.types`
     labels: Array | None = None
     source_outputs: tuple[Array, ...] | None = None  # the original's answers to the same rows, and more rows
     source_names: tuple[str, ...] = ()

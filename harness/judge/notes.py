@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from harness.core.record import Metric, Note, NoteKind, Observation
 from harness.judge.facts import Facts
 from harness.judge.metrics.drift import output_drift, variation, varies
-from harness.judge.mixing import MIXES, mixes
+from harness.judge.mixing import MIXES, UNKNOWN, batch_axis, counts_samples
 from harness.judge.status import partial_placement
 from harness.judge.steady import steadiness, why_unknown
 
@@ -110,8 +110,12 @@ def _outputs(facts: Facts) -> Iterator[Note]:
         if item.close is False:
             text = f"{item.output}: {item.reason}, against the {facts.reference_kind}"
             yield Note(NoteKind.DRIFT, text, "outputs drift")
-    if why := mixes(facts):
-        yield Note(NoteKind.MIXED_BATCH, why, MIXES)
+    axis = batch_axis(facts)
+    if axis.mixes:
+        yield Note(NoteKind.MIXED_BATCH, axis.mixes, MIXES)
+    elif axis.unknown:
+        given = "samples a second, as batch_dim says" if counts_samples(facts) else "calls a second"
+        yield Note(NoteKind.UNCHECKED_BATCH, f"{axis.unknown}; {given}", UNKNOWN)
     for name, (bad, of) in (seen.get("nonfinite_inputs") or {}).items():
         text = f"{bad} of {of} elements of {name} are NaN or Inf"
         yield Note(NoteKind.BAD_INPUTS, text, "inputs are NaN")

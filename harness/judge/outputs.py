@@ -53,6 +53,13 @@ class Outputs:
     precision: str = "fp32"  # what the file computes in
     varies: float | None = None
     alone: Mapping[str, tuple[Array, Array]] = field(default_factory=dict)  # rows alone, the same together
+    types: Mapping[str, str] = field(default_factory=dict)  # element types that the arrays do not have
+
+    def stored_as(self, name: str) -> str:
+        """Return the element type that the model gives output `name` in; empty where there is none."""
+        if self.values is None or name not in self.names:
+            return ""
+        return self.types.get(name, str(self.values[self.names.index(name)].dtype))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,7 @@ class Match:
     renamed: str = ""  # what ours is called, where it was matched by place
     sized_by_data: bool = False  # how many values there are depends on the samples
     classes: int | None = None  # the axis of its classes in the model; None: none are known
+    stored_as: tuple[str, ...] = ()  # the element types of both
 
     @property
     def new_nonfinite(self) -> int:
@@ -268,6 +276,7 @@ def _match(ours: Outputs, reference: Outputs, name: str, theirs: str) -> Match:
         renamed=name if name != theirs else "",
         sized_by_data=loose and any(item.ndim == 1 or len(item) == 1 for item in (array, other)),
         classes=None if loose else axis,
+        stored_as=(ours.stored_as(name), reference.stored_as(theirs)),
     )
 
 

@@ -13,7 +13,7 @@ from harness.core.record import Metric, Note, Status
 from harness.judge.facts import Facts
 from harness.judge.metrics import measured
 from harness.judge.metrics.accuracy import score
-from harness.judge.metrics.drift import drift_limits, output_drift
+from harness.judge.metrics.drift import counted, drift_limits, output_drift, own_outputs
 from harness.judge.notes import notes
 from harness.judge.outputs import CLASSIFICATION, Unfit
 from harness.judge.status import status
@@ -66,11 +66,17 @@ def effective(facts: Facts) -> dict[str, Any]:
         **{name: dict(part) for name, part in first.parts.items()},
         "reference": facts.reference,
         "reference_kind": facts.reference_kind if facts.reference else "",
-        "limits": asdict(drift_limits(facts)),
+        "limits": asdict(drift_limits(facts, _counted_type(facts))),
         "drift": [asdict(item) for item in output_drift(facts)],
         "processes": len(facts.observations),
         "steady": [_steady(calls) for calls in facts.calls()],
     }
+
+
+def _counted_type(facts: Facts) -> tuple[str, ...]:
+    """Return the element type of the output that metrics are taken of; nothing where there is none."""
+    name = counted(facts)
+    return (own_outputs(facts).stored_as(name),) if facts.outputs is not None and name else ()
 
 
 RAW = ("warmup_ns", "samples_ns", "wall_ns")

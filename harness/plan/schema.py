@@ -38,6 +38,7 @@ from harness.plan.scalar import (
     Number,
     Quantity,
     Text,
+    Values,
     ratio,
     seconds,
 )
@@ -69,7 +70,7 @@ class InputSchema(Strict):
 
     low: Number | None = _key("Smallest value.")
     high: Number | None = _key("Largest value, exclusive for integers.")
-    fill: Number | None = _key("The one value of all elements.")
+    fill: Values | None = _key("The one value of all elements, or a list: of each element of a vector.")
 
     @model_validator(mode="after")
     def _hold_together(self) -> Self:
@@ -91,6 +92,34 @@ class ToleranceSchema(Strict):
     max_abs_error: Annotated[float, _AT_LEAST_0] | None = _key("The largest error of any element.")
 
 
+def _different(names: tuple[str, ...]) -> tuple[str, ...]:
+    if repeated := [name for at, name in enumerate(names) if name in names[:at]]:
+        raise ValueError(f"{repeated[0]!r} is there twice")
+    return names
+
+
+Tensors = Annotated[
+    tuple[Text, ...],
+    Field(min_length=1, json_schema_extra={"uniqueItems": True}),
+    AfterValidator(_different),
+]
+
+
+class CutSchema(Strict):
+    """The part of a graph that is measured: what computes some tensors from others."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    inputs: Tensors | None = _key("Tensors at which the part begins; default: the graph's own inputs.")
+    outputs: Tensors | None = _key("Tensors at which it ends; default: the graph's own outputs.")
+
+    @model_validator(mode="after")
+    def _cuts(self) -> Self:
+        if self.inputs is None and self.outputs is None:
+            raise ValueError("expected inputs, outputs or both: names of tensors")
+        return self
+
+
 class ModelSchema(Strict):
     """One model."""
 
@@ -104,6 +133,7 @@ class ModelSchema(Strict):
     shapes: Dimensions = _key("Symbolic dimension to size.", {})
     inputs: dict[str, InputSchema] = _key("Input to how its random values are drawn.", {})
     tolerance: ToleranceSchema | None = _key("How far outputs may be from those that they are compared with.")
+    cut: CutSchema | None = _key("The tensors between which the model is measured; default: all of it.")
     axes: Axes = _key("Axes on which this model takes other values than the suite says.", {})
 
     def model(self, name: str) -> Model:
@@ -120,6 +150,11 @@ class ModelSchema(Strict):
             tolerance=freeze(self.tolerance.model_dump(exclude_none=True, exclude_unset=True))
             if self.tolerance
             else (),
+            cut=freeze(
+                {key: list(names) for key, names in self.cut.model_dump(exclude_none=True).items()}
+                if self.cut
+                else {}
+            ),
         )
 
 

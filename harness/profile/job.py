@@ -42,6 +42,7 @@ from harness.profile.roofs import roofs_of
 from harness.profile.trace import chrome_trace
 from harness.run.bench import Bench, OpenBench, open_bench
 from harness.run.job import resolve_rolling_runtimes
+from harness.store.files import write_file
 
 if TYPE_CHECKING:
     import onnx
@@ -111,7 +112,7 @@ def _roofs(
 def write_trace(found: Profiles, path: Path) -> None:
     """Write the last call of every case as a chrome trace. Raises InputError."""
     try:
-        path.write_text(json.dumps(chrome_trace(found.profiles)))
+        write_file(path, json.dumps(chrome_trace(found.profiles)))
     except OSError as error:
         raise InputError(f"--trace {path}: {error.strerror}; name a file in an existing folder") from error
 

@@ -21,6 +21,7 @@ from harness.core.sampling import Sampling
 from harness.plan import plan_model
 from harness.profile.model import Bandwidth, Kernel, Roofs
 from harness.run.bench import Bench
+from harness.store.files import write_file
 
 if TYPE_CHECKING:
     import onnx
@@ -77,13 +78,11 @@ def roofs_of(
     if not again and (kept := _read(path)) is not None:
         return kept
     found = _measure(bench, case, work, known, sizes)
-    part = path.with_suffix(".part")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(asdict(found)))
-        part.replace(path)
+        write_file(path, json.dumps(asdict(found)))
     except OSError as error:
-        raise StoreError(f"{part}: the roofs cannot be kept: {error.strerror}") from error
+        raise StoreError(f"{path}: the roofs cannot be kept: {error.strerror}") from error
     return found
 
 

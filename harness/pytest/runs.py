@@ -117,9 +117,10 @@ class Runs:
     def _write(self, path: Path) -> None:
         from harness.judge import report
         from harness.show import render_run
+        from harness.store.files import write_file
 
         records = [record for run in self.runs.values() for record in self._report(run).records]
-        path.write_text(render_run(report("", records), "pytest-benchmark"))
+        write_file(path, render_run(report("", records), "pytest-benchmark"))
 
 
 def _numbers(report: Report) -> Report:

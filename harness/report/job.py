@@ -23,6 +23,7 @@ from harness.report.model import Chart, RunReport
 from harness.report.palette import LIGHT
 from harness.report.view import draw_html, draw_markdown
 from harness.run.review import review
+from harness.store.files import write_file
 
 RUNS = 60
 """Stored runs that history goes back."""
@@ -118,14 +119,10 @@ def write_figures(report: RunReport, folder: Path, kinds: Sequence[str] = KINDS)
 
 def _write(path: Path, content: bytes) -> Path:
     path = path.absolute()
-    part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-        part.replace(path)
+        write_file(path, content)
     except OSError as error:
-        with suppress(OSError):
-            part.unlink()
         raise InputError(
             f"{path}: cannot write the report: {error.strerror or error}; name another file"
         ) from error

@@ -129,6 +129,7 @@ class Bench:
                 reference_varies=reference.varies,
                 alone=outputs.alone,
                 per_call=outputs.per_call,
+                output_types=outputs.types,
                 labels=None if labels is None else labels[: first.outputs.get("rows", 0)],
                 source_outputs=source.values,
                 source_names=source.names,
@@ -225,7 +226,7 @@ class Bench:
     def _request(self, case: Case, built: Built, cores: Cores, passes: tuple[str, ...]) -> Request:
         runtime = self._runtime(case.session.runtime)
         sampling, data = self.suite.sampling, self._dataset(case, built)
-        ref = case.artifact.model.data
+        ref = _ref(case)
         return measure.request(
             case,
             built,
@@ -310,8 +311,8 @@ class Bench:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _dataset(self, case: Case, built: Built) -> Dataset | None:
-        """Return the data that the suite names, else what came with the model's source."""
-        ref = case.artifact.model.data
+        """Return the data that the suite names, else what came with the model's source; of a part its own."""
+        ref = _ref(case)
         return self._data[ref] if ref else build.own_data(built)
 
     def _reference_case(self, case: Case, built: Built) -> Case:
@@ -345,7 +346,7 @@ class Bench:
 
     def _labels(self, case: Case, built: Built) -> np.ndarray | None:
         """Read the labels of the rows that are evaluated. Raises Failed where they cannot be labels."""
-        ref, data = case.artifact.model.data, self._dataset(case, built)
+        ref, data = _ref(case), self._dataset(case, built)
         return build.load_labels(ref.location if ref else data.name, data, built) if data else None
 
     def _source(self, case: Case, built: Built) -> Outputs:
@@ -390,6 +391,12 @@ def _once(known: dict[Key, Value | CaseError], key: Key, make: Callable[[], Valu
     return value
 
 
+def _ref(case: Case) -> DataRef | None:
+    """Return which data a case is fed as it lies there; a part of a model is fed what was recorded of it."""
+    model = case.artifact.model
+    return None if model.cut else model.data
+
+
 def _without_paths(dataset: Dataset) -> dict[str, Any]:
     return {name: getattr(dataset, name) for name in ("name", "samples", "sha256")}
 
@@ -427,6 +434,7 @@ def read_outputs(observation: Observation, passes: tuple[str, ...]) -> Outputs:
         per_call=frozenset(observation.outputs.get("per_call", ())),
         varies=variation(observation.outputs),
         alone=rows,
+        types=observation.outputs.get("types") or {},
     )
 
 

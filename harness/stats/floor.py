@@ -7,7 +7,7 @@ from functools import cache
 
 @cache
 def sample_floor(quantile: float, confidence: float = 0.99) -> int:
-    """Return the fewest samples that can speak of `quantile`: at least two lie beyond it.
+    """Return the fewest samples that can estimate `quantile`: at least two lie beyond it.
 
     The smallest n with P(at least two of n exceed the quantile) ≥ confidence,
     whatever the distribution (Wilks 1941): 64 for p90, 130 for p95, 662 for p99.

@@ -38,20 +38,37 @@ def sync_folder(folder: Path) -> None:
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a file beside `path`, sync it, then put it in place. Raises StoreError."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     with writing(path):
+        _put(path, write)
+
+
+def write_file(path: Path, content: str | bytes) -> None:
+    """Write a file that a user named, whole; its folder is there. Raises OSError.
+
+    Links are followed, and what is no file, such as /dev/stdout, is written to as it is.
+    """
+    content = content.encode() if isinstance(content, str) else content
+    target = path.resolve()
+    if target.exists() and not target.is_file():
+        path.write_bytes(content)
+    else:
+        _put(target, lambda part: part.write_bytes(content))
+
+
+def _put(path: Path, write: Callable[[Path], object]) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        write(part)
+        descriptor = os.open(part, os.O_RDONLY)
         try:
-            write(part)
-            descriptor = os.open(part, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            part.replace(path)
-            sync_folder(path.parent)
+            os.fsync(descriptor)
         finally:
-            with suppress(FileNotFoundError):
-                part.unlink()
+            os.close(descriptor)
+        part.replace(path)
+        sync_folder(path.parent)
+    finally:
+        with suppress(OSError):
+            part.unlink()
 
 
 _CHECK = re.compile(rb'\{\n "check": "([0-9a-f]{64})",\n')

@@ -24,11 +24,11 @@ from harness.tune.race import LOG_MARGIN, Race, interval, scale
 
 Z95, Z99 = 1.96, 2.33
 MOST_CELLS = 400
-"""Cells that an axis is rated on, and untold cells that are looked through, at most."""
+"""Cells that an axis is rated on, and undecided cells that are looked through, at most."""
 
 NEAREST = 3
 MAYBE = 0.05
-"""The chance of a cell to be as good as the winner, from which it counts as not told apart."""
+"""The chance of a cell to be as good as the winner, from which it counts as undecided."""
 
 ACCURACY = ("accuracy/top1_delta", "accuracy/mae_delta", "accuracy/sqnr_db")
 """What a front has of accuracy: the first of these that was measured."""
@@ -105,7 +105,7 @@ def what_binds(
     return tuple(dict.fromkeys(binds))
 
 
-def untold(race: Race, winner: int, equal: Sequence[int]) -> list[int]:
+def undecided(race: Race, winner: int, equal: Sequence[int]) -> list[int]:
     """Return the measured cells that may be as good as the winner, and were not shown to be equal."""
     draws = race.draws()
     places = list(map(int, draws.cells))

@@ -16,7 +16,7 @@ MOST_UNTOLD = 6
 def finalists_suite(
     document: Mapping[str, Any], cases: Iterable[Case], result: TuneResult
 ) -> dict[str, Any] | None:
-    """Return `document` with the winner, its equals and the untold as its only cells, and limits as gates.
+    """Return `document` with the winner, its equals and the undecided as its only cells, and limits as gates.
 
     None where there is no winner.
     """
@@ -39,4 +39,4 @@ def finalists_suite(
 def _finalists(answer: Answer) -> list[str]:
     if answer.winner is None:
         return []
-    return [each.case for each in (answer.winner, *answer.equal, *answer.untold[:MOST_UNTOLD])]
+    return [each.case for each in (answer.winner, *answer.equal, *answer.undecided[:MOST_UNTOLD])]

@@ -131,7 +131,7 @@ class Answer:
     winner: Reached | None
     binds: tuple[str, ...] = ()  # limits without which a better cell is known
     equal: tuple[Reached, ...] = ()  # shown by blocks to be within the margin of the winner
-    untold: tuple[Reached, ...] = ()  # that may be as good, and are not told apart
+    undecided: tuple[Reached, ...] = ()  # that may be as good, and are undecided
     front: tuple[Reached, ...] = ()
     measured: tuple[Reached, ...] = ()  # all cells that were, the best first
     worth: tuple[Worth, ...] = ()

@@ -118,7 +118,7 @@ class Race:
     """One search over the cells of one model.
 
     `limits` are those of metrics that vary from process to process; what is exact
-    is told by `bar`. `budget_s` covers everything that is asked.
+    is judged by `bar`. `budget_s` covers everything that is asked.
     """
 
     space: Space
@@ -376,7 +376,7 @@ class Race:
     # finalists and the winner
 
     def _next_of_finals(self) -> Ask | None:
-        """Ask for a block of the likeliest rival that blocks have not told from the leader yet."""
+        """Ask for a block of the likeliest rival that blocks have not separated from the leader yet."""
         draws = self.draws()
         leader = self.recommend(draws)
         if leader is None or not self.interleaves or not self._pays(Step.BLOCK):

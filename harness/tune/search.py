@@ -179,7 +179,7 @@ class ModelSearch:
         return None if P50 not in ratios else decide.log_ratio(samples[1], samples[0]) - ratios[P50]
 
     def _take_exact(self, ask: Ask, record: Record) -> str:
-        """Keep what the outputs told of all cells that compute the same; say which limit that breaks."""
+        """Keep what the outputs show of all cells that compute the same; return the limit that it breaks."""
         known = {name: each for name, each in record.metrics.items() if spec_of(name).machine_free}
         group = self.space.groups[ask.cell]
         evaluated = any(
@@ -236,14 +236,14 @@ class ModelSearch:
             best = replace(best, value=metric.value, low=metric.low, high=metric.high)
         equal = race.equivalents(winner)
         kept = [cell for cell, each in zip(cells, found, strict=True) if not decide.broken(limits, each)]
-        sets = [equal, decide.untold(race, winner, equal), decide.pareto(race, exact, kept)]
+        sets = [equal, decide.undecided(race, winner, equal), decide.pareto(race, exact, kept)]
         reached = [tuple(decide.reached(race, keys, exact, cell, winner) for cell in each) for each in sets]
         return replace(
             answer,
             winner=best,
             binds=decide.what_binds(found, best, limits, maximize=self.settings.objective.maximize),
             equal=reached[0],
-            untold=reached[1],
+            undecided=reached[1],
             front=reached[2],
             snippets=self._snippets(winner),
         )

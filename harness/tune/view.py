@@ -116,7 +116,7 @@ def _kinds(answer: Answer, case: str) -> list[str]:
     sets: dict[str, Sequence[Reached | Barred]] = {
         "winner": [answer.winner] if answer.winner else [],
         "equal": answer.equal,
-        "not told apart": answer.untold,
+        "undecided": answer.undecided,
         "front": answer.front,
         "out": answer.barred,
     }
@@ -134,9 +134,9 @@ def _sections(answer: Answer, unit: str) -> Iterator[Section]:
         yield Section("What binds: without it a better cell is known", tuple(map(Entry, answer.binds)))
     if answer.equal:
         yield Section("Equal: blocks show these within 1% of the winner", tuple(map(_ratio, answer.equal)))
-    if answer.untold:
-        title = f"Not told apart from the winner: {len(answer.untold)}"
-        yield Section(title, tuple(map(_ratio, answer.untold[:MOST])), "warning")
+    if answer.undecided:
+        title = f"Undecided against the winner: {len(answer.undecided)}"
+        yield Section(title, tuple(map(_ratio, answer.undecided[:MOST])), "warning")
     if len(answer.front) > 1:
         entries = tuple(_front(each, unit) for each in answer.front)
         yield Section("Front: no other cell is shown to be better in everything", entries)

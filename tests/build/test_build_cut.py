@@ -9,7 +9,7 @@ import pytest
 from models import make_model, value
 from onnx import TensorProto, helper, numpy_helper
 
-from harness.build.cut import cut, expose, reads
+from harness.build.cut import cut, expose, part, reads
 from harness.core.errors import Failed
 
 WEIGHT = numpy_helper.from_array(np.full(4, 2, np.float32), "w")
@@ -87,3 +87,15 @@ def test_what_a_branch_takes_from_outside_is_read_by_its_node() -> None:
     part = cut(model, ["outer"], ["y"], {"outer": value("outer", [1])})
     assert [item.name for item in part.graph.input] == ["outer", "c"]
     assert run(part, outer=np.full(1, 3, np.float32), c=np.array(True))[0].tolist() == [4]
+
+
+def test_a_part_without_inputs_or_outputs_takes_the_graphs_own() -> None:
+    assert [item.name for item in part(chain(), {"inputs": ["m"]}).graph.output] == ["y", "n"]
+    made = part(chain(), {"outputs": ["m"]})
+    assert [item.name for item in made.graph.input] == ["x"]
+    assert made.graph.output[0].type.tensor_type.shape.dim[1].dim_value == 4  # inferred
+
+
+def test_a_part_that_does_not_depend_on_where_it_should_begin_is_refused() -> None:
+    with pytest.raises(Failed, match="cannot be cut at 'r': none of n depends on it"):
+        part(chain(), {"inputs": ["r"], "outputs": ["n"]})

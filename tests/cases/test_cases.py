@@ -111,6 +111,39 @@ def over_the_batch() -> onnx.ModelProto:
     return make_model([node], [value("x", ["n", 4])], [value("y", ["n", 4])])
 
 
+def mean_of_the_batch() -> onnx.ModelProto:
+    """Every sample is answered by the mean of all: together, no answer differs from another."""
+    nodes = [Node("ReduceMean", ["x"], ["m"], axes=[0]), Node("Mul", ["x", "zero"], ["z"])]
+    nodes.append(Node("Add", ["m", "z"], ["y"]))
+    return make_model(nodes, [value("x", ["n", 4])], [value("y", ["n", 4])], [constant("zero", 0)])
+
+
+def normalized_by_the_batch() -> onnx.ModelProto:
+    """Batch normalization as in training."""
+    made = ["y", "running_mean", "running_variance"]
+    node = Node("BatchNormalization", ["x", "s", "b", "m", "v"], made, training_mode=1)
+    weights = [constant(name, [1, 2, 3]) for name in "sbmv"]
+    return make_model([node], [value("x", ["n", 3, 4])], [value("y", ["n", 3, 4])], weights)
+
+
+def gray_image() -> onnx.ModelProto:
+    """An image without a batch: channels, height and width are fixed."""
+    node = Node("ReduceMean", ["x"], ["y"], axes=[0], keepdims=0)
+    return make_model([node], [value("x", [3, 8, 8])], [value("y", [8, 8])])
+
+
+def summed_over_the_first_axis(*shape: Any) -> onnx.ModelProto:
+    node = Node("CumSum", ["x", "axis"], ["y"])
+    return make_model([node], [value("x", shape)], [value("y", shape)], [constant("axis", 0, "i4")])
+
+
+def folded_at_four() -> onnx.ModelProto:
+    """A batch that is written into the graph: no other is taken."""
+    nodes = [Node("Reshape", ["x", "shape"], ["h"]), Node("Softmax", ["h"], ["y"])]
+    weights = [constant("shape", [4, 6], "i8")]
+    return make_model(nodes, [value("x", ["n", 2, 3])], [value("y", ["n", 6])], weights)
+
+
 def no_inputs() -> onnx.ModelProto:
     node = Node("MatMul", ["w", "w"], ["y"])
     return make_model([node], [], [value("y", [8, 8])], [weight("w", 8, 8)])
@@ -196,6 +229,15 @@ MODELS: dict[str, tuple[onnx.ModelProto, dict[str, Any]]] = {
     "unnamed": (relu(None, 3, None, output=None), {"shapes": {"x[2]": 5}, "axes": {"batch": 4}}),
     "time_major": (transposed("time", "batch"), {"shapes": {"time": 7}, "axes": {"batch": 4}}),
     "over_the_batch": (over_the_batch(), {"axes": {"batch": 4}}),
+    "mean_of_the_batch": (mean_of_the_batch(), {"axes": {"batch": 4}}),
+    "normalized_by_the_batch": (normalized_by_the_batch(), {"axes": {"batch": 4}}),
+    "summed_over_time": (summed_over_the_first_axis(4, 5), {"axes": {"batch": 4}}),
+    "gray_image": (gray_image(), {"axes": {"batch": 3}}),
+    "folded_at_four": (folded_at_four(), {"axes": {"batch": 4}}),
+    "fixed_batch_4": (relu(4, 4), {"axes": {"batch": 4}}),
+    "random_inside": (random_inside(), {"axes": {"batch": 4}}),
+    "random_but_named": (random_inside(), {"batch_dim": "n", "axes": {"batch": 4}}),
+    "alike": (relu("n", 4), {"inputs": {"x": {"fill": 1}}, "axes": {"batch": 4}}),
     "no_inputs": (no_inputs(), {}),
     "gathered": (gathered(), {}),
     "mask_that_is_no_mask": (mask_that_is_no_mask(), {}),
@@ -283,11 +325,47 @@ def test_the_batch_drives_the_axis_of_samples_alone(
     assert not any(note.startswith("the batch axis mixes samples") for note in record.notes)
 
 
-def test_an_axis_that_mixes_samples_gives_calls_a_second(measured: dict[str, Record]) -> None:
-    record = measured["over_the_batch/batch=4"]
+@pytest.mark.parametrize(
+    ("case", "note"),
+    [
+        ("over_the_batch/batch=4", "the batch axis mixes samples: y of rows alone and together: SQNR"),
+        ("mean_of_the_batch/batch=4", "the batch axis mixes samples: y of rows alone and together: values"),
+        ("normalized_by_the_batch/batch=4", "the batch axis is not checked: y: it varies by itself; calls"),
+        ("gray_image/batch=3", "the batch axis mixes samples: no output has an axis of its size (3)"),
+        (
+            "summed_over_time/batch=4",
+            "the batch axis mixes samples: y of a row among copies of itself and among",
+        ),
+        ("random_inside/batch=4", "the batch axis is not checked: y: it varies by itself; calls a second"),
+        ("alike/batch=4", "the batch axis is not checked: every row of the batch holds the same values"),
+    ],
+)
+def test_an_axis_that_is_not_known_to_hold_samples_gives_calls_a_second(
+    measured: dict[str, Record], case: str, note: str
+) -> None:
+    record = measured[case]
     assert metric(record, "throughput/samples_per_s") is None
     assert metric(record, "throughput/calls_per_s")
-    assert any(note.startswith("the batch axis mixes samples: y of rows alone") for note in record.notes)
+    assert [item[: len(note)] for item in record.notes if item.startswith("the batch axis")] == [note]
+
+
+@pytest.mark.parametrize(
+    ("case", "notes"),
+    [
+        ("fixed_batch_4/batch=4", []),
+        ("folded_at_four/batch=4", []),
+        (
+            "random_but_named/batch=4",
+            ["the batch axis is not checked: y: it varies by itself; samples a second, as batch_dim says"],
+        ),
+    ],
+)
+def test_a_batch_that_cannot_be_taken_apart_is_checked_by_copies_of_a_row(
+    measured: dict[str, Record], case: str, notes: list[str]
+) -> None:
+    record = measured[case]
+    assert metric(record, "throughput/samples_per_s")
+    assert [note for note in record.notes if note.startswith("the batch axis")] == notes
 
 
 def test_what_indexes_is_drawn_over_all_of_its_range(measured: dict[str, Record]) -> None:

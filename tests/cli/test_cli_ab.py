@@ -115,7 +115,7 @@ def test_what_is_assumed_of_both_arms_is_printed_once(harness: Call, asked: Loop
     model.graph.input[0].type.tensor_type.shape.dim[1].dim_param = "width"
     (tmp_path / "open.onnx").write_bytes(model.SerializeToString())
     code, _, err = harness("ab", "open.onnx", "--base", "graph_opt=basic", "--head", "graph_opt=disable")
-    assert (code, err.count("assumed: width=224; set with --shape\n")) == (0, 1)
+    assert (code, err.count("assumed: width=224; set with --shape width=224\n")) == (0, 1)
 
 
 def test_what_an_arm_does_not_name_is_as_it_stands(harness: Call, asked: Loop, suite: Any) -> None:

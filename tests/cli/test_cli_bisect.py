@@ -118,7 +118,7 @@ def test_exit_codes(harness: Command, models: list[str], asked: Any, outcome: An
         (("mon.onnx", "--batch", "1,2"), "mon.onnx: 2 cases; a search takes one"),
         (("mon.onnx", "--min-effect", "fast"), "--min-effect: expected a ratio such as '3%'"),
         (("s.yaml", "mon.onnx"), "s.yaml: expected one suite, or model files only"),
-        (("s.yaml", "--batch", "2"), "--batch is for model files; of a suite, use --only or --set"),
+        (("s.yaml", "--batch", "2"), "--batch is for model files; of a suite, say it there or with --set"),
         (("mon.onnx", "--resume"), "no unfinished search like this; begin one without it"),
     ],
 )

@@ -79,6 +79,15 @@ def test_the_coarser_precision_sets_the_limit():
             assert outputs_change(base, head)[0].verdict is verdict
 
 
+@pytest.mark.parametrize(("stored", "verdict"), [("", Change.REGRESSION), ("bfloat16", Change.EQUIVALENT)])
+def test_rounding_to_the_type_of_an_output_is_no_regression(stored, verdict):
+    """A tenth of the values round to the neighbour: 50 dB and more of brain floats, which hold 8 bits."""
+    head = SCORES.astype(np.float32)
+    head[::10] *= 1 + 2**-8
+    base = Outputs(("y",), (SCORES.astype(np.float32),), types={"y": stored} if stored else {})
+    assert outputs_change(base, Outputs(("y",), (head,)))[0].verdict is verdict
+
+
 def test_a_tolerance_takes_the_place_of_the_limits():
     near = SCORES + 1e-3
     assert changed(SCORES, near)[0].verdict is Change.REGRESSION

@@ -30,8 +30,8 @@ def test_several_mistakes_are_told_at_once_in_the_order_of_the_file(problems: Pr
         "s.yaml:2: models.a/b.source.zoo: unknown zoo model 'vgg': did you mean 'vgg19'? known: bvlc_alexnet, "
         "densenet121, inception_v1, inception_v2, resnet50, shufflenet, squeezenet, vgg19, zfnet512",
         "s.yaml:3: models.c: missing key 'source'",
-        "s.yaml:3: models.c.axis: unknown key 'axis': did you mean 'axes'? known: axes, batch_dim, data, inputs, "
-        "output, shapes, source, task, tolerance",
+        "s.yaml:3: models.c.axis: unknown key 'axis': did you mean 'axes'? known: axes, batch_dim, cut, data, "
+        "inputs, output, shapes, source, task, tolerance",
         "s.yaml:5: axes.intra_threads[2]: expected an integer from 0 to 4096, or auto, got 'four'",
         "s.yaml:6: axes.precision[0]: expected a name, or a mapping of one new name to what it stands for, "
         "got the boolean on",
@@ -134,6 +134,7 @@ def test_a_model_carries_what_the_suite_says_of_it(planned: Planner, folder: Pat
         "    output: y\n"
         "    batch_dim: n\n"
         "    tolerance: {sqnr_db: 30, agreement: 0.75}\n"
+        "    cut: {inputs: [h], outputs: [y, z]}\n"
         "    shapes: {seq: 16}\n"
         "    inputs: {ids: {low: 0, high: 9}, mask: {fill: 1}}\n"
     ).suite.models[0]
@@ -145,6 +146,7 @@ def test_a_model_carries_what_the_suite_says_of_it(planned: Planner, folder: Pat
     assert model.data == DataRef("npz", str(folder / "d.npz"), 128)
     assert (model.task, model.output, model.batch_dim) == ("regression", "y", "n")
     assert thaw(model.tolerance) == {"sqnr_db": 30, "agreement": 0.75}
+    assert thaw(model.cut) == {"inputs": ["h"], "outputs": ["y", "z"]}
     assert thaw(model.shapes) == {"seq": 16}
     assert thaw(model.inputs) == {"ids": {"low": 0.0, "high": 9.0}, "mask": {"fill": 1.0}}
 

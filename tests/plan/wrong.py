@@ -45,6 +45,22 @@ LINES = [
         "axes.precision: expected a name, or a mapping of one new name to what it stands for, got a mapping",
     ),
     (
+        "axes: {optimizer: onnxsin}",
+        "axes.optimizer: unknown optimizer 'onnxsin': did you mean 'onnxsim'? known: none, onnxoptimizer, onnxsim, onnxslim, ort",
+    ),
+    (
+        "axes: {optimizer: ort==1.2}",
+        "axes.optimizer: unknown tool 'ort': known: onnxoptimizer, onnxsim, onnxslim",
+    ),
+    (
+        "axes: {optimizer: {s: {optimizer: onnxsim, passes: [nop]}}}",
+        "axes.optimizer.s: passes is an option of onnxoptimizer, not of onnxsim",
+    ),
+    (
+        "axes: {optimizer: {ort: {optimizer: ort}}}",
+        "axes.optimizer: 'ort' has a meaning already: give this one a name of its own",
+    ),
+    (
         "axes: {precision: {q: {}}}",
         "axes.precision.q: expected a mapping with a method (static, dynamic, fp16, int4 or uint4) and its options, got an empty mapping",
     ),
@@ -157,6 +173,8 @@ ENTRIES = [
     ("inputs: {ids: {fill: 1, low: 3}}", "inputs.ids: fill makes every value the same: low and high have no use beside it"),
     ("inputs: {ids: {lo: 3}}", "inputs.ids.lo: unknown key 'lo': did you mean 'low'? known: fill, high, low"),
     ("inputs: {ids: {low: .inf}}", "inputs.ids.low: expected a number, got the number .inf"),
+    ("cut: {}", "cut: expected inputs, outputs or both: names of tensors"),
+    ("cut: {inputs: [a, a]}", "cut.inputs: 'a' is there twice"),
     ("axes: {batch: 0}", "axes.batch: expected an integer from 1 to 1048576, got the number 0"),
 ]  # fmt: skip
 """An entry of a model, and the mistake in it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,9 +70,10 @@ def output_drift(facts: Facts) -> tuple[OutputDrift, ...]:
         pairs = matched(own_outputs(facts), reference_outputs(facts), facts.output)
     except Unfit:
         return ()
-    bounds, found = drift_limits(facts), []
+    found = []
     for match in pairs:
         try:
+            bounds = drift_limits(facts, match.stored_as)
             near, _ = judge_pair(OutputPair(match.ours, match.reference), bounds, classes=match.classes)
         except Unfit as error:
             found.append(OutputDrift(match.name, None, str(error)))
@@ -90,10 +91,12 @@ class OutputDrift:
     reason: str
 
 
-def drift_limits(facts: Facts) -> Limits:
-    """Return how far the outputs may be from the reference's."""
+def drift_limits(facts: Facts, stored_as: Iterable[str] = ()) -> Limits:
+    """Return how far outputs of these element types may be from the reference's."""
     return limits(
-        (facts.built.precision, facts.reference_precision), thaw(facts.case.artifact.model.tolerance)
+        (facts.built.precision, facts.reference_precision),
+        thaw(facts.case.artifact.model.tolerance),
+        stored_as,
     )
 
 
@@ -165,7 +168,9 @@ def own_outputs(facts: Facts) -> Outputs:
     known = known_classes(
         facts.built.classes, facts.output_names, wanted=facts.output, task=model.task, labels=facts.labels
     )
-    return Outputs(facts.output_names, facts.outputs, per_call=facts.per_call, classes=known)
+    return Outputs(
+        facts.output_names, facts.outputs, per_call=facts.per_call, classes=known, types=facts.output_types
+    )
 
 
 def reference_outputs(facts: Facts) -> Outputs:

@@ -34,6 +34,8 @@ def as_arrays(name: str, value: Any) -> dict[str, NDArray[Any] | str]:
     """
     if isinstance(value, np.ndarray):
         return {name: value.astype(str) if value.dtype == object else value}
+    if isinstance(value, str):  # why it was not read
+        return {name: value}
     if value is None:
         return {name: "an optional without a value"}
     if isinstance(value, dict):

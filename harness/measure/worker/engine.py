@@ -65,6 +65,10 @@ class Engine(ABC):
     def evaluate(self, feed: Rows) -> Mapping[str, np.ndarray | str]:
         """Run `feed` once; return an array for each output, or why there is none."""
 
+    def foreign_types(self) -> Mapping[str, str]:
+        """Return the element types of outputs that `evaluate` gives in another type, for want of numpy's."""
+        return {}
+
     @abstractmethod
     def close(self) -> None:
         """Drop the session and all that is bound to it."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,29 @@ Result = Mapping[str, np.ndarray | str]
 Evaluate = Callable[[Rows], Result]
 
 
+@dataclass(frozen=True, slots=True)
+class BatchProbe:
+    """Feeds that show whether the batch axis holds samples, one a row, the first rows first.
+
+    `alone` holds each row as a batch of one; empty where the model's batch is fixed. `copies` holds
+    each row as a batch of itself. `unavailable` says why the rows would show nothing.
+    """
+
+    alone: Iterable[Rows] = ()
+    copies: Iterable[Rows] = ()
+    unavailable: str = ""
+
+
+NO_PROBE = BatchProbe()
+
+
 def evaluate(
     run: Evaluate,
     batches: Sequence[Rows],
     batch: int,
     rows: int,
     path: Path,
-    alone: Sequence[Rows] = (),
+    probe: BatchProbe = NO_PROBE,
     max_values: int = MAX_VALUES,
 ) -> dict[str, Any]:
     """Run `batches`, which hold `rows` samples, and save the outputs to `path`.
@@ -39,9 +56,9 @@ def evaluate(
     every call, is kept as one array of rows, the padding cut off. Any other (the
     boxes that a detector found) is kept a call at a time, flattened:
     [calls, values], or one row of values where the calls differ in size.
-    `alone` are the first rows as batches of one: they show which axis is the
-    batch's (else it is axis 0), and are kept beside the same rows of the first
-    batch. Returns the part ``outputs``.
+    The rows of `probe` are kept beside the same rows of the first batch; rows
+    alone show which axis is the batch's (else it is axis 0). Returns the part
+    ``outputs``.
     """
     results: list[Result] = []
     kept = 0
@@ -51,7 +68,7 @@ def evaluate(
         if kept >= max_values:
             break
     repeat = _repeat(results[0], [run(batches[0]) for _ in range(AGAIN)])
-    by_row, found = _alone(run, alone, results[0], batch)
+    by_row, found = _by_row(run, probe, results[0], batch)
     rows = min(rows, len(results) * batch)
     saved: dict[str, np.ndarray] = {}
     per_call, unavailable = [], {}
@@ -122,30 +139,45 @@ def _largest(value: np.ndarray, other: np.ndarray | str) -> float | None:
     return float(finite.max()) if finite.size and finite.max() > 0 else None
 
 
-def _alone(
-    run: Evaluate, alone: Sequence[Rows], together: Result, batch: int
+def _by_row(
+    run: Evaluate, probe: BatchProbe, together: Result, batch: int
 ) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], dict[str, Any]]:
-    """Run rows alone; give them beside the same rows of a batch, and the axis of the batch in each output."""
-    if not alone:
-        return {}, {}
-    try:
-        results = [run(feed) for feed in alone]
-    except Exception as error:  # a model may take its own batch only
-        return {}, {"rows": 0, "axes": {}, "unavailable": f"{type(error).__name__}: {error}"[:200]}
-    axes: dict[str, int] = {}
-    found = {}
+    """Evaluate the rows of `probe`; give them beside the same rows of a batch, and the axis of the batch.
+
+    Where the model refuses a row alone, a batch of copies of it takes its place.
+    """
+    if probe.unavailable:
+        return {}, {"rows": 0, "axes": {}, "unavailable": probe.unavailable}
+    refused = ""
+    for how, feeds, axis_of in (("alone", probe.alone, _batch_axis), ("copies", probe.copies, _same_axis)):
+        try:
+            results = [run(feed) for feed in feeds]
+        except Exception as error:  # a model may take its own batch only
+            refused = f"{type(error).__name__}: {error}"[:200]
+            continue
+        if results:
+            found, axes = _rows_of(results, together, batch, axis_of)
+            return found, {"how": how, "rows": len(results), "axes": axes, "unavailable": ""}
+    return {}, {"rows": 0, "axes": {}, "unavailable": refused} if refused else {}
+
+
+def _rows_of(
+    results: Sequence[Result], together: Result, batch: int, axis_of: Callable[..., int | None]
+) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], dict[str, int]]:
+    """Return the first row of each of `results` beside row k of the batch, and the axis of the batch."""
+    found, axes = {}, {}
     for name, whole in together.items():
         single = [result.get(name, MISSING) for result in results]
-        if isinstance(whole, str) or any(isinstance(item, str) for item in single):
-            continue
         arrays = [item for item in single if not isinstance(item, str)]
-        axis = _batch_axis(whole.shape, arrays[0].shape, batch)
+        if isinstance(whole, str) or len(arrays) < len(single):
+            continue
+        axis = axis_of(whole.shape, arrays[0].shape, batch)
         if axis is None or len({array.shape for array in arrays}) > 1:
             continue
         axes[name] = axis
-        rows = np.concatenate([np.moveaxis(array, axis, 0) for array in arrays])
+        rows = np.concatenate([np.moveaxis(array, axis, 0)[:1] for array in arrays])
         found[name] = (rows, np.moveaxis(whole, axis, 0)[: len(rows)])
-    return found, {"rows": len(alone), "axes": axes, "unavailable": ""}
+    return found, axes
 
 
 def _batch_axis(together: tuple[int, ...], single: tuple[int, ...], batch: int) -> int | None:
@@ -156,6 +188,11 @@ def _batch_axis(together: tuple[int, ...], single: tuple[int, ...], batch: int) 
     if len(differ) == 1 and (together[differ[0]], single[differ[0]]) == (batch, 1):
         return differ[0]
     return None
+
+
+def _same_axis(together: tuple[int, ...], copies: tuple[int, ...], batch: int) -> int | None:
+    """Return the first axis of the batch's size, where both have the same shape."""
+    return together.index(batch) if together == copies and batch in together else None
 
 
 def _nonfinite(batches: Sequence[Rows]) -> dict[str, tuple[int, int]]:

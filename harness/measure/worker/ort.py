@@ -14,7 +14,7 @@ import numpy as np
 from harness.core.custom_ops import missing_domains
 from harness.core.errors import CaseError, Failed, Unsupported
 from harness.core.vocabulary import DEVICES, PROVIDERS, THREADS
-from harness.measure.worker import ort_options, ort_profile, ort_proof
+from harness.measure.worker import numbers, ort_options, ort_profile, ort_proof
 from harness.measure.worker.arrays import as_arrays
 from harness.measure.worker.engine import Call, Engine, one_line
 
@@ -126,7 +126,13 @@ class OrtEngine(Engine):
     def bind(self, feeds: Sequence[Rows]) -> list[Call]:
         """Bind each feed once, in a binding of its own, or pass it to `run` as it is."""
         if self.request.load["io"] == "run":
-            return [partial(self._session.run, None, feed) for feed in feeds]
+            foreign = numbers.foreign_types(self._session)
+            if not foreign:
+                return [partial(self._session.run, None, feed) for feed in feeds]
+            if self.request.passes != ("outputs",):  # else nothing is timed
+                name, kind = next(iter(foreign.items()))
+                raise Unsupported(f"output {name!r} holds {kind}, which numpy has not; use io: iobinding")
+            return [partial(numbers.run, self._rt, self._session, feed) for feed in feeds]
         for item in self._session.get_inputs():
             if item.type == "tensor(string)":
                 raise Unsupported(f"input {item.name!r} holds text and cannot be bound; use io: run")
@@ -149,9 +155,14 @@ class OrtEngine(Engine):
 
     def evaluate(self, feed: Rows) -> dict[str, np.ndarray | str]:
         """Run `feed` once and return its outputs by name."""
-        names = [item.name for item in self._session.get_outputs()]
-        values = zip(names, self._session.run(names, feed), strict=True)
-        return {part: array for name, value in values for part, array in as_arrays(name, value).items()}
+        values = numbers.run(self._rt, self._session, feed)
+        return {
+            part: array for name, value in values.items() for part, array in as_arrays(name, value).items()
+        }
+
+    def foreign_types(self) -> dict[str, str]:
+        """Return the element types that numpy lacks, by output."""
+        return numbers.foreign_types(self._session)
 
     def close(self) -> None:
         """Drop the session, its bindings first."""

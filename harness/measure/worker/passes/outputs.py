@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from harness.core.feeds import Dimensions, Rows, cut, sample_count
 from harness.measure.worker import evaluate
 
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 
 
 ALONE = 4
-"""Rows that are evaluated alone as well, at most."""
+"""Rows that are evaluated by themselves as well, at most."""
 
 
 def run(case: Run) -> None:
@@ -23,15 +25,25 @@ def run(case: Run) -> None:
     batches = cut(rows, case.request.inputs, batch, dims)
     path = case.folder.absolute() / "outputs.npz"
     n = sample_count(rows, dims)
-    alone = _alone(rows, case, dims) if batch > 1 else []
-    part = evaluate.evaluate(case.engine.evaluate, batches, batch, n, path, alone)
-    case.answer["outputs"].update(part)
+    probe = _probe(rows, case, dims) if batch > 1 else evaluate.NO_PROBE
+    part = evaluate.evaluate(case.engine.evaluate, batches, batch, n, path, probe)
+    case.answer["outputs"].update(part, types=dict(case.engine.foreign_types()))
 
 
-def _alone(rows: Rows, case: Run, dims: Dimensions) -> list[Rows]:
-    """Cut the first rows into batches of one; none where a row cannot be alone."""
-    if not dims.driven:
-        return []
-    return cut(
-        rows, case.request.inputs, 1, dims, min(ALONE, case.request.load["batch"], sample_count(rows, dims))
+def _probe(rows: Rows, case: Run, dims: Dimensions) -> evaluate.BatchProbe:
+    """Cut the first rows into feeds that show whether each is answered for itself."""
+    inputs, batch = case.request.inputs, case.request.load["batch"]
+    count = min(ALONE, batch, sample_count(rows, dims))
+    held = [name for name, axis in dims.axes.items() if axis is not None and name in rows]
+    if all(_alike(rows[name][:batch]) for name in held):
+        return evaluate.BatchProbe(unavailable="every row of the batch holds the same values")
+    copies = (
+        cut({**rows, **{name: rows[name][k : k + 1] for name in held}}, inputs, batch, dims, 1)[0]
+        for k in range(count)
     )
+    return evaluate.BatchProbe(cut(rows, inputs, 1, dims, count) if dims.driven else (), copies)
+
+
+def _alike(rows: np.ndarray) -> bool:
+    """Return whether all rows are the same."""
+    return len(rows) < 2 or bool(np.all(rows[1:] == rows[:1]))
