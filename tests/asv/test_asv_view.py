@@ -61,7 +61,8 @@ def test_every_axis_has_its_place() -> None:
     )
     assert len(case.key.split("/")) - 1 == len(AXES)
     assert place(case.key) == (
-        "'exporter=torchscript opset=17 precision=int8 format=ort converter=old optimizer=onnxsim quantizer=onnxruntime==1.20.1'",
+        "'exporter=torchscript opset=17 precision=int8 format=ort converter=old "
+        "optimizer=onnxsim quantizer=onnxruntime==1.20.1'",
         "'provider=openvino graph_opt=basic execution_mode=parallel inter_threads=3 config=c'",
         "2",
         "'8 shapes=long io=run'",
