@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from harness.ab.model import BlockPlan, BlockReading, CaseBlocks
-from harness.ab.schedule import Schedule
+from harness.ab.schedule import IN_HAND, Schedule
 from harness.measure import BlockOrder, Request
 
 LEAST_SPAN_S, FAIR_SPAN_S = 0.1, 0.2
@@ -22,9 +22,6 @@ RECENT = 8
 
 END_S = 0.05
 """What the end of a block, and the last calls before it, may take beyond its limit."""
-
-IN_HAND = 0.1
-"""The share of the budget that is not planned for: a block may take longer than the last ones did."""
 
 
 @dataclass
@@ -68,6 +65,13 @@ class BlockBudget:
     def least_s(self) -> float:
         """What a block of the fewest calls would cost, as the latest did."""
         return (self.rests_s[-1] if self.rests_s else REST_S) + LEAST_SPAN_S
+
+    def grow(self, needed_s: float | None) -> bool:
+        """Make the budget as large as is needed, up to the cap; None needs more than any. Did it grow?"""
+        before_s, most_s = self.budget_s, self.schedule.settings.most_s
+        if most_s is not None:
+            self.budget_s = max(before_s, min(most_s, math.inf if needed_s is None else needed_s))
+        return self.budget_s > before_s
 
     def payable(self, block_s: float | None = None) -> int:
         """Return how many more blocks of `block_s`, or of the usual length, the budget pays."""
@@ -144,5 +148,6 @@ class BlockBudget:
             candidates=self.candidates,
             unconfirmed=self.unconfirmed,
             late=self.late,
+            block_s=self.block_s,
             missing=self.missing,
         )

@@ -1,4 +1,4 @@
-"""Build what a case runs: source -> opset -> part -> precision -> format -> check.
+"""Build what a case runs: source -> opset -> part -> optimizer -> precision -> format -> check.
 
 Each artifact is made once, in a process of its own, and kept under a key of
 everything that changes its bytes. What the record says of it (opset,
@@ -9,12 +9,13 @@ The steps, in the order in which an artifact passes them:
 ===================== ==================================================
 `artifact`            the parent's side: recipes, the cache, the reference
 `worker`              the process in which a step runs
-`sources`             where a model comes from: onnx, zoo, torch, sklearn, fake
+`sources`             where a model comes from: onnx, zoo, torch, fake, and what tools convert
 `converters`          what runs in the process of a tool, beside it
 `origin`              how the original answers, kept beside the file
 `cut`, `part`         what lies between tensors, and what it is fed
 `opset`               onnx.version_converter
-`precisions`          fp16, int8_dynamic, int8_static
+`optimizers`          what rewrites the graph: tools, and ONNX Runtime's own
+`precisions`          fp16, int8_dynamic, int8_static, int4, uint4
 `ort_format`          ONNX Runtime's own format
 `check`, `reading`    is it valid, and what is it
 `data`                calibration and evaluation data

@@ -19,12 +19,13 @@ from harness.build.precisions import Precision
 from harness.build.sources import Asked
 from harness.build.versions import own_code, versions
 from harness.core.artifact import Built, Dataset
-from harness.core.case import FP32, NO_CONVERTER, Artifact, DataRef, thaw
+from harness.core.case import FP32, NO_CONVERTER, NO_OPTIMIZER, Artifact, DataRef, thaw
 from harness.core.errors import CaseError, Failed, HarnessError, Unsupported
 from harness.core.feeds import with_overrides
 from harness.core.plugins import PRECISIONS, SOURCES
 from harness.core.registry import closest
-from harness.core.tools import Tool
+from harness.core.tools import TOOLS, Tool
+from harness.core.vocabulary import OPTIMIZERS
 from harness.install import ensure
 from harness.install.installer import Installer, pip_install
 
@@ -74,13 +75,15 @@ def identify(artifacts: Iterable[Artifact]) -> list[str]:
 
 
 def _identity(artifact: Artifact, sources: dict[Artifact, str]) -> str:
-    key = replace(artifact, precision=FP32, format="onnx")
+    key = replace(artifact, precision=FP32, format="onnx", optimizer=NO_OPTIMIZER)
     try:
         if key not in sources:
             sources[key] = cache.digest(_source_recipe(artifact))
         parts = {"source": sources[key], "format": artifact.format, "versions": versions("onnxruntime")}
         if artifact.model.cut:
             parts["cut"] = _cut_recipe(artifact)
+        if artifact.optimizer != NO_OPTIMIZER:
+            parts["optimizer"] = _optimizer_recipe(artifact)
         if artifact.precision.kind in PRECISIONS:
             parts["precision"] = _precision_recipe(artifact)
         return cache.digest({**parts, "code": own_code()})
@@ -89,8 +92,11 @@ def _identity(artifact: Artifact, sources: dict[Artifact, str]) -> str:
 
 
 def fp32_reference(artifact: Artifact, built: Built) -> Artifact:
-    """Return the FP32 artifact that `built` is compared with: same model and exporter, opset as built."""
-    same = replace(artifact, precision=FP32, format="onnx")
+    """Return the FP32 artifact that `built` is compared with: same model and exporter, opset as built.
+
+    It is the model as the source has it, optimized by nothing.
+    """
+    same = replace(artifact, precision=FP32, format="onnx", optimizer=NO_OPTIMIZER)
     if built.provenance.get("base", {}).get("opset", built.opset) == built.opset:
         return same
     return replace(same, opset=built.opset)  # quantization raised it
@@ -117,6 +123,8 @@ def _follow(line: _Line, artifact: Artifact) -> Built:
     if artifact.model.cut:
         built = line.cut(artifact, built)
     origin = built.origin  # of the FP32 file: what is made of it has the same original
+    if artifact.optimizer != NO_OPTIMIZER:
+        built = line.optimize(artifact, built)
     if artifact.precision.kind != FP32.kind:
         built = line.convert(artifact, built)
     if artifact.format != "onnx":
@@ -144,12 +152,7 @@ class _Line:
                 data = load_data(artifact.model.data, self.cache_dir)
                 found["rows"] = {**recipe["rows"], "path": str(Path(data.evaluation).absolute())}
             if tool is not None:
-                installed = ensure(tool, self.cache_dir, self.install)
-                found["tool"] = {
-                    **tool.to_json(),
-                    "path": installed.path,
-                    "packages": dict(installed.packages),
-                }
+                found["tool"] = self._installed(tool)
             return found
 
         return self._step(recipe, where=where)
@@ -171,6 +174,15 @@ class _Line:
 
         return self._step(recipe, base, where)
 
+    def optimize(self, artifact: Artifact, base: Built) -> Built:
+        """Let an optimizer rewrite the graph."""
+        tool = _optimizer_tool(artifact)
+
+        def where() -> dict[str, Any]:
+            return {"tool": self._installed(tool) if tool else None}
+
+        return self._step(_optimizer_recipe(artifact), base, where)
+
     def convert(self, artifact: Artifact, base: Built) -> Built:
         """Convert to another precision."""
         name, kind = artifact.precision.name, artifact.precision.kind
@@ -186,6 +198,11 @@ class _Line:
     def reformat(self, base: Built) -> Built:
         """Convert to ONNX Runtime's own format."""
         return self._step({"step": "format", "versions": versions("onnxruntime")}, base)
+
+    def _installed(self, tool: Tool) -> dict[str, Any]:
+        """Install a tool where it is absent; say what it is and where. Raises CaseError."""
+        installed = ensure(tool, self.cache_dir, self.install)
+        return {**tool.to_json(), "path": installed.path, "packages": dict(installed.packages)}
 
     def _step(
         self, recipe: Mapping[str, Any], base: Built | None = None, where: Callable[[], dict[str, Any]] = dict
@@ -259,6 +276,28 @@ def _rows(artifact: Artifact) -> dict[str, Any]:
         "data": identify_data(model.data) if model.data else None,
         "calibration": model.data.calibration if model.data else DataRef("", "").calibration,
     }
+
+
+def _optimizer_recipe(artifact: Artifact) -> dict[str, Any]:
+    """Return how a model is optimized. Raises Failed."""
+    tool = _optimizer_tool(artifact)
+    return {
+        "step": "optimizer",
+        "optimizer": artifact.optimizer.kind.partition("==")[0],
+        "options": thaw(artifact.optimizer.options) or {},
+        "needs": tool.to_json() if tool else None,
+        "versions": versions("onnx", "onnxruntime"),
+    }
+
+
+def _optimizer_tool(artifact: Artifact) -> Tool | None:
+    """Return the tool that optimizes; None where ONNX Runtime does. Raises Failed."""
+    name, _, version = artifact.optimizer.kind.partition("==")
+    if name not in OPTIMIZERS:
+        raise Failed(f"unknown optimizer {name!r}: {closest(name, OPTIMIZERS)}")
+    if name not in TOOLS:
+        return None
+    return TOOLS[name].with_version(version) if version else TOOLS[name]
 
 
 def _cut_recipe(artifact: Artifact) -> dict[str, Any]:

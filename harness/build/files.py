@@ -29,28 +29,58 @@ def parse(path: Path) -> onnx.ModelProto:
     except OSError as error:
         raise Failed(f"{path}: cannot be read: {error.strerror}") from error
     except DecodeError as error:
-        raise Failed(f"{path}: not an ONNX file: {_what_else(path)}") from error
+        what = what_else(path) or "it does not parse as protobuf; was it written to the end?"
+        raise Failed(f"{path}: not an ONNX file: {what}") from error
     if not model.HasField("graph"):
+        if not path.stat().st_size:
+            raise Failed(f"{path}: the file is empty; was it written at all?")
+        if what := what_else(path):  # which parses by chance
+            raise Failed(f"{path}: not an ONNX file: {what}")
         raise Failed(f"{path}: an ONNX file without a graph; was it written to the end?")
     return model
 
 
+LFS = "it is a pointer of Git LFS; 'git lfs pull' fetches the file"
+PAGE = "it is a web page; download the file itself"
+TORCH = "it is a file of PyTorch; export it with torch.onnx.export"
+
 OTHERS = {
-    b"version https://git-lfs": "it is a pointer of Git LFS; 'git lfs pull' fetches the file",
-    b"<!DOCTYPE": "it is a web page; download the file itself",
-    b"<html": "it is a web page; download the file itself",
-    b"PK\x03\x04": "it is a ZIP archive; unpack it, or export the model",
+    b"version https://git-lfs": LFS,
+    b"<!doctype": PAGE,
+    b"<html": PAGE,
+    b"<?xml": "it is XML, as a server writes when it refuses; download the file itself",
+    b"\x1f\x8b": "it is compressed by gzip; unpack it with gunzip",
+    b"bzh": "it is compressed by bzip2; unpack it with bunzip2",
+    b"\xfd7zxz": "it is compressed by xz; unpack it with unxz",
+    b"(\xb5/\xfd": "it is compressed by zstd; unpack it with unzstd",
+    b"\x89hdf": "it is HDF5, as Keras writes; convert it with tf2onnx",
+    b"gguf": "it is GGUF, of llama.cpp; export the model that it was made of",
+    b"\x80\x02": TORCH,
+    b"\x80\x04": TORCH,
+    b"pk\x03\x04": "it is a ZIP archive; unpack it, or export the model",
 }
-"""What a file of another kind begins with -> what it is, and what to do."""
+"""What a file of another kind begins with, in lower case -> what it is, and what to do."""
+
+WITHIN = {
+    b"ORTM": "it is in ONNX Runtime's own format; name its .onnx file, with --set axes.format=ort",
+    b"TFL3": "it is TensorFlow Lite; convert it with tf2onnx",
+}
+"""The same, of four bytes behind the first four."""
 
 
-def _what_else(path: Path) -> str:
+def what_else(path: Path) -> str:
+    """Return what a file is that is no ONNX file, and what to do; empty where nothing is known of it."""
     with path.open("rb") as file:
-        head = file.read(64)
-    if head[4:8] == b"ORTM":
-        return "it is in ONNX Runtime's own format; name its .onnx file, with --set axes.format=ort"
-    known = (text for start, text in OTHERS.items() if head.lstrip().startswith(start))
-    return next(known, "it does not parse as protobuf; was it written to the end?")
+        head = file.read(4096)
+    if head[4:8] in WITHIN:
+        return WITHIN[head[4:8]]
+    if head.startswith(b"PK\x03\x04") and (b"data.pkl" in head or b"/version" in head or b".pkl" in head):
+        return TORCH
+    known = (text for start, text in OTHERS.items() if head[:64].lstrip().lower().startswith(start))
+    plain = head.isascii() and head.decode("ascii").replace("\n", "").replace("\r", "").isprintable()
+    return next(
+        known, "it is text and no model; name the .onnx file, or download it again" if head and plain else ""
+    )
 
 
 def external_files(model: onnx.ModelProto) -> list[str]:
@@ -87,8 +117,29 @@ def locate(path: Path, location: str) -> Path:
     if not any(found.is_relative_to(home) for home in homes):
         raise Failed(f"{path}: its external data {location!r} lies outside the model's folder")
     if not found.is_file():
-        raise Failed(f"{path}: its external data {location!r} is missing")
+        where = f"put it into {str(path.parent.absolute())!r}"
+        raise Failed(f"{path}: its external data {location!r} is missing; {where}")
     return found
+
+
+def check_data(path: Path, model: onnx.ModelProto) -> None:
+    """Look that the external data of `model`, read from `path`, is there to the end. Raises Failed."""
+    from onnx.external_data_helper import uses_external_data
+
+    needed: dict[str, int] = {}
+    for tensor in _tensors(model):
+        if uses_external_data(tensor):
+            keys = {item.key: item.value for item in tensor.external_data}
+            end = int(keys.get("offset", 0)) + int(keys.get("length", 0))
+            needed[keys["location"]] = max(end, needed.get(keys["location"], 0))
+    for location, end in sorted(needed.items()):
+        found = locate(path, location)
+        size = found.stat().st_size
+        if size < end:
+            why = what_else(found) or "was it copied to the end?"
+            raise Failed(
+                f"{path}: its external data {location!r} is cut off: {size:,} bytes of {end:,}; {why}"
+            )
 
 
 def _is_below(location: str) -> bool:
@@ -114,6 +165,11 @@ def save(model: onnx.ModelProto, target: Path) -> None:
         onnx.save(model, target)
     else:
         onnx.save(model, target, save_as_external_data=True, location=f"{target.name}.data")
+
+
+def is_large(path: Path) -> bool:
+    """Return whether a model needs external data once it is written again."""
+    return sum(item.stat().st_size for item in path.parent.iterdir()) > LARGE_BYTES
 
 
 def tidy(path: Path) -> None:

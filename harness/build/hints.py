@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from harness.build.arguments import Argument
 from harness.build.uses import Use, find_uses
-from harness.core.inputs import Input
+from harness.core.inputs import Fill, Input
 from harness.core.roles import FRAMES, PAST, SAMPLES, SEQUENCE, is_unnamed
 
 if TYPE_CHECKING:
@@ -41,9 +45,30 @@ def hints(items: Sequence[Input], model: onnx.ModelProto) -> tuple[Input, ...]:
     return tuple(_hint(item, uses[item.name], items) for item in items)
 
 
+def tries(item: Input, argument: Argument, items: Sequence[Input] = ()) -> tuple[Fill, ...]:
+    """Return the values to try for an input that is an argument: one number where all elements are alike."""
+    found = []
+    for values in argument.tries:
+        alike = len(set(values)) == 1 and not isinstance(values[0], str)
+        found.append(values[0] if alike else values)
+    if _is_length(item) and (size := _counted(item, Use(), items)) is not None:
+        found.insert(0, size if isinstance(size, int) else (size,))
+    return tuple(dict.fromkeys(found))
+
+
+def arguments(items: Sequence[Input], model: onnx.ModelProto) -> dict[str, tuple[Fill, ...]]:
+    """Return the inputs that are arguments of operators, each with the values to try."""
+    uses = find_uses(model, {item.name: item.dtype for item in items})
+    known = {item.name: (item, uses[item.name].argument) for item in items}
+    return {name: tries(item, found, items) for name, (item, found) in known.items() if found}
+
+
 def _hint(item: Input, use: Use, items: Sequence[Input]) -> Input:
     integer = item.dtype.startswith(("int", "uint"))
     name = item.name.lower()
+    if use.argument is not None:
+        given = next(iter(tries(item, use.argument, items)), None)
+        return replace(item, fill=given, argument=use.argument.name)
     if integer and _is_length(item) and (size := _counted(item, use, items)) is not None:
         return _filled(item, size)
     if use.is_index:
@@ -67,8 +92,35 @@ def _hint(item: Input, use: Use, items: Sequence[Input]) -> Input:
         return replace(item, fill=_RATE_HZ)
     if integer and _is_segment(name):
         return replace(item, low=0, high=2)
+    if integer and not use.looked_up:
+        return _widened(item, use)
     if item.dtype.startswith("float") and _is_argument(item, items):
         return replace(item, fill=next(value for pattern, value in _ARGUMENTS if pattern.search(name)))
+    return item
+
+
+PICTURE = 256
+"""How many values a byte has: what a picture, a text or a sound in integers is made of."""
+
+
+MOST = 1 << 16
+"""Of a wider range, what is compared is a sentinel rather than data."""
+
+
+def _widened(item: Input, use: Use) -> Input:
+    """Bound integers that look nothing up: by what the graph compares them with, else by a type of a byte.
+
+    Others stay 0 and 1, which every use takes.
+    """
+    if use.compared is not None and all(map(math.isfinite, use.compared)):
+        low, high = min(math.floor(use.compared[0]), 0), max(math.ceil(use.compared[1]) + 1, 2)
+        limits = np.iinfo(item.dtype)
+        low, high = max(low, limits.min), min(high, limits.max + 1)
+        return replace(item, low=low, high=high) if high - low <= MOST else item
+    if item.dtype == "uint8" and len(item.shape) > 1:
+        return replace(item, low=0, high=PICTURE)
+    if item.dtype == "int8" and len(item.shape) > 1:
+        return replace(item, low=-PICTURE // 2, high=PICTURE // 2)
     return item
 
 

@@ -78,7 +78,12 @@ def custom_domains(model: onnx.ModelProto, nodes: Iterable[onnx.NodeProto]) -> t
 
 def output_kinds(path: Path) -> tuple[str, ...]:
     """Return what each output of a file is: "tensor", "sequence", "map", "optional"; "tensor" if untold."""
-    graph = files.parse(path).graph
+    return kinds_of(files.parse(path))
+
+
+def kinds_of(model: onnx.ModelProto) -> tuple[str, ...]:
+    """Return what each output of a model is, as `output_kinds` does."""
+    graph = model.graph
     kinds = (str(value.type.WhichOneof("value") or "tensor_type") for value in graph.output)
     return tuple(kind.removesuffix("_type") for kind in kinds)
 

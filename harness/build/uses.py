@@ -11,14 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from harness.build.arguments import RULES, Argument, Size, Way, find_argument
 from harness.core.roles import is_unnamed
 
 if TYPE_CHECKING:
     import numpy as np
     import onnx
-
-Size = int | str | None
-"""A fixed size, the name of a dimension of an input, or None where it is not known."""
 
 SMALL = 4096
 """Elements up to which the values of a constant are looked at."""
@@ -31,6 +29,12 @@ KEEPS = frozenset(
     }
 )
 """Operators whose outputs hold elements of their first input."""
+
+WHOLE = frozenset({"Cast", "CastLike", "Identity", "Reshape", "Unsqueeze", "Squeeze", "Flatten", "Dropout"})
+"""Of these, those whose output is the whole of it, in its order."""
+
+PICKS = frozenset({"Slice", "Split", "Gather", "GatherElements", "GatherND", "Concat"})
+"""Operators whose outputs hold some of the elements, or more than those."""
 
 ARGUMENTS: Mapping[tuple[str, int], float] = {
     ("Slice", 1): 0,
@@ -49,7 +53,12 @@ ARGUMENTS: Mapping[tuple[str, int], float] = {
     ("Dropout", 2): 0,
     ("Unsqueeze", 1): 0,
 }
-"""(operator, input) -> the value that an argument of it is given: one that always works."""
+"""(operator, input) -> the value that always works, for an argument that is computed from an input."""
+
+COMPARES = frozenset({"Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual"})
+
+SAME_VALUES = frozenset({"Cast", "Identity", "Unsqueeze", "Squeeze", "Reshape", "Expand", "Tile"})
+"""Operators whose output holds the values of their first input and no other."""
 
 MASKS = frozenset(
     {("Attention", 3), ("MultiHeadAttention", 4), ("EmbedLayerNormalization", 7), ("QAttention", 5)}
@@ -68,6 +77,7 @@ class Follow:
     below: float = math.inf  # elements are below this whatever x is (behind a Mod or a Clip)
     shifted: bool = False  # computed with something that is not known
     whole: bool = True  # of integers, or cast to them
+    way: Way = Way.ALL  # how its elements came here
 
 
 @dataclass(slots=True)
@@ -78,8 +88,11 @@ class Use:
     high: float = math.inf  # inclusive
     within: list[str] = field(default_factory=list)  # indices of an axis of these dimensions
     counts: list[Size] = field(default_factory=list)  # elements count the steps of an axis of this size
+    compared: tuple[float, float] | None = None  # the constants that elements are compared with lie between
+    looked_up: bool = False  # elements are places on an axis, if only after what nobody follows
     fill: float | None = None
     keep: float | None = None  # of a mask: the value that masks nothing
+    argument: Argument | None = None
 
     @property
     def is_index(self) -> bool:
@@ -92,14 +105,17 @@ def find_uses(model: onnx.ModelProto, dtypes: Mapping[str, str]) -> dict[str, Us
 
     One that nothing known is done with has no bounds.
     """
-    walk = _Walk(model, dtypes)
+    walk = Walk(model, dtypes)
     for _ in range(2):  # again, for nodes that stand before those that they read
         walk.graph(model.graph)
     walk.find_masks()
+    for name, use in walk.uses.items():
+        if not use.is_index and use.keep is None:
+            use.argument = find_argument(name, walk)
     return walk.uses
 
 
-class _Walk:
+class Walk:
     """What is known of every tensor while the nodes go by."""
 
     def __init__(self, model: onnx.ModelProto, dtypes: Mapping[str, str]) -> None:
@@ -114,6 +130,7 @@ class _Walk:
         self._inferred: dict[str, tuple[Size, ...]] | None = None
         self.readers: dict[str, list[onnx.NodeProto]] = {}
         self.seen: set[int] = set()
+        self.asked: dict[str, list[tuple[onnx.NodeProto, int, Way]]] = {}  # input -> arguments that it is
 
     def graph(self, graph: onnx.GraphProto) -> None:
         """Follow the inputs through the nodes of a graph and of the graphs in it."""
@@ -140,18 +157,16 @@ class _Walk:
     def _made(self, node: onnx.NodeProto) -> Iterator[Follow]:
         op, inputs = node.op_type, list(node.input)
         first = self.follows.get(inputs[0], []) if inputs else []
+        way = Way.ALL if op in WHOLE else Way.SOME if op in PICKS else Way.COMPUTED
         if op == "Cast":
             yield from (replace(each, whole=True) for each in first)
         elif op in KEEPS:
-            yield from first
-        elif op in ("Concat", "Max", "Min", "Sum"):
-            for name in inputs:
-                yield from self.follows.get(name, [])
-        elif op == "Where":
-            for name in inputs[1:]:
-                yield from self.follows.get(name, [])
+            yield from (replace(each, way=max(each.way, way)) for each in first)
+        elif op in ("Concat", "Max", "Min", "Sum", "Where"):
+            for name in inputs[op == "Where" :]:
+                yield from (replace(each, way=max(each.way, way)) for each in self.follows.get(name, []))
         elif op in ("Add", "Sub", "Mul", "Div", "Mod", "Clip", "Neg"):
-            yield from self._arithmetic(op, inputs)
+            yield from (replace(each, way=Way.COMPUTED) for each in self._arithmetic(op, inputs))
 
     def _arithmetic(self, op: str, inputs: Sequence[str]) -> Iterator[Follow]:
         first = self.follows.get(inputs[0], [])
@@ -190,6 +205,8 @@ class _Walk:
         for position, name in enumerate(inputs):
             for each in self.follows.get(name, []):
                 use = self.uses[each.source]
+                if (op, position) in RULES:
+                    self.asked.setdefault(each.source, []).append((node, position, each.way))
                 if (op, position) in ARGUMENTS:
                     use.fill = ARGUMENTS[op, position]
                 elif op == "Slice" and position == 2:
@@ -199,7 +216,10 @@ class _Walk:
                 elif (op, position) in MASKS:
                     use.keep = 1
                 for size in self._indexed(node, position):
+                    use.looked_up = True
                     _bound(use, each, size)
+                if op in COMPARES and len(inputs) == 2 and (known := self._bounds(inputs[1 - position])):
+                    _compare(use, each, *known)
 
     def _sliced(self, node: onnx.NodeProto) -> list[Size]:
         axes = self.constants.get(node.input[3]) if len(node.input) > 3 else None
@@ -223,13 +243,21 @@ class _Walk:
             yield self._dim(inputs[2 if position == 0 else 4], 0)
         elif op == "GatherBlockQuantized" and position == 1:
             yield self._dim(inputs[0], _attribute(node, "gather_axis", 0))
+        elif op == "RoiAlign" and position == 2:
+            yield self._dim(inputs[0], 0)
+        elif op in ("NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss") and position == 1:
+            yield self._dim(inputs[0], 1)
+
+    def dims(self, name: str) -> tuple[Size, ...] | None:
+        """Return the shape of a tensor, dimensions called as `--shape` calls them; None where unknown."""
+        if name in self.weights:
+            return self.weights[name]
+        if self._inferred is None:  # only where somebody asks: it takes a while
+            self._inferred = dict(_dims(self.model, self.constants))
+        return self._inferred.get(name)
 
     def _dim(self, name: str, axis: int) -> Size:
-        dims: tuple[Size, ...] | None = self.weights.get(name)
-        if dims is None:
-            if self._inferred is None:  # only where somebody asks: it takes a while
-                self._inferred = dict(_dims(self.model, self.constants))
-            dims = self._inferred.get(name)
+        dims = self.dims(name)
         return dims[axis] if dims is not None and -len(dims) <= axis < len(dims) else None
 
     def find_masks(self) -> None:
@@ -355,6 +383,15 @@ def _bound(use: Use, each: Follow, size: Size) -> None:
     use.low, use.high = max(use.low, math.ceil(min(ends))), min(use.high, math.floor(max(ends)))
 
 
+def _compare(use: Use, each: Follow, low: float, high: float) -> None:
+    """Widen what x is compared with by the constants from `low` to `high`."""
+    if each.shifted or each.scale == 0:
+        return
+    ends = (low - each.high) / each.scale, (high - each.low) / each.scale
+    found = (*ends, *(use.compared or ends))
+    use.compared = min(found), max(found)
+
+
 def _attribute(node: onnx.NodeProto, name: str, default: int) -> int:
     return next((int(item.i) for item in node.attribute if item.name == name), default)
 
@@ -384,9 +421,7 @@ def _constants(model: onnx.ModelProto) -> dict[str, np.ndarray[Any, Any]]:
                     found[node.output[0]] = np.asarray(
                         item.ints if item.name == "value_ints" else item.floats
                     )
-        elif (
-            node.op_type in ("Cast", "Identity", "Unsqueeze", "Squeeze", "Reshape") and node.input[0] in found
-        ):
+        elif node.op_type in SAME_VALUES and node.input[0] in found:
             found[node.output[0]] = found[node.input[0]]
     return found
 

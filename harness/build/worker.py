@@ -16,8 +16,9 @@ from harness.build import files, ort_format, part, repair, unconverted
 from harness.build.calibration import calibrate
 from harness.build.check import check
 from harness.build.data import split_file
+from harness.build.optimizers import offline
 from harness.build.precisions import Precision
-from harness.build.process import answer
+from harness.build.process import answer, run_tool
 from harness.build.reading import Reading, custom_domains, read_onnx, walk
 from harness.build.sources import Asked, Written
 from harness.core.artifact import Built
@@ -86,6 +87,40 @@ def take_part(request: Mapping[str, Any], target: Path) -> Content:
     notes = (*base.notes, *complaints, *recorded)
     made_of = content(files.MODEL, reading, provenance, notes, base.engine)
     return {**made_of, "random_weights": base.random_weights, "origin": origin}
+
+
+def optimize(request: Mapping[str, Any], target: Path) -> Content:
+    """Let an optimizer rewrite the graph, and count what it changed."""
+    base, name, path = Built.from_json(request["built"]), request["optimizer"], target / files.MODEL
+    tool, options = request.get("tool"), request["options"]
+    asked = {"optimizer": name, "options": options, "base": base.path, "path": str(path.absolute())}
+    notes: tuple[str, ...] = ()
+    if tool is None:
+        level = options.get("level", offline.LEVEL)
+        who, options = "onnxruntime", {"level": level}
+        offline.optimize(Path(base.path), path, level)
+        notes = (offline.NOTE,) if level == "all" else ()
+    else:
+        who = tool["requirement"]
+        run_tool(tool["path"], "harness.build.optimizers.main", {**asked, "who": who}, who)
+    reading, complaints = check_and_read(path, base.opset, f"{who} gave")
+    here = (tuple(item.name for item in base.inputs), base.outputs)
+    if (found := (tuple(item.name for item in reading.inputs), reading.outputs)) != here:
+        names = [", ".join(sum(each, ())) for each in (here, found)]
+        raise Failed(f"{who} changed what the model takes and gives: {names[0]} became {names[1]}")
+    if reading.operators == base.operators:
+        notes = (*notes, f"{who} left the operators as they were")
+    done = {
+        "by": who,
+        "options": options,
+        "versions": request["versions"],
+        "nodes": [sum(base.operators.values()), sum(reading.operators.values())],
+        **({"packages": tool["packages"], "beside": tool["beside"]} if tool else {}),
+    }
+    reading = replace(reading, inputs=tuple(carry_hint(item, base) for item in reading.inputs))
+    provenance = {**base.provenance, "optimizer": done}
+    made = content(files.MODEL, reading, provenance, (*base.notes, *complaints, *notes), base.engine)
+    return {**made, "random_weights": base.random_weights}
 
 
 def convert(request: Mapping[str, Any], target: Path) -> Content:
@@ -159,7 +194,14 @@ def split(request: Mapping[str, Any], target: Path) -> Content:
     return dict(split_file(Path(request["path"]), request["calibration"], target))
 
 
-STEPS = {"source": take_source, "part": take_part, "precision": convert, "format": reformat, "split": split}
+STEPS = {
+    "source": take_source,
+    "part": take_part,
+    "optimizer": optimize,
+    "precision": convert,
+    "format": reformat,
+    "split": split,
+}
 
 
 def check_and_read(path: Path, opset: int | None, who: str) -> tuple[Reading, tuple[str, ...]]:
@@ -207,7 +249,13 @@ def carry_hint(item: Input, base: Built) -> Input:
     """Bound an input as that of the FP32 model is: a conversion hides what indexes which table."""
     known = next((other for other in base.inputs if other.name == item.name), item)
     return replace(
-        item, low=known.low, high=known.high, fill=known.fill, within=known.within, counts=known.counts
+        item,
+        low=known.low,
+        high=known.high,
+        fill=known.fill,
+        within=known.within,
+        counts=known.counts,
+        argument=known.argument,
     )
 
 

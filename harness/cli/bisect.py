@@ -16,8 +16,9 @@ from harness.cli.options import (
     cache_option,
     format_option,
     handed,
-    parse_effect,
+    parse_optional_effect,
     print_document,
+    refuse_file_options,
     results_option,
     shape_options,
 )
@@ -33,10 +34,6 @@ if TYPE_CHECKING:
 
 SUITES = (".yaml", ".yml")
 AXES = tuple(axis for axis in CHOICES if axis != "runtime")
-
-
-def _effect(ctx: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
-    return None if value is None else parse_effect(ctx, parameter, value)
 
 
 def _axis_options(command: Command) -> Command:
@@ -78,7 +75,7 @@ was wrong; 3 nothing could be decided, or the control of an A/B fired; 130 inter
 @click.option(
     "--min-effect",
     metavar="RATIO",
-    callback=_effect,
+    callback=parse_optional_effect,
     help="Bad is what is slower, bigger or takes more instructions, by more.  "
     "[default: half of what lies between the ends, 1% at least]",
 )
@@ -94,7 +91,7 @@ was wrong; 3 nothing could be decided, or the control of an A/B fired; 130 inter
     type=click.FloatRange(min=0, min_open=True),
     default=60,
     show_default=True,
-    help="Seconds of blocks for each A/B at most; it ends when it is decided.",
+    help="Seconds of blocks for each A/B at most: as many as show twice what counts as bad.",
 )
 @click.option(
     "--scan",
@@ -121,7 +118,7 @@ def bisect(
     With one MODEL (or a SUITE of which one case is left): among the released versions of ONNX
     Runtime. With several: among these files, the oldest first.
     """
-    from harness.ab.model import ABSettings
+    from harness.ab.model import DEFAULT_S, ABSettings
     from harness.bisect.job import bisect as search_for
     from harness.bisect.view import BisectionDocument
 
@@ -133,7 +130,8 @@ def bisect(
         cache_dir,
         limit=_limit(metric, choices["min_effect"], choices["tolerance"]),
         settings=ABSettings(
-            budget_s=choices["budget_s"],
+            budget_s=min(DEFAULT_S, choices["budget_s"]),
+            most_s=choices["budget_s"],
             seed=secrets.randbelow(2**32) if choices["seed"] is None else choices["seed"],
         ),
         scan=Scan.MINORS if choices["scan"] else Scan.HALVES,
@@ -209,10 +207,7 @@ def _plan(path: Path, choices: Mapping[str, Any], printed: set[str] | None = Non
     """Make the plan of a suite or of a model file; `printed` is `plan_of_file`'s. Raises InputError."""
     from harness.plan import is_starter, plan
 
-    of_files = (*AXES, "data", "shapes", "output", "batch_dim", "custom_ops")
     if path.suffix in SUITES or is_starter(path):
-        if given := [name for name in of_files if choices[name]]:
-            option = {"shapes": "shape"}.get(given[0], given[0].replace("_", "-"))
-            raise InputError(f"--{option} is for model files; of a suite, use --only or --set")
+        refuse_file_options(choices, AXES)
         return plan(path, choices["overrides"], choices["only"])
     return plan_of_file(path, choices, only=choices["only"], printed=printed)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.options import custom_ops_option
+from harness.cli.options import custom_ops_option, fill_option, read_fills
 
 
 @click.command(
@@ -34,6 +34,7 @@ Examples:
     metavar="NAME=SIZE",
     help="Bind a symbolic dimension of the models; may be repeated. The rest is assumed.",
 )
+@fill_option
 @custom_ops_option
 @click.option(
     "--harness",
@@ -46,6 +47,7 @@ def init(
     folder: Path,
     models: tuple[Path, ...],
     shapes: tuple[str, ...],
+    fills: tuple[str, ...],
     custom_ops: tuple[str, ...],
     source: str | None,
     force: bool,
@@ -55,12 +57,20 @@ def init(
     Every file is new, or nothing is written.
     """
     from harness.cli.run import program
-    from harness.cli.sweep import _shape
+    from harness.cli.sweep import read_shapes
     from harness.init.compose import GITHUB, GITLAB, SUITE
     from harness.init.job import init as set_up
     from harness.show.escape import visible
 
-    done = set_up(folder, models, dict(map(_shape, shapes)), source, custom_ops=custom_ops, force=force)
+    done = set_up(
+        folder,
+        models,
+        read_shapes(shapes),
+        source,
+        custom_ops=custom_ops,
+        inputs=read_fills(fills),
+        force=force,
+    )
     for note in done.notes:
         click.echo(visible(note), err=True)
     for name in done.files:

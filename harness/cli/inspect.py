@@ -38,8 +38,8 @@ def inspect(model: Path, fusions: bool, custom_ops: tuple[str, ...], cache_dir: 
 
     Nothing is run, but for --fusions: the file is read, weights included.
     """
+    from harness.inspect.job import check_data, installed_runtime
     from harness.inspect.job import inspect as look
-    from harness.inspect.job import installed_runtime
     from harness.inspect.view import InspectionDocument
 
     found = look(model, installed_runtime(), custom_ops)
@@ -48,4 +48,6 @@ def inspect(model: Path, fusions: bool, custom_ops: tuple[str, ...], cache_dir: 
 
         found = replace(found, fusions=fusions_by_level(model, cache_dir, custom_ops))
     print_document(InspectionDocument(found), view)
+    if found.facts.external:
+        check_data(model)  # what the file is was shown; that it cannot be loaded is an error all the same
     return 0

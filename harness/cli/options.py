@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
@@ -94,6 +95,11 @@ def parse_effect(ctx: click.Context, parameter: click.Parameter, value: str) -> 
     return ratio
 
 
+def parse_optional_effect(ctx: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
+    """Read a ratio, where one is given. Raises InputError."""
+    return None if value is None else parse_effect(ctx, parameter, value)
+
+
 def plan_options(command: Command) -> Command:
     """Add SUITE, --set and --only: which cases."""
     command = click.option(
@@ -138,9 +144,22 @@ def custom_ops_option(command: Command) -> Command:
     )(command)
 
 
+FILE_OPTIONS = {"data": "data", "shapes": "shape", "fills": "fill", "batch": "batch", "output": "output"}
+FILE_OPTIONS |= {"batch_dim": "batch-dim", "custom_ops": "custom-ops"}
+"""Parameter -> option, of what a suite has keys for."""
+
+
+def refuse_file_options(choices: Mapping[str, Any], others: Iterable[str] = ()) -> None:
+    """Raise InputError where an option of model files was given beside a suite."""
+    for name in (*others, *FILE_OPTIONS):
+        if choices.get(name):
+            option = FILE_OPTIONS.get(name, name.replace("_", "-"))
+            raise InputError(f"--{option} is for model files; of a suite, say it there or with --set")
+
+
 def shape_options(command: Command) -> Command:
-    """Add --shape, --batch-dim and --custom-ops: what a model file needs to run."""
-    command = custom_ops_option(command)
+    """Add --shape, --fill, --batch-dim and --custom-ops: what a model file needs to run."""
+    command = fill_option(custom_ops_option(command))
     command = click.option(
         "--batch-dim", metavar="NAME", help="Of a model file: the dimension that the axis batch drives."
     )(command)
@@ -151,6 +170,43 @@ def shape_options(command: Command) -> Command:
         metavar="NAME=SIZE",
         help="Of a model file: bind a symbolic dimension, or INPUT[AXIS]; may be repeated.",
     )(command)
+
+
+def fill_option(command: Command) -> Command:
+    """Add --fill: the values of an input that is no data."""
+    return click.option(
+        "--fill",
+        "fills",
+        multiple=True,
+        metavar="INPUT=VALUE[,VALUE]",
+        help="Of a model file: the values of an input that is no data, such as the shape of a Reshape; "
+        "a dimension by its name; may be repeated.",
+    )(command)
+
+
+def read_fills(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Read ``INPUT=VALUE[,VALUE]`` options into what a suite has under ``inputs``. Raises InputError."""
+    return dict(map(_fill, texts))
+
+
+def _fill(text: str) -> tuple[str, dict[str, Any]]:
+    name, _, listed = text.partition("=")
+    values = [_number(part.strip()) for part in listed.split(",")]
+    if not name or "" in values:
+        raise InputError(f"--fill {text}: expected INPUT=VALUE[,VALUE] such as shape=1,-1")
+    alone = len(values) == 1 and not isinstance(values[0], str)
+    return name, {"fill": values[0] if alone else values}
+
+
+def _number(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            value = kind(text)
+        except ValueError:
+            continue
+        if isfinite(value):
+            return value
+    return text
 
 
 def shard_option(command: Command) -> Command:

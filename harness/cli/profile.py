@@ -7,7 +7,15 @@ from typing import Any
 
 import click
 
-from harness.cli.options import DOCUMENT_FORMATS, cache_option, format_option, handed, print_document
+from harness.cli.options import (
+    DOCUMENT_FORMATS,
+    cache_option,
+    format_option,
+    handed,
+    print_document,
+    refuse_file_options,
+    shape_options,
+)
 from harness.cli.sweep import axis_options, plan_of_file
 from harness.core.case import AXES
 from harness.core.errors import InputError
@@ -38,7 +46,7 @@ Exit codes: 0 every case has a profile; 2 the input was wrong; 3 a case has none
 )
 @axis_options
 @click.option("--data", help="Of a model file: a data catalogue name, or an .npz file.")
-@click.option("--shape", "shapes", multiple=True, metavar="NAME=SIZE", help="Bind a symbolic dimension.")
+@shape_options
 @click.option(
     "--only", multiple=True, metavar="AXIS=VALUE[,VALUE]", help="Profile only the cases that match."
 )
@@ -72,9 +80,7 @@ def profile(
     from harness.show.progress import Lines
 
     if model.suffix in SUITES or is_starter(model):
-        if given := [name for name in (*AXES, "data", "shapes") if choices.get(name)]:
-            flag = "shape" if given[0] == "shapes" else given[0].replace("_", "-")
-            raise InputError(f"--{flag} is for model files; of a suite, use --only or --set")
+        refuse_file_options(choices, AXES)
         planned = plan(model, choices["overrides"], choices["only"])
     else:
         planned = plan_of_file(model, choices, only=choices["only"])

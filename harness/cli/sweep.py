@@ -13,6 +13,7 @@ from harness.cli.options import (
     Command,
     cache_option,
     format_option,
+    read_fills,
     results_option,
     shape_options,
 )
@@ -115,6 +116,7 @@ def plan_of_file(
         {axis: _values(choices[axis]) for axis in CHOICES if choices.get(axis)},
         data=choices.get("data") or None,
         shapes=read_shapes(choices.get("shapes", ())),
+        inputs=read_fills(choices.get("fills", ())),
         output=choices.get("output") or None,
         batch_dim=choices.get("batch_dim"),
         custom_ops=choices.get("custom_ops") or (),

@@ -15,6 +15,8 @@ from harness.cli.options import (
     format_option,
     handed,
     print_document,
+    read_fills,
+    refuse_file_options,
     results_option,
     shape_options,
 )
@@ -24,10 +26,6 @@ from harness.core.errors import InputError
 if TYPE_CHECKING:
     from harness.core.suite import Plan
     from harness.tune.model import TuneResult, TuneSettings
-
-OF_FILES = ("data", "shapes", "output", "batch_dim", "custom_ops")
-
-OPTIONS = {"shapes": "shape", "batch_dim": "batch-dim", "custom_ops": "custom-ops"}
 
 
 @click.command(
@@ -149,9 +147,7 @@ def _plan(model: Path, settings: TuneSettings, choices: Mapping[str, Any]) -> Pl
     from harness.tune.axes import default_axes
 
     if model.suffix in SUITES or is_starter(model):
-        if given := [name for name in OF_FILES if choices[name]]:
-            option = OPTIONS.get(given[0], given[0])
-            raise InputError(f"--{option} is for model files; of a suite, say it there or with --set")
+        refuse_file_options(choices)
         return plan(model, choices["overrides"], choices["only"])
     axes = default_axes(
         available_cores(),
@@ -163,6 +159,7 @@ def _plan(model: Path, settings: TuneSettings, choices: Mapping[str, Any]) -> Pl
         axes,
         data=choices["data"],
         shapes=read_shapes(choices["shapes"]),
+        inputs=read_fills(choices["fills"]),
         output=choices["output"],
         batch_dim=choices["batch_dim"],
         custom_ops=choices["custom_ops"],

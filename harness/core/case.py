@@ -103,6 +103,7 @@ FP32 = Named("fp32", "fp32")
 CPU = Named("cpu", "cpu")
 NO_CONFIG = Named("default", "config")
 NO_CONVERTER = Named("default", "converter")
+NO_OPTIMIZER = Named("none", "none")
 NO_SHAPES = Named("default", "shapes")
 
 
@@ -155,6 +156,7 @@ class Artifact(_Part):
     precision: Named = FP32
     format: str = "onnx"  # "onnx" | "ort"
     converter: Named = NO_CONVERTER  # of a source that a tool converts; its kind: name==version
+    optimizer: Named = NO_OPTIMIZER  # of the FP32 model; its kind: a name, or name==version of a tool
     key: str = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -87,11 +87,15 @@ def bind_dimensions(
     """
     names = {item.name: dimension_names(item, shapes) for item in inputs}
     known_symbols = {name for shape in names.values() for name in shape if isinstance(name, str)}
+    sampled = {item.name: names[item.name] for item in inputs if not item.argument}
     if unknown := sorted(set(shapes) - known_symbols):
+        if fixed := fixed_size(unknown[0], inputs):
+            raise Failed(f"shapes binds {unknown[0]!r}: {fixed}")
         known = ", ".join(sorted(known_symbols)) or "none"
         raise Failed(f"shapes binds {unknown[0]!r}; the symbolic dimensions of the model: {known}")
-    driven = _driven(names, known_symbols, shapes, batch_dim)
-    batch, axes = _batch_axes(names, driven, batch, shapes)
+    driven = _driven(sampled, known_symbols, shapes, batch_dim)
+    batch, axes = _batch_axes(sampled, driven, batch, shapes)
+    axes |= dict.fromkeys(names.keys() - sampled.keys())
     sizes = {**dict.fromkeys(driven, batch), **shapes}
     if data is not None:
         sizes = {**_data_sizes(names, axes, data), **sizes}
@@ -103,6 +107,20 @@ def bind_dimensions(
     if data is not None:
         _check_data(data_name, inputs, dimensions, data)
     return dimensions
+
+
+def fixed_size(place: str, inputs: Sequence[Input]) -> str:
+    """Return why ``INPUT[AXIS]`` takes no size: it is fixed in the file, or not there; empty where it may."""
+    for item in inputs:
+        axis = place.removeprefix(f"{item.name}[").removesuffix("]")
+        if f"{item.name}[{axis}]" != place or not axis.isdecimal():
+            continue
+        if int(axis) >= len(item.shape):
+            return f"input {item.name!r} has {len(item.shape)} axes, counted from 0"
+        size = item.shape[int(axis)]
+        if isinstance(size, int) and size > 0:
+            return f"the file fixes that dimension at {size}; export the model with a dynamic axis to vary it"
+    return ""
 
 
 def add_up(symbols: Iterable[str], sizes: Mapping[str, int]) -> dict[str, int]:
@@ -144,7 +162,7 @@ def batch_dimensions(
     inputs: Sequence[Input], shapes: Mapping[str, int], batch_dim: str | None = None
 ) -> frozenset[str]:
     """Return the symbolic dimensions that the batch drives. Raises Failed where that is a question."""
-    names = {item.name: dimension_names(item, shapes) for item in inputs}
+    names = {item.name: dimension_names(item, shapes) for item in inputs if not item.argument}
     symbols = {size for shape in names.values() for size in shape if isinstance(size, str)}
     return frozenset(_driven(names, symbols, shapes, batch_dim))
 
@@ -284,7 +302,15 @@ def random_rows(inputs: Sequence[Input], rows: int, dims: Dimensions, seed: int)
 
 
 def sized(item: Input, sizes: Mapping[str, int]) -> Input:
-    """Put numbers in place of the dimensions that bound `item`; one without a size bounds nothing."""
+    """Put numbers in place of the dimensions that bound `item`; one without a size bounds nothing.
+
+    Raises Failed where a value is the size of a dimension that is not there.
+    """
+    if isinstance(item.fill, list | tuple):
+        if lost := [value for value in item.fill if isinstance(value, str) and value not in sizes]:
+            known = ", ".join(sizes) or "none"
+            raise Failed(f"input {item.name!r}: {lost[0]!r} is no dimension of the model; those: {known}")
+        return replace(item, fill=[sizes[v] if isinstance(v, str) else v for v in item.fill])
     if item.counts and item.fill is None:
         return replace(item, fill=sizes.get(item.counts), counts="")
     if item.within and item.high is None and item.within in sizes:
@@ -295,9 +321,15 @@ def sized(item: Input, sizes: Mapping[str, int]) -> Input:
 def _draw(item: Input, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
     if item.dtype == TEXT:
         raise InputError(ask_for_text(item))
+    if needs_value(item):
+        raise InputError(ask_for_argument(item))
     dtype = _dtype(item)
     if item.fill is not None:
-        return np.full(shape, item.fill, dtype)
+        values = np.asarray(item.fill)
+        values = values.reshape(()) if values.size == 1 else values
+        if values.ndim and (not shape or shape[-1] != values.size):
+            raise Failed(f"input {item.name!r} is of shape {shape}; {values.size} values are given for it")
+        return np.full(shape, values, dtype)
     if dtype.kind == "f":
         # in float32 whatever the type: an FP16 model and its FP32 reference are fed the same rows
         if item.low is None and item.high is None:
@@ -325,6 +357,31 @@ def ask_for_text(item: Input) -> str:
         f"input {item.name!r} holds text, which is not made up: give it as --data FILE.npz (in a suite: "
         f"data: FILE.npz), written by np.savez('FILE.npz', {item.name}=np.array({example}))"
     )
+
+
+def needs_value(item: Input) -> bool:
+    """Return whether an input is an operator's argument for which nothing is known."""
+    return bool(item.argument) and item.fill is None and item.low is None and item.high is None
+
+
+def ask_for_argument(item: Input, why: str = "no value is known for it") -> str:
+    """Ask for an input that is an operator's argument, with an example for the command line and a suite."""
+    import shlex  # a worker needs none of it
+
+    count = next((size for size in item.shape if isinstance(size, int)), 1)
+    given: list[Any] = [1] if item.fill is None else np.ravel(np.asarray(item.fill, object)).tolist()
+    texts = [spell_value(value) for value in (given if len(given) == count else given[:1] * count)]
+    flag = "--fill " + shlex.quote(f"{item.name}={','.join(texts)}")
+    listed = f"[{', '.join(texts)}]" if item.shape else texts[0]
+    return (
+        f"input {item.name!r} is the argument {item.argument!r} of an operator, and {why}; give it with "
+        f"{flag}, or in a suite: inputs: {{{json.dumps(item.name)}: {{fill: {listed}}}}}"
+    )
+
+
+def spell_value(value: float | str) -> str:
+    """Write one value of a `fill` as a command line takes it."""
+    return value if isinstance(value, str) else f"{value:.15g}"
 
 
 def _dtype(item: Input) -> np.dtype[Any]:
@@ -443,8 +500,12 @@ def with_overrides(inputs: Sequence[Input], overrides: Mapping[str, Mapping[str,
     if unknown := sorted(set(overrides) - known):
         raise Failed(f"inputs names {unknown[0]!r}; the model's inputs: {', '.join(sorted(known))}")
     return tuple(
-        replace(item, **{"fill": None, "within": "", "counts": "", **overrides[item.name]})
-        if item.name in overrides
-        else item
-        for item in inputs
+        _overridden(item, overrides[item.name]) if item.name in overrides else item for item in inputs
     )
+
+
+def _overridden(item: Input, given: Mapping[str, Any]) -> Input:
+    item = replace(item, **{"fill": None, "within": "", "counts": "", **given})
+    if isinstance(item.fill, list) and len(item.shape) == 1 and not item.argument:
+        return replace(item, argument="a constant")
+    return item

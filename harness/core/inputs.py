@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+Fill = float | Sequence[int | float | str]
+"""One value for all elements, or a value each: a number, or a dimension whose size it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +16,9 @@ class Input:
     `shape` holds integers, names of symbolic dimensions, or None for an
     anonymous one. `dtype` is numpy's name. `low` and `high` (exclusive for
     integers) bound random feeds; `fill` makes the feed a constant (a mask of
-    ones). `within` and `counts` name a dimension, as ``shapes`` binds it: the
+    ones); several values are those of a vector. `argument` names the operator's
+    argument that the input is (``Reshape shape``): it is no data, so it has no
+    samples and no batch. `within` and `counts` name a dimension, as ``shapes`` binds it: the
     elements are places on it, or its size.
     """
 
@@ -21,9 +27,17 @@ class Input:
     shape: tuple[int | str | None, ...]
     low: float | None = None
     high: float | None = None
-    fill: float | None = None
+    fill: Fill | None = None
     within: str = ""
     counts: str = ""
+    argument: str = ""
+
+    @property
+    def is_unbounded(self) -> bool:
+        """Whether these are integers that nothing bounds: they are drawn from 0 and 1."""
+        bounds = (self.low, self.high, self.fill)
+        named = self.within or self.counts or self.argument
+        return self.dtype.startswith(("int", "uint")) and not named and bounds == (None,) * 3
 
     @property
     def dtype_in_words(self) -> str:

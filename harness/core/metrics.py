@@ -64,6 +64,7 @@ class MetricSpec:
     # in tables
     title: str = ""  # of its column; empty: the name
     column: bool = True  # whether it has one where it has values
+    beside: tuple[str, ...] = ()  # axes that give it one where they vary, if it has none otherwise
     drop: int = 8  # when a narrow terminal loses the column, the highest first; 0: never
     delta_title: str = ""  # of a second column: the difference to the baseline; empty: none
     delta_drop: int = 8
@@ -124,17 +125,10 @@ def _memory(name: str, **facts: object) -> MetricSpec:
     return MetricSpec(f"memory/{name}", "B", "lower", asked_by="memory", **kept)  # type: ignore[arg-type]
 
 
-def _count(name: str, better: str) -> MetricSpec:
+def _count(name: str, better: str, **facts: object) -> MetricSpec:
     """Make the row of a number of nodes in the model file."""
-    return MetricSpec(
-        f"model/{name}",
-        "1",
-        better,
-        column=False,
-        evidence=Evidence.COUNT,
-        machine_free=True,
-        dashboard=False,
-    )
+    kept = {"column": False, "evidence": Evidence.COUNT, "machine_free": True, "dashboard": False, **facts}
+    return MetricSpec(f"model/{name}", "1", better, **kept)  # type: ignore[arg-type]
 
 
 def _accuracy(name: str, unit: str, better: str, **facts: object) -> MetricSpec:
@@ -177,7 +171,15 @@ _ROWS = (
     # of the runtime, not of the model
     MetricSpec("startup/import", "s", "lower", column=False, evidence=Evidence.NONE, dashboard=False),
     MetricSpec(
-        "startup/session", "s", "lower", column=False, evidence=Evidence.PROCESS, samples="session_ns"
+        "startup/session",
+        "s",
+        "lower",
+        title="session",
+        column=False,
+        beside=("optimizer", "format"),
+        drop=6,
+        evidence=Evidence.PROCESS,
+        samples="session_ns",
     ),
     MetricSpec(
         "startup/first_call", "s", "lower", column=False, evidence=Evidence.PROCESS, samples="first_call_ns"
@@ -208,7 +210,7 @@ _ROWS = (
         evidence=Evidence.COUNT,
         machine_free=True,
     ),
-    _count("nodes", "none"),
+    _count("nodes", "none", title="nodes", drop=6, beside=("exporter", "optimizer")),
     _count("operators", "none"),
     _count("int8_operators", "higher"),
     MetricSpec(

@@ -17,6 +17,9 @@ ZOO = (
     "zfnet512",
 )
 
+OPTIMIZERS = ("onnxoptimizer", "onnxsim", "onnxslim", "ort")
+"""What rewrites a graph before anything else is made of it; all but ``ort`` are tools."""
+
 FORMATS = ("onnx", "ort")
 
 PROVIDERS = {

@@ -38,7 +38,7 @@ def suite(entries: Iterable[SuiteEntry], extends: str, custom_ops: Sequence[str]
 
 
 def _model(entry: SuiteEntry) -> dict[str, Any]:
-    parts = {"source": entry.source, "shapes": entry.shapes, "axes": entry.axes}
+    parts = {"source": entry.source, "shapes": entry.shapes, "inputs": entry.inputs, "axes": entry.axes}
     return {key: dict(value) for key, value in parts.items() if value}
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from harness.core.errors import CaseError, InputError
 from harness.init.compose import ASV, CONFIG, GITHUB, GITLAB, HEADER, SUITE, fill, names, suite
@@ -34,18 +35,19 @@ def init(
     source: str | None,
     *,
     custom_ops: Sequence[str] = (),
+    inputs: Mapping[str, Mapping[str, Any]] | None = None,
     force: bool = False,
 ) -> Setup:
     """Write a suite of `models` and what runs it every night into `folder`.
 
     Without `models`, those that lie in `folder` or the folders in it. `bound` are sizes of
-    dimensions; the rest is assumed. `custom_ops` are libraries that the models need.
-    `source` is what CI installs the harness from; None: what this installation came from, where
-    that is a URL. Raises InputError, and then nothing was written.
+    dimensions, `inputs` values of inputs that are no data; the rest is assumed. `custom_ops` are
+    libraries that the models need. `source` is what CI installs the harness from; None: what this
+    installation came from, where that is a URL. Raises InputError, and then nothing was written.
     """
     from harness.plan.files import why_missing
 
-    entries = [*_entries(folder, models or found(folder), bound, custom_ops)] or [INSTEAD]
+    entries = [*_entries(folder, models or found(folder), bound, custom_ops, inputs or {})] or [INSTEAD]
     source = installed_from() if source is None else source
     if "\n" in source or "${{" in source:
         raise InputError("--harness: expected what pip installs from: a git URL or a path")
@@ -122,7 +124,11 @@ def installed_from() -> str:
 
 
 def _entries(
-    folder: Path, models: Sequence[Path], bound: Mapping[str, int], custom_ops: Sequence[str]
+    folder: Path,
+    models: Sequence[Path],
+    bound: Mapping[str, int],
+    custom_ops: Sequence[str],
+    values: Mapping[str, Mapping[str, Any]],
 ) -> Iterator[SuiteEntry]:
     from harness.build.reading import read_onnx
     from harness.plan.files import why_missing
@@ -140,11 +146,13 @@ def _entries(
         own = {str(size) for item in inputs for size in item.shape}
         own |= {f"{item.name}[{axis}]" for item in inputs for axis in range(len(item.shape))}
         given = {key: size for key, size in bound.items() if key in own}
-        assumed = assume(path, given, custom_ops=custom_ops)
-        notes = [f"{name}: {assumed.what}"] if assumed.sizes or assumed.axes else []
+        own_values = {item.name: values[item.name] for item in inputs if item.name in values}
+        assumed = assume(path, given, custom_ops=custom_ops, inputs=own_values)
+        notes = [f"{name}: {assumed.what}"] if assumed.sizes or assumed.axes or assumed.fills else []
         notes += filter(None, [_outside(folder, path, name)])
         place = _from_suite(folder, path)
-        yield SuiteEntry(name, {"onnx": place}, {**given, **assumed.sizes}, assumed.axes, tuple(notes))
+        shapes, filled = {**given, **assumed.sizes}, {**own_values, **assumed.inputs}
+        yield SuiteEntry(name, {"onnx": place}, shapes, assumed.axes, filled, tuple(notes))
 
 
 def _check(folder: Path, entries: Sequence[SuiteEntry], libraries: Sequence[str]) -> None:

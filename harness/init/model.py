@@ -15,6 +15,7 @@ class SuiteEntry:
     source: Mapping[str, str]  # as a suite has it; paths relative to the suite's folder
     shapes: Mapping[str, int] = field(default_factory=dict)
     axes: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()  # what a user should know
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.core.case import Model, thaw
-from harness.core.errors import InputError
+from harness.core.errors import Failed, InputError
 from harness.core.hashing import hash_file
 from harness.inspect.decide import conclude
 from harness.inspect.model import Dimension, Inspection, ModelFacts, Node, Severity, Value, Weight
@@ -69,18 +69,25 @@ def read_facts(path: Path) -> ModelFacts:
 
 
 def _load(path: Path) -> onnx.ModelProto:
-    import onnx
-    from google.protobuf.message import DecodeError
+    from harness.build import files
+    from harness.plan.files import why_missing
+
+    if reason := why_missing(path, str(path)):
+        raise InputError(reason)
+    try:
+        return files.parse(path)
+    except Failed as error:
+        raise InputError(str(error)) from error
+
+
+def check_data(path: Path) -> None:
+    """Look that the external data of the model at `path` is there to the end. Raises InputError."""
+    from harness.build import files
 
     try:
-        model = onnx.load(path, load_external_data=False)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; name an .onnx file") from error
-    except DecodeError as error:
-        raise InputError(f"{path}: not an ONNX file ({error}); name an .onnx file") from error
-    if not model.graph.node and not model.graph.output:
-        raise InputError(f"{path}: an ONNX file without a graph; was it written to the end?")
-    return model
+        files.check_data(path, files.parse(path))
+    except Failed as error:
+        raise InputError(str(error)) from error
 
 
 class _Scan:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.core.inputs import Input
+from harness.core.inputs import Fill, Input
 from harness.core.units import format_signal
 
 TIMEOUT_S = 60.0
@@ -38,11 +38,14 @@ def first_fit(
     inputs: Sequence[Input],
     candidates: Sequence[Mapping[str, int]],
     *,
+    fills: Sequence[Mapping[str, Fill]] = (),
     batch_dim: str | None = None,
     custom_ops: Sequence[str] = (),
     timeout_s: float = TIMEOUT_S,
 ) -> Fit:
     """Run `model` once at each of `candidates` (dimension -> size), until one runs.
+
+    `fills` are as many: what the inputs that are arguments hold at each.
 
     A process that dies at one of them is started again behind it. Raises OSError
     where no process can be started.
@@ -57,6 +60,7 @@ def first_fit(
                         "path": str(model.absolute()),
                         "inputs": [asdict(item) for item in inputs],
                         "candidates": [dict(sizes) for sizes in candidates[len(errors) :]],
+                        "fills": [dict(values) for values in fills[len(errors) :]],
                         "batch_dim": batch_dim,
                         "custom_ops": list(custom_ops),
                     }

@@ -17,6 +17,7 @@ from harness.core.case import DEFAULTS, shown
 from harness.core.plugins import EXPORTERS
 from harness.core.vocabulary import EXECUTION_MODES, FORMATS, GRAPH_OPT, IO, ROLLING
 from harness.plan.files import look
+from harness.plan.optimizer import Optimizer
 from harness.plan.option import Config, Converter, Precision, Provider, Shapes
 from harness.plan.scalar import Choice, Expect, Integer, distinct
 from harness.plan.strict import strict_model, written
@@ -63,6 +64,10 @@ AXES: Mapping[str, tuple[Any, str]] = {
     "converter": (
         Converter,
         "Version of the tool that converts a source such as sklearn; with other packages under a name.",
+    ),
+    "optimizer": (
+        Optimizer,
+        "What rewrites the FP32 graph first, by name, as name==version, or with options under a new name.",
     ),
     "runtime": (Runtime, "Version of ONNX Runtime."),
     "provider": (Provider, "Execution provider, by name or with options under a new name."),

@@ -80,6 +80,10 @@ def why_missing(file: Path, name: str) -> str:
     try:
         if file.is_file():
             return ""
+        if file.is_dir():
+            models = sorted(item.name for item in file.glob("*.onnx"))
+            inside = f"; name a file in it, such as {models[0]!r}" if models else ""
+            return f"{shown} is a folder{inside}"
         if file.exists():
             return f"{shown} is no ordinary file"
         folder = _absolute(file.parent)

@@ -157,7 +157,7 @@ def _pick_method(value: Any) -> str | None:
 
 
 def _converted(options: Any) -> Named:
-    """Name what a method stands for; the name of its own is filled in by `_named`."""
+    """Name what a method stands for; the name of its own is filled in by `named`."""
     _, kind = _METHODS.get(options.method, (None, options.method))
     return Named("", kind, freeze(options.model_dump(exclude_unset=True, exclude={"method"})))
 
@@ -170,10 +170,10 @@ MethodOptions = either(
 )
 
 
-def _named(known: Choice, plain: Callable[[str], Named], options: Any) -> Any:
+def named(known: Choice, plain: Callable[[str], Named], options: Any) -> Any:
     """Make the type of a known name, or of one new name for what `options` check."""
     return either(
-        _pick_form,
+        pick_form,
         "a name, or a mapping of one new name to what it stands for",
         name=Annotated[str, known, AfterValidator(plain)],
         named=Annotated[
@@ -183,12 +183,12 @@ def _named(known: Choice, plain: Callable[[str], Named], options: Any) -> Any:
                 max_length=1,
                 json_schema_extra={"not": {"anyOf": [{"required": [name]} for name in known.builtin]}},
             ),
-            AfterValidator(lambda value: _own(value, partial(_is_known, known))),
+            AfterValidator(lambda value: own(value, partial(_is_known, known))),
         ],
     )
 
 
-def _own(value: dict[str, Named], taken: Callable[[str], bool]) -> Named:
+def own(value: dict[str, Named], taken: Callable[[str], bool]) -> Named:
     """Give what is named by the one key of `value` its name. Raises ValueError where that is `taken`."""
     ((own, refined),) = value.items()
     if taken(own):
@@ -196,7 +196,8 @@ def _own(value: dict[str, Named], taken: Callable[[str], bool]) -> Named:
     return Named(own, refined.kind, refined.options)
 
 
-def _pick_form(value: Any) -> str | None:
+def pick_form(value: Any) -> str | None:
+    """Tell a name from a mapping of one new name."""
     if isinstance(value, str):
         return "name"
     return "named" if isinstance(value, dict) and len(value) == 1 else None
@@ -240,9 +241,9 @@ Dimensions = Annotated[
 ]
 """Symbolic dimension -> size."""
 
-Precision = _named(Choice("precision", ("fp32",), PRECISIONS), _plain, MethodOptions)
+Precision = named(Choice("precision", ("fp32",), PRECISIONS), _plain, MethodOptions)
 
-Provider = _named(
+Provider = named(
     Choice("provider", tuple(PROVIDERS)),
     _plain,
     Annotated[
@@ -284,7 +285,7 @@ class ConverterOptions(Strict):
 
 
 Converter = either(
-    _pick_form,
+    pick_form,
     f"default, a version of {' or '.join(_CONVERTERS)} as name==version, or one with packages under a name",
     name=Annotated[str, AfterValidator(_converter)],
     named=Annotated[
@@ -294,17 +295,17 @@ Converter = either(
             max_length=1,
             json_schema_extra={"not": {"required": [NO_CONVERTER.name]}},
         ),
-        AfterValidator(lambda value: _own(value, lambda name: name == NO_CONVERTER.name)),
+        AfterValidator(lambda value: own(value, lambda name: name == NO_CONVERTER.name)),
     ],
 )
 
-Config = _named(
+Config = named(
     Choice("config", ("default",)),
     lambda _: NO_CONFIG,
     Annotated[dict[str, _ENTRY], AfterValidator(_entries), WithJsonSchema(_ENTRIES)],
 )
 
-Shapes = _named(
+Shapes = named(
     Choice("shapes", ("default",)),
     lambda _: NO_SHAPES,
     Annotated[Dimensions, AfterValidator(lambda sizes: Named("", "shapes", freeze(sizes)))],

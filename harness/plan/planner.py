@@ -64,6 +64,7 @@ def plan_model(
     sampling: Mapping[str, Any] | None = None,
     strict_provider: bool = False,
     batch_dim: str | None = None,
+    inputs: Mapping[str, Mapping[str, Any]] | None = None,
     custom_ops: Sequence[str] = (),
     name: str = "",
     overrides: Sequence[str] = (),
@@ -78,8 +79,13 @@ def plan_model(
     """
     own = next(iter(model), "") if isinstance(model, Mapping) else model.stem
     source = dict(model) if isinstance(model, Mapping) else {"onnx": str(model)}
-    entry = {"source": source, "data": data, "shapes": shapes and dict(shapes), "output": output}
-    entry |= {"batch_dim": batch_dim}
+    entry: dict[str, Any] = {
+        "source": source,
+        "data": data,
+        "shapes": shapes and dict(shapes),
+        "output": output,
+    }
+    entry |= {"batch_dim": batch_dim, "inputs": inputs or None}
     document = {
         "models": {own: _given(entry)},
         "axes": dict(axes or {}),

@@ -17,6 +17,7 @@ from pydantic import (
     AllowInfNan,
     BeforeValidator,
     Discriminator,
+    Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     StringConstraints,
@@ -296,6 +297,12 @@ Text = Annotated[str, Exact(), StringConstraints(pattern=r"\S"), Expect("text")]
 
 Boolean = Annotated[bool, Exact(), Expect("true or false")]
 Number = Annotated[float, Exact(), AllowInfNan(False), Expect("a number")]
+
+Values = Annotated[
+    Number | Annotated[list[Number | Text], Field(min_length=1)],
+    Expect("a number, or a list of numbers and names of dimensions"),
+]
+"""One value for all elements of an input, or one for each; a dimension stands for its size."""
 
 OptionText = Annotated[
     str,

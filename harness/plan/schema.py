@@ -38,6 +38,7 @@ from harness.plan.scalar import (
     Number,
     Quantity,
     Text,
+    Values,
     ratio,
     seconds,
 )
@@ -69,7 +70,7 @@ class InputSchema(Strict):
 
     low: Number | None = _key("Smallest value.")
     high: Number | None = _key("Largest value, exclusive for integers.")
-    fill: Number | None = _key("The one value of all elements.")
+    fill: Values | None = _key("The one value of all elements, or a list: of each element of a vector.")
 
     @model_validator(mode="after")
     def _hold_together(self) -> Self:

@@ -8,31 +8,47 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import islice, product
+from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from harness.build import files
 from harness.build.arrays import stubs
-from harness.build.reading import output_kinds, read_onnx
+from harness.build.hints import arguments
+from harness.build.reading import kinds_of, read_model
 from harness.core.custom_ops import missing_domains
 from harness.core.errors import CaseError, Failed, InputError
-from harness.core.feeds import TEXT, ask_for_text, batch_dimensions, data_rows, dimension_names
-from harness.core.inputs import Input
+from harness.core.feeds import (
+    TEXT,
+    ask_for_argument,
+    ask_for_text,
+    batch_dimensions,
+    data_rows,
+    dimension_names,
+    fixed_size,
+    needs_value,
+    spell_value,
+    with_overrides,
+)
+from harness.core.inputs import Fill, Input
 from harness.core.registry import closest
 from harness.core.roles import BATCH, Unbound, unbound
 from harness.measure.fit import first_fit
 
 TRIES = 48
-"""Combinations of sizes that are tried at most."""
+"""Combinations of sizes and values that are tried at most."""
+
+Choice = TypeVar("Choice")
 
 
 @dataclass(frozen=True, slots=True)
 class Assumed:
-    """Sizes that were chosen for a model."""
+    """Sizes and values that were chosen for a model."""
 
     sizes: Mapping[str, int]  # as `--shape` takes them; empty where nothing was left open
     axes: Mapping[str, Any] = field(default_factory=dict)  # axis -> the one value that the model takes
+    fills: Mapping[str, Fill] = field(default_factory=dict)  # of inputs that are arguments
 
     @property
     def name(self) -> str:
@@ -42,14 +58,27 @@ class Assumed:
     @property
     def what(self) -> str:
         """What was assumed: ``assumed: height=48 batch=1``."""
-        chosen = {**self.sizes, **self.axes}
+        chosen = {**self.sizes, **self._values, **self.axes}
         return f"assumed: {' '.join(f'{name}={value}' for name, value in chosen.items())}"
 
     @property
     def line(self) -> str:
-        """What was assumed, and which options set it."""
-        options = [*(["--shape"] if self.sizes else []), *(f"--{axis}" for axis in self.axes)]
-        return f"{self.what}; set with {' and '.join(options)}"
+        """What was assumed, and the options that say the same, as a shell takes them."""
+        options = [f"--shape {shlex.quote(f'{name}={size}')}" for name, size in self.sizes.items()]
+        options += [f"--fill {shlex.quote(f'{name}={text}')}" for name, text in self._values.items()]
+        options += [f"--{axis} {value}" for axis, value in self.axes.items()]
+        return f"{self.what}; set with {' '.join(options)}"
+
+    @property
+    def inputs(self) -> dict[str, dict[str, Any]]:
+        """What was assumed of values, as a suite has it under ``inputs``."""
+        plain = {name: list(fill) if isinstance(fill, tuple) else fill for name, fill in self.fills.items()}
+        return {name: {"fill": fill} for name, fill in plain.items()}
+
+    @property
+    def _values(self) -> dict[str, str]:
+        listed = {n: fill if isinstance(fill, list | tuple) else [fill] for n, fill in self.fills.items()}
+        return {name: ",".join(map(spell_value, values)) for name, values in listed.items()}
 
 
 def assume(
@@ -59,36 +88,48 @@ def assume(
     batch_dim: str | None = None,
     data: str | None = None,
     custom_ops: Sequence[str] = (),
+    inputs: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Assumed:
     """Choose a size for every dimension of `model` that neither `bound` nor the batch gives.
 
-    With `data` no sizes are chosen: it has them. Raises InputError where the file is no model, where its
-    inputs and the data do not go together, where text is asked for, and where the model does not run at
-    any size tried, with every dimension in the form that ``--shape`` takes.
+    An input that is an operator's argument (a Reshape's shape) is given values in the same way, unless
+    `inputs` has some. With `data` nothing is chosen: it has the sizes. Raises InputError where the file is
+    no model or its external data is not there, where inputs and data do not go together, where
+    text is asked for, and where the model does not run at anything tried, with every dimension and value
+    in the form that ``--shape`` and ``--fill`` take.
     """
     if not model.is_file():
         return Assumed({})  # the plan says what is wrong with its name
     try:
-        reading = read_onnx(model)
-        inputs = reading.inputs
-        axes = own_axes(inputs, output_kinds(model))
+        parsed = files.parse(model)
+        files.check_data(model, parsed)
+        reading = read_model(parsed)
+        known = with_overrides(reading.inputs, inputs or {})
+        axes = own_axes(known, kinds_of(parsed))
     except CaseError as error:
         raise InputError(str(error)) from error
     except OSError as error:
         raise InputError(f"{model}: cannot be read: {error.strerror or error}") from error
     if data and data.endswith(".npz") and Path(data).is_file():
-        data_rows(data, stubs(Path(data)), inputs)
-    left = () if data else open_dimensions(inputs, bound, batch_dim)
-    if not data and (text := [item for item in inputs if item.dtype == TEXT]):
+        data_rows(data, stubs(Path(data)), known)
+    left = () if data else open_dimensions(known, bound, batch_dim)
+    if not data and (text := [item for item in known if item.dtype == TEXT]):
         raise InputError(f"{model}: {'; '.join(map(ask_for_text, text))}")
-    _check_names(model, inputs, bound, batch_dim)
-    if not left:
+    _check_names(model, known, bound, batch_dim)
+    free = [item for item in known if item.argument and item.name not in (inputs or {})]
+    if unknown := [item for item in free if needs_value(item)]:
+        raise InputError(f"{model}: {'; '.join(map(ask_for_argument, unknown))}")
+    if data or not (left or free):
         return Assumed({}, axes)
-    tried = candidates(left)
+    tries = arguments(reading.inputs, parsed) if free else {}
+    sizes, fills = combined(
+        [(item.name, item.sizes) for item in left], [(item.name, tries[item.name]) for item in free]
+    )
     fit = first_fit(
         model,
-        inputs,
-        [{**bound, **sizes} for sizes in tried],
+        known,
+        [{**bound, **chosen} for chosen in sizes],
+        fills=fills,
         batch_dim=batch_dim,
         custom_ops=custom_ops,
     )
@@ -97,13 +138,17 @@ def assume(
         if reading.custom_domains:
             why = f"{missing_domains(reading.custom_domains, custom_ops)} ({why})"
         raise InputError(f"{model}: ONNX Runtime does not load it: {why}")
+    if fit.chosen is None and free:
+        why = f"none of {len(fit.errors)} tried runs ({fit.why})"
+        raise InputError(f"{model}: {'; '.join(ask_for_argument(item, why) for item in free)}")
     if fit.chosen is None:
         flags = " ".join(f"--shape {shlex.quote(f'{item.name}={item.sizes[0]}')}" for item in left)
         raise InputError(
             f"{model}: no size is given for {', '.join(item.name for item in left)}, and none of "
             f"{len(fit.errors)} tried runs ({fit.why}); say them yourself, such as {flags}"
         )
-    return Assumed(tried[fit.chosen], axes if fit.bindable else {**axes, "io": "run"})
+    axes = axes if fit.bindable else {**axes, "io": "run"}
+    return Assumed(sizes[fit.chosen], axes, fills[fit.chosen])
 
 
 def _check_names(
@@ -113,6 +158,8 @@ def _check_names(
     known = [size for item in inputs for size in dimension_names(item, bound) if isinstance(size, str)]
     for flag, name in (*(("--shape", name) for name in bound), ("--batch-dim", batch_dim)):
         if name is not None and name not in known:
+            if fixed := fixed_size(name, inputs):
+                raise InputError(f"{model}: {flag} {name}: {fixed}")
             raise InputError(f"{model}: {flag} {name}: no such dimension: {closest(name, known)}")
 
 
@@ -141,8 +188,21 @@ def open_dimensions(
         bound,
     )
     driven = _driven(inputs, bound, batch_dim)
+    ranks = {f"{item.name}[0]": item for item in inputs if item.argument and len(item.shape) == 1}
+    found = tuple(replace(item, sizes=_lengths(item, ranks, inputs)) for item in found)
     # a sum follows from its parts
     return tuple(item for item in found if item.role != "sum" and not _is_batch(item, driven))
+
+
+def _lengths(item: Unbound, ranks: Mapping[str, Input], inputs: Sequence[Input]) -> tuple[int, ...]:
+    """Return the sizes to try for a dimension: those of a vector of values follow from the values."""
+    name, axis = item.places[0]
+    argument = ranks.get(f"{name}[{axis}]")
+    if argument is None:
+        return item.sizes
+    fill = argument.fill
+    ranked = [len(other.shape) for other in inputs if not other.argument]
+    return (len(fill),) if isinstance(fill, list | tuple) else (*ranked[:1], 1, 2, 4)
 
 
 def _driven(
@@ -160,13 +220,21 @@ def _is_batch(item: Unbound, driven: frozenset[str] | None) -> bool:
     return item.role == BATCH.name and any(axis == 0 for _, axis in item.places)
 
 
-def candidates(left: Sequence[Unbound]) -> list[dict[str, int]]:
-    """Combine the sizes to try: the most plausible of each first, TRIES at most."""
-    places = sorted(
-        product(*(range(len(item.sizes)) for item in left)),
-        key=lambda place: (sum(place), max(place, default=0)),
+def combined(
+    sizes: Sequence[tuple[str, Sequence[int]]], fills: Sequence[tuple[str, Sequence[Fill]]] = ()
+) -> tuple[list[dict[str, int]], list[dict[str, Fill]]]:
+    """Combine what is tried of each name: the most plausible of each first, TRIES at most.
+
+    Returns the sizes of each try, and the values.
+    """
+    counts = [len(tries) for _, tries in (*sizes, *fills)]
+    ranked = sorted(product(*map(range, counts)), key=lambda place: (sum(place), max(place, default=0)))
+    places, split = ranked[:TRIES], len(sizes)
+    return (
+        [_picked(sizes, place[:split]) for place in places],
+        [_picked(fills, place[split:]) for place in places],
     )
-    return [
-        {item.name: item.sizes[index] for item, index in zip(left, place, strict=True)}
-        for place in islice(places, TRIES)
-    ]
+
+
+def _picked(choices: Sequence[tuple[str, Sequence[Choice]]], place: Sequence[int]) -> dict[str, Choice]:
+    return {name: tries[index] for (name, tries), index in zip(choices, place, strict=True)}

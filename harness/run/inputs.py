@@ -11,10 +11,21 @@ from pathlib import Path
 
 from harness.build import files
 from harness.build.cut import part
-from harness.build.reading import read_model, read_onnx
+from harness.build.reading import read_model
 from harness.core.case import Case, DataRef, Frozen, Model, thaw
 from harness.core.errors import CaseError, Failed, InputError
-from harness.core.feeds import SOLE, TEXT, add_up, ask_for_text, batch_dimensions, dimension_names, not_bound
+from harness.core.feeds import (
+    SOLE,
+    TEXT,
+    add_up,
+    ask_for_argument,
+    ask_for_text,
+    batch_dimensions,
+    dimension_names,
+    needs_value,
+    not_bound,
+    with_overrides,
+)
 from harness.core.inputs import Input
 from harness.core.roles import unbound
 
@@ -25,20 +36,20 @@ def check_inputs(cases: Iterable[Case]) -> None:
     Likewise where it is cut at a tensor that it does not have.
     """
     asked = dict.fromkeys((case.artifact.model, case.load.shapes.options) for case in cases)
-    read: dict[tuple[str, Frozen], tuple[Input, ...] | str] = {}
+    read: dict[tuple[str, Frozen], tuple[Input, ...]] = {}
     problems: list[str] = []
     for model, options in asked:
         if model.source.kind != "onnx":
             continue
         key = (str(thaw(model.source.options)["path"]), model.cut)
+        if not Path(key[0]).is_file():
+            continue  # the plan says so
         try:
             if key not in read:
                 read[key] = _read(Path(key[0]), thaw(model.cut))
-            inputs = read[key]
-            if isinstance(inputs, str):
-                problem = inputs
-            else:
-                problem = _problem(model, {**thaw(model.shapes), **thaw(options)}, inputs)
+            problem = _problem(model, {**thaw(model.shapes), **thaw(options)}, read[key])
+        except Failed as error:
+            problem = str(error)
         except (CaseError, OSError):
             continue  # the build says what is wrong with the file
         if problem:
@@ -47,16 +58,19 @@ def check_inputs(cases: Iterable[Case]) -> None:
         raise InputError("\n".join(dict.fromkeys(problems)))
 
 
-def _read(path: Path, wanted: Mapping[str, Sequence[str]]) -> tuple[Input, ...] | str:
-    """Return the inputs of a file, or of the part that is `wanted` of it; else why there is no such part."""
-    if not wanted:
-        return read_onnx(path).inputs
+def _read(path: Path, wanted: Mapping[str, Sequence[str]]) -> tuple[Input, ...]:
+    """Return the inputs of a file, or of the part that is `wanted` of it.
+
+    Raises Failed where it is no model, its external data is not there, or it has no such part.
+    """
     model = files.parse(path)
+    files.check_data(path, model)
+    if not wanted:
+        return read_model(model).inputs
     try:
-        made = part(model, wanted)
+        return read_model(part(model, wanted)).inputs
     except Failed as error:
-        return f"cut: {error}"
-    return read_model(made).inputs
+        raise Failed(f"cut: {error}") from error
 
 
 def _problem(model: Model, shapes: Mapping[str, int], inputs: Sequence[Input]) -> str:
@@ -67,6 +81,8 @@ def _problem(model: Model, shapes: Mapping[str, int], inputs: Sequence[Input]) -
     text = [item for item in inputs if item.dtype == TEXT and item.name not in given]
     if text:
         return "; ".join(map(ask_for_text, text))
+    if unknown := [item for item in with_overrides(inputs, thaw(model.inputs)) if needs_value(item)]:
+        return "; ".join(ask_for_argument(item) for item in unknown)
     try:
         driven = batch_dimensions(inputs, shapes, model.batch_dim)
     except CaseError as error:

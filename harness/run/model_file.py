@@ -19,6 +19,7 @@ def plan_model_file(
     *,
     data: str | None = None,
     shapes: Mapping[str, int] | None = None,
+    inputs: Mapping[str, Mapping[str, Any]] | None = None,
     output: str | None = None,
     batch_dim: str | None = None,
     custom_ops: Sequence[str] = (),
@@ -30,24 +31,28 @@ def plan_model_file(
 
     The other parameters are those of `harness.plan.plan_model`. Raises InputError.
     """
-    axes, shapes = dict(axes or {}), dict(shapes or {})
+    axes, shapes, inputs = dict(axes or {}), dict(shapes or {}), dict(inputs or {})
+    if reason := why_missing(model, str(model)):
+        raise InputError(reason)
     for library in custom_ops:
         if reason := why_missing(Path(library), library):
             raise InputError(f"custom operators: {reason}")
     line = ""
     sized = any("shapes" in text.partition("=")[0] for text in overrides)
-    if not sized and (assumed := _assume(model, shapes, axes, batch_dim, custom_ops, data)):
+    if not sized and (assumed := _assume(model, shapes, axes, batch_dim, custom_ops, data, inputs)):
         line = assumed.line
         axes |= {axis: [value] for axis, value in assumed.axes.items()}
         if assumed.sizes:
             # an axis, so that keys show it; and of the model, so that calibration knows it too
             axes["shapes"] = [{assumed.name: dict(assumed.sizes)}]
             shapes |= assumed.sizes
+        inputs |= assumed.inputs
     plan = plan_model(
         model,
         axes,
         data=data,
         shapes=shapes or None,
+        inputs=inputs,
         output=output,
         batch_dim=batch_dim,
         custom_ops=custom_ops,
@@ -65,8 +70,10 @@ def _assume(
     batch_dim: str | None,
     custom_ops: Sequence[str],
     data: str | None,
+    inputs: Mapping[str, Mapping[str, Any]],
 ) -> Assumed | None:
     """Choose what the model needs and nothing says; None where nothing is left open."""
-    found = assume(model, shapes, batch_dim=batch_dim, custom_ops=custom_ops, data=data)
-    assumed = Assumed(found.sizes, {axis: value for axis, value in found.axes.items() if axis not in axes})
-    return assumed if assumed.sizes or assumed.axes else None
+    found = assume(model, shapes, batch_dim=batch_dim, custom_ops=custom_ops, data=data, inputs=inputs)
+    free = {axis: value for axis, value in found.axes.items() if axis not in axes}
+    assumed = Assumed(found.sizes, free, found.fills)
+    return assumed if assumed.sizes or assumed.axes or assumed.fills else None

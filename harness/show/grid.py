@@ -40,7 +40,7 @@ def fields(report: Report) -> tuple[Field[Row], ...]:
         always.append(Field("speedup", _speedup, number=True))
     others: list[Field[Row]] = []
     for name, metric in specs_for(row.record for row in shown).items():
-        if metric.column and name != HEADLINE:
+        if (metric.column or not set(metric.beside).isdisjoint(report.axes)) and name != HEADLINE:
             others.append(Field(metric.heading, _metric(metric), True, metric.drop))
         if metric.delta_title:
             others.append(Field(metric.delta_title, _delta(metric), True, metric.delta_drop))

@@ -276,6 +276,49 @@ def test_an_only_case_is_planned_after_six_blocks_whatever_they_show(trial, made
     assert lines(found)[-1]["summary"]["plans"] == json.loads(json.dumps(found.to_json()["plans"]))
 
 
+@pytest.mark.parametrize(("most_s", "spent"), [(None, (8, 10)), (16.0, (14, 16)), (120.0, (17, 119))])
+def test_the_budget_of_an_only_case_grows_up_to_what_shows_the_change_asked_for(
+    trial, made_up, most_s, spent
+) -> None:
+    blocks = made_up(3.5, 0.8, 2.0, 4.0, 1.2)
+    blocks.rests_s, blocks.swings = (0.4,), (0.02, -0.03, 0.0, 0.03, -0.02)
+    found = trial(suite(), metrics=(P50,), see=0.02, most_s=most_s)
+    assert spent[0] < spent_s(found, "m") <= spent[1]
+    (plan,) = found.plans.values()
+    if most_s is None:
+        assert (plan.budget_s, plan.needed_s) == (10.0, None)
+    else:
+        assert plan.needed_s is not None
+        assert plan.budget_s == min(plan.needed_s, most_s)
+    if most_s == 120:
+        assert plan.visible is not None
+        assert plan.visible <= 0.02
+
+
+def test_the_budget_of_a_candidate_grows_for_its_confirmation(trial, made_up) -> None:
+    counts = []
+    for most_s in (None, 40.0):
+        made_up(0.2, 2.5, 4.5, 1.5)
+        found = trial(suite(models=TWO), metrics=(P50,), see=0.02, most_s=most_s)
+        counts.append(rows(found)["m", P50].decision.blocks)
+        assert rows(found)["m", P50].decision.verdict is Change.INCONCLUSIVE or most_s
+    assert counts[0] < counts[1]
+
+
+def test_a_row_without_a_verdict_has_the_budget_that_would_show_the_change_asked_for(trial, made_up) -> None:
+    made_up(4.5, -2.5, 3.5, -1.5)
+    found = trial(suite(), metrics=(P50,), budget_s=8)
+    decision = rows(found)["m", P50].decision
+    assert decision.verdict is Change.INCONCLUSIVE
+    assert decision.asked == 0.02
+    assert decision.mde is not None
+    assert decision.mde > 0.02
+    assert decision.needed_s is not None
+    made_up(4.5, -2.5, 3.5, -1.5)
+    again = rows(trial(suite(), metrics=(P50,), budget_s=decision.needed_s, min_effect=0.009))["m", P50]
+    assert again.decision.mde == pytest.approx(0.02, abs=0.003)
+
+
 def test_every_block_of_an_only_case_decides(trial, made_up) -> None:
     """Twenty blocks are too few for two looks: one at all of them, ended where no other could change it."""
     made_up(3)

@@ -47,14 +47,20 @@ def test_every_axis_has_its_place() -> None:
     )
     case = Case(
         Artifact(
-            NET, "torchscript", 17, Named("int8", "int8_static"), "ort", Named("old", "skl2onnx==1.17.0")
+            NET,
+            "torchscript",
+            17,
+            Named("int8", "int8_static"),
+            "ort",
+            Named("old", "skl2onnx==1.17.0"),
+            Named("onnxsim", "onnxsim"),
         ),
         session,
         Load(8, Named("long", "shapes"), "run"),
     )
     assert len(case.key.split("/")) - 1 == len(AXES)
     assert place(case.key) == (
-        "'exporter=torchscript opset=17 precision=int8 format=ort converter=old'",
+        "'exporter=torchscript opset=17 precision=int8 format=ort converter=old optimizer=onnxsim'",
         "'provider=openvino graph_opt=basic execution_mode=parallel inter_threads=3 config=c'",
         "2",
         "'8 shapes=long io=run'",

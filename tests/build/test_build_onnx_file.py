@@ -138,11 +138,12 @@ def misshapen() -> onnx.ModelProto:
 @pytest.mark.parametrize(
     ("raw", "said"),
     [
-        (b"", "an ONNX file without a graph; was it written to the end?"),
+        (b"", "the file is empty; was it written at all?"),
         (b"version https://git-lfs.github.com/spec/v1", "it is a pointer of Git LFS"),
         (b"\n<!DOCTYPE html>", "it is a web page"),
         (b"\x08\0\0\0ORTM", "it is in ONNX Runtime's own format"),
-        (b"this is no model", "it does not parse as protobuf"),
+        (b"this is no model", "it is text and no model"),
+        (b"\x0a\xff\xff", "it does not parse as protobuf"),
         (net().SerializeToString()[:5000], "it does not parse as protobuf"),
         (untyped().SerializeToString(), "Rleu"),
         (misshapen().SerializeToString(), "ONNX Runtime does not load it: "),
@@ -161,7 +162,7 @@ def test_a_broken_file_fails_with_one_line(tmp_path: Path, raw: bytes, said: str
 @pytest.mark.parametrize("name", ["config.json", "deploy.prototxt", "net.textproto", "net.onnxtxt"])
 def test_a_file_of_another_kind_is_read_as_what_it_is_not(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text('{"hidden_size": 64}')
-    with pytest.raises(Failed, match=f"{name}: not an ONNX file: it does not parse as protobuf"):
+    with pytest.raises(Failed, match=f"{name}: not an ONNX file: it is text and no model"):
         build(make_artifact(tmp_path / name), tmp_path / "cache")
 
 

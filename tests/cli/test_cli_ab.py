@@ -115,7 +115,7 @@ def test_what_is_assumed_of_both_arms_is_printed_once(harness: Call, asked: Loop
     model.graph.input[0].type.tensor_type.shape.dim[1].dim_param = "width"
     (tmp_path / "open.onnx").write_bytes(model.SerializeToString())
     code, _, err = harness("ab", "open.onnx", "--base", "graph_opt=basic", "--head", "graph_opt=disable")
-    assert (code, err.count("assumed: width=224; set with --shape\n")) == (0, 1)
+    assert (code, err.count("assumed: width=224; set with --shape width=224\n")) == (0, 1)
 
 
 def test_what_an_arm_does_not_name_is_as_it_stands(harness: Call, asked: Loop, suite: Any) -> None:
@@ -193,6 +193,22 @@ def test_the_terms_are_as_asked_and_a_seed_is_drawn_where_none_is(
     options = ("--min-effect", "0.3%", "--alpha", "5%", "--budget", "30", "--seed", "7")
     harness("ab", "old.onnx", "new.onnx", *options)
     assert asked.settings == ABSettings(0.003, 0.05, 30, 7)
+
+
+@pytest.mark.parametrize(
+    ("options", "budget"),
+    [
+        ((), (10, None, 30)),  # it grows by itself
+        (("--budget", "20"), (20, None, None)),  # it is fixed
+        (("--see", "2%"), (10, 0.02, 120)),
+        (("--see", "2%", "--budget", "5"), (5, 0.02, 5)),  # a cap
+    ],
+)
+def test_a_budget_is_fixed_or_grows_until_a_change_is_visible(
+    harness: Call, asked: Loop, models: Path, options: tuple[str, ...], budget: tuple[Any, ...]
+) -> None:
+    harness("ab", "old.onnx", "new.onnx", *options)
+    assert (asked.settings.budget_s, asked.settings.see, asked.settings.most_s) == budget
 
 
 def without_data(why: NoData) -> GateOutcome:

@@ -256,7 +256,7 @@ def test_a_runtime_between_the_releases_that_were_tried_takes_what_the_one_befor
 
 
 @pytest.mark.parametrize(
-    ("content", "why"), [(b"no model", "not an ONNX file"), (b"", "without a graph"), (None, "No such file")]
+    ("content", "why"), [(b"no model", "not an ONNX file"), (b"", "is empty"), (None, "no file")]
 )
 def test_what_is_no_model_is_one_line(tmp_path: Path, content: bytes | None, why: str) -> None:
     path = tmp_path / "m.onnx"

@@ -45,6 +45,22 @@ LINES = [
         "axes.precision: expected a name, or a mapping of one new name to what it stands for, got a mapping",
     ),
     (
+        "axes: {optimizer: onnxsin}",
+        "axes.optimizer: unknown optimizer 'onnxsin': did you mean 'onnxsim'? known: none, onnxoptimizer, onnxsim, onnxslim, ort",
+    ),
+    (
+        "axes: {optimizer: ort==1.2}",
+        "axes.optimizer: unknown tool 'ort': known: onnxoptimizer, onnxsim, onnxslim",
+    ),
+    (
+        "axes: {optimizer: {s: {optimizer: onnxsim, passes: [nop]}}}",
+        "axes.optimizer.s: passes is an option of onnxoptimizer, not of onnxsim",
+    ),
+    (
+        "axes: {optimizer: {ort: {optimizer: ort}}}",
+        "axes.optimizer: 'ort' has a meaning already: give this one a name of its own",
+    ),
+    (
         "axes: {precision: {q: {}}}",
         "axes.precision.q: expected a mapping with a method (static, dynamic, fp16, int4 or uint4) and its options, got an empty mapping",
     ),
@@ -135,10 +151,10 @@ LINES = [
 """A line of a suite, and the mistake in it."""
 
 SOURCES = [
-    ("{}", "models.a.source: expected one of onnx, zoo, torch, sklearn, fake, such as {onnx: model.onnx}, got an empty mapping"),
-    ("digits.onnx", "models.a.source: expected one of onnx, zoo, torch, sklearn, fake, such as {onnx: model.onnx}, got 'digits.onnx'"),
-    ("{onxx: a.onnx}", "models.a.source: unknown source 'onxx': did you mean 'onnx'? known: fake, onnx, sklearn, torch, zoo"),
-    ("{zoo: vgg19, onnx: a.onnx}", "models.a.source: expected one of onnx, zoo, torch, sklearn, fake, such as {onnx: model.onnx}, got a mapping"),
+    ("{}", "models.a.source: expected one of onnx, zoo, torch, sklearn, xgboost, lightgbm, fake, such as {onnx: model.onnx}, got an empty mapping"),
+    ("digits.onnx", "models.a.source: expected one of onnx, zoo, torch, sklearn, xgboost, lightgbm, fake, such as {onnx: model.onnx}, got 'digits.onnx'"),
+    ("{onxx: a.onnx}", "models.a.source: unknown source 'onxx': did you mean 'onnx'? known: fake, lightgbm, onnx, sklearn, torch, xgboost, zoo"),
+    ("{zoo: vgg19, onnx: a.onnx}", "models.a.source: expected one of onnx, zoo, torch, sklearn, xgboost, lightgbm, fake, such as {onnx: model.onnx}, got a mapping"),
     ("{onnx: 3}", "models.a.source.onnx: expected text, got the number 3"),
     ("{torch: module}", "models.a.source.torch: expected module:function or file.py:function, got 'module'"),
     ("{torch: 'os; rm:x'}", "models.a.source.torch: expected module:function or file.py:function, got 'os; rm:x'"),

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
-from models import save_model, value
+from models import make_model, save_model, value
 from onnx import TensorProto, helper, numpy_helper
 
 from harness.core.errors import InputError
 from harness.core.roles import unbound
-from harness.run.assume import Assumed, assume, candidates
+from harness.run.assume import Assumed, assume, combined
 
 Node = helper.make_node
 
@@ -31,7 +32,7 @@ def test_what_is_assumed_names_every_axis_and_the_flag(tmp_path: Path) -> None:
     found = assume(path, {})
     assert found.sizes == {"x[2]": 224, "x[3]": 224}
     assert found.name == "assumed-224x224"
-    assert found.line == "assumed: x[2]=224 x[3]=224; set with --shape"
+    assert found.line == "assumed: x[2]=224 x[3]=224; set with --shape 'x[2]=224' --shape 'x[3]=224'"
     assert assume(path, {"x[2]": 8}).sizes == {"x[3]": 224}
 
 
@@ -89,7 +90,7 @@ def test_data_that_does_not_go_with_the_model_is_refused_by_its_headers(
 def test_a_fixed_batch_is_the_batch(tmp_path: Path) -> None:
     found = assume(write(tmp_path / "m.onnx", [Node("Relu", ["x"], ["y"])], [value("x", [4, 3])]), {})
     assert found.axes == {"batch": 4}
-    assert found.line == "assumed: batch=4; set with --batch"
+    assert found.line == "assumed: batch=4; set with --batch 4"
     free = write(tmp_path / "n.onnx", [Node("Relu", ["x"], ["y"])], [value("x", ["n", 3])])
     assert assume(free, {}).axes == {}
 
@@ -117,7 +118,7 @@ def test_an_output_of_another_rank_than_declared_is_run_without_binding(tmp_path
     ]
     inputs, outputs = [value("x", ["n", "width"])], [value("y", ["n", "width"])]
     path = save_model(tmp_path / "m.onnx", nodes, inputs, outputs, weights)
-    assert assume(path, {}).line == "assumed: width=224 io=run; set with --shape and --io"
+    assert assume(path, {}).line == "assumed: width=224 io=run; set with --shape width=224 --io run"
 
 
 def test_nodes_and_edges_of_a_graph_are_no_batch(tmp_path: Path) -> None:
@@ -129,11 +130,11 @@ def test_nodes_and_edges_of_a_graph_are_no_batch(tmp_path: Path) -> None:
 
 def test_combinations_begin_with_the_most_plausible_and_end() -> None:
     left = unbound({"x": (1, 3, None, None)}, {"x": "float32"})
-    tried = candidates(left)
+    tried, _ = combined([(item.name, item.sizes) for item in left])
     assert tried[0] == {"x[2]": 224, "x[3]": 224}
     assert len(tried) == len({tuple(item.values()) for item in tried})
     many = unbound({"x": (1, None, None, None, None)}, {"x": "float32"})
-    assert len(candidates(many)) == 48
+    assert len(combined([(item.name, item.sizes) for item in many])[0]) == 48
 
 
 def test_names_that_the_model_does_not_have_are_answered_with_the_closest(tmp_path: Path) -> None:
@@ -165,3 +166,92 @@ def test_text_is_asked_for_and_run_without_binding(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="input 'x' holds text"):
         assume(path, {})
     assert assume(path, {}, data="words.npz") == Assumed({}, {"io": "run"})
+
+
+def test_an_argument_of_an_operator_is_found_by_running_and_written_as_a_shell_takes_it(
+    tmp_path: Path,
+) -> None:
+    """The product wants six columns, which the shape of the Reshape decides."""
+    nodes = [Node("Reshape", ["x", "to"], ["r"]), Node("MatMul", ["r", "b"], ["y"])]
+    inputs = [value("x", ["n", 12]), value("to", ["rank"], TensorProto.INT64)]
+    path = write(tmp_path / "m.onnx", nodes, inputs, [six()])
+    found = assume(path, {}, inputs={"to": {"fill": [-1, 6]}})
+    assert (found.sizes, found.fills) == ({"rank": 2}, {}), "what is given is not assumed"
+    nodes[1] = Node("Neg", ["r"], ["y"])
+    found = assume(write(tmp_path / "m.onnx", nodes, inputs), {})
+    assert found.line == "assumed: rank=2 to=n,-1; set with --shape rank=2 --fill to=n,-1"
+    assert found.inputs == {"to": {"fill": ["n", -1]}}
+
+
+def test_an_argument_that_runs_with_nothing_tried_is_asked_for_by_name(tmp_path: Path) -> None:
+    nodes = [
+        Node("Neg", ["b"], ["w"]),  # so that it is no constant
+        Node("Reshape", ["x", "to"], ["r"]),
+        Node("MatMul", ["r", "w"], ["y"]),
+    ]
+    inputs = [value("x", ["n", 12]), value("to", [2], TensorProto.INT64)]
+    path = write(tmp_path / "m.onnx", nodes, inputs, [six()])
+    with pytest.raises(InputError) as error:
+        assume(path, {})
+    assert "input 'to' is the argument 'Reshape shape' of an operator" in str(error.value)
+    assert 'give it with --fill to=n,-1, or in a suite: inputs: {"to": {fill: [n, -1]}}' in str(error.value)
+
+
+def six() -> Any:
+    return numpy_helper.from_array(np.ones((6, 5), np.float32), "b")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("x[1]", r"--shape x\[1\]: the file fixes that dimension at 3"),
+        ("x[4]", r"--shape x\[4\]: input 'x' has 2 axes, counted from 0"),
+    ],
+)
+def test_a_dimension_that_the_file_fixes_is_said_to_be_fixed(tmp_path: Path, given: str, said: str) -> None:
+    path = write(tmp_path / "m.onnx", [Node("Relu", ["x"], ["y"])], [value("x", ["n", 3])])
+    with pytest.raises(InputError, match=said):
+        assume(path, {given: 4})
+
+
+def with_data_outside(path: Path) -> Path:
+    """A product with weights of 64 bytes in a file of their own."""
+    weight = numpy_helper.from_array(np.ones((4, 4), np.float32), "w")
+    model = make_model(
+        [Node("MatMul", ["x", "w"], ["y"])], [value("x", ["n", 4])], [value("y", None)], [weight]
+    )
+    onnx.save(model, path, save_as_external_data=True, location="m.data", size_threshold=0)
+    return path
+
+
+def test_external_data_that_is_missing_or_cut_off_is_named_before_anything_is_stored(tmp_path: Path) -> None:
+    path = with_data_outside(tmp_path / "m.onnx")
+    assert assume(path, {}) == Assumed({})
+    (tmp_path / "m.data").write_bytes(bytes(10))
+    with pytest.raises(InputError, match=r"its external data 'm\.data' is cut off: 10 bytes of 64"):
+        assume(path, {})
+    (tmp_path / "m.data").write_text("version https://git-lfs.github.com/spec/v1")
+    with pytest.raises(InputError, match="'git lfs pull' fetches the file"):
+        assume(path, {})
+    (tmp_path / "m.data").unlink()
+    with pytest.raises(InputError, match=r"its external data 'm\.data' is missing; put it into '.*'$"):
+        assume(path, {})
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "the file is empty"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS"),
+        (b"Not Found", "it is text and no model"),
+        (b"\x1f\x8b\x08\x00", "compressed by gzip; unpack it with gunzip"),
+        (b"PK\x03\x04" + bytes(30) + b"archive/data.pkl", "a file of PyTorch"),
+        (b"PK\x03\x04" + bytes(30) + b"model.onnx", "a ZIP archive"),
+        (b"\x89HDF\r\n\x1a\n", "HDF5, as Keras writes"),
+        (b"\x1c\x00\x00\x00TFL3", "TensorFlow Lite"),
+    ],
+)
+def test_a_file_of_another_kind_is_named_with_what_to_do(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "m.onnx").write_bytes(content)
+    with pytest.raises(InputError, match=said):
+        assume(tmp_path / "m.onnx", {})

@@ -105,3 +105,31 @@ def test_nothing_is_stored_of_a_run_that_asks(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="a: dimension is not bound: seq"):
         run(plan, tmp_path / "results", tmp_path / "cache", machine={})
     assert not (tmp_path / "results").exists()
+
+
+def test_files_that_are_no_models_are_named_at_once_and_nothing_is_stored(tmp_path: Path) -> None:
+    (tmp_path / "a.onnx").write_text("version https://git-lfs.github.com/spec/v1")
+    (tmp_path / "b.onnx").write_bytes(b"")
+    models = {name: {"source": {"onnx": f"{name}.onnx"}} for name in ("a", "b")}
+    plan = plan_document({"models": models}, tmp_path, "s")
+    with pytest.raises(InputError) as error:
+        run(plan, results_dir=tmp_path / "results", cache_dir=tmp_path / "cache")
+    lines = str(error.value).splitlines()
+    assert [line.rpartition(": ")[2] for line in lines] == [
+        "it is a pointer of Git LFS; 'git lfs pull' fetches the file",
+        "the file is empty; was it written at all?",
+    ]
+    assert not (tmp_path / "results").exists()
+
+
+def test_an_argument_that_nothing_is_known_of_is_asked_for_in_a_suite(tmp_path: Path) -> None:
+    node = Node("Split", ["x", "parts"], ["y", "z"], axis=0)
+    inputs = [
+        helper.make_tensor_value_info("x", TensorProto.FLOAT, ["t", "t"]),
+        helper.make_tensor_value_info("parts", TensorProto.INT64, [2]),
+    ]
+    output = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+    onnx.save(make_model([node], inputs, [output]), tmp_path / "a.onnx")
+    model = {"source": {"onnx": "a.onnx"}, "shapes": {"t": 8}}
+    assert "input 'parts' is the argument 'Split split'" in check(tmp_path, a=model)
+    assert check(tmp_path, a={**model, "inputs": {"parts": {"fill": [2, 6]}}}) == ""

@@ -41,11 +41,6 @@ def quant_type(name: str) -> QuantType:
     }[name]
 
 
-def is_large(base: Path) -> bool:
-    """Return whether a model needs external data once it is written again."""
-    return sum(path.stat().st_size for path in base.parent.iterdir()) > files.LARGE_BYTES
-
-
 def shared(base: Path, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments that both quantizers take. Raises Failed for a node that is not there."""
     from onnxruntime.quantization.registry import IntegerOpsRegistry, QDQRegistry, QLinearOpsRegistry
@@ -60,7 +55,7 @@ def shared(base: Path, options: Mapping[str, Any]) -> dict[str, Any]:
         "weight_type": quant_type(options["weight_type"]),
         "op_types_to_quantize": list(options["op_types"]) or None,
         "nodes_to_exclude": list(options["nodes_to_exclude"]),
-        "use_external_data_format": is_large(base),
+        "use_external_data_format": files.is_large(base),
     }
 
 
@@ -96,7 +91,7 @@ def quantize(base: Path, folder: Path, run: Quantize) -> dict[str, Any]:
 def _prepare(base: Path, prepared: Path, **options: bool) -> Path:
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    large = is_large(base)
+    large = files.is_large(base)
     quant_pre_process(base, prepared, save_as_external_data=large, all_tensors_to_one_file=large, **options)
     return prepared
 

@@ -1,8 +1,8 @@
 """Find sizes that a model runs at: ``python -m harness.measure.worker.fit REQUEST.json PARENT_PID``.
 
-The request names a model, its inputs and candidates (dimension -> size). Each is
-fed once, in order, until one runs. Lines of JSON go to standard output: why the
-model is refused as such, empty where it is loaded; then a line a try: its number,
+The request names a model, its inputs and candidates (dimension -> size), each with what fills
+the inputs that are arguments. Each is fed once, in order, until one runs. Lines of JSON go to standard
+output: why the model is refused as such, empty where it is loaded; then a line a try: its number,
 the runtime's message, empty where it ran, and whether its outputs can be bound
 (one of another rank than the model declares cannot be, more than once).
 """
@@ -13,12 +13,13 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from harness.core.errors import CaseError
 from harness.core.feeds import bind_dimensions, cut, random_rows
-from harness.core.inputs import Input
+from harness.core.inputs import Fill, Input
 from harness.measure.worker import numbers
 from harness.measure.worker.__main__ import die_with
 from harness.measure.worker.engine import one_line
@@ -31,16 +32,19 @@ def tries(
     inputs: Sequence[Input],
     candidates: Sequence[Mapping[str, int]],
     batch_dim: str | None,
+    fills: Sequence[Mapping[str, Fill]] = (),
 ) -> Iterator[tuple[str, bool]]:
     """Run `session` at each of `candidates` until one runs.
 
     Yields each refusal, empty for the one, and whether outputs can be bound.
     """
-    for sizes in candidates:
+    for number, sizes in enumerate(candidates):
+        given = fills[number] if fills else {}
+        fed = [replace(item, fill=given.get(item.name, item.fill)) for item in inputs]
         try:
-            dims = bind_dimensions(inputs, None, sizes, batch_dim)
-            rows = random_rows(inputs, dims.batch, dims, 0)
-            values = numbers.run(runtime, session, cut(rows, inputs, dims.batch, dims, 1)[0])
+            dims = bind_dimensions(fed, None, sizes, batch_dim)
+            rows = random_rows(fed, dims.batch, dims, 0)
+            values = numbers.run(runtime, session, cut(rows, fed, dims.batch, dims, 1)[0])
         except CaseError as error:
             yield str(error), True
         except Exception as error:  # a runtime raises what it likes
@@ -72,7 +76,7 @@ def main(path: Path, parent: int) -> None:
         print(json.dumps({"refused": one_line(str(error))}), flush=True)
         return
     print(json.dumps({"refused": ""}), flush=True)
-    found = tries(onnxruntime, session, inputs, asked["candidates"], asked["batch_dim"])
+    found = tries(onnxruntime, session, inputs, asked["candidates"], asked["batch_dim"], asked["fills"])
     for number, (message, bindable) in enumerate(found):
         print(json.dumps({"try": number, "error": message, "bindable": bindable}), flush=True)
 

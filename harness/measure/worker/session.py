@@ -10,6 +10,7 @@ from harness.measure.worker import system
 from harness.measure.worker.engine import Call
 
 if TYPE_CHECKING:
+    from harness.core.inputs import Input
     from harness.measure.worker.run import Run
 
 
@@ -35,7 +36,7 @@ def open_session(run: Run) -> None:
     part["thread_cores"] = system.thread_cores()
     part.update(engine.describe())
     part["input_shapes"] = {item.name: list(dims.shape(item)) for item in run.request.inputs}
-    drawn = [sized(item, dims.sizes) for item in run.request.inputs if item.within or item.counts]
+    drawn = [sized(item, dims.sizes) for item in run.request.inputs if _by_sizes(item)]
     part["drawn"] = {item.name: [item.low, item.high, item.fill] for item in drawn}
 
     run.calls = engine.bind(run.feeds)
@@ -45,6 +46,11 @@ def open_session(run: Run) -> None:
     run.calls[0]()
     part["first_call_ns"] = clock() - begun
     run.read_resident("after_first_call")
+
+
+def _by_sizes(item: Input) -> bool:
+    """Return whether what an input is fed follows from the sizes of dimensions."""
+    return bool(item.within or item.counts) or isinstance(item.fill, list | tuple)
 
 
 def _import_runtime(run: Run) -> None:
