@@ -17,6 +17,8 @@ from harness.report.model import MAX_ROWS, Chart, Curves, Dots, Reading, RunRepo
 from harness.report.palette import LIGHT
 from harness.report.strips import STRETCHES, stretches
 
+pytestmark = pytest.mark.xdist_group("report")  # one report is made for all
+
 
 def timed(p50: float, samples: list[list[int]] | None = None, **axes: object) -> Record:
     record = make_record({"throughput/samples_per_s": 1 / p50, "memory/peak": 5e7}, **axes)  # type: ignore[arg-type]
