@@ -205,7 +205,7 @@ def _lengths(item: Unbound, ranks: Mapping[str, Input], inputs: Sequence[Input])
         return item.sizes
     fill = argument.fill
     ranked = [len(other.shape) for other in inputs if not other.argument]
-    return (len(fill),) if isinstance(fill, list | tuple) else (*ranked[:1], 1, 2, 4)
+    return (len(fill), 0) if isinstance(fill, list | tuple) else (*ranked[:1], 1, 2, 4, 0)
 
 
 def combined(

@@ -263,3 +263,9 @@ def test_a_file_of_another_kind_is_named_with_what_to_do(tmp_path: Path, content
     (tmp_path / "m.onnx").write_bytes(content)
     with pytest.raises(InputError, match=said):
         assume(tmp_path / "m.onnx", {})
+
+
+def test_a_size_that_the_file_fixes_at_zero_may_be_meant(tmp_path: Path) -> None:
+    """ONNX Runtime takes nothing else for it; exporters also write 0 for what is open, and then it does."""
+    path = write(tmp_path / "m.onnx", [Node("ReduceMax", ["x"], ["y"], axes=[2])], [value("x", [2, 0, 4])])
+    assert assume(path, {}).sizes == {"x[1]": 0}
