@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from harness.ab import screening, verdict
-from harness.ab.model import ARMS, ABSettings, BlockReading, CaseBlocks, Control, Lost
-from harness.ab.schedule import Schedule, SeveralCases, count_tests
-from harness.core.decision import Change, Decision, DecisionSource, MetricComparison, worst_first
+from harness.ab.blocks import P95_CALLS
+from harness.ab.model import ARMS, ABSettings, BlockReading, CaseBlocks, Control, Disagreement, Lost
+from harness.ab.schedule import IN_HAND, OnlyCase, Schedule, SeveralCases, count_tests
+from harness.core.decision import Change, Decision, DecisionSource, Levels, MetricComparison, worst_first
 from harness.core.metrics import COUNTED, METRICS, Evidence, spec_of
 from harness.core.metrics import HEADLINE as P50
 from harness.core.record import BAD, Record, Status
@@ -19,12 +20,16 @@ from harness.core.units import count
 from harness.judge.agreement import only_nonfinite, outputs_change
 from harness.judge.exact import MAX_LOSS, comparison, exact, status_change
 from harness.judge.outputs import Outputs
+from harness.stats import sequential, signed_rank
+from harness.stats.levels import find_levels, fisher
 from harness.stats.sequential import LOOKS
 
 Blocks = Sequence[Mapping[str, BlockReading]]
 
 CONTROLLED = (P50, "latency/p95")
 """Metrics that the control is judged by."""
+
+INSTRUCTIONS = "instructions/call"
 
 BETWEEN = 0.002
 """The error of a ratio that no block shows: what one pair of processes differs by from the next."""
@@ -133,8 +138,50 @@ def decide_blocks(seen: Sequence[CaseBlocks], settings: ABSettings) -> list[Metr
             decision = _decision(item, metric, confirmed.get((item.case, metric)), settings)
             if decision is not None:
                 worded = _append(decision, item.late)
-                rows.append(_row(item, metric, replace(worded, source=DecisionSource.AB)))
+                needing = _name_need(worded, item, metric, settings, deciding)
+                rows.append(_row(item, metric, replace(needing, source=DecisionSource.AB)))
     return rows
+
+
+def budget_to_confirm(seen: CaseBlocks, schedule: SeveralCases) -> float | None:
+    """Return the budget with which a confirmation shows the effect asked for; None: no reasonable one."""
+    needed = [_budget_needed(seen, seen.screening, metric, schedule) for metric in seen.candidates]
+    return None if None in needed else max((each for each in needed if each), default=0.0)
+
+
+def _budget_needed(seen: CaseBlocks, blocks: Blocks, metric: str, schedule: Schedule) -> float | None:
+    """Return the budget, s, that shows the effect asked for as these blocks spread."""
+    settings, ratios = schedule.settings, column(blocks, metric)
+    gap = math.log1p(settings.effect) - math.log1p(settings.min_effect)
+    if len(ratios) < 2 or not all(map(math.isfinite, ratios)) or not seen.block_s or gap <= 0:
+        return None
+    spread = signed_rank.spread(ratios, weights(blocks, metric))
+    level = settings.alpha * _share(metric) / schedule.tests
+    shift = gap / spread if spread else math.inf
+    needed = sequential.values_to_see(shift, level, schedule.fair, schedule.looks)
+    whole = needed and len(seen.screening) + needed
+    return whole and math.ceil(whole * seen.block_s / (1 - IN_HAND))
+
+
+def _name_need(
+    decision: Decision,
+    seen: CaseBlocks,
+    metric: str,
+    settings: ABSettings,
+    deciding: Collection[tuple[str, str]],
+) -> Decision:
+    """Name the budget that would show the effect that was asked for, where nothing was shown."""
+    if decision.verdict is not Change.INCONCLUSIVE or decision.needed_calls:
+        return decision
+    blocks = _decisive(seen)
+    schedule: Schedule
+    if seen.screening:
+        asked = {(seen.case, metric), *deciding}
+        schedule = SeveralCases.of(settings, count_tests(name for _, name in asked))
+    else:
+        schedule = OnlyCase.of(settings, [name for name in settings.metrics if column(blocks, name)])
+    needed_s = _budget_needed(seen, blocks, metric, schedule)
+    return replace(decision, asked=settings.effect, needed_s=needed_s)
 
 
 def _decision(
@@ -150,12 +197,15 @@ def _decision(
     if not ratios:
         reason = seen.missing.get(metric) or seen.unconfirmed or "no blocks were run"
         decision = Decision(verdict=Change.INCONCLUSIVE, min_effect=settings.min_effect, reason=reason)
+        if metric in seen.missing and METRICS[metric].quantile and seen.tail_s:
+            decision = _name_calls(decision, seen, metric, settings)
         return None if METRICS[metric].asked_by and metric not in seen.missing else decision
+    had = [name for name in settings.metrics if column(blocks, name)]  # the others take no share of alpha
     decision = screening.screened(
         ratios,
         planned=seen.planned,
         min_effect=settings.min_effect,
-        alpha=settings.alpha * (1 if seen.screening else _share(metric) / count_tests(settings.metrics)),
+        alpha=settings.alpha * (1 if seen.screening else _share(metric) / count_tests(had)),
         first=seen.planned if seen.screening else seen.first,
         weights=weights(blocks, metric),
     )
@@ -165,6 +215,13 @@ def _decision(
     kind, short_of = ("screening block", "confirmed") if seen.screening else ("block", "decided")
     unsure = replace(decision, verdict=Change.INCONCLUSIVE)
     return unsure.explain(f"on {count(len(ratios), kind)}, not {short_of}: {seen.unconfirmed}", " ")
+
+
+def _name_calls(decision: Decision, seen: CaseBlocks, metric: str, settings: ABSettings) -> Decision:
+    """Name the calls, and the budget, with which a quantile that no block has could be tested alone."""
+    blocks = 1 + OnlyCase.of(settings, [metric]).fair  # of the first it is learned how long they must be
+    needed_s = math.ceil(blocks * (seen.rest_s + seen.tail_s) / (1 - IN_HAND))
+    return replace(decision, needed_s=needed_s, needed_calls=P95_CALLS * (blocks - 1))
 
 
 def _append(decision: Decision, more: str) -> Decision:
@@ -181,7 +238,49 @@ def _row(seen: CaseBlocks, metric: str, decision: Decision) -> MetricComparison:
     base = float(np.median([reading.base for reading in readings])) if readings else None
     head = float(np.median([reading.head for reading in readings])) if readings else None
     worse = math.log(decision.ratio) if decision.ratio else 0.0
-    return MetricComparison(seen.case, metric, base, head, decision, worse)
+    levels = _levels(readings, decision.min_effect or 0.0) if spec_of(metric).unit == "B" else None
+    if levels is not None:
+        decision = replace(decision, asked=None, needed_s=None)  # more blocks do not make one level of two
+    return MetricComparison(seen.case, metric, base, head, decision, worse, levels=levels)
+
+
+def _levels(readings: Sequence[BlockReading], least: float) -> Levels | None:
+    """Return the two levels that the processes of the blocks are at, where there are two."""
+    base, head = [reading.base for reading in readings], [reading.head for reading in readings]
+    high = find_levels(base, head, least)
+    if high is None:
+        return None
+
+    def at(values: Sequence[float], flags: Sequence[bool], wanted: bool) -> float | None:
+        chosen = [value for value, flag in zip(values, flags, strict=True) if flag is wanted]
+        return float(np.median(chosen)) if chosen else None
+
+    counts = sum(high[0]), sum(high[1])
+    return Levels(
+        base_low=at(base, high[0], False),
+        base_high=at(base, high[0], True),
+        head_low=at(head, high[1], False),
+        head_high=at(head, high[1], True),
+        base_at_high=counts[0],
+        head_at_high=counts[1],
+        base_processes=len(base),
+        head_processes=len(head),
+        p=fisher(counts[0], len(base), counts[1], len(head)),
+    )
+
+
+def find_disagreements(rows: Iterable[MetricComparison]) -> tuple[Disagreement, ...]:
+    """Return the cases whose instructions and times were shown to change unlike each other."""
+    found = {(row.case, row.metric): row.decision for row in rows}
+    unlike = []
+    for (case, metric), counted in found.items():
+        timed = found.get((case, P50))
+        if metric != INSTRUCTIONS or timed is None:
+            continue
+        known = Change.INCONCLUSIVE not in (counted.verdict, timed.verdict)
+        if known and counted.verdict is not timed.verdict:
+            unlike.append(Disagreement(case, counted.verdict, counted.ratio, timed.verdict, timed.ratio))
+    return tuple(unlike)
 
 
 def _share(metric: str) -> float:

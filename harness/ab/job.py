@@ -231,6 +231,7 @@ class _Job:
             failed=self.failed,
             unsupported=self.records.unsupported,
             notes=self.records.notes,
+            disagreements=decide.find_disagreements(rows),
             blocks=self.runner.blocks,
             plans={budget.case: budget.plan for budget in self.budgets if budget.plan},
         )

@@ -9,7 +9,9 @@ test that follows is as exact as with lengths fixed before.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from functools import cache
 
 import numpy as np
 
@@ -24,8 +26,11 @@ FEWEST_CONTROLS = 3
 LARGEST_CORRELATION = 0.9
 WINSOR = 3.0  # SDs of an ABBA beyond which it counts as so far away for the correlation
 
-TRIED = 12
-"""Numbers of blocks that are tried: the smallest visible change is flat around its best."""
+STEP = 1.12
+"""The ratio of the numbers of blocks that are tried: the smallest visible change is flat around its best."""
+
+BUDGET_STEP, LONGEST_S = 1.15, 3600.0
+"""The ratio of the budgets that are tried, and the largest."""
 
 
 def components(
@@ -82,8 +87,35 @@ def plan_blocks(
     highest = done + int(left_s / (parts.start_s + least_s))
     if highest < lowest:
         return None
-    tried = np.unique(np.geomspace(lowest, highest, TRIED).round().astype(int)).tolist()
-    return min((_plan(parts, schedule, done_spans_s, left_s, blocks) for blocks in tried), key=_visible)
+    tried = {lowest, highest, *(number for number in _ladder() if lowest < number < highest)}
+    plans = (_plan(parts, schedule, done_spans_s, left_s, blocks) for blocks in sorted(tried))
+    return min(plans, key=_visible)
+
+
+def budget_needed(
+    visible_in: Callable[[float], float | None], effect: float, least_s: float, longest_s: float = LONGEST_S
+) -> float | None:
+    """Return the smallest budget, s, in which `effect` is visible, `least_s` at least; None where none is.
+
+    `visible_in` gives the smallest visible change of a budget; the larger that is, the smaller the change.
+    """
+    if _is_seen(visible_in(least_s), effect):
+        return least_s
+    count = max(0, math.ceil(math.log(longest_s / least_s, BUDGET_STEP))) + 1
+    budgets = [min(longest_s, least_s * BUDGET_STEP**step) for step in range(count)]
+    place = bisect_left(budgets, True, key=lambda budget_s: _is_seen(visible_in(budget_s), effect))
+    return budgets[place] if place < count else None
+
+
+def _is_seen(visible: float | None, effect: float) -> bool:
+    return visible is not None and visible <= effect
+
+
+@cache
+def _ladder() -> tuple[int, ...]:
+    """Return numbers of blocks from a few to more than an hour has: the same ones whatever is planned."""
+    steps = range(math.ceil(math.log(10 * LONGEST_S, STEP)))
+    return tuple(sorted({round(STEP**step) for step in steps}))
 
 
 def _plan(

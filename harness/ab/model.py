@@ -17,6 +17,15 @@ ALPHA = 0.01
 
 ARMS = ("base", "head")
 
+LEAST_ASKED = 0.01
+"""The change that is to be visible where no minimum effect is given to double."""
+
+DEFAULT_S = 10.0
+"""The budget of a case, which grows where the change that was asked for does not show in it."""
+
+CAP_S, CAP_ASKED_S = 30.0, 120.0
+"""Up to which it grows: by itself, and where a change to be visible was asked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -43,10 +52,39 @@ class ABSettings:
 
     min_effect: float = 0.01  # a ratio less one: smaller changes raise no alarm
     alpha: float = ALPHA  # in the whole job
-    budget_s: float = 10.0  # for the blocks of one case, both arms
+    budget_s: float = DEFAULT_S  # for the blocks of one case, both arms
     seed: int = 0  # draws the order of the arms, and the case that is controlled
     metrics: tuple[str, ...] = ("latency/p50", "latency/p95", "memory/peak")  # that blocks decide on
     counted: tuple[str, ...] = ()  # metrics that one worker of each arm counts, and no block decides on
+    see: float | None = None  # a ratio less one: the change that is to be visible
+    most_s: float | None = None  # up to which the budget grows where `see` does not show; None: it does not
+
+    @property
+    def effect(self) -> float:
+        """The change that is to be visible: twice the minimum effect unless another was asked for."""
+        return self.see or 2 * self.min_effect or LEAST_ASKED
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The keys of `ABSettings` that say in which time what is to be visible."""
+
+    budget_s: float
+    see: float | None = None
+    most_s: float | None = None
+
+
+def choose_budget(budget_s: float | None, see: float | None) -> Budget:
+    """Choose them by what was asked for: None is "not asked".
+
+    A budget alone is fixed. With a change that is to be visible, it is the cap;
+    with neither, the budget grows from its default to a cap, until twice the
+    minimum effect is visible.
+    """
+    if budget_s is not None and see is None:
+        return Budget(budget_s)
+    cap_s = budget_s or (CAP_S if see is None else CAP_ASKED_S)
+    return Budget(min(DEFAULT_S, cap_s), see, cap_s)
 
 
 ASKED = (*ABSettings().metrics, *COUNTED)
@@ -95,6 +133,8 @@ class BlockPlan:
     spread: float  # SD of the log-ratio of a block that is expected
     visible: float | None  # the smallest visible change that is expected, a ratio less one
     components: Components
+    budget_s: float = 0.0  # of the case
+    needed_s: float | None = None  # with which the change asked for is expected to show; None: not in an hour
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +151,9 @@ class CaseBlocks:
     candidates: frozenset[str] = frozenset()  # metrics that they decide: those that may raise an alarm
     unconfirmed: str = ""  # why they did not, or not to the end
     late: str = ""  # which arm did not start within the budget: such a block is given up
+    block_s: float = 0.0  # what a block cost on average
+    rest_s: float = 0.0  # of that, beyond its calls
+    tail_s: float = 0.0  # what the calls of a block would take that has a p95; 0: not known
     missing: Mapping[str, str] = field(default_factory=dict)  # metric -> why some block does not have it
 
 
@@ -147,6 +190,17 @@ class Control:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """A case whose instructions and times changed unlike each other."""
+
+    case: str
+    counted: Change  # of instructions/call
+    counted_ratio: float | None
+    timed: Change  # of latency/p50
+    timed_ratio: float | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ABResult:
     """One A/B job."""
@@ -164,6 +218,7 @@ class ABResult:
     notes: tuple[str, ...] = ()
     blocks: int = 0
     plans: Mapping[str, BlockPlan] = field(default_factory=dict)  # case -> how its blocks were planned
+    disagreements: tuple[Disagreement, ...] = ()
     seconds: float = 0.0  # wall time of the whole job
     interrupted: bool = False
     file: str = ""  # raw samples and block ratios
@@ -199,6 +254,7 @@ class ABResult:
             "only_head": list(self.pairing.only_head),
             "skipped": dict(self.pairing.skipped),
             "gates": [asdict(gate) for gate in self.gates],
+            "disagreements": [asdict(each) for each in self.disagreements],
             "notes": list(self.notes),
             "interrupted": self.interrupted,
             "file": self.file,

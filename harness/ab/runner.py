@@ -11,10 +11,10 @@ from random import Random
 from typing import Any
 
 from harness.ab import lengths
-from harness.ab.blocks import P50
+from harness.ab.blocks import P50, P95_CALLS
 from harness.ab.budget import LEAST_SPAN_S, BlockBudget
-from harness.ab.model import ARMS, BlockReading, Lost
-from harness.ab.schedule import SCREEN_ALL, OnlyCase
+from harness.ab.model import ARMS, BlockPlan, BlockReading, Lost
+from harness.ab.schedule import IN_HAND, SCREEN_ALL, OnlyCase
 from harness.core.record import Status
 from harness.core.units import format_seconds
 from harness.measure import Block
@@ -26,6 +26,10 @@ Readings = Mapping[str, BlockReading]
 
 Read = Callable[..., tuple[dict[str, BlockReading], dict[str, str]]]
 """Turns the raw slices of a block into readings, as `harness.ab.blocks.read_block` does."""
+
+
+TAIL_SPARE = 1.1
+"""By how much longer than so many calls took the calls of a block are made that is to have as many."""
 
 
 class ArmLost(Exception):
@@ -71,7 +75,7 @@ class BlockRunner:
     def _plan(self, budget: BlockBudget, blocks: Sequence[Readings]) -> None:
         """Plan the other blocks of an only case after so many, whatever the ratios of these are."""
         schedule, control = budget.schedule, self.control
-        if not isinstance(schedule, OnlyCase) or control is None:
+        if not isinstance(schedule, OnlyCase) or control is None or budget.lengthens():
             return
         own, controls = ([block[P50] for block in each if P50 in block] for each in (blocks, control.fresh))
         rests_s = budget.rests_s[-len(blocks) :]
@@ -80,7 +84,24 @@ class BlockRunner:
             spans_s = [max(LEAST_SPAN_S, len(block.rounds) * block.round_s) for block in own]
             measured = [name for name in schedule.settings.metrics if any(name in block for block in blocks)]
             exact = OnlyCase.of(schedule.settings, measured)
-            budget.plan = lengths.plan_blocks(parts, exact, spans_s, budget.to_plan_s, LEAST_SPAN_S)
+
+            def plan(left_s: float) -> BlockPlan | None:
+                return lengths.plan_blocks(parts, exact, spans_s, left_s, LEAST_SPAN_S)
+
+            needed_s = self._grow(budget, plan) if schedule.settings.most_s else None
+            made = plan(budget.to_plan_s)
+            budget.plan = made and replace(made, budget_s=budget.budget_s, needed_s=needed_s)
+
+    def _grow(self, budget: BlockBudget, plan: Callable[[float], BlockPlan | None]) -> float | None:
+        """Make the budget as large as the change that is to be visible needs; return what that is."""
+
+        def visible_in(budget_s: float) -> float | None:
+            made = plan((1 - IN_HAND) * (budget_s - budget.spent_s))
+            return None if made is None else made.visible
+
+        needed_s = lengths.budget_needed(visible_in, budget.schedule.settings.effect, budget.budget_s)
+        budget.grow(needed_s)
+        return needed_s
 
     def finish_control(self, control: BlockBudget) -> str:
         """Run the blocks that the control still lacks; return how it ended."""
@@ -118,6 +139,8 @@ class BlockRunner:
             readings[P50] = replace(p50, round_s=block.span_s / len(p50.rounds))
         self.trace.append(_facts(budget.case, stage, block, readings))
         budget.missing.update(missing)
+        if calls := min(sum(map(len, arm)) for arm in block.samples_ns):
+            budget.tail_s = max(budget.tail_s, block.span_s * P95_CALLS / calls * TAIL_SPARE)
         return [readings]
 
 

@@ -24,6 +24,9 @@ CONTROL_TESTS = 2
 ASSUMED_TESTS = 2
 """Candidates that blocks are made short for, before the screening has found any."""
 
+IN_HAND = 0.1
+"""The share of a budget that is not planned for: a block may take longer than the last ones did."""
+
 SPARE_ONLY, SPARE_CONFIRMATION = 2, 1
 """Blocks beyond the fewest that give a fair chance of a verdict."""
 
@@ -42,6 +45,10 @@ class Schedule:
 
     def to_come(self, screened: int, decisive: int) -> tuple[int, int]:
         """Return how many blocks are still to come for a fair chance of a verdict, and for a safe one."""
+        raise NotImplementedError
+
+    def looks(self, most: int) -> tuple[int | None, int]:
+        """Return after how many of `most` blocks the first look is, if any, and how many it plans for."""
         raise NotImplementedError
 
 
@@ -69,11 +76,7 @@ class OnlyCase(Schedule):
         return max(1, self.fair - decisive), max(1, self.safe - decisive)
 
     def looks(self, most: int) -> tuple[int | None, int]:
-        """Return after how many blocks the first of two looks is, if any, and how many blocks are planned.
-
-        `most` is what the budget pays: all of it for one look, unless it pays
-        so many that a clear change should not have to wait for them.
-        """
+        """Return all of them for one look, unless a clear change should not have to wait for so many."""
         return (self.safe, self.safe) if most >= 2 * self.safe else (None, most)
 
 
@@ -100,6 +103,10 @@ class SeveralCases(Schedule):
         """Return what is left of the first screening, and a confirmation."""
         screening = max(1, SCREEN_FEW - screened)
         return screening + self.fair, screening + self.safe
+
+    def looks(self, most: int) -> tuple[int | None, int]:
+        """Return a look at all of them: what it leaves open may get a second one."""
+        return most, most
 
 
 def count_tests(metrics: Iterable[str]) -> float:

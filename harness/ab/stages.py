@@ -57,6 +57,8 @@ class CaseStages:
 
     def confirm(self, budget: BlockBudget, schedule: SeveralCases) -> str:
         """Run as many fresh blocks as the decision takes, where the budget pays the fewest that could."""
+        if self.settings.most_s and budget.grow(decide.budget_to_confirm(budget.seen(), schedule)):
+            budget.planned = budget.payable()
         if budget.planned < schedule.fewest <= budget.payable(budget.least_s):
             budget.planned = schedule.fewest  # of shorter blocks
         if budget.planned < schedule.fewest:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.ab.model import ABResult, describe_lost
+from harness.ab.model import ABResult, Disagreement, describe_lost
 from harness.core.units import format_percent, format_span
 from harness.show.comparisons import count_verdicts, fields, lines
 from harness.show.fields import columns_of
@@ -67,8 +67,30 @@ def _settings(result: ABResult) -> str:
     return (
         f"{result.blocks} blocks in {format_span(result.seconds)}; changes above "
         f"{format_percent(settings.min_effect)} are shown at {format_percent(settings.alpha)}, with "
-        f"{settings.budget_s:g} s a case (seed {settings.seed})"
+        f"{_budget(result)} a case (seed {settings.seed})"
     )
+
+
+def _budget(result: ABResult) -> str:
+    """Say which budget a case had, and where it was chosen, by what and up to which."""
+    settings = result.settings
+    if settings.most_s is None:
+        return f"{settings.budget_s:g} s"
+    spans = sorted({round(plan.budget_s) for plan in result.plans.values()})
+    chosen = f"{spans[-1]} s" if len(spans) == 1 else f"{settings.budget_s:g} to {settings.most_s:g} s"
+    return f"{chosen} (chosen to show {format_percent(settings.effect)}, at most {settings.most_s:g} s)"
+
+
+def _disagreement(each: Disagreement) -> Entry:
+    pairs = (
+        ("instructions/call", each.counted, each.counted_ratio),
+        ("latency/p50", each.timed, each.timed_ratio),
+    )
+    texts = [
+        f"{metric} {verdict}{'' if ratio is None else f' ({format_percent(ratio - 1, signed=True)})'}"
+        for metric, verdict, ratio in pairs
+    ]
+    return Entry(", ".join(texts), (each.case,))
 
 
 def _sections(result: ABResult) -> Iterator[Section]:
@@ -88,5 +110,12 @@ def _sections(result: ABResult) -> Iterator[Section]:
     if pairing.skipped:
         entries = tuple(Entry(why, (case,)) for case, why in pairing.skipped.items())
         yield Section(f"Skipped: {len(entries)}", entries)
+    if result.disagreements:
+        yield Section(
+            "Instructions and times disagree: time is what a user waits for, and waiting for memory counts "
+            "no instructions",
+            tuple(map(_disagreement, result.disagreements)),
+            "warning",
+        )
     if result.notes:
         yield Section("Notes", tuple(map(Entry, result.notes)))

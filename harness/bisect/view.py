@@ -10,6 +10,7 @@ from harness.bisect.model import Search, SearchOutcome, SearchResult, Step, Step
 from harness.core.metrics import Loss, spec_of
 from harness.core.units import format_percent, format_span
 from harness.show.cells import interval_of, number
+from harness.show.comparisons import need
 from harness.show.fields import Field, columns_of, filled, lines_of
 from harness.show.page import Page
 from harness.show.sections import Entry, Section
@@ -157,7 +158,9 @@ def _worse(step: Step, metric: str) -> str | None:
 
 def _why(step: Step) -> str:
     """Give the reason, but of a version that was passed over: a section has it."""
-    return "" if step.mark is StepVerdict.SKIPPED else step.reason
+    if step.mark is StepVerdict.SKIPPED:
+        return ""
+    return "; ".join(filter(None, (step.reason, need(step.decision, option=True))))
 
 
 def _sections(search: Search) -> Iterator[Section]:

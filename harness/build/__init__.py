@@ -9,7 +9,7 @@ The steps, in the order in which an artifact passes them:
 ===================== ==================================================
 `artifact`            the parent's side: recipes, the cache, the reference
 `worker`              the process in which a step runs
-`sources`             where a model comes from: onnx, zoo, torch, sklearn, fake
+`sources`             where a model comes from: onnx, zoo, torch, fake, and what tools convert
 `converters`          what runs in the process of a tool, beside it
 `origin`              how the original answers, kept beside the file
 `cut`, `part`         what lies between tensors, and what it is fed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,29 +57,42 @@ def reason(error: Exception | str) -> str:
 
 
 def restate(path: Path, opset: int) -> tuple[str, ...]:
-    """Let a converter's file name `opset` where it names an older one and means the same; return notes.
+    """Let a converter's file have `opset` where it names an older one, or none; return notes.
 
-    Some converters name the oldest opset that their operators need. Where every operator
-    is at `opset` what it is at that one, the file is the same model at both; else
-    it is left as it is. An operator set that is named twice is named once.
+    Some converters name the oldest opset that their operators need, or write no newer one.
+    Where every operator is at `opset` what it is at that one, the file is the same model at
+    both, else onnx.version_converter converts it; where it cannot, the file is left as
+    it is. An operator set that is named twice is named once.
     """
     import onnx
-    from onnx import defs, helper
-
-    from harness.build.reading import walk
+    from onnx import helper
 
     model = files.parse(path)
     have = opset_of(model)
     imports = {item.domain: item.version for item in model.opset_import}
+    note, newer = "", model
+    if have < opset and _means_the_same(model, have, opset):
+        imports[""] = opset
+        note = f"the converter named opset {have}, whose operators in use are those of {opset}"
+    elif have < opset:
+        with suppress(Unsupported):
+            newer = convert(onnx.load(path), opset)
+            imports = {item.domain: item.version for item in newer.opset_import}
+            note = f"the converter gave opset {have}; onnx.version_converter made it {opset}"
+    if note or len(imports) < len(model.opset_import):
+        del newer.opset_import[:]
+        newer.opset_import.extend(helper.make_opsetid(*item) for item in imports.items())
+        if note:
+            newer.ir_version = helper.find_min_ir_version_for(newer.opset_import, ignore_unknown=True)
+        onnx.save(newer, path)
+    return (note,) if note and have else ()
+
+
+def _means_the_same(model: onnx.ModelProto, have: int, opset: int) -> bool:
+    from onnx import defs
+
+    from harness.build.reading import walk
+
     used = [node.op_type for node in walk(model) if node.domain in ("", "ai.onnx")]
-    notes: tuple[str, ...] = ()
-    if 0 < have < opset:
-        since = [[defs.get_schema(name, at, "").since_version for name in used] for at in (have, opset)]
-        if since[0] == since[1]:
-            imports[""] = opset
-            notes = (f"the converter named opset {have}, whose operators in use are those of {opset}",)
-    if notes or len(imports) < len(model.opset_import):
-        del model.opset_import[:]
-        model.opset_import.extend(helper.make_opsetid(*item) for item in imports.items())
-        onnx.save(model, path)
-    return notes
+    since = [[defs.get_schema(name, at, "").since_version for name in used] for at in (have, opset) if at]
+    return not used or (have > 0 and since[0] == since[1])

@@ -10,13 +10,23 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from harness.ab.model import ASKED, ABResult, ABSettings, split_metrics
+from harness.ab.model import (
+    ASKED,
+    CAP_ASKED_S,
+    CAP_S,
+    DEFAULT_S,
+    ABResult,
+    ABSettings,
+    choose_budget,
+    split_metrics,
+)
 from harness.cli.options import (
     DOCUMENT_FORMATS,
     cache_option,
     format_option,
     handed,
     parse_effect,
+    parse_optional_effect,
     print_document,
     refuse_file_options,
     results_option,
@@ -90,9 +100,15 @@ nothing was measured or a gate has no data; 130 interrupted.
     "--budget",
     "budget_s",
     type=click.FloatRange(min=0, min_open=True),
-    default=10,
-    show_default=True,
-    help="Seconds of blocks a case. The control takes about as much again, once a job.",
+    help="Seconds of blocks a case; with --see, at most. The control takes about as much again, once a "
+    f"job.  [default: {DEFAULT_S:g}, and up to {CAP_S:g} where twice the minimum effect does not show]",
+)
+@click.option(
+    "--see",
+    metavar="RATIO",
+    callback=parse_optional_effect,
+    help="Run until so small a change is visible, e.g. 2%, as the first blocks spread; --budget is the cap "
+    f"({CAP_ASKED_S:g} s unless given).",
 )
 @click.option(
     "--alpha",
@@ -132,7 +148,13 @@ def ab(
         raise InputError("--alpha: expected a ratio above 0, such as 1%")
     seed = secrets.randbelow(2**32) if choices["seed"] is None else choices["seed"]
     metrics = split_metrics(choices["metrics"])
-    settings = ABSettings(choices["min_effect"], choices["alpha"], choices["budget_s"], seed, *metrics)
+    min_effect, see = choices["min_effect"], choices["see"]
+    if see is not None and see <= min_effect:
+        raise InputError("--see: expected more than --min-effect: what is smaller raises no alarm")
+    budget = choose_budget(choices["budget_s"], see)
+    settings = ABSettings(
+        min_effect, choices["alpha"], budget.budget_s, seed, *metrics, see=budget.see, most_s=budget.most_s
+    )
     points = {flag: read_point(flag, texts) for flag, texts in (("--base", base), ("--head", head))}
     arms = plan_arms(
         models, points["--base"], points["--head"], planner_of(models, choices), handed("newest", newest)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.bisect.model import Scan, Search, SearchOutcome, Step
+from harness.bisect.model import Over, Scan, Search, SearchOutcome, Step
 from harness.cli.options import (
     DOCUMENT_FORMATS,
     Command,
     cache_option,
     format_option,
     handed,
-    parse_effect,
+    parse_optional_effect,
     print_document,
     refuse_file_options,
     results_option,
@@ -36,10 +36,6 @@ SUITES = (".yaml", ".yml")
 AXES = tuple(axis for axis in CHOICES if axis != "runtime")
 
 
-def _effect(ctx: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
-    return None if value is None else parse_effect(ctx, parameter, value)
-
-
 def _axis_options(command: Command) -> Command:
     for axis in reversed(AXES):
         text = f"The one value of that axis. {CHOICES[axis]}"
@@ -54,6 +50,7 @@ Examples:
   harness bisect model.onnx --good 1.20.1 --bad 1.32.0 --intra-threads 1
   harness bisect model.onnx --metric accuracy/max_abs_error --tolerance 1e-3
   harness bisect model.onnx --metric accuracy/top1 --data samples.npz
+  harness bisect model.onnx --over quantizer --precision int8_dynamic --metric model/int8_operators
   harness bisect suites/nightly.yaml --only model=digits_cnn,precision=int8_static --only batch=1
   harness bisect monday.onnx tuesday.onnx wednesday.onnx --resume
 \b
@@ -70,16 +67,24 @@ was wrong; 3 nothing could be decided, or the control of an A/B fired; 130 inter
     "--distribution", default="onnxruntime", show_default=True, help="Whose released versions are searched."
 )
 @click.option(
+    "--over",
+    type=click.Choice([item.value for item in Over]),
+    default=Over.RUNTIME.value,
+    show_default=True,
+    help="Whether these versions run the model, or convert it to its precision.",
+)
+@click.option(
     "--metric",
     default="latency/p50",
     show_default=True,
     help="latency/p50 or p95, memory/peak, instructions/call, accuracy/top1, mae, agreement, cosine, "
-    "sqnr_db, max_abs_error, or status: the first version that cannot run the model.",
+    "sqnr_db, max_abs_error, model/size, nodes or int8_operators, or status: the first version that cannot "
+    "run the model.",
 )
 @click.option(
     "--min-effect",
     metavar="RATIO",
-    callback=_effect,
+    callback=parse_optional_effect,
     help="Bad is what is slower, bigger or takes more instructions, by more.  "
     "[default: half of what lies between the ends, 1% at least]",
 )
@@ -95,7 +100,7 @@ was wrong; 3 nothing could be decided, or the control of an A/B fired; 130 inter
     type=click.FloatRange(min=0, min_open=True),
     default=60,
     show_default=True,
-    help="Seconds of blocks for each A/B at most; it ends when it is decided.",
+    help="Seconds of blocks for each A/B at most: as many as show twice what counts as bad.",
 )
 @click.option(
     "--scan",
@@ -122,7 +127,7 @@ def bisect(
     With one MODEL (or a SUITE of which one case is left): among the released versions of ONNX
     Runtime. With several: among these files, the oldest first.
     """
-    from harness.ab.model import ABSettings
+    from harness.ab.model import DEFAULT_S, ABSettings
     from harness.bisect.job import bisect as search_for
     from harness.bisect.view import BisectionDocument
 
@@ -134,7 +139,8 @@ def bisect(
         cache_dir,
         limit=_limit(metric, choices["min_effect"], choices["tolerance"]),
         settings=ABSettings(
-            budget_s=choices["budget_s"],
+            budget_s=min(DEFAULT_S, choices["budget_s"]),
+            most_s=choices["budget_s"],
             seed=secrets.randbelow(2**32) if choices["seed"] is None else choices["seed"],
         ),
         scan=Scan.MINORS if choices["scan"] else Scan.HALVES,
@@ -196,8 +202,11 @@ def _lineup(models: tuple[Path, ...], choices: Mapping[str, Any]) -> Candidates:
             choices["distribution"],
             choices["good"],
             choices["bad"],
+            over=Over(choices["over"]),
             released=handed("released", released),
         )
+    if choices["over"] != Over.RUNTIME:
+        raise InputError("--over is for versions; of several files, the first one is good")
     if choices["good"] or choices["bad"]:
         raise InputError("--good and --bad are for versions of a runtime; of files, the first one is good")
     if suites := [path for path in models if path.suffix in SUITES or is_starter(path)]:

@@ -27,7 +27,7 @@ Exit codes: 0 fit for measuring; 1 something is to be fixed before numbers can b
     type=click.FloatRange(min=0, min_open=True),
     default=10,
     show_default=True,
-    help="Seconds of blocks for the slowdown; the A/A takes about as much again.",
+    help="Seconds of blocks for each slowdown; its A/A takes about as much again.",
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Draws the order of the arms.  [default: drawn]")
 @results_option
@@ -38,7 +38,8 @@ def doctor(
 ) -> int:
     """Check what disturbs measurements here, what to do, and how small a change can be detected.
 
-    Reads the system, then runs an A/A and an A/B against a model that does 2% more work.
+    Reads the system, then runs an A/A and an A/B against a model that does 2% more work: with a
+    small model, and with one of 15 MB, whose weights are read from memory.
     """
     from harness.ab.model import ABSettings
     from harness.doctor.job import examine

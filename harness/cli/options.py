@@ -95,6 +95,11 @@ def parse_effect(ctx: click.Context, parameter: click.Parameter, value: str) -> 
     return ratio
 
 
+def parse_optional_effect(ctx: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
+    """Read a ratio, where one is given. Raises InputError."""
+    return None if value is None else parse_effect(ctx, parameter, value)
+
+
 def plan_options(command: Command) -> Command:
     """Add SUITE, --set and --only: which cases."""
     command = click.option(

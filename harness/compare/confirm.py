@@ -18,7 +18,7 @@ from typing import Any
 
 from harness import install
 from harness.ab.job import run_ab
-from harness.ab.model import ABResult, ABSettings, Pair, Pairing, describe_lost
+from harness.ab.model import CAP_ASKED_S, ABResult, ABSettings, Pair, Pairing, describe_lost
 from harness.build.cache import read as read_entry
 from harness.compare import explained
 from harness.compare.confirmed import Untried
@@ -93,6 +93,9 @@ def confirm(
     if not found:
         return Confirmation({}, left)
     suite = replace(plan.suite, gates=())
+    most_s = min(CAP_ASKED_S, budget_s / (len(found) + 1))
+    if most_s > settings.budget_s:  # what the other suspects leave
+        settings = replace(settings, most_s=most_s)
     base_run, head_run = ({"run": record.run} for record in pairs[0])
     pairing = Pairing(tuple(found))
     result = means.run_ab(

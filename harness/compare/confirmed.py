@@ -53,8 +53,16 @@ def with_confirmation(
     if decision is None:
         return _follow(item, decisions, moved.get(item.case, 0.0))
     if decision.verdict is Change.INCONCLUSIVE:
-        return _noted(item, f"an A/B has no verdict: {decision.reason}", Unconfirmed.UNDECIDED)
+        noted = _noted(item, f"an A/B has no verdict: {decision.reason}", Unconfirmed.UNDECIDED)
+        return replace(noted, decision=with_need_of(noted.decision, decision))
     return replace(item, decision=replace(decision, source=DecisionSource.AB), unconfirmed=None)
+
+
+def with_need_of(stored: Decision, by_ab: Decision) -> Decision:
+    """Give the decision of stored runs the budget that an A/B without a verdict would need for one."""
+    if by_ab.asked is None or (by_ab.mde is not None and by_ab.mde <= by_ab.asked):
+        return stored  # it had all it needs
+    return replace(stored, asked=by_ab.asked, needed_s=by_ab.needed_s)
 
 
 def _follow(item: MetricComparison, decisions: Decisions, moved: float) -> MetricComparison:

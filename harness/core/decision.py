@@ -64,6 +64,9 @@ class Decision:
     blocks: int = 0  # of an A/B; else processes of the smaller arm, or samples of an accuracy
     min_effect: float | None = None
     mde: float | None = None
+    asked: float | None = None  # effect that an A/B was to show, a ratio less one; None: it needs no more
+    needed_s: float | None = None  # budget that would show it, as these blocks spread; None: none in reason
+    needed_calls: int | None = None  # of each arm, that a metric without any number would take in all
     reason: str = ""  # for people: nothing is decided by it
     source: DecisionSource = DecisionSource.STORED
     detail: str | None = None  # the reason without the change, where that has a column; None: the same
@@ -98,6 +101,31 @@ class Cause:
     away: int = 0  # runs later (negative: before) than what it may explain
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Levels:
+    """Two levels that a metric flips between from process to process: neither noise nor a change.
+
+    Values are medians, in the metric's unit; None where an arm was never at that level.
+    """
+
+    base_low: float | None
+    base_high: float | None
+    head_low: float | None
+    head_high: float | None
+    base_at_high: int  # processes
+    head_at_high: int
+    base_processes: int  # in all
+    head_processes: int
+    p: float  # of the test that both arms are as often at the higher level
+
+    @property
+    def moved(self) -> float | None:
+        """HEAD over BASE at the same level, less one, where it differs most; None without a common level."""
+        pairs = ((self.base_low, self.head_low), (self.base_high, self.head_high))
+        ratios = [head / base - 1 for base, head in pairs if base is not None and head is not None]
+        return max(ratios, key=abs) if ratios else None
+
+
 @dataclass(frozen=True, slots=True)
 class MetricComparison:
     """One metric of one case in both arms."""
@@ -110,6 +138,7 @@ class MetricComparison:
     worse: float = 0.0  # how much worse HEAD looks, as a logarithm of the ratio; better is negative
     unit: str = ""  # of both values; empty: the one of the metric's row
     unconfirmed: Unconfirmed | None = None  # why no A/B decided it, where one was asked for
+    levels: Levels | None = None  # of an A/B, where the metric has two
 
     def __post_init__(self) -> None:
         if not self.unit:
@@ -138,6 +167,7 @@ class MetricComparison:
             "verdict": str(self.decision.verdict),
             "reason": self.decision.reason,
             "unconfirmed": self.unconfirmed,
+            "levels": self.levels and asdict(self.levels),
         }
 
 

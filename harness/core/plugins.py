@@ -11,7 +11,7 @@ source      options
 onnx        ``path``: absolute
 zoo         ``name``: one of `harness.core.vocabulary.ZOO`
 torch       ``target``: ``module:function`` or ``/absolute/file.py:function``
-sklearn     likewise, and ``zipmap``; so all that `harness.core.tools` converts
+sklearn     likewise, and ``zipmap``; xgboost, lightgbm: so all that `harness.core.tools` converts
 fake        the mapping as written
 others      the mapping as written, or ``value`` where it is not a mapping
 =========== ==========================================================
@@ -30,6 +30,8 @@ SOURCES = Registry(
         "zoo": "harness.build.sources.zoo:Zoo",
         "torch": "harness.build.sources.torch_module:TorchModule",
         "sklearn": "harness.build.sources.converted:SKLEARN",
+        "xgboost": "harness.build.sources.converted:XGBOOST",
+        "lightgbm": "harness.build.sources.converted:LIGHTGBM",
         "fake": "harness.build.sources.fake:Fake",
     },
     "harness.sources",

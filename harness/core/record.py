@@ -38,6 +38,7 @@ class NoteKind(StrEnum):
     ARTIFACT = "artifact"  # how the model file was made
     PLACEMENT = "placement"  # where nodes ran
     COMPUTED = "computed in"  # another precision than the file's
+    ONE_BRANCH = "one branch"  # of an If, whatever was fed
     NO_PROOF = "no proof"
     THREADS = "threads"
     CORES = "cores"
@@ -50,6 +51,7 @@ class NoteKind(StrEnum):
     UNCHECKED_BATCH = "the batch axis is not checked"  # nobody knows whether it mixes samples
     BAD_INPUTS = "inputs are NaN"
     RANDOM_CALIBRATION = "random calibration"
+    NARROW_INPUTS = "inputs are 0 and 1"  # drawn so, for want of a bound
     RANDOM_INPUTS = "random inputs"
 
 

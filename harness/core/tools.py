@@ -29,6 +29,7 @@ class Tool:
     package: str  # as it is imported
     beside: tuple[str, ...] = ()  # pins: the framework, and what would be too new otherwise
     converts: bool = False  # it writes the model of a source that is called as it is
+    options: tuple[str, ...] = ()  # that such a source takes, beside the function
     kind: ClassVar[str] = "tools"
     wheel: ClassVar[str] = ""
     whole: ClassVar[bool] = True
@@ -52,10 +53,17 @@ class Tool:
 
 
 _ONNX = ("onnx==1.23.2", "protobuf==6.33.6")
+# onnxmltools imports packaging, and does not say so
+_BOOSTED = ("skl2onnx==1.20.0", "scikit-learn==1.9.1", *_ONNX, "packaging==26.4")
 
 TOOLS: Mapping[str, Tool] = {
     # under protobuf 7 skl2onnx 1.20 does not convert HistGradientBoosting
-    "sklearn": Tool("skl2onnx", "1.20.0", "skl2onnx", ("scikit-learn==1.9.1", *_ONNX), True),
+    "sklearn": Tool("skl2onnx", "1.20.0", "skl2onnx", ("scikit-learn==1.9.1", *_ONNX), True, ("zipmap",)),
+    # xgboost itself would bring some 300 MB for GPUs
+    "xgboost": Tool("onnxmltools", "1.16.0", "onnxmltools", ("xgboost-cpu==3.2.0", *_BOOSTED), True),
+    "lightgbm": Tool(
+        "onnxmltools", "1.16.0", "onnxmltools", ("lightgbm==4.7.0", *_BOOSTED), True, ("zipmap",)
+    ),
     "onnxoptimizer": Tool("onnxoptimizer", "0.4.2", "onnxoptimizer", _ONNX),
     "onnxsim": Tool("onnxsim", "0.8.1", "onnxsim", _ONNX),
     "onnxslim": Tool("onnxslim", "0.1.98", "onnxslim", _ONNX),

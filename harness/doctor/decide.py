@@ -30,8 +30,10 @@ LEAST_EFFECT = 0.001
 _ORDER = {Level.BAD: 0, Level.WARNING: 1, Level.UNKNOWN: 2, Level.FINE: 3}
 
 
-def findings(readings: SystemProbe, test: SelfTest | None = None) -> tuple[Finding, ...]:
-    """Say everything that there is to say, the worst first."""
+def findings(
+    readings: SystemProbe, test: SelfTest | None = None, large: SelfTest | None = None
+) -> tuple[Finding, ...]:
+    """Say everything that there is to say, the worst first; `large` is the test of a model of 15 MB."""
     found = [
         *_pinning(readings),
         *_clock_speed(readings),
@@ -42,6 +44,7 @@ def findings(readings: SystemProbe, test: SelfTest | None = None) -> tuple[Findi
             "telemetry", Level.FINE, "workers run with ORT_DISABLE_TELEMETRY=1, unless a suite asks for it"
         ),
         *(_tested(test) if test else ()),
+        *(_tested(large, f", {large.model}", unseen=Level.WARNING) if large else ()),
     ]
     return tuple(sorted(found, key=lambda finding: _ORDER[finding.level]))
 
@@ -188,29 +191,30 @@ def _level(value: float, warning: float, bad: float) -> Level:
     return Level.WARNING if value >= warning else Level.FINE
 
 
-def _tested(test: SelfTest) -> Iterator[Finding]:
+def _tested(test: SelfTest, of: str = "", unseen: Level = Level.BAD) -> Iterator[Finding]:
+    """Judge a self-test `of` a model; a slowdown that is not seen is `unseen`."""
     quiet = "quieten the machine as described above, then run it again; more --budget steadies every A/B"
     if test.failed:
         yield Finding(
-            "self-test", Level.BAD, test.failed, "see what the worker printed; harness run shows it"
+            f"self-test{of}", Level.BAD, test.failed, "see what the worker printed; harness run shows it"
         )
         return
     if test.fired:
         found = f"a model differs from itself: {test.control.reason if test.control else ''}"
-        yield Finding("A/A", Level.BAD, found, quiet)
+        yield Finding(f"A/A{of}", Level.BAD, found, quiet)
     elif test.control is None:
-        yield Finding("A/A", Level.BAD, "the control has no blocks", quiet)
+        yield Finding(f"A/A{of}", Level.BAD, "the control has no blocks", quiet)
     elif test.control.verdict is Change.EQUIVALENT:
-        yield Finding("A/A", Level.FINE, f"a model does not differ from itself: {test.control.reason}")
+        yield Finding(f"A/A{of}", Level.FINE, f"a model does not differ from itself: {test.control.reason}")
     else:
         found = f"a model is not shown to be like itself ({test.control.verdict}): {test.control.reason}"
-        yield Finding("A/A", Level.WARNING, found, quiet)
+        yield Finding(f"A/A{of}", Level.WARNING, found, quiet)
     asked = format_percent(test.injected)
     if test.slowdown.verdict is Change.REGRESSION:
-        yield Finding("slowdown", Level.FINE, f"{asked} more work is seen: {test.slowdown.reason}")
+        yield Finding(f"slowdown{of}", Level.FINE, f"{asked} more work is seen: {test.slowdown.reason}")
     else:
         found = f"{asked} more work is not seen ({test.slowdown.verdict}): {test.slowdown.reason}"
-        yield Finding("slowdown", Level.BAD, found, quiet)
+        yield Finding(f"slowdown{of}", unseen, found, quiet)
 
 
 def spread(groups: Iterable[Sequence[float]]) -> float | None:

@@ -17,7 +17,7 @@ from harness.core.listener import Listener
 from harness.core.metrics import HEADLINE
 from harness.core.suite import Measure, Suite
 from harness.doctor import decide as health
-from harness.doctor.chain import write_chain
+from harness.doctor.chain import LARGE, SMALL, Chain, write_chain
 from harness.doctor.model import Diagnosis, SelfTest, SystemProbe
 from harness.doctor.probe import read_machine
 from harness.plan import plan_model
@@ -38,6 +38,7 @@ def examine(
     settings: ABSettings = ABSettings(),  # noqa: B008 (frozen)
     listener: Listener | None = None,
     read: Callable[[], SystemProbe] = read_machine,
+    chains: tuple[Chain, Chain] = (SMALL, LARGE),
     open_bench: OpenBench = open_arms,
 ) -> Diagnosis:
     """Read this machine off and, unless `quick`, test what can be detected on it.
@@ -45,8 +46,13 @@ def examine(
     Raises StoreError where results cannot be kept, KeyboardInterrupt.
     """
     readings = read()
-    test = None if quick else self_test(results_dir, cache_dir, settings, listener, open_bench)
-    return Diagnosis(readings=readings, findings=health.findings(readings, test), test=test)
+    if quick:
+        return Diagnosis(readings=readings, findings=health.findings(readings), test=None)
+    test, large = (
+        self_test(results_dir, cache_dir, settings, listener, open_bench, chain) for chain in chains
+    )
+    found = health.findings(readings, test, large)
+    return Diagnosis(readings=readings, findings=found, test=test, large=large)
 
 
 def self_test(
@@ -55,13 +61,14 @@ def self_test(
     settings: ABSettings,
     listener: Listener | None = None,
     open_bench: OpenBench = open_arms,
+    chain: Chain = SMALL,
 ) -> SelfTest:
     """Compare a chain of layers with one that is 2% longer, and against itself. Raises as `examine`."""
     with scratch() as folder:
         cases = []
         for layers in (LAYERS, MORE_LAYERS):
             path = folder / f"chain_{layers}.onnx"
-            write_chain(path, layers)
+            write_chain(path, layers, chain)
             cases.append(_case(path))
         models = tuple(case.artifact.model for case in cases)
         nothing_else = Measure().with_passes(memory=False, accuracy=False, proof=False)
@@ -73,7 +80,7 @@ def self_test(
         )
     if result.interrupted:
         raise KeyboardInterrupt
-    return _conclude(result, read_lines(Path(result.file)))
+    return _conclude(chain, result, read_lines(Path(result.file)))
 
 
 def _case(path: Path) -> Case:
@@ -81,7 +88,7 @@ def _case(path: Path) -> Case:
     return case
 
 
-def _conclude(result: ABResult, lines: list[dict[str, Any]]) -> SelfTest:
+def _conclude(chain: Chain, result: ABResult, lines: list[dict[str, Any]]) -> SelfTest:
     """Join the result's verdicts with the spread and the cost of its blocks."""
     blocks = [line for line in lines if METRIC in line.get("readings", {})]
     ratios = {True: list[float](), False: list[float]()}
@@ -93,6 +100,7 @@ def _conclude(result: ABResult, lines: list[dict[str, Any]]) -> SelfTest:
     control = result.control
     failed = "; ".join(map(describe_lost, result.failed.values()))
     return SelfTest(
+        model=chain.name,
         injected=MORE_LAYERS / LAYERS - 1,
         slowdown=found or Decision(verdict=Change.INCONCLUSIVE, reason="no blocks"),
         control=control.decisions.get(METRIC) if control else None,

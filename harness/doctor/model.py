@@ -71,6 +71,7 @@ class DetectableChange:
 class SelfTest:
     """What an A/B of a slowdown that is known showed here, and an A/A."""
 
+    model: str = "small"
     injected: float  # a ratio less one
     slowdown: Decision
     control: Decision | None  # of the A/A; None where it has no blocks
@@ -89,7 +90,8 @@ class Diagnosis:
 
     readings: SystemProbe
     findings: tuple[Finding, ...]  # the worst first
-    test: SelfTest | None  # None: only readings were asked for
+    test: SelfTest | None  # of a model that stays in a cache; None: only readings were asked for
+    large: SelfTest | None = None  # of one whose weights are read from memory
 
     @property
     def healthy(self) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.core.units import format_percent, format_seconds, format_span
-from harness.doctor.model import DetectableChange, Diagnosis, Finding, Level
+from harness.doctor.model import DetectableChange, Diagnosis, Finding, Level, SelfTest
 from harness.show.fields import Field, columns_of, lines_of
 from harness.show.page import Page
 from harness.show.sections import Entry, Section
@@ -67,19 +67,23 @@ def _sections(checkup: Diagnosis) -> Iterator[Section]:
     if todo:
         entries = tuple(Entry(f"{finding.subject}: {finding.todo}") for finding in todo)
         yield Section("What to do", entries, MOODS[todo[0].level])
-    test = checkup.test
-    if test is None:
+    if checkup.test is None:
         yield Section("Nothing was measured (--quick)", ())
-    elif test.reach:
+    tests = [test for test in (checkup.test, checkup.large) if test is not None and test.reach]
+    if tests:
         title = "The smallest change that an A/B of p50 alone can detect here, one case, one thread"
-        yield Section(title, tuple(map(_reach, test.reach)))
-        spread = f"the ratio of two fresh processes varies by {format_percent(test.spread)} (SD)"
-        block = f"a block takes {format_seconds(test.block_s)}, the whole test {format_span(test.seconds)}"
-        yield Section("How this was found", (Entry(f"{spread}; {block}"),))
+        yield Section(title, tuple(_reach(test, reach) for test in tests for reach in test.reach))
+        yield Section("How this was found", tuple(map(_spread, tests)))
 
 
-def _reach(reach: DetectableChange) -> Entry:
-    budget = f"in {format_span(reach.budget_s)} ({reach.blocks} blocks to decide on)"
+def _spread(test: SelfTest) -> Entry:
+    spread = f"the ratio of two fresh processes varies by {format_percent(test.spread)} (SD)"
+    block = f"a block takes {format_seconds(test.block_s)}, the whole test {format_span(test.seconds)}"
+    return Entry(f"{test.model}: {spread}; {block}")
+
+
+def _reach(test: SelfTest, reach: DetectableChange) -> Entry:
+    budget = f"{test.model} model, in {format_span(reach.budget_s)} ({reach.blocks} blocks to decide on)"
     if reach.change is None or reach.at_best is None:
         return Entry(f"{budget}: none; --budget must be larger")
     change, best = format_percent(reach.change), format_percent(reach.at_best)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from harness.core.record import Metric, Note, NoteKind, Observation
@@ -20,6 +21,7 @@ def notes(facts: Facts, metrics: dict[str, Metric]) -> tuple[Note, ...]:
         found += [Note(NoteKind.CORES, text) for text in observation.system.get("notes") or ()]
         found += _placement(facts, observation)
         found += _computed(facts, observation)
+        found += _branches(observation)
         found += _threads(facts, observation)
         found += _pinning(facts, observation)
     found += _unproven(facts)
@@ -27,6 +29,7 @@ def notes(facts: Facts, metrics: dict[str, Metric]) -> tuple[Note, ...]:
     found += _nonfinite(metrics)
     found += _outputs(facts)
     found += _random(facts, metrics)
+    found += _narrow(facts)
     return tuple(dict.fromkeys(found))
 
 
@@ -53,6 +56,16 @@ def _computed(facts: Facts, observation: Observation) -> Iterator[Note]:
         of = f"{wide} of {wide + types.get(half, 0)} nodes"
         text = f"the file holds {facts.built.precision}; {of} computed in fp32, for want of a kernel"
         yield Note(NoteKind.COMPUTED, text, "computed in fp32")
+
+
+def _branches(observation: Observation) -> Iterator[Note]:
+    """Say where the inputs took the same branch in every call: the other one was never measured."""
+    for item in observation.proof.get("flow") or ():
+        if item["op"] == "If" and len(item["ways"]) == 1 and item["calls"] > 1:
+            text = (
+                f"If {item['name']!r} took the same branch in all {item['calls']} calls that were looked at"
+            )
+            yield Note(NoteKind.ONE_BRANCH, text, "one branch")
 
 
 def _unproven(facts: Facts) -> Iterator[Note]:
@@ -119,6 +132,20 @@ def _outputs(facts: Facts) -> Iterator[Note]:
     for name, (bad, of) in (seen.get("nonfinite_inputs") or {}).items():
         text = f"{bad} of {of} elements of {name} are NaN or Inf"
         yield Note(NoteKind.BAD_INPUTS, text, "inputs are NaN")
+
+
+def _narrow(facts: Facts) -> Iterator[Note]:
+    """Say which inputs hold 0 and 1 alone, because nothing bounds them: they exercise little."""
+    fed = {**(facts.observations[0].session.get("input_shapes") or {})} if facts.observations else {}
+    names = [
+        item.name
+        for item in facts.built.inputs
+        if facts.random_inputs and item.is_unbounded and math.prod(fed.get(item.name, ())) > 1
+    ]
+    if names:
+        example = f"{names[0]}: {{low: 0, high: 256}}"
+        text = f"nothing bounds {', '.join(names)}; name data, or say inputs: {{{example}}}"
+        yield Note(NoteKind.NARROW_INPUTS, text, "inputs are 0 and 1")
 
 
 def _random(facts: Facts, metrics: dict[str, Metric]) -> Iterator[Note]:

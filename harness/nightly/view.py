@@ -13,7 +13,7 @@ from harness.core.report import Report, unevaluated
 from harness.core.units import count, format_percent
 from harness.nightly.model import Confidence, NightlyFinding, NightlyReport, numbers
 from harness.show.cells import Cell, interval_of, percent
-from harness.show.comparisons import blame_entries, count_verdicts
+from harness.show.comparisons import blame_entries, count_verdicts, need
 from harness.show.fields import Field, columns_of, lines_of
 from harness.show.page import Page
 from harness.show.sections import Entry, Section, SectionKind, sections
@@ -98,6 +98,7 @@ def surely(item: MetricComparison, confidence: Confidence) -> str:
         f"p = {decision.p:.2g}" if decision.p is not None else "",
         count(decision.blocks, unit) if decision.blocks and decision.p is not None else "",
         decision.reason if decision.p is None else "",
+        need(decision),
     ]
     return ", ".join(filter(None, parts))
 

@@ -9,7 +9,7 @@ from pydantic import Strict as Exact
 
 from harness.core.case import DataRef, Source, freeze
 from harness.core.plugins import CATALOGUE, SOURCES
-from harness.core.tools import TOOLS
+from harness.core.tools import TOOLS, Tool
 from harness.core.vocabulary import ZOO
 from harness.plan.scalar import Boolean, Choice, Expect, Integer, Text, either
 from harness.plan.strict import Strict
@@ -59,7 +59,15 @@ class ConvertedOptions(Strict):
     """A function that returns a fitted model and rows of its input, and how it is converted."""
 
     target: Function = Field(description="The function: module:function or file.py:function.")
-    zipmap: Boolean = Field(False, description="Whether a classifier gives its scores as maps by class.")
+
+
+_OPTIONS: dict[str, Any] = {
+    "zipmap": (
+        Boolean,
+        Field(False, description="Whether a classifier gives its scores as maps by class."),
+    )
+}
+"""Options of converters, by name."""
 
 
 def _pick_converted(value: Any) -> str | None:
@@ -68,12 +76,21 @@ def _pick_converted(value: Any) -> str | None:
     return "target" if isinstance(value, str) else None
 
 
-_Converted = either(
-    _pick_converted,
-    "module:function or file.py:function, or a mapping with target",
-    target=Annotated[Function, AfterValidator(lambda target: {"target": target})],
-    options=Annotated[ConvertedOptions, AfterValidator(lambda item: item.model_dump(exclude_unset=True))],
-)
+def _entry(tool: Tool) -> Any:
+    """Make the type of what is written under the name of a source that `tool` converts."""
+    fields: dict[str, Any] = {name: _OPTIONS[name] for name in tool.options}
+    options: Any = create_model(
+        "".join(name.title() for name in (*tool.options, "ConvertedOptions")),
+        __base__=ConvertedOptions,
+        __doc__=ConvertedOptions.__doc__,
+        **fields,
+    )
+    return either(
+        _pick_converted,
+        "module:function or file.py:function, or a mapping with target",
+        target=Annotated[Function, AfterValidator(lambda target: {"target": target})],
+        options=Annotated[options, AfterValidator(lambda item: item.model_dump(exclude_unset=True))],
+    )
 
 
 class ConvertedSource(Strict):
@@ -85,9 +102,9 @@ class ConvertedSource(Strict):
         return _source(kind, **options)
 
 
-def _converted(kind: str) -> type[Strict]:
+def _converted(kind: str, tool: Tool) -> type[Strict]:
     """Make the type of a source that the tool of its name converts."""
-    fields: dict[str, Any] = {kind: (_Converted, ...)}
+    fields: dict[str, Any] = {kind: (_entry(tool), ...)}
     return create_model(
         f"{kind.title()}Source", __base__=ConvertedSource, __doc__=ConvertedSource.__doc__, **fields
     )
@@ -107,7 +124,7 @@ _MODELS: dict[str, type[Strict]] = {
     "onnx": OnnxSource,
     "zoo": ZooSource,
     "torch": TorchSource,
-    **{name: _converted(name) for name, tool in TOOLS.items() if tool.converts},
+    **{name: _converted(name, tool) for name, tool in TOOLS.items() if tool.converts},
     "fake": FakeSource,
 }
 """Sources whose options are checked here; every other one checks its own."""

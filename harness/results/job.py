@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.ab.model import ASKED, ABSettings, split_metrics
+from harness.ab.model import ASKED, ABSettings, choose_budget, split_metrics
 from harness.core.case import AXES
 from harness.core.conditions import spell
 from harness.core.errors import InputError, NotFoundError
@@ -103,7 +103,8 @@ def ab(
     batch: int | Sequence[int] | None = None,
     min_effect: float = 0.01,
     alpha: float = 0.01,
-    budget_s: float = 10.0,
+    budget_s: float | None = None,
+    see: float | None = None,
     metrics: Sequence[str] = ABSettings().metrics,
     seed: int | None = None,
     results: PathLike = "results",
@@ -115,7 +116,8 @@ def ab(
     Or two settings of one file or suite: ``ab("m.onnx", base={"graph_opt": "disable"},
     head={"graph_opt": "all"})``. `data`, `shapes` and `batch` are for files. `min_effect` is
     the least change of interest and `alpha` the chance of a false regression in the job, both
-    ratios; `budget_s` seconds of blocks a case; `metrics` are what to decide on.
+    ratios; `budget_s` seconds of blocks a case (None: as many as `see`, the change that is to be
+    visible, takes, up to a cap; with `see` it is the cap); `metrics` are what to decide on.
     Ctrl-C gives the verdict on what is known by then. Raises InputError, StoreError.
     """
     from harness.ab.job import run_ab
@@ -123,6 +125,9 @@ def ab(
 
     if not 0 <= min_effect < 1 or not 0 < alpha < 1:
         raise InputError("ab: min_effect and alpha are ratios below 1, such as 0.01")
+    if see is not None and not min_effect < see < 1:
+        raise InputError("ab: see is a ratio above min_effect, such as 0.02")
+    budget = choose_budget(budget_s, see)
     if strange := [name for name in metrics if name not in ASKED]:
         raise InputError(f"ab: metrics: {closest(strange[0], ASKED)}, not {strange[0]!r}")
     models = [Path(path) for path in (a, b) if path is not None]
@@ -132,7 +137,15 @@ def ab(
     result = run_ab(
         arms.pairing,
         arms.suite,
-        ABSettings(min_effect, alpha, budget_s, chosen, *split_metrics(metrics)),
+        ABSettings(
+            min_effect,
+            alpha,
+            budget.budget_s,
+            chosen,
+            *split_metrics(metrics),
+            see=budget.see,
+            most_s=budget.most_s,
+        ),
         Path(results).absolute(),
         _cache(cache),
         base=arms.base,

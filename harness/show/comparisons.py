@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from harness.core.decision import Blame, Change, MetricComparison, RunComparison
-from harness.core.units import count, format_percent
+from harness.core.decision import Blame, Change, Decision, DecisionSource, MetricComparison, RunComparison
+from harness.core.units import count, format_percent, format_span, format_value
 from harness.show.cells import Cell, Delta, Line, interval_of, number, percent
 from harness.show.fields import Field, lines_of
 from harness.show.sections import Entry
@@ -32,13 +32,59 @@ def fields(*, blocks: bool = False) -> tuple[Field[MetricComparison], ...]:
         Field("seen from", lambda item: percent(item.decision.mde), number=True, drop=4),
         *((counted,) if blocks else ()),
         Field("verdict", lambda item: str(item.decision.verdict)),
-        Field("why", lambda item: item.decision.beside_change, drop=2),
+        Field("why", lambda item: _why(item, blocks), drop=2),
     )
 
 
 def lines(items: Iterable[MetricComparison], *, blocks: bool = False) -> tuple[Line, ...]:
     """Write a line a comparison, colored by its verdict."""
     return lines_of(fields(blocks=blocks), items, lambda item: MOODS[item.decision.verdict])
+
+
+def _why(item: MetricComparison, option: bool) -> str:
+    calls = _calls(item.metric, item.decision, option) if item.decision.needed_calls else ""
+    parts = (item.decision.beside_change, _levels(item), need(item.decision, option=option), calls)
+    return "; ".join(filter(None, parts))
+
+
+def _calls(metric: str, decision: Decision, option: bool) -> str:
+    """Say what a metric that no block has would take."""
+    calls = f"{decision.needed_calls:,} calls of each arm"
+    if decision.needed_s is None:
+        return f"{calls} would do"
+    by = f"--metric {metric} --budget {decision.needed_s:g}" if option else format_span(decision.needed_s)
+    return f"{calls} would do ({by})"
+
+
+def _levels(item: MetricComparison) -> str:
+    """Say between which levels a metric flips, and how often each arm is at the higher one."""
+    levels = item.levels
+    if levels is None:
+        return ""
+    base, head = (
+        " or ".join(format_value(value, item.unit) for value in both if value is not None)
+        for both in ((levels.base_low, levels.base_high), (levels.head_low, levels.head_high))
+    )
+    values = base if base == head else f"BASE {base}, HEAD {head}"
+    return (
+        f"two levels from process to process ({values}); at the higher one: BASE "
+        f"{levels.base_at_high} of {levels.base_processes}, HEAD {levels.head_at_high} of "
+        f"{levels.head_processes} (p = {levels.p:.2g})"
+    )
+
+
+def need(decision: Decision | None, *, option: bool = False) -> str:
+    """Say which budget would show the effect that was asked for, as an `option` or in seconds; or nothing."""
+    if decision is None or decision.asked is None:
+        return ""
+    asked = format_percent(decision.asked)
+    by_ab = decision.source is DecisionSource.AB
+    if by_ab and decision.mde is not None and decision.mde <= decision.asked:
+        return f"{asked} would have shown"
+    if decision.needed_s is None:
+        return ""
+    budget = f"--budget {decision.needed_s:g}" if option else f"{format_span(decision.needed_s)} of blocks"
+    return f"{budget} would show {asked}"
 
 
 def _blocks(item: MetricComparison) -> Cell:

@@ -9,6 +9,7 @@ change what it shows.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -31,6 +32,11 @@ STRAYS = 4
 Key = TypeVar("Key", bound=Hashable)
 Weights = Sequence[float] | None
 """What each value weighs; None: all the same."""
+
+Looks = Callable[[int], tuple[int | None, int]]
+"""For a number of values: after how many there is a first look, if any, and how many are planned for it."""
+
+MOST_VALUES = 10_000
 
 Test = Callable[[Sequence[float], float, Weights], float]
 
@@ -164,6 +170,26 @@ def visible_shift(n: int, alpha: float, first: int | None = None) -> float | Non
     if first is not None:
         alpha *= LOOKS[0] if n <= first else LOOKS[1]
     return signed_rank.visible_shift(n, alpha)
+
+
+def values_to_see(shift: float, alpha: float, fewest: int, looks: Looks) -> int | None:
+    """Return the fewest values, `fewest` at least, that show what lies `shift` SDs beyond the margin.
+
+    `looks` gives the number of values of a first look, if any, and how many there
+    are then; None where more than MOST_VALUES would be needed.
+    """
+
+    def shows(n: int) -> bool:
+        first, _ = looks(n)
+        seen = visible_shift(n, alpha, first)
+        return seen is not None and seen <= shift
+
+    low, high = fewest, fewest
+    while not shows(high):
+        low, high = high + 1, high * 3 // 2
+        if high > MOST_VALUES:
+            return None
+    return bisect_left(range(high), True, lo=low, key=shows)
 
 
 def smallest_visible(

@@ -8,9 +8,9 @@ import pytest
 from make import make_metric, make_record
 
 from harness.ab import decide as trial
-from harness.ab.model import ABSettings, BlockReading, CaseBlocks, Lost, split_metrics
+from harness.ab.model import ABSettings, BlockReading, CaseBlocks, Disagreement, Lost, split_metrics
 from harness.ab.schedule import OnlyCase, SeveralCases, count_tests
-from harness.core.decision import Change, DecisionSource
+from harness.core.decision import Change, Decision, DecisionSource, MetricComparison
 from harness.core.record import Status
 from harness.judge.outputs import Outputs
 from harness.stats import signed_rank
@@ -381,3 +381,42 @@ def test_a_count_that_was_asked_for_has_a_row_with_and_without_a_value():
 
 def test_metrics_are_those_of_blocks_and_those_that_are_counted():
     assert split_metrics(["instructions/call", P50, P50]) == ((P50,), ("instructions/call",))
+
+
+def peaks(*pairs):
+    return tuple({PEAK: BlockReading(math.log(head / base), base * 1e6, head * 1e6)} for base, head in pairs)
+
+
+def test_memory_that_flips_between_two_levels_has_them_and_no_budget_is_named():
+    fresh = peaks((83, 91), (91, 83), (83, 83), (91, 91), (83, 91), (83, 83), (91, 83), (83, 83))
+    row = decided(seen(fresh=fresh, candidates=[PEAK], block_s=0.5))["c", PEAK]
+    assert row.decision.verdict is Change.INCONCLUSIVE
+    assert (row.decision.asked, row.decision.needed_s) == (None, None)
+    assert (row.levels.base_low, row.levels.head_high) == (83e6, 91e6)
+    assert (row.levels.base_at_high, row.levels.head_at_high, row.levels.base_processes) == (3, 3, 8)
+    assert row.levels.p == 1.0
+
+
+def test_memory_that_moved_has_no_levels():
+    row = decided(seen(fresh=peaks(*[(83, 91)] * 12), candidates=[PEAK]))["c", PEAK]
+    assert row.decision.verdict is Change.REGRESSION
+    assert row.levels is None
+
+
+@pytest.mark.parametrize(
+    ("counted", "timed", "unlike"),
+    [
+        (Change.REGRESSION, Change.EQUIVALENT, True),
+        (Change.EQUIVALENT, Change.REGRESSION, True),
+        (Change.IMPROVEMENT, Change.REGRESSION, True),
+        (Change.REGRESSION, Change.REGRESSION, False),
+        (Change.REGRESSION, Change.INCONCLUSIVE, False),
+    ],
+)
+def test_instructions_and_times_that_were_shown_to_differ_are_named(counted, timed, unlike):
+    rows = [
+        MetricComparison("c", metric, None, None, Decision(verdict=verdict, ratio=ratio))
+        for metric, verdict, ratio in (("instructions/call", counted, 1.02), (P50, timed, 1.0))
+    ]
+    found = trial.find_disagreements(rows)
+    assert found == ((Disagreement("c", counted, 1.02, timed, 1.0),) if unlike else ())

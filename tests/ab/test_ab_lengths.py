@@ -105,3 +105,13 @@ def test_the_plan_shows_a_smaller_change_than_any_other_number_of_blocks() -> No
     assert made.visible is not None
     others = [lengths._plan(parts(), SCHEDULE, SPANS_S, 12.0, n).visible for n in range(9, 25)]
     assert made.visible <= 1.02 * min(other for other in others if other is not None)
+
+
+def test_the_smallest_budget_in_which_a_change_is_visible_is_found() -> None:
+    def seen(budget_s: float) -> float | None:
+        return None if budget_s < 20 else 1 / budget_s
+
+    assert lengths.budget_needed(seen, 0.05, 10.0) == pytest.approx(20, rel=lengths.BUDGET_STEP - 1)
+    assert lengths.budget_needed(seen, 0.02, 10.0) == pytest.approx(50, rel=lengths.BUDGET_STEP - 1)
+    assert lengths.budget_needed(seen, 0.1, 30.0) == 30  # the least will do
+    assert lengths.budget_needed(seen, 1e-9, 10.0) is None

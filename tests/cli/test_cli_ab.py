@@ -195,6 +195,22 @@ def test_the_terms_are_as_asked_and_a_seed_is_drawn_where_none_is(
     assert asked.settings == ABSettings(0.003, 0.05, 30, 7)
 
 
+@pytest.mark.parametrize(
+    ("options", "budget"),
+    [
+        ((), (10, None, 30)),  # it grows by itself
+        (("--budget", "20"), (20, None, None)),  # it is fixed
+        (("--see", "2%"), (10, 0.02, 120)),
+        (("--see", "2%", "--budget", "5"), (5, 0.02, 5)),  # a cap
+    ],
+)
+def test_a_budget_is_fixed_or_grows_until_a_change_is_visible(
+    harness: Call, asked: Loop, models: Path, options: tuple[str, ...], budget: tuple[Any, ...]
+) -> None:
+    harness("ab", "old.onnx", "new.onnx", *options)
+    assert (asked.settings.budget_s, asked.settings.see, asked.settings.most_s) == budget
+
+
 def without_data(why: NoData) -> GateOutcome:
     """A gate on the case `m` that could not be evaluated."""
     return GateOutcome(

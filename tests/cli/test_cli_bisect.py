@@ -76,7 +76,7 @@ def test_versions_are_searched_with_one_file(harness: Command, models: list[str]
     assert code == 1
     assert asked["metric"] == "latency/p50"
     assert asked["limit"] == 0.03
-    assert asked["settings"] == ABSettings(budget_s=7.0, seed=5)
+    assert asked["settings"] == ABSettings(budget_s=7.0, seed=5, most_s=7.0)
     assert list(asked["candidates"].cases) == ["1.17.0", "1.18.0"]
     case = asked["candidates"].cases["1.18.0"]
     assert case.key == "mon/runtime=onnxruntime-openvino==1.18.0/graph_opt=basic/batch=4"

@@ -231,3 +231,17 @@ def test_what_the_budget_does_not_pay_is_said(ran: Ran, asked: Asked, try_: Try)
     }
     assert asked == []
     assert try_(base, head, settings=settings, budget_s=20.0).left == {}
+
+
+@pytest.mark.parametrize(("budget_s", "most_s"), [(100.0, 50.0), (600.0, 120.0), (20.0, None)])
+def test_a_suspect_may_take_what_the_others_leave(
+    ran: Ran, try_: Try, budget_s: float, most_s: float | None
+) -> None:
+    given: list[ABSettings] = []
+
+    def run_ab(pairing: Pairing, suite: object, settings: ABSettings, *_: Any, **__: Any) -> ABResult:
+        given.append(settings)
+        return ABResult(job="j", settings=settings, base={}, head={}, comparisons=(), control=None)
+
+    try_(under(ran[1], "1.31.0"), budget_s=budget_s, run_ab=run_ab)
+    assert [settings.most_s for settings in given] == [most_s]

@@ -89,3 +89,11 @@ def test_only_what_varies_from_process_to_process_is_looked_at_again():
     assert not is_open(replace(SUSPECT, metric="model/size"))
     assert not is_open(replace(SUSPECT, metric="status"))
     assert not is_open(replace(SUSPECT, decision=Decision(verdict=Change.EQUIVALENT)))
+
+
+@pytest.mark.parametrize(("mde", "carried"), [(0.03, (0.02, 34.0)), (0.015, (None, None))])
+def test_what_an_ab_without_a_verdict_would_need_is_kept(mde, carried):
+    decisions = said(Change.INCONCLUSIVE)
+    decisions = {key: replace(each, mde=mde, asked=0.02, needed_s=34.0) for key, each in decisions.items()}
+    found = confirmed(SUSPECT, decisions, {}).decision
+    assert (found.asked, found.needed_s) == carried

@@ -19,7 +19,7 @@ from harness.core.case import Case
 from harness.core.decision import Change
 from harness.core.errors import NotFoundError
 from harness.core.record import Observation, Record, Status
-from harness.doctor.chain import write_chain
+from harness.doctor.chain import LARGE, SMALL, Chain, write_chain
 from harness.doctor.job import LAYERS, MORE_LAYERS, examine, self_test
 from harness.doctor.model import Diagnosis, Level, SelfTest
 from harness.doctor.view import DiagnosisDocument
@@ -33,6 +33,7 @@ def render(result: Any, view: str, **style: Any) -> str:
     return show.render(DiagnosisDocument(result), view, **style)
 
 
+TINY = SMALL, replace(LARGE, width=4)
 TERMS = ABSettings(budget_s=10.0, seed=1)
 
 
@@ -82,6 +83,13 @@ def tested(tmp_path: Path) -> Callable[..., SelfTest]:
     return lambda opening: self_test(tmp_path / "results", tmp_path / "cache", TERMS, open_bench=opening)
 
 
+@pytest.fixture
+def examined(tmp_path: Path) -> Callable[[OpenBench], Diagnosis]:
+    return lambda opening: examine(
+        tmp_path / "results", tmp_path / "cache", settings=TERMS, open_bench=opening, chains=TINY
+    )
+
+
 def test_a_known_slowdown_is_judged_and_what_can_be_seen_follows(blocks, tested) -> None:
     found = tested(blocks())
     assert found.injected == pytest.approx(0.02)
@@ -103,22 +111,31 @@ def test_noise_makes_what_can_be_seen_larger(blocks, tested) -> None:
 
 def test_a_machine_that_differs_from_itself_is_not_healthy(blocks, tmp_path: Path) -> None:
     open_bench = blocks(control=3.0)
-    found = examine(tmp_path / "results", tmp_path / "cache", settings=TERMS, open_bench=open_bench)
+    found = examine(
+        tmp_path / "results", tmp_path / "cache", settings=TERMS, open_bench=open_bench, chains=TINY
+    )
     assert found.test.fired
-    assert "A/A" in [finding.subject for finding in found.findings if finding.level is Level.BAD]
+    bad = [finding.subject for finding in found.findings if finding.level is Level.BAD]
+    assert {"A/A", "A/A, 15 MB"} <= {*bad}
     assert not found.healthy
 
 
 def test_a_slowdown_that_drowns_in_noise_is_not_seen(blocks, tmp_path: Path) -> None:
     open_bench = blocks(noise=6.0)
-    found = examine(tmp_path / "results", tmp_path / "cache", settings=TERMS, open_bench=open_bench)
-    assert "slowdown" in [finding.subject for finding in found.findings if finding.level is Level.BAD]
+    found = examine(
+        tmp_path / "results", tmp_path / "cache", settings=TERMS, open_bench=open_bench, chains=TINY
+    )
+    levels = {finding.subject: finding.level for finding in found.findings}
+    # of a model that streams its weights, most machines need more than this
+    assert (levels["slowdown"], levels["slowdown, 15 MB"]) == (Level.BAD, Level.WARNING)
 
 
 def test_a_model_that_does_not_run_is_all_that_is_said(blocks, tmp_path: Path) -> None:
     open_bench = blocks(status=Status.CRASHED)
-    found = examine(tmp_path / "results", tmp_path / "cache", settings=TERMS, open_bench=open_bench)
-    (said,) = [finding.found for finding in found.findings if finding.subject == "self-test"]
+    found = examine(
+        tmp_path / "results", tmp_path / "cache", settings=TERMS, open_bench=open_bench, chains=TINY
+    )
+    said, _ = [finding.found for finding in found.findings if finding.subject.startswith("self-test")]
     assert "crashed: SIGILL" in said
     assert found.test.reach == ()
     assert "crashed" in render(found, "table")
@@ -136,7 +153,9 @@ def test_quick_only_looks(tmp_path: Path) -> None:
 
 def test_every_view_holds_every_remark(blocks, tmp_path: Path) -> None:
     open_bench = blocks()
-    found = examine(tmp_path / "results", tmp_path / "cache", settings=TERMS, open_bench=open_bench)
+    found = examine(
+        tmp_path / "results", tmp_path / "cache", settings=TERMS, open_bench=open_bench, chains=TINY
+    )
     document = json.loads(render(found, "json"))
     assert document["healthy"] is found.healthy
     assert [each["subject"] for each in document["findings"]] == [each.subject for each in found.findings]
@@ -146,14 +165,18 @@ def test_every_view_holds_every_remark(blocks, tmp_path: Path) -> None:
     for view in ("table", "markdown"):
         text = render(found, view)
         assert all(finding.found in text.replace("\\", "") for finding in found.findings), view
-        assert "in 10 s (19 blocks to decide on): 1.00% with --min-effect 1%" in text.replace("\\", "")
+        for model in ("small", "15 MB"):
+            shown = f"{model} model, in 10 s (19 blocks to decide on): 1.00% with --min-effect 1%"
+            assert shown in text.replace("\\", "")
     with pytest.raises(NotFoundError, match="did you mean 'json'"):
         render(found, "jsn")
 
 
 def test_the_title_sums_up(blocks, tmp_path: Path) -> None:
     open_bench = blocks()
-    found = examine(tmp_path / "results", tmp_path / "cache", settings=TERMS, open_bench=open_bench)
+    found = examine(
+        tmp_path / "results", tmp_path / "cache", settings=TERMS, open_bench=open_bench, chains=TINY
+    )
     fine = [replace(finding, level=Level.FINE) for finding in found.findings]
     for levels, said in (
         ([], "fit for measuring"),
@@ -171,14 +194,16 @@ def test_the_command_exits_by_what_it_found(harness, monkeypatch: pytest.MonkeyP
     assert code == (0 if json.loads(out)["healthy"] else 1)
 
 
-@pytest.mark.parametrize("layers", [LAYERS, MORE_LAYERS])
-def test_the_runtime_computes_every_layer_of_the_chain(tmp_path: Path, layers: int) -> None:
+@pytest.mark.parametrize(
+    ("layers", "chain"), [(LAYERS, SMALL), (MORE_LAYERS, SMALL), (LAYERS, replace(LARGE, width=64))]
+)
+def test_the_runtime_computes_every_layer_of_the_chain(tmp_path: Path, layers: int, chain: Chain) -> None:
     """Nothing is fused or folded away, and the values neither grow nor fade."""
     import numpy as np
     import onnx
     import onnxruntime
 
-    write_chain(tmp_path / "chain.onnx", layers)
+    write_chain(tmp_path / "chain.onnx", layers, chain)
     options = onnxruntime.SessionOptions()
     options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
     options.log_severity_level = 3

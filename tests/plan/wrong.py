@@ -45,6 +45,10 @@ LINES = [
         "axes.precision: expected a name, or a mapping of one new name to what it stands for, got a mapping",
     ),
     (
+        "axes: {quantizer: onnxruntime>=1.20}",
+        "axes.quantizer: expected current, or a requirement such as onnxruntime==1.20.1, got 'onnxruntime>=1.20'",
+    ),
+    (
         "axes: {optimizer: onnxsin}",
         "axes.optimizer: unknown optimizer 'onnxsin': did you mean 'onnxsim'? known: none, onnxoptimizer, onnxsim, onnxslim, ort",
     ),
@@ -151,10 +155,10 @@ LINES = [
 """A line of a suite, and the mistake in it."""
 
 SOURCES = [
-    ("{}", "models.a.source: expected one of onnx, zoo, torch, sklearn, fake, such as {onnx: model.onnx}, got an empty mapping"),
-    ("digits.onnx", "models.a.source: expected one of onnx, zoo, torch, sklearn, fake, such as {onnx: model.onnx}, got 'digits.onnx'"),
-    ("{onxx: a.onnx}", "models.a.source: unknown source 'onxx': did you mean 'onnx'? known: fake, onnx, sklearn, torch, zoo"),
-    ("{zoo: vgg19, onnx: a.onnx}", "models.a.source: expected one of onnx, zoo, torch, sklearn, fake, such as {onnx: model.onnx}, got a mapping"),
+    ("{}", "models.a.source: expected one of onnx, zoo, torch, sklearn, xgboost, lightgbm, fake, such as {onnx: model.onnx}, got an empty mapping"),
+    ("digits.onnx", "models.a.source: expected one of onnx, zoo, torch, sklearn, xgboost, lightgbm, fake, such as {onnx: model.onnx}, got 'digits.onnx'"),
+    ("{onxx: a.onnx}", "models.a.source: unknown source 'onxx': did you mean 'onnx'? known: fake, lightgbm, onnx, sklearn, torch, xgboost, zoo"),
+    ("{zoo: vgg19, onnx: a.onnx}", "models.a.source: expected one of onnx, zoo, torch, sklearn, xgboost, lightgbm, fake, such as {onnx: model.onnx}, got a mapping"),
     ("{onnx: 3}", "models.a.source.onnx: expected text, got the number 3"),
     ("{torch: module}", "models.a.source.torch: expected module:function or file.py:function, got 'module'"),
     ("{torch: 'os; rm:x'}", "models.a.source.torch: expected module:function or file.py:function, got 'os; rm:x'"),

@@ -2,7 +2,7 @@
 
 That process has the standard library, the tool with all that it needs, and this
 package: nothing of the environment. A new converter is a file here with a
-function ``convert(example, wanted)``, a row in `harness.core.tools.TOOLS`, and a line in
+function ``convert(example, wanted)`` and `Takes`, a row in `harness.core.tools.TOOLS`, and a line in
 `harness.core.plugins.SOURCES`.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,14 @@ Arrays = Mapping[str, "np.ndarray[Any, Any]"]
 
 INPUT = "x"
 """What the input of a model is called that takes one matrix."""
+
+
+class Takes(Enum):
+    """How a converted model takes rows; each converter has one, ``TAKES``."""
+
+    COLUMNS = "columns"  # one matrix, or an input a column of a table; float32, int64, truth, text
+    MATRIX = "matrix"  # one matrix of float32, also of a table
+    TENSORS = "tensors"  # arrays of any shape, of their own types
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +67,4 @@ class Converted:
     labels: np.ndarray[Any, Any] | None = None
     notes: tuple[str, ...] = ()
     unavailable: str = ""  # why there are no answers
+    opset_passed: int | None = None  # to the converter; None: the one that is wanted

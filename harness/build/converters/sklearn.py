@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.build.converters import Arrays, Converted, Example, Wanted
+from harness.build.converters import Arrays, Converted, Example, Takes, Wanted
 from harness.core.errors import Unsupported
+
+TAKES = Takes.COLUMNS
 
 ML_OPSET = 3
 """Of ai.onnx.ml: what all runtimes of a sweep load (ONNX 1.10), with every tree ensemble in it."""

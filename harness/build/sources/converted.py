@@ -81,7 +81,7 @@ class Converter:
             kept = {"rows": "own", **keep_rows(name, inputs, answers, rows["calibration"], folder)}
         return Written(
             files.MODEL,
-            {"opset_passed": asked.opset or OPSET},
+            {"opset_passed": done["opset_passed"]},
             notes=(*done["notes"], *note),
             reads=done["reads"],
             origin={**kept, "counts": done["counts"], "unavailable": done["unavailable"]},
@@ -89,3 +89,5 @@ class Converter:
 
 
 SKLEARN = Converter("sklearn", "sklearn")
+XGBOOST = Converter("xgboost", "xgboost")
+LIGHTGBM = Converter("lightgbm", "lightgbm")
