@@ -23,6 +23,8 @@ from harness.run.bench import Bench, open_arms, open_bench
 from harness.run.job import environment
 from harness.show.repro import render_repro
 
+pytestmark = pytest.mark.xdist_group("cases")  # they share what was measured
+
 Node = helper.make_node
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
 
