@@ -156,7 +156,7 @@ def _read_input(value: onnx.ValueInfoProto) -> Input:
     kind = value.type.WhichOneof("value")
     if kind != "tensor_type":
         raise Unsupported(
-            f"input {value.name!r} is a {str(kind).removesuffix('_type')}; only tensors are fed"
+            f"input {value.name!r} is of type {str(kind).removesuffix('_type')}; only tensors are fed"
         )
     tensor = value.type.tensor_type
     if not tensor.HasField("shape"):
