@@ -137,6 +137,8 @@ def hold(
         if broken := sum(match.new_nonfinite for match in counted):
             return _step(StepVerdict.BAD, f"{broken} more NaN or Inf in the outputs")
         first = counted[0]
+        if first.emptied:
+            return _step(StepVerdict.BAD, first.emptied)
         return _drift(metric, OutputPair(first.ours, first.reference), limit, first.classes)
     except OtherShape as error:
         mark = StepVerdict.UNDECIDED if counted[0].sized_by_data else StepVerdict.BAD
@@ -212,12 +214,13 @@ def _read(metric: str, base: Record, head: Record, limit: float) -> Step:
 
 
 def _drift(metric: str, pair: OutputPair, limit: float, classes: int | None) -> Step:
-    found = compare_outputs(pair, kind=BASE, classes=classes)[metric]
-    if found.value is None and found.absence is not Absence.IDENTICAL:
+    # two versions of one model: also where its answers do not vary with the input, a difference is one
+    found = compare_outputs(pair, kind=BASE, classes=classes, varied=False)[metric]
+    same = bool(np.array_equal(pair.ours, pair.reference))
+    if found.value is None and found.absence is not Absence.IDENTICAL and not same:
         return _step(StepVerdict.UNDECIDED, found.reason)
     worse = _distance(metric, found.value)
     mark = StepVerdict.BAD if worse > limit else StepVerdict.GOOD
-    same = bool(np.array_equal(pair.ours, pair.reference))
     return _step(mark, IDENTICAL if same else "", worse=worse, head=found.value)
 
 

@@ -20,9 +20,9 @@ from harness.ab.job import run_ab
 from harness.ab.model import ABSettings, Pair, Pairing, describe_lost
 from harness.bisect import degradation as losses
 from harness.bisect import halving
-from harness.bisect.model import Question, Scan, Search, Step, StepVerdict
+from harness.bisect.model import Over, Question, Scan, Search, Step, StepVerdict
 from harness.build.scratch import scratch
-from harness.core.case import Case
+from harness.core.case import CURRENT, FP32, Case
 from harness.core.errors import InputError, NotFoundError
 from harness.core.listener import Listener
 from harness.core.metrics import is_foreign, spec_of
@@ -56,16 +56,24 @@ def over_runtimes(
     good: str | None = None,
     bad: str | None = None,
     *,
+    over: Over = Over.RUNTIME,
     released: Callable[[str], Sequence[str]] = install.released,
 ) -> Candidates:
     """Line up the released versions of `distribution` from `good` to `bad` for the one case of `plan`.
 
+    With `over`, the versions are those of what runs the model, or of what quantizes it.
     Without `good`: from the oldest that a worker runs under; without `bad`: up
     to the newest. Raises InputError, NotFoundError, Failed where the package
     index cannot be asked.
     """
     case = _only_case(plan, path)
-    if case.session.runtime != "current":
+    if over is Over.QUANTIZER and case.artifact.precision == FP32:
+        raise InputError("--over quantizer: fp32 is not quantized; name a precision")
+    if over is Over.QUANTIZER and case.artifact.quantizer != CURRENT:
+        raise InputError(
+            "axes.quantizer: a search goes over all versions; name its ends with --good and --bad"
+        )
+    if over is Over.RUNTIME and case.session.runtime != CURRENT:
         raise InputError("--runtime: a search goes over all versions; name its ends with --good and --bad")
     known = sorted(released(distribution), key=Version)
     first = _find(good, known, "--good")
@@ -82,11 +90,15 @@ def over_runtimes(
         raise InputError(
             f"--good {first} --bad {last}: a search needs two versions of {distribution}, the good one older"
         )
-    cases = {
-        version: replace(case, session=replace(case.session, runtime=f"{distribution}=={version}"))
-        for version in wanted
-    }
-    return Candidates(f"{case.key} on {distribution}", plan.suite, cases, (path,))
+    cases = {version: _at(case, over, f"{distribution}=={version}") for version in wanted}
+    by = "on" if over is Over.RUNTIME else "quantized by"
+    return Candidates(f"{case.key} {by} {distribution}", plan.suite, cases, (path,))
+
+
+def _at(case: Case, over: Over, requirement: str) -> Case:
+    if over is Over.QUANTIZER:
+        return replace(case, artifact=replace(case.artifact, quantizer=requirement))
+    return replace(case, session=replace(case.session, runtime=requirement))
 
 
 def over_models(plans: Mapping[Path, Plan]) -> Candidates:

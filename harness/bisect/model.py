@@ -36,6 +36,13 @@ class Scan(StrEnum):
     ALL = "all"
 
 
+class Over(StrEnum):
+    """Which versions of ONNX Runtime are searched."""
+
+    RUNTIME = "runtime"  # of what runs the model
+    QUANTIZER = "quantizer"  # of what converts it to its precision
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """A stretch of bad versions, as far as versions were tested."""

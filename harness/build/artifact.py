@@ -19,17 +19,25 @@ from harness.build.precisions import Precision
 from harness.build.sources import Asked
 from harness.build.versions import own_code, versions
 from harness.core.artifact import Built, Dataset
-from harness.core.case import FP32, NO_CONVERTER, NO_OPTIMIZER, Artifact, DataRef, thaw
+from harness.core.case import CURRENT, FP32, NO_CONVERTER, NO_OPTIMIZER, Artifact, DataRef, thaw
 from harness.core.errors import CaseError, Failed, HarnessError, Unsupported
 from harness.core.feeds import with_overrides
 from harness.core.plugins import PRECISIONS, SOURCES
 from harness.core.registry import closest
 from harness.core.tools import TOOLS, Tool
 from harness.core.vocabulary import OPTIMIZERS
-from harness.install import ensure
+from harness.install import ensure, parse
 from harness.install.installer import Installer, pip_install
 
 KIND = "artifacts"
+_AS_THE_SOURCE: Mapping[str, Any] = {
+    "precision": FP32,
+    "format": "onnx",
+    "optimizer": NO_OPTIMIZER,
+    "quantizer": CURRENT,
+}
+"""The axes of what other artifacts are made of."""
+
 RANDOM_SAMPLES = 16
 """Random feeds that a model without data is calibrated with."""
 
@@ -75,7 +83,7 @@ def identify(artifacts: Iterable[Artifact]) -> list[str]:
 
 
 def _identity(artifact: Artifact, sources: dict[Artifact, str]) -> str:
-    key = replace(artifact, precision=FP32, format="onnx", optimizer=NO_OPTIMIZER)
+    key = replace(artifact, **_AS_THE_SOURCE)
     try:
         if key not in sources:
             sources[key] = cache.digest(_source_recipe(artifact))
@@ -96,7 +104,7 @@ def fp32_reference(artifact: Artifact, built: Built) -> Artifact:
 
     It is the model as the source has it, optimized by nothing.
     """
-    same = replace(artifact, precision=FP32, format="onnx", optimizer=NO_OPTIMIZER)
+    same = replace(artifact, **_AS_THE_SOURCE)
     if built.provenance.get("base", {}).get("opset", built.opset) == built.opset:
         return same
     return replace(same, opset=built.opset)  # quantization raised it
@@ -193,7 +201,14 @@ class _Line:
         precision: Precision = PRECISIONS.resolve(kind)
         feeds = _calibration(artifact, base, self.cache_dir) if precision.calibrated else {}
         recipe = {**_precision_recipe(artifact), "calibration": feeds.get("identity")}
-        return self._step(recipe, base, lambda: {"feeds": feeds})
+
+        def where() -> dict[str, Any]:
+            if artifact.quantizer == CURRENT:
+                return {"feeds": feeds}
+            installed = ensure(parse(artifact.quantizer), self.cache_dir, self.install)
+            return {"feeds": feeds, process.FIRST: installed.path}
+
+        return self._step(recipe, base, where)
 
     def reformat(self, base: Built) -> Built:
         """Convert to ONNX Runtime's own format."""
@@ -314,12 +329,18 @@ def _precision_recipe(artifact: Artifact) -> dict[str, Any]:
     """Return how a model is converted to its precision, what it is calibrated with aside."""
     name, kind = artifact.precision.name, artifact.precision.kind
     precision: Precision = PRECISIONS.resolve(kind)
+    known = versions(*precision.packages)
+    if artifact.quantizer != CURRENT:
+        if "onnxruntime" not in known:
+            raise Unsupported(f"quantizer {artifact.quantizer}: ONNX Runtime does not convert to {name}")
+        known["onnxruntime"] = parse(artifact.quantizer).version
     return {
         "step": "precision",
         "precision": kind,
         "options": precision.complete(name, thaw(artifact.precision.options)),
         "opset": artifact.opset,
-        "versions": versions(*precision.packages),
+        "quantizer": None if artifact.quantizer == CURRENT else artifact.quantizer,
+        "versions": known,
     }
 
 

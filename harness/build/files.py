@@ -167,6 +167,47 @@ def save(model: onnx.ModelProto, target: Path) -> None:
         onnx.save(model, target, save_as_external_data=True, location=f"{target.name}.data")
 
 
+def lower_ir(path: Path) -> None:
+    """Let a file ask for the oldest IR in which it can be written: older runtimes refuse a newer one."""
+    import onnx
+
+    model = parse(path)
+    if (least := least_ir(model)) < model.ir_version:
+        model.ir_version = least
+        onnx.save(model, path)
+
+
+def least_ir(model: onnx.ModelProto) -> int:
+    """Return the oldest IR that has what `model` is written with.
+
+    That is the oldest which its operator sets were released with; and that which brought
+    initializers that are no inputs (4), functions (8), 8-bit floats (9), integers of 4 bits and
+    overloads of functions (10), 4-bit floats (11), and what is newer (its own).
+    """
+    from onnx import TensorProto, helper
+
+    imports = [*model.opset_import, *(item for function in model.functions for item in function.opset_import)]
+    needed = [4, helper.find_min_ir_version_for(imports, ignore_unknown=True)]
+    if model.functions:
+        needed.append(10 if any(function.overload for function in model.functions) else 8)
+    for kind in _element_types(model):
+        if kind <= TensorProto.BFLOAT16:
+            continue
+        since = {int(TensorProto.UINT4): 10, int(TensorProto.INT4): 10, int(TensorProto.FLOAT4E2M1): 11}
+        needed.append(9 if kind <= TensorProto.FLOAT8E5M2FNUZ else since.get(kind, model.ir_version))
+    return max(needed)
+
+
+def _element_types(model: onnx.ModelProto) -> set[int]:
+    from harness.build.reading import walk
+
+    graph = model.graph
+    values = (*graph.value_info, *graph.input, *graph.output)
+    found = {value.type.tensor_type.elem_type for value in values}
+    found |= {tensor.data_type for tensor in _tensors(model)}
+    return found | {item.i for node in walk(model) for item in node.attribute if item.name == "to"}
+
+
 def is_large(path: Path) -> bool:
     """Return whether a model needs external data once it is written again."""
     return sum(item.stat().st_size for item in path.parent.iterdir()) > LARGE_BYTES

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from harness.build.arguments import Argument
 from harness.build.uses import Use, find_uses
@@ -89,8 +92,35 @@ def _hint(item: Input, use: Use, items: Sequence[Input]) -> Input:
         return replace(item, fill=_RATE_HZ)
     if integer and _is_segment(name):
         return replace(item, low=0, high=2)
+    if integer and not use.looked_up:
+        return _widened(item, use)
     if item.dtype.startswith("float") and _is_argument(item, items):
         return replace(item, fill=next(value for pattern, value in _ARGUMENTS if pattern.search(name)))
+    return item
+
+
+PICTURE = 256
+"""How many values a byte has: what a picture, a text or a sound in integers is made of."""
+
+
+MOST = 1 << 16
+"""Of a wider range, what is compared is a sentinel rather than data."""
+
+
+def _widened(item: Input, use: Use) -> Input:
+    """Bound integers that look nothing up: by what the graph compares them with, else by a type of a byte.
+
+    Others stay 0 and 1, which every use takes.
+    """
+    if use.compared is not None and all(map(math.isfinite, use.compared)):
+        low, high = min(math.floor(use.compared[0]), 0), max(math.ceil(use.compared[1]) + 1, 2)
+        limits = np.iinfo(item.dtype)
+        low, high = max(low, limits.min), min(high, limits.max + 1)
+        return replace(item, low=low, high=high) if high - low <= MOST else item
+    if item.dtype == "uint8" and len(item.shape) > 1:
+        return replace(item, low=0, high=PICTURE)
+    if item.dtype == "int8" and len(item.shape) > 1:
+        return replace(item, low=-PICTURE // 2, high=PICTURE // 2)
     return item
 
 

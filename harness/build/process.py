@@ -21,6 +21,8 @@ from harness.core.units import format_signal, format_span
 
 TIMEOUT_S = 1800.0
 REQUEST, ANSWER = "request.json", "answer.json"
+FIRST = "first"
+"""Key of a request: the folder in which packages are looked for first, as of another ONNX Runtime."""
 
 START = """
 import pathlib, sys
@@ -57,7 +59,10 @@ def run(
     Raises Unsupported or Failed with the worker's reason, or with how it died.
     """
     command = [python, "-P", "-c", START, str(Path(harness.__file__).parent.parent)]
-    return _ask(command, request, timeout_s, "the build", _environment())
+    found = _environment()
+    if first := request.get(FIRST):
+        found["PYTHONPATH"] = os.pathsep.join(filter(None, (first, os.environ.get("PYTHONPATH"))))
+    return _ask(command, request, timeout_s, "the build", found)
 
 
 def run_tool(

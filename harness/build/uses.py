@@ -55,6 +55,11 @@ ARGUMENTS: Mapping[tuple[str, int], float] = {
 }
 """(operator, input) -> the value that always works, for an argument that is computed from an input."""
 
+COMPARES = frozenset({"Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual"})
+
+SAME_VALUES = frozenset({"Cast", "Identity", "Unsqueeze", "Squeeze", "Reshape", "Expand", "Tile"})
+"""Operators whose output holds the values of their first input and no other."""
+
 MASKS = frozenset(
     {("Attention", 3), ("MultiHeadAttention", 4), ("EmbedLayerNormalization", 7), ("QAttention", 5)}
 )
@@ -83,6 +88,8 @@ class Use:
     high: float = math.inf  # inclusive
     within: list[str] = field(default_factory=list)  # indices of an axis of these dimensions
     counts: list[Size] = field(default_factory=list)  # elements count the steps of an axis of this size
+    compared: tuple[float, float] | None = None  # the constants that elements are compared with lie between
+    looked_up: bool = False  # elements are places on an axis, if only after what nobody follows
     fill: float | None = None
     keep: float | None = None  # of a mask: the value that masks nothing
     argument: Argument | None = None
@@ -209,7 +216,10 @@ class Walk:
                 elif (op, position) in MASKS:
                     use.keep = 1
                 for size in self._indexed(node, position):
+                    use.looked_up = True
                     _bound(use, each, size)
+                if op in COMPARES and len(inputs) == 2 and (known := self._bounds(inputs[1 - position])):
+                    _compare(use, each, *known)
 
     def _sliced(self, node: onnx.NodeProto) -> list[Size]:
         axes = self.constants.get(node.input[3]) if len(node.input) > 3 else None
@@ -373,6 +383,15 @@ def _bound(use: Use, each: Follow, size: Size) -> None:
     use.low, use.high = max(use.low, math.ceil(min(ends))), min(use.high, math.floor(max(ends)))
 
 
+def _compare(use: Use, each: Follow, low: float, high: float) -> None:
+    """Widen what x is compared with by the constants from `low` to `high`."""
+    if each.shifted or each.scale == 0:
+        return
+    ends = (low - each.high) / each.scale, (high - each.low) / each.scale
+    found = (*ends, *(use.compared or ends))
+    use.compared = min(found), max(found)
+
+
 def _attribute(node: onnx.NodeProto, name: str, default: int) -> int:
     return next((int(item.i) for item in node.attribute if item.name == name), default)
 
@@ -402,9 +421,7 @@ def _constants(model: onnx.ModelProto) -> dict[str, np.ndarray[Any, Any]]:
                     found[node.output[0]] = np.asarray(
                         item.ints if item.name == "value_ints" else item.floats
                     )
-        elif (
-            node.op_type in ("Cast", "Identity", "Unsqueeze", "Squeeze", "Reshape") and node.input[0] in found
-        ):
+        elif node.op_type in SAME_VALUES and node.input[0] in found:
             found[node.output[0]] = found[node.input[0]]
     return found
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.build import files, ort_format, part, repair, unconverted
 from harness.build.calibration import calibrate
-from harness.build.check import check
+from harness.build.check import check, first_line
 from harness.build.data import split_file
 from harness.build.optimizers import offline
 from harness.build.precisions import Precision
@@ -51,6 +51,8 @@ def take_source(request: Mapping[str, Any], target: Path) -> Content:
     }
     reading, notes = written.reading, written.notes
     if reading is None:
+        if request["source"] in SOURCES.builtin and request["source"] != "onnx":
+            files.lower_ir(target / written.file)
         maker = asked.exporter or request["source"]
         reading, complaints = check_and_read(target / written.file, asked.opset, f"{maker} gave")
         notes = (*notes, *complaints)
@@ -77,6 +79,7 @@ def take_part(request: Mapping[str, Any], target: Path) -> Content:
     origin: Content = {}
     recorded: tuple[str, ...] = ()
     made = part.write(Path(base.path), request["cut"], path)
+    files.lower_ir(path)
     reading, complaints = check_and_read(path, base.opset, "the part has")
     if data is not None:
         origin, recorded = part.record(base, made, data, request["output"], target)
@@ -103,6 +106,7 @@ def optimize(request: Mapping[str, Any], target: Path) -> Content:
     else:
         who = tool["requirement"]
         run_tool(tool["path"], "harness.build.optimizers.main", {**asked, "who": who}, who)
+    files.lower_ir(path)
     reading, complaints = check_and_read(path, base.opset, f"{who} gave")
     here = (tuple(item.name for item in base.inputs), base.outputs)
     if (found := (tuple(item.name for item in reading.inputs), reading.outputs)) != here:
@@ -136,11 +140,16 @@ def convert(request: Mapping[str, Any], target: Path) -> Content:
             done = precision.convert(mended, path, request["options"], feeds)
     except HarnessError:
         raise
+    except ImportError as error:
+        if request["quantizer"] is None:
+            raise
+        raise Unsupported(f"{request['quantizer']} cannot convert to {kind}: {first_line(error)}") from error
     except Exception as error:  # a converter raises what it likes
         raise Failed(failure(kind, Path(base.path), error, precision.defaults)) from error
     _, after = repair.mend(path, path, (repair.SORT,))
     after += repair.keep_output_shapes(path, mended)
     discard(target, path)
+    files.lower_ir(path)
     try:
         reading, complaints = check_and_read(path, request["opset"], f"{kind} needs")
     except Failed as error:
@@ -157,6 +166,7 @@ def convert(request: Mapping[str, Any], target: Path) -> Content:
         "precision": {
             "kind": kind,
             "options": request["options"],
+            **({"quantizer": quantizer_facts(request["quantizer"])} if request["quantizer"] else {}),
             "versions": request["versions"],
             "repairs": [*repairs, *after],
             **done,
@@ -170,6 +180,15 @@ def convert(request: Mapping[str, Any], target: Path) -> Content:
     reading = replace(reading, inputs=tuple(carry_hint(item, base) for item in reading.inputs))
     made = content(files.MODEL, reading, provenance, notes, base.engine)
     return {**made, "random_weights": base.random_weights}
+
+
+def quantizer_facts(requirement: str) -> Content:
+    """Return whose tools converted, as they call themselves. Raises Failed where that is another version."""
+    import onnxruntime
+
+    if onnxruntime.__version__ != requirement.partition("==")[2]:
+        raise Failed(f"{requirement} was asked to convert; onnxruntime {onnxruntime.__version__} did")
+    return {"requirement": requirement, "version": onnxruntime.__version__}
 
 
 def reformat(request: Mapping[str, Any], target: Path) -> Content:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.bisect.model import Scan, Search, SearchOutcome, Step
+from harness.bisect.model import Over, Scan, Search, SearchOutcome, Step
 from harness.cli.options import (
     DOCUMENT_FORMATS,
     Command,
@@ -50,6 +50,7 @@ Examples:
   harness bisect model.onnx --good 1.20.1 --bad 1.32.0 --intra-threads 1
   harness bisect model.onnx --metric accuracy/max_abs_error --tolerance 1e-3
   harness bisect model.onnx --metric accuracy/top1 --data samples.npz
+  harness bisect model.onnx --over quantizer --precision int8_dynamic --metric model/int8_operators
   harness bisect suites/nightly.yaml --only model=digits_cnn,precision=int8_static --only batch=1
   harness bisect monday.onnx tuesday.onnx wednesday.onnx --resume
 \b
@@ -66,11 +67,19 @@ was wrong; 3 nothing could be decided, or the control of an A/B fired; 130 inter
     "--distribution", default="onnxruntime", show_default=True, help="Whose released versions are searched."
 )
 @click.option(
+    "--over",
+    type=click.Choice([item.value for item in Over]),
+    default=Over.RUNTIME.value,
+    show_default=True,
+    help="Whether these versions run the model, or convert it to its precision.",
+)
+@click.option(
     "--metric",
     default="latency/p50",
     show_default=True,
     help="latency/p50 or p95, memory/peak, instructions/call, accuracy/top1, mae, agreement, cosine, "
-    "sqnr_db, max_abs_error, or status: the first version that cannot run the model.",
+    "sqnr_db, max_abs_error, model/size, nodes or int8_operators, or status: the first version that cannot "
+    "run the model.",
 )
 @click.option(
     "--min-effect",
@@ -193,8 +202,11 @@ def _lineup(models: tuple[Path, ...], choices: Mapping[str, Any]) -> Candidates:
             choices["distribution"],
             choices["good"],
             choices["bad"],
+            over=Over(choices["over"]),
             released=handed("released", released),
         )
+    if choices["over"] != Over.RUNTIME:
+        raise InputError("--over is for versions; of several files, the first one is good")
     if choices["good"] or choices["bad"]:
         raise InputError("--good and --bad are for versions of a runtime; of files, the first one is good")
     if suites := [path for path in models if path.suffix in SUITES or is_starter(path)]:

@@ -99,6 +99,9 @@ class Model:
     cut: Frozen = ()  # ``{"inputs": [...], "outputs": [...]}``: only what lies between these tensors
 
 
+CURRENT = "current"
+"""The ONNX Runtime that is installed here."""
+
 FP32 = Named("fp32", "fp32")
 CPU = Named("cpu", "cpu")
 NO_CONFIG = Named("default", "config")
@@ -157,6 +160,9 @@ class Artifact(_Part):
     format: str = "onnx"  # "onnx" | "ort"
     converter: Named = NO_CONVERTER  # of a source that a tool converts; its kind: name==version
     optimizer: Named = NO_OPTIMIZER  # of the FP32 model; its kind: a name, or name==version of a tool
+    quantizer: str = (
+        CURRENT  # whose tools convert to the precision: or a requirement such as onnxruntime==1.20.1
+    )
     key: str = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -167,7 +173,7 @@ class Artifact(_Part):
 class Session(_Part):
     """How a model is loaded. Threads of 0 mean: as many as the cores it is given."""
 
-    runtime: str = "current"  # or a requirement such as "onnxruntime==1.22.1", or a wheel's absolute path
+    runtime: str = CURRENT  # or a requirement such as "onnxruntime==1.22.1", or a wheel's absolute path
     provider: Named = CPU
     graph_opt: str = "all"  # "disable" | "basic" | "extended" | "all"
     execution_mode: str = "sequential"  # "sequential" | "parallel"

@@ -33,6 +33,13 @@ class Input:
     argument: str = ""
 
     @property
+    def is_unbounded(self) -> bool:
+        """Whether these are integers that nothing bounds: they are drawn from 0 and 1."""
+        bounds = (self.low, self.high, self.fill)
+        named = self.within or self.counts or self.argument
+        return self.dtype.startswith(("int", "uint")) and not named and bounds == (None,) * 3
+
+    @property
     def dtype_in_words(self) -> str:
         """The type as people call it: numpy's name, and text for strings."""
         return "text" if self.dtype == "object" else self.dtype

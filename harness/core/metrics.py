@@ -212,7 +212,7 @@ _ROWS = (
     ),
     _count("nodes", "none", title="nodes", drop=6, beside=("exporter", "optimizer")),
     _count("operators", "none"),
-    _count("int8_operators", "higher"),
+    _count("int8_operators", "higher", title="int8 operators", drop=6, beside=("quantizer",)),
     MetricSpec(
         "instructions/call",
         "instructions",

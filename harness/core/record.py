@@ -50,6 +50,7 @@ class NoteKind(StrEnum):
     UNCHECKED_BATCH = "the batch axis is not checked"  # nobody knows whether it mixes samples
     BAD_INPUTS = "inputs are NaN"
     RANDOM_CALIBRATION = "random calibration"
+    NARROW_INPUTS = "inputs are 0 and 1"  # drawn so, for want of a bound
     RANDOM_INPUTS = "random inputs"
 
 

@@ -32,7 +32,8 @@ def outputs_change(
     Those that count are `wanted`, else all that both have, by name. Each is a
     regression by NaN or Inf that BASE does not have, or where it is not close
     to BASE's (`harness.judge.closeness`) by the limits that fit both
-    precisions, or by a suite's `tolerance`. So is another shape under the
+    precisions, or by a suite's `tolerance`. So is one without any value where BASE
+    has some, and another shape under the
     `same_load`, unless samples alone differ in number or the size depends on
     the data; and HEAD that answers one input differently each time, where BASE
     does not. A BASE that does has no verdict, nor has a HEAD that lacks an output
@@ -115,6 +116,8 @@ def _judge(match: Match, same_load: bool, bounds: Limits) -> tuple[Decision, Met
         reason = near.reason
         if near.close is None and np.array_equal(match.ours, match.reference):
             verdict, reason = Change.EQUIVALENT, IDENTICAL
+    if match.emptied:
+        verdict, reason = Change.REGRESSION, match.emptied
     if match.new_nonfinite:
         verdict, reason = Change.REGRESSION, f"{match.new_nonfinite} NaN or Inf that base does not have"
     return Decision(verdict=verdict, blocks=_count(match), reason=reason), metrics

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from harness.core.record import Metric, Note, NoteKind, Observation
@@ -27,6 +28,7 @@ def notes(facts: Facts, metrics: dict[str, Metric]) -> tuple[Note, ...]:
     found += _nonfinite(metrics)
     found += _outputs(facts)
     found += _random(facts, metrics)
+    found += _narrow(facts)
     return tuple(dict.fromkeys(found))
 
 
@@ -119,6 +121,20 @@ def _outputs(facts: Facts) -> Iterator[Note]:
     for name, (bad, of) in (seen.get("nonfinite_inputs") or {}).items():
         text = f"{bad} of {of} elements of {name} are NaN or Inf"
         yield Note(NoteKind.BAD_INPUTS, text, "inputs are NaN")
+
+
+def _narrow(facts: Facts) -> Iterator[Note]:
+    """Say which inputs hold 0 and 1 alone, because nothing bounds them: they exercise little."""
+    fed = {**(facts.observations[0].session.get("input_shapes") or {})} if facts.observations else {}
+    names = [
+        item.name
+        for item in facts.built.inputs
+        if facts.random_inputs and item.is_unbounded and math.prod(fed.get(item.name, ())) > 1
+    ]
+    if names:
+        example = f"{names[0]}: {{low: 0, high: 256}}"
+        text = f"nothing bounds {', '.join(names)}; name data, or say inputs: {{{example}}}"
+        yield Note(NoteKind.NARROW_INPUTS, text, "inputs are 0 and 1")
 
 
 def _random(facts: Facts, metrics: dict[str, Metric]) -> Iterator[Note]:

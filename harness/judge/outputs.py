@@ -75,6 +75,13 @@ class Match:
     stored_as: tuple[str, ...] = ()  # the element types of both
 
     @property
+    def emptied(self) -> str:
+        """Say that there is no value where the reference has some; empty where that is not so."""
+        if self.ours.size or not self.reference.size:
+            return ""
+        return f"the output is empty; the other has {self.reference.size} values"
+
+    @property
     def new_nonfinite(self) -> int:
         """How many NaN and Inf there are where the reference has a number, or another of them."""
         if self.ours.shape != self.reference.shape:

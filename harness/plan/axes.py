@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from pydantic import Strict as Exact
 
 from harness.core import requirement
-from harness.core.case import DEFAULTS, shown
+from harness.core.case import CURRENT, DEFAULTS, shown
 from harness.core.plugins import EXPORTERS
 from harness.core.vocabulary import EXECUTION_MODES, FORMATS, GRAPH_OPT, IO, ROLLING
 from harness.plan.files import look
@@ -25,6 +25,13 @@ from harness.plan.strict import strict_model, written
 MAX_BATCH = 2**20
 MAX_THREADS = 4096
 OPSETS = (7, 30)
+
+
+def _quantizer(value: str) -> str:
+    """Check for a released version: of a wheel, a key would not say what it is."""
+    if value != CURRENT:
+        requirement.check(value, look)
+    return value
 
 
 def _runtime(value: str) -> str:
@@ -39,6 +46,13 @@ Runtime = Annotated[
     | Annotated[str, Exact(), StringConstraints(pattern=r"==|\.whl$")],
     Expect("current, latest, nightly, a requirement such as onnxruntime==1.22.1, or the path of a .whl file"),
     AfterValidator(_runtime),
+]
+
+Quantizer = Annotated[
+    Annotated[str, Choice("quantizer", (CURRENT,))]
+    | Annotated[str, Exact(), StringConstraints(pattern=r"==")],
+    Expect("current, or a requirement such as onnxruntime==1.20.1"),
+    AfterValidator(_quantizer),
 ]
 
 Threads = Annotated[
@@ -69,6 +83,7 @@ AXES: Mapping[str, tuple[Any, str]] = {
         Optimizer,
         "What rewrites the FP32 graph first, by name, as name==version, or with options under a new name.",
     ),
+    "quantizer": (Quantizer, "Version of ONNX Runtime whose tools convert to the precision."),
     "runtime": (Runtime, "Version of ONNX Runtime."),
     "provider": (Provider, "Execution provider, by name or with options under a new name."),
     "graph_opt": (GraphOpt, "Graph optimization level."),

@@ -17,7 +17,7 @@ from math import prod
 from operator import and_
 from typing import Any, Literal, TypeVar
 
-from harness.core.case import NO_CONVERTER, PARTS, Artifact, Case, Load, Session, freeze, shown
+from harness.core.case import CURRENT, FP32, NO_CONVERTER, PARTS, Artifact, Case, Load, Session, freeze, shown
 from harness.core.conditions import fits
 from harness.core.errors import Problem, SuiteError
 from harness.core.plugins import SOURCES
@@ -129,8 +129,10 @@ def _taken(part: Part, values: Values) -> tuple[tuple[Any, ...], ...]:
 
 
 def _cannot_export(artifact: Artifact) -> str:
-    """Return why an exporter or a converter makes no sense for the artifact's source; empty where it does."""
+    """Return why an exporter, a converter or a quantizer makes no sense here; empty where it does."""
     kind, name = artifact.model.source.kind, artifact.model.name
+    if artifact.quantizer != CURRENT and artifact.precision == FP32:
+        return f"a quantizer converts to a precision: {name} is asked for in fp32"
     if kind not in SOURCES.builtin:
         return ""
     if artifact.exporter is not None and kind != "torch":

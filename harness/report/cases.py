@@ -11,6 +11,7 @@ from harness.core.record import Metric, Record
 from harness.core.report import Row
 from harness.judge.rows import seconds_per_sample, varying_axes
 from harness.report.model import Reading
+from harness.stats.front import Range, front
 
 HUES = ("precision", "graph_opt", "provider", "runtime", "opset", "exporter", "execution_mode", "config")
 """Axes that may give a chart its colors and marks, the first that varies."""
@@ -79,23 +80,24 @@ def per_sample(record: Record) -> Reading | None:
     return reading(record, HEADLINE, call.value / seconds)
 
 
-def pareto(values: Mapping[str, Sequence[float | None]], better: Sequence[str]) -> frozenset[str]:
-    """Return the keys that no other dominates: at least as good in everything, better in something.
+def pareto(found: Mapping[str, Sequence[Reading | None]], better: Sequence[str]) -> frozenset[str]:
+    """Return the keys that no other is shown to beat: surely better in something, surely worse in nothing.
 
-    A key that lacks a number is on no front.
+    A reading without an interval is taken as exact. A key that lacks a reading is on no front.
     """
     whole = {
-        key: tuple(value if way == "lower" else -value for value, way in zip(known, better, strict=True))
-        for key, found in values.items()
-        if len(known := [value for value in found if value is not None]) == len(found)
+        key: [_range(reading, way) for reading, way in zip(known, better, strict=True)]
+        for key, readings in found.items()
+        if len(known := [reading for reading in readings if reading is not None]) == len(readings)
     }
-    return frozenset(
-        key
-        for key, own in whole.items()
-        if not any(
-            other != own and all(a <= b for a, b in zip(other, own, strict=True)) for other in whole.values()
-        )
-    )
+    return frozenset(front(whole))
+
+
+def _range(reading: Reading, better: str) -> Range:
+    """Return the interval of a reading, turned so that less is better."""
+    low = reading.value if reading.low is None else reading.low
+    high = reading.value if reading.high is None else reading.high
+    return Range(low, high) if better == "lower" else Range(-high, -low)
 
 
 def accuracy_of(records: Sequence[Record]) -> str | None:

@@ -102,7 +102,10 @@ def _throughput(cases: Cases) -> Iterator[Chart]:
     found = [item for item in found if item[2] is not None]
     if len(found) < 3 or len({row.record.axes.get("batch") for row, _, _ in found}) < 2:
         return
-    front = pareto({row.record.case: (p50, rate) for row, p50, rate in found}, ("lower", "higher"))
+    front = pareto(
+        {row.record.case: (reading(row.record, HEADLINE), reading(row.record, name)) for row, _, _ in found},
+        ("lower", "higher"),
+    )
     scales = (
         Scale("p50 of a call", "s", log_scale([p50 for _, p50, _ in found])),
         Scale("throughput", "samples/s", log_scale([rate for _, _, rate in found])),
@@ -111,7 +114,7 @@ def _throughput(cases: Cases) -> Iterator[Chart]:
         name=f"{cases.model}-throughput",
         title="Throughput against latency",
         shows="Up and left is better: more samples a second, less time for a call; the settings that no "
-        "other beats in both are ringed.",
+        "other is shown to beat, by intervals, are ringed.",
         omits="It is one caller at a time: what many callers at once get is not measured here.",
         drawing=Scatter(
             scales, _spots(cases, [(row, (p50, rate)) for row, p50, rate in found], front), cases.groups
@@ -152,7 +155,11 @@ def _front(cases: Cases) -> Iterator[Chart]:
         return
     found = [(row, (values[0], *(value(row.record, name) for name in names))) for row, values in found]
     front = pareto(
-        {row.record.case: values for row, values in found}, ("lower", *(better(name) for name in names))
+        {
+            row.record.case: (per_sample(row.record), *(reading(row.record, name) for name in names))
+            for row, _ in found
+        },
+        ("lower", *(better(name) for name in names)),
     )
     specs = [spec_of(name) for name in names]
     scales = (
@@ -165,9 +172,9 @@ def _front(cases: Cases) -> Iterator[Chart]:
         name=f"{cases.model}-front",
         title=f"The front of {what}",
         shows=f"Left is faster; a ring marks the {count(len(front), 'setting')} "
-        f"that no other matches in all of {what}.",
-        omits="The front goes by the values alone: neighbors within their intervals may change places."
-        f"{missing}",
+        f"that no other is shown to beat in {what}.",
+        omits="Intervals of one process decide what is shown; what has none, such as memory of one "
+        f"process, counts as exact.{missing}",
         drawing=Scatter(scales, _spots(cases, found, front), cases.groups),
         columns=(
             CASE,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.core.decision import Change, RunComparison, Trend
 from harness.core.record import BAD, Record, Status
 from harness.core.report import Report, Row
+from harness.core.scaling import Scaling
 from harness.core.units import count, format_bytes, format_percent, format_span
 from harness.report.cases import Cases
 from harness.report.charts import charts
@@ -17,10 +18,14 @@ from harness.report.contrast import against, history
 from harness.report.model import Part, RunReport
 from harness.show.fields import columns_of, filled, lines_of
 from harness.show.grid import fields, groups, without_values
+from harness.show.scaling import scaling_sections
 from harness.show.sections import Entry, Section, SectionKind, sections
 
 MAX_DRAWN = 24
 """Models whose charts are drawn: a page is to open at once, and to be made in a minute."""
+
+MAX_SCALED = 6
+"""Curves over threads, and over the batch, that are told in words for a model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +169,20 @@ def _models(report: Report) -> Iterator[Part]:
             lines=lines_of(shown, rows, _mood),
             absent=absent if index == 0 else (),
             charts=tuple(charts(cases)) if drawn else (),
+            sections=tuple(_scaling(report.scaling, model)),
         )
+
+
+def _scaling(found: Scaling, model: str) -> Iterator[Section]:
+    """Give the curves of a model, as many as a page has room for."""
+    own = Scaling(
+        tuple(curve for curve in found.threads if curve.model == model),
+        tuple(curve for curve in found.batches if curve.model == model),
+    )
+    for section in scaling_sections(own):
+        more = len(section.entries) - MAX_SCALED
+        rest = (Entry(f"and {count(more, 'curve')} more: harness show --format json has all"),)
+        yield replace(section, entries=(*section.entries[:MAX_SCALED], *(rest if more > 0 else ())))
 
 
 _NOT_DRAWN = f"Its charts are left out: those of the first {MAX_DRAWN} models are drawn."

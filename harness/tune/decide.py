@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.core.metrics import spec_of
 from harness.core.record import Metric
-from harness.tune.front import Range, front
+from harness.stats.front import Range, front
 from harness.tune.model import (
     MARGIN,
     Barred,

@@ -13,6 +13,8 @@ from browser import Browser, opened
 from harness.asv import export as asv
 from harness.asv.demo import write_config, write_history
 
+pytestmark = pytest.mark.xdist_group("dashboard")  # one site is made for all
+
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:

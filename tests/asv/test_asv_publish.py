@@ -29,6 +29,8 @@ from harness.asv import export as asv
 from harness.asv.demo import STEPS, write_config, write_history
 from harness.core.errors import InputError, StoreError
 
+pytestmark = pytest.mark.xdist_group("dashboard")  # one site is made for all
+
 ROOT = Path(harness.__file__).parent.parent
 VERSIONS = os.environ.get("HARNESS_ASV_VERSIONS", "pinned").split()
 

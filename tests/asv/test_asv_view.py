@@ -54,13 +54,15 @@ def test_every_axis_has_its_place() -> None:
             "ort",
             Named("old", "skl2onnx==1.17.0"),
             Named("onnxsim", "onnxsim"),
+            "onnxruntime==1.20.1",
         ),
         session,
         Load(8, Named("long", "shapes"), "run"),
     )
     assert len(case.key.split("/")) - 1 == len(AXES)
     assert place(case.key) == (
-        "'exporter=torchscript opset=17 precision=int8 format=ort converter=old optimizer=onnxsim'",
+        "'exporter=torchscript opset=17 precision=int8 format=ort converter=old "
+        "optimizer=onnxsim quantizer=onnxruntime==1.20.1'",
         "'provider=openvino graph_opt=basic execution_mode=parallel inter_threads=3 config=c'",
         "2",
         "'8 shapes=long io=run'",

@@ -199,3 +199,19 @@ def test_steps_survive_the_disk() -> None:
         Step(version="a", against="b", mark=StepVerdict.GOOD),
     ):
         assert Step.from_json(step.to_json()) == step
+
+
+@pytest.mark.parametrize("metric", ["agreement", "cosine", "sqnr_db", "max_abs_error"])
+def test_outputs_that_do_not_vary_with_the_input_are_compared_all_the_same(metric: str) -> None:
+    constant = np.tile(np.float32([0.1, 0.9]), (4, 1))
+    good = hold(f"accuracy/{metric}", seen(constant), seen(constant.copy()), limit=0.01)
+    assert (good.mark, good.worse) == (StepVerdict.GOOD, pytest.approx(0.0, abs=1e-12))
+    zeros = hold(f"accuracy/{metric}", seen(constant * 0), seen(constant * 0), limit=0.01)
+    assert (zeros.mark, zeros.worse) == (StepVerdict.GOOD, 0)
+    bad = hold(f"accuracy/{metric}", seen(constant), seen(constant[:, ::-1].copy()), limit=0.01)
+    assert bad.mark is StepVerdict.BAD
+
+
+def test_a_version_that_answers_nothing_is_bad() -> None:
+    step = hold("accuracy/max_abs_error", seen(SCORES), seen(SCORES[:0]), limit=0.2)
+    assert (step.mark, step.reason) == (StepVerdict.BAD, "the output is empty; the other has 8 values")

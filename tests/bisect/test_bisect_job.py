@@ -11,18 +11,19 @@ from typing import Any
 
 import onnx
 import pytest
+from make import make_record
 from models import scaled
 from world import TIMED, World, numbered, plan_of, search_world, since, write_candidates
 
 from harness import show
 from harness.ab.model import ABSettings
 from harness.bisect.job import Candidates, _key, bisect, over_models, over_runtimes
-from harness.bisect.model import Question, Search, SearchOutcome, Step, StepVerdict, Window
+from harness.bisect.model import Over, Question, Search, SearchOutcome, Step, StepVerdict, Window
 from harness.bisect.view import BisectionDocument
-from harness.core.case import Source, freeze
+from harness.core.case import Case, Source, freeze
 from harness.core.errors import InputError, NotFoundError, StoreError
 from harness.core.listener import Listener
-from harness.core.record import Status
+from harness.core.record import Record, Status
 from harness.measure import Block
 from harness.plan import plan_document
 from harness.store.ledger import Ledger, read_lines
@@ -429,3 +430,32 @@ def test_real_models_are_searched_by_their_outputs(tmp_path: Path) -> None:
     worse = {Path(step.version).stem: step.worse for step in made.steps}
     assert worse["night2"] == 0.0
     assert worse["night3"] == worse["night4"] > 0.5  # half of the largest input
+
+
+class Quantizers(World):
+    """Versions that quantize: from 1.19.2 on, three operators fewer."""
+
+    def measure(self, bench: Any, case: Case, run: str = "") -> Record:
+        version = case.artifact.quantizer.partition("==")[2]
+        nodes = 24.0 if version < "1.19.2" else 21.0
+        return make_record({"model/int8_operators": nodes}, case=case, run=run)
+
+
+def test_versions_that_quantize_are_searched_by_the_operators_that_they_leave(
+    tmp_path: Path, worlds: list[World]
+) -> None:
+    plan = plan_document(
+        {"models": {"m": {"source": {"fake": {}}}}, "axes": {"precision": "int8_static"}}, tmp_path, "s"
+    )
+    (tmp_path / "m.onnx").touch()
+    line = over_released(plan, tmp_path / "m.onnx", "onnxruntime", over=Over.QUANTIZER)
+    assert line.title == "m/precision=int8_static quantized by onnxruntime"
+    assert {case.session.runtime for case in line.cases.values()} == {"current"}
+    worlds.append(Quantizers())
+    made = search_world(worlds, "model/int8_operators", line, tmp_path)
+    assert found(made) == ("1.18.0", "1.19.2")
+
+
+def test_a_search_over_what_quantizes_needs_a_precision() -> None:
+    with pytest.raises(InputError, match="--over quantizer: fp32 is not quantized; name a precision"):
+        over_released(plan_of("m"), Path("m"), "onnxruntime", over=Over.QUANTIZER)

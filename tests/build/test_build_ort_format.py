@@ -15,6 +15,8 @@ from harness.build import build, ort_format
 from harness.core.artifact import Built
 from harness.core.errors import Unsupported
 
+pytestmark = pytest.mark.xdist_group("ort_format")  # they share a cache
+
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:

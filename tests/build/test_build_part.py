@@ -14,6 +14,8 @@ from harness.core.artifact import Built
 from harness.core.case import DataRef, freeze
 from harness.core.errors import Failed
 
+pytestmark = pytest.mark.xdist_group("part")  # they share a model
+
 LABELS = np.arange(10) % 3
 
 

@@ -20,6 +20,8 @@ from harness.core.artifact import Built
 from harness.core.case import DataRef, freeze
 from harness.core.errors import Failed, Unsupported
 
+pytestmark = pytest.mark.xdist_group("precisions")  # they share a cache
+
 Save = Callable[..., Path]
 DIGITS = DataRef("catalogue", "digits")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from models import make_model, save_model, value
+from models import make_model, relu, save_model, value
 from onnx import TensorProto, helper, numpy_helper
 
 from harness.build import files
@@ -146,3 +146,24 @@ def test_an_error_is_told_in_its_first_line_that_says_something() -> None:
     assert first_line(ValueError("\n\n  too   many\nlines")) == "too many"
     assert first_line(KeyError()) == "KeyError"
     assert first_line("x" * 400) == "x" * 299 + "…"
+
+
+@pytest.mark.parametrize(
+    ("facts", "least"),
+    [({"opset": 7}, 4), ({"opset": 18}, 8), ({"opset": 20}, 9), ({"opset": 21}, 10), ({"opset": 17}, 8)],
+)
+def test_a_file_asks_for_the_oldest_ir_that_its_opset_was_released_with(
+    facts: dict[str, int], least: int, tmp_path: Path
+) -> None:
+    onnx.save(relu(ir_version=10, **facts), tmp_path / "m.onnx")
+    files.lower_ir(tmp_path / "m.onnx")
+    assert onnx.load(tmp_path / "m.onnx").ir_version == least
+
+
+@pytest.mark.parametrize(
+    ("kind", "least"), [("INT4", 10), ("FLOAT8E4M3FN", 9), ("FLOAT4E2M1", 11), ("FLOAT", 8)]
+)
+def test_types_that_came_later_keep_the_ir_that_brought_them(kind: str, least: int) -> None:
+    model = relu(ir_version=11)
+    model.graph.initializer.add(name="w", data_type=getattr(onnx.TensorProto, kind), dims=[0])
+    assert files.least_ir(model) == least

@@ -19,6 +19,8 @@ from harness.core.case import freeze
 from harness.core.errors import Failed, Unsupported
 from harness.core.inputs import Input
 
+pytestmark = pytest.mark.xdist_group("torch")  # they share a cache
+
 MODELS = ROOT / "suites" / "models"
 
 TINY = """

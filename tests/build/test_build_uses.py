@@ -205,6 +205,37 @@ KINDS = {
         (TABLE,),
         holds=lambda feed: feed["masked_positions"].max() > 1,
     ),
+    "bytes, one-hot by a comparison": Kind(
+        (
+            Node("Unsqueeze", ["i", "last"], ["u"]),
+            Node("Equal", ["u", "bytes"], ["e"]),
+            Node("Cast", ["e"], ["y"], to=F32),
+        ),
+        IDS,
+        (whole("last", [2]), whole("bytes", list(range(257)))),
+        holds=lambda feed: 1 < feed["i"].max() < 257,
+    ),
+    "compared with a sentinel": Kind(
+        (Node("Less", ["i", "end"], ["e"]), Node("Cast", ["e"], ["y"], to=F32)),
+        IDS,
+        (whole("end", 2**62),),
+        holds=lambda feed: feed["i"].max() <= 1,
+    ),
+    "a picture of bytes": Kind(
+        (Node("Cast", ["p"], ["y"], to=F32),),
+        (value("p", TensorProto.UINT8, "n", 8, 8, 3),),
+        holds=lambda feed: feed["p"].max() > 200,
+    ),
+    "places that nobody can follow": Kind(
+        (
+            Node("Cast", ["p"], ["c"], to=I64),
+            Node("Mul", ["c", "c"], ["s"]),
+            Node("Gather", ["table", "s"], ["y"]),
+        ),
+        (value("p", TensorProto.UINT8, "n", 8),),
+        (TABLE,),
+        holds=lambda feed: feed["p"].max() <= 1,
+    ),
     "an index within a branch": Kind(
         (Node("If", ["f"], ["y"], **BRANCHES),),
         (*IDS, value("f", BOOL)),

@@ -17,6 +17,8 @@ from harness.build.sources import zoo
 from harness.core.errors import Failed, Unsupported
 from harness.core.vocabulary import ZOO
 
+pytestmark = pytest.mark.xdist_group("zoo")  # they share a cache
+
 SMALL = ("densenet121", "inception_v1", "shufflenet", "squeezenet")
 LARGE = tuple(sorted(set(ZOO) - set(SMALL)))
 

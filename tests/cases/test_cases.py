@@ -20,6 +20,8 @@ from harness.plan import plan_document
 from harness.run.bench import Bench, open_arms, open_bench
 from harness.run.job import environment
 
+pytestmark = pytest.mark.xdist_group("cases")  # they share what was measured
+
 Node = helper.make_node
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -68,6 +69,19 @@ esac
 """
 
 
+COMMANDS = """
+import contextlib, io, json, shlex, sys
+from harness.cli import main
+found = []
+for command in json.loads(sys.argv[1]):
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(shlex.split(command))
+    found.append((code, *(stream.buffer.getvalue().decode() for stream in (out, err))))
+print(json.dumps(found))
+"""
+
+
 class Desk:
     """A folder with the suites of the repository, where commands are run as a reader would run them."""
 
@@ -113,8 +127,16 @@ class Desk:
             text = "\n".join(line[2:] for line in text.splitlines() if line.startswith("$ "))
         shell = ["bash", "-euo", "pipefail", "-c"]
         interpreters = {"sh": shell, "console": shell, "python": [sys.executable, "-W", "error", "-c"]}
+        return self._start([*interpreters[language], text])
+
+    def harness(self, *commands: str) -> list[tuple[int, str, str]]:
+        """Run command lines of the harness in one Python; return exit code, output and errors of each."""
+        started = [sys.executable, "-W", "error", "-c", COMMANDS, json.dumps(commands)]
+        return [(code, out, err) for code, out, err in json.loads(self._start(started))]
+
+    def _start(self, command: list[str]) -> str:
         done = subprocess.run(
-            [*interpreters[language], text],
+            command,
             cwd=self.folder,
             env={**self.environment, "PYTHONPATH": ":".join(self.path)},
             stdin=subprocess.DEVNULL,
@@ -122,7 +144,9 @@ class Desk:
             text=True,
             timeout=120,
         )
-        assert done.returncode == 0, f"ended with {done.returncode}:\n{text}\n{done.stdout}{done.stderr}"
+        assert done.returncode == 0, (
+            f"ended with {done.returncode}:\n{command[-1]}\n{done.stdout}{done.stderr}"
+        )
         return done.stdout
 
 

@@ -89,23 +89,28 @@ def test_a_metric(run: Run, written: Any) -> None:
     assert all(0 < record["metrics"]["cpu/per_call"]["value"] < 0.5 for record in records.values())
     table = (written.folder / "cpu.md").read_text()
     assert "| CPU a call |" in table
-    assert "Gates passed: 2" in written.run("harness show --suite cpu")
-    compared = json.loads(written.run("harness compare previous latest --metric 'cpu/*' --format json"))
-    found = [(item["metric"], item["verdict"]) for item in compared["comparisons"]]
+    (_, shown, _), (_, compared, _), (_, followed, _) = written.harness(
+        "show --suite cpu",
+        "compare previous latest --metric 'cpu/*' --format json",
+        "history --metric 'cpu/*' --format json",
+    )
+    assert "Gates passed: 2" in shown
+    found = [(item["metric"], item["verdict"]) for item in json.loads(compared)["comparisons"]]
     assert found == [("cpu/per_call", "inconclusive")] * 2  # of one run each, nothing tells the noise
-    followed = json.loads(written.run("harness history --metric 'cpu/*' --format json"))
-    assert [(item["metric"], item["unit"], len(item["points"])) for item in followed] == [
+    assert [(item["metric"], item["unit"], len(item["points"])) for item in json.loads(followed)] == [
         ("cpu/per_call", "s", 2)
     ] * 2
 
 
 def test_a_metric_has_its_unit_and_its_direction_in_gates(run: Run, written: Any) -> None:
     run("cpu")
-    gates = "'[{metric: cpu/per_call, max_drop: 5%}]'"
-    told = written.run(f"! harness plan cpu.yaml --set gates={gates} 2>&1")
-    assert "of cpu/per_call, lower is better: use max_increase" in told
-    gates = "'[{metric: cpu/per_cal, max: 1}]'"
-    assert "did you mean 'cpu/per_call'" in written.run(f"! harness plan cpu.yaml --set gates={gates} 2>&1")
+    gates = ("'[{metric: cpu/per_call, max_drop: 5%}]'", "'[{metric: cpu/per_cal, max: 1}]'")
+    (code, _, wrong_way), (other, _, wrong_name) = written.harness(
+        *(f"plan cpu.yaml --set gates={gate}" for gate in gates)
+    )
+    assert (code, other) == (2, 2)
+    assert "of cpu/per_call, lower is better: use max_increase" in wrong_way
+    assert "did you mean 'cpu/per_call'" in wrong_name
 
 
 def test_a_metric_is_searched_by(run: Run, written: Any) -> None:
@@ -237,32 +242,31 @@ def test_a_view(run: Run, follow: Callable[[str], str], written: Any) -> None:
 TWICE = "models: {m: {source: {fake: {}}}}\nname: twice\n"
 
 SHOWS = {
-    "run": ("harness run twice.yaml", "<h1>twice, run 2"),
-    "plan": ("harness plan twice.yaml", "<h1>twice: 1 case, about"),
+    "run": ("run twice.yaml", "<h1>twice, run 2"),
+    "plan": ("plan twice.yaml", "<h1>twice: 1 case, about"),
     "A/B": (
-        "harness ab twice.yaml --head batch=2 --budget 0.1",
+        "ab twice.yaml --head batch=2 --budget 0.1",
         "<h1>BASE (no other setting) -&gt; HEAD (batch=2)",
     ),
-    "comparison": ("harness compare --suite twice", "<h1>twice: 2"),
+    "comparison": ("compare --suite twice", "<h1>twice: 2"),
     "bisection": (
-        "harness bisect a.onnx b.onnx --metric model/size",
+        "bisect a.onnx b.onnx --metric model/size",
         "<h1>2 models: model/size, a.onnx to b.onnx</h1>",
     ),
-    "history": ("harness history --suite twice", "<h1>latency/p50, suite twice, machine "),
-    "nightly report": ("harness nightly twice.yaml --confirm 0", "<h1>twice: nothing got worse</h1>"),
-    "diagnosis": ("harness doctor --quick", "<h2>Nothing was measured (--quick)</h2>"),
+    "history": ("history --suite twice", "<h1>latency/p50, suite twice, machine "),
+    "nightly report": ("nightly twice.yaml --confirm 0", "<h1>twice: nothing got worse</h1>"),
+    "diagnosis": ("doctor --quick", "<h2>Nothing was measured (--quick)</h2>"),
 }
 """Kind of document -> a command that prints one, and what it begins with; its exit code is its own affair."""
 
 
 def test_a_view_shows_every_document(written: Any) -> None:
     written.put("twice.yaml", TWICE)
-    written.run(
-        "cp suites/models/digits_cnn.onnx a.onnx; cp a.onnx b.onnx; harness run twice.yaml > /dev/null"
-    )
-    for kind, (command, words) in SHOWS.items():
-        text = written.run(f"{command} --format html 2> err.txt || test $? -le 3")
-        assert words in text, (kind, text, (written.folder / "err.txt").read_text())
+    written.run("cp suites/models/digits_cnn.onnx a.onnx; cp a.onnx b.onnx")
+    commands = [f"{command} --format html" for command, _ in SHOWS.values()]
+    _, *shown = written.harness("run twice.yaml", *commands)
+    for (kind, (_, words)), (code, text, err) in zip(SHOWS.items(), shown, strict=True):
+        assert code <= 3 and words in text, (kind, text, err)
         assert text.count("<table>") == text.count("</table>") >= 1
 
 

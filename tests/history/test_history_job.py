@@ -20,6 +20,8 @@ from harness.history.job import history
 from harness.store.header import SEALED, write_header
 from harness.store.parquet import write_run
 
+pytestmark = pytest.mark.xdist_group("history")  # one history is made for all
+
 Call = Callable[..., tuple[int, str, str]]
 
 INT8 = "synthetic_cnn/precision=int8_static/intra_threads=1"

@@ -23,6 +23,8 @@ from harness.init import job
 from harness.init.compose import GITHUB, GITLAB, SUITE, fill, names
 from harness.plan import plan
 
+pytestmark = pytest.mark.xdist_group("init")  # one project is set up for all
+
 ROOT = Path(__file__).parents[2]
 FILES = {SUITE, "configs/nightly.yaml", "asv.conf.json", GITHUB, GITLAB}
 Call = Callable[..., tuple[int, str, str]]

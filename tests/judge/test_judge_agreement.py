@@ -414,3 +414,14 @@ def test_the_same_values_are_fed(base, head):
 )
 def test_other_values_are_fed(base, head, why):
     assert unlike_inputs(base, head).startswith(why)
+
+
+@pytest.mark.parametrize("empty", [np.zeros((100, 0)), np.zeros((0, 10)), np.zeros(0)])
+@pytest.mark.parametrize("per_call", [(), ("y",)])
+def test_an_output_that_lost_all_its_values_is_a_regression(empty, per_call):
+    """A detector that finds nothing any more, whatever says how many values there are."""
+    base, head = outputs(per_call, y=SCORES), outputs(per_call, y=empty)
+    decision, _ = outputs_change(base, head, same_load=False)
+    assert decision.verdict is Change.REGRESSION
+    assert decision.reason == "the output is empty; the other has 1000 values"
+    assert outputs_change(head, head)[0].verdict is Change.INCONCLUSIVE, "nothing was compared"

@@ -1,9 +1,11 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from make import make_observation
 
+from harness.core.inputs import Input
 from harness.core.record import Note, NoteKind
 from harness.judge import judge
 
@@ -157,6 +159,25 @@ def test_nan_in_the_inputs_and_random_calibration_are_notes(facts):
     for outputs, noted in ((REFERENCE, False), (REFERENCE[:, ::-1], True)):
         verdict = judge(facts(outputs=[outputs], reference_outputs=[REFERENCE], classes={"y": -1}))
         assert (NoteKind.RANDOM_INPUTS in {note.kind for note in verdict.notes}) is noted
+
+
+@pytest.mark.parametrize(
+    ("item", "shape", "noted"),
+    [
+        (Input("ids", "int64", ("n", 8)), [1, 8], True),
+        (Input("ids", "int64", ("n", 8), low=0, high=2), [1, 8], False),
+        (Input("ids", "int64", ("n", 8), within="vocabulary"), [1, 8], False),
+        (Input("ids", "float32", ("n", 8)), [1, 8], False),
+        (Input("step", "int64", ()), [], False),
+    ],
+)
+def test_integers_that_nothing_bounds_are_a_note(facts, item, shape, noted):
+    known = facts(make_observation(session={"input_shapes": {item.name: shape}}))
+    known = replace(known, built=replace(known.built, inputs=(item,)))
+    found = [note.text for note in judge(known).notes if note.kind is NoteKind.NARROW_INPUTS]
+    assert found == noted * [
+        "inputs are 0 and 1: nothing bounds ids; name data, or say inputs: {ids: {low: 0, high: 256}}"
+    ]
 
 
 def test_scores_at_every_position_agree_position_by_position(facts):

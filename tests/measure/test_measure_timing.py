@@ -2,7 +2,6 @@ import math
 from array import array
 
 import pytest
-from scipy.stats import binom
 
 from harness.core.sampling import Sampling
 from harness.measure.worker.timing import (
@@ -147,6 +146,8 @@ def test_a_slice_ends_with_the_call_that_reaches_its_deadline():
 
 @pytest.mark.parametrize("n", [6, 10, 64, 101, 1000])
 def test_the_interval_of_the_median_covers_95_percent(n):
+    from scipy.stats import binom
+
     half = half_width_ratio(array("q", [*range(1_000_001, 1_000_001 + n)]))
     ranks = half * 2 * (1_000_000 + (n + 1) / 2)  # samples are consecutive: width in ns is width in ranks
     low = round((n - 1 - ranks) / 2)

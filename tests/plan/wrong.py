@@ -45,6 +45,10 @@ LINES = [
         "axes.precision: expected a name, or a mapping of one new name to what it stands for, got a mapping",
     ),
     (
+        "axes: {quantizer: onnxruntime>=1.20}",
+        "axes.quantizer: expected current, or a requirement such as onnxruntime==1.20.1, got 'onnxruntime>=1.20'",
+    ),
+    (
         "axes: {optimizer: onnxsin}",
         "axes.optimizer: unknown optimizer 'onnxsin': did you mean 'onnxsim'? known: none, onnxoptimizer, onnxsim, onnxslim, ort",
     ),

@@ -15,6 +15,8 @@ from browser import Browser, opened
 from harness.report.model import RunReport
 from harness.report.view import draw_html
 
+pytestmark = pytest.mark.xdist_group("report")  # one report is made for all
+
 AXE = "axe-core@4.14.1"
 
 SIZES = {

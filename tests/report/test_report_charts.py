@@ -11,10 +11,13 @@ from harness import judge
 from harness.core.record import Record
 from harness.report.cases import Cases, brief, pareto
 from harness.report.charts import charts
+from harness.report.compose import MAX_SCALED, Gathered, compose
 from harness.report.draw import _Hues
 from harness.report.model import MAX_ROWS, Chart, Curves, Dots, Reading, RunReport, Scatter, Strips
 from harness.report.palette import LIGHT
 from harness.report.strips import STRETCHES, stretches
+
+pytestmark = pytest.mark.xdist_group("report")  # one report is made for all
 
 
 def timed(p50: float, samples: list[list[int]] | None = None, **axes: object) -> Record:
@@ -60,16 +63,39 @@ def test_a_curve_goes_over_threads_and_leaves_out_all_cores() -> None:
     assert [(x, item.value) for x, item in curve.points] == [(1.0, 0.004), (2.0, 0.002)]
 
 
-def test_the_front_is_what_no_other_case_matches_in_everything() -> None:
-    values = {
-        "fast": (1.0, 9.0),
-        "small": (3.0, 1.0),
-        "worse": (3.0, 9.5),
-        "unknown": (0.5, None),
-        "twin": (1.0, 9.0),
+def test_the_front_is_what_no_other_case_is_shown_to_beat() -> None:
+    found = {
+        "fast": (Reading(1.0, 0.9, 1.1), Reading(9.0)),
+        "small": (Reading(3.0, 2.8, 3.2), Reading(1.0)),
+        "worse": (Reading(3.0, 2.8, 3.2), Reading(9.5)),
+        "near": (Reading(1.1, 1.0, 1.2), Reading(9.0)),
+        "unknown": (Reading(0.5), None),
+        "twin": (Reading(1.0, 0.9, 1.1), Reading(9.0)),
     }
-    assert pareto(values, ("lower", "lower")) == {"fast", "small", "twin"}
-    assert pareto({"a": (1.0, 2.0), "b": (2.0, 3.0)}, ("lower", "higher")) == {"a", "b"}
+    assert pareto(found, ("lower", "lower")) == {"fast", "small", "near", "twin"}
+    rising = {"a": (Reading(1.0), Reading(2.0)), "b": (Reading(2.0), Reading(3.0))}
+    assert pareto(rising, ("lower", "higher")) == {"a", "b"}
+    assert pareto(rising, ("lower", "lower")) == {"a"}
+
+
+def test_a_models_curves_are_told_in_words_as_many_as_there_is_room_for() -> None:
+    records = [
+        timed(0.004 / n**0.5, model=name, intra_threads=n, config=f"c{c}")
+        for name, configs in (("net", MAX_SCALED + 2), ("other", 1))
+        for c in range(configs)
+        for n in (1, 2, 4)
+    ]
+    many, one = compose(
+        Gathered(
+            run="r", suite="s", suite_path="", started_at="", finished_at="", commit="",
+            dirty=False, harness="", command=(), machine="m", environment={},
+            report=judge.report("s", records),
+        )
+    ).models  # fmt: skip
+    (section,) = many.sections
+    assert (section.title, len(section.entries)) == ("Scaling over threads", MAX_SCALED + 1)
+    assert section.entries[-1].text.startswith("and 2 curves more")
+    assert [entry.text.partition(":")[0] for entry in one.sections[0].entries] == ["other/config=c0"]
 
 
 def test_a_strip_is_quantiles_over_the_median_and_knows_where_a_process_begins() -> None:

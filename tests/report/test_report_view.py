@@ -15,6 +15,8 @@ from harness.report.job import gather, write_figures, write_markdown
 from harness.report.model import RunReport
 from harness.report.view import draw_html
 
+pytestmark = pytest.mark.xdist_group("report")  # one report is made for all
+
 LIMIT_BYTES = 500_000
 HISTORY_AND_COMPARISON = 50_000
 

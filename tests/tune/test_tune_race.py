@@ -1,4 +1,4 @@
-"""The search on grids whose answer is known: design, fit, race, front."""
+"""The search on grids whose answer is known: design, fit, race."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import pytest
 
 from harness.tune.design import design, size_of_design
 from harness.tune.fit import BLOCK, Fit, Seen
-from harness.tune.front import Range, front
 from harness.tune.model import Limit, Objective, Space
 from harness.tune.race import Ask, Costs, Race, Step
 
@@ -171,13 +170,3 @@ def test_of_cells_shown_equal_the_one_of_least_memory_wins(space: Make) -> None:
 def test_without_time_the_first_cell_is_measured_all_the_same(space: Make) -> None:
     race = make_race(space(4, 3), budget_s=0.1)
     assert [ask.step for ask in drive(race, truth_of(space(4, 3)))] == [Step.PROBE, Step.FRESH]
-
-
-def test_a_cell_is_off_the_front_only_where_intervals_show_it_beaten() -> None:
-    cells = {
-        0: [Range(1.0, 1.1), Range(5.0, 5.0)],
-        1: [Range(1.2, 1.3), Range(5.0, 5.0)],  # slower for sure, no smaller
-        2: [Range(1.05, 1.15), Range(5.0, 5.0)],  # overlaps
-        3: [Range(2.0, 2.1), Range(1.0, 1.0)],  # slow and small
-    }
-    assert front(cells) == [0, 2, 3]

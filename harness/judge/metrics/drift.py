@@ -72,6 +72,9 @@ def output_drift(facts: Facts) -> tuple[OutputDrift, ...]:
         return ()
     found = []
     for match in pairs:
+        if match.emptied:
+            found.append(OutputDrift(match.name, False, match.emptied))
+            continue
         try:
             bounds = drift_limits(facts, match.stored_as)
             near, _ = judge_pair(OutputPair(match.ours, match.reference), bounds, classes=match.classes)
@@ -106,19 +109,20 @@ def reference_kind(facts: Facts) -> str:
 
 
 def compare_outputs(
-    pair: OutputPair, kind: str = REFERENCE, *, classes: int | None = None
+    pair: OutputPair, kind: str = REFERENCE, *, classes: int | None = None, varied: bool = True
 ) -> dict[str, Metric]:
     """Judge one output against a reference on the same samples; `kind` names the reference.
 
     `classes` is the axis of the classes where they are known; without, only
-    integers agree or not.
+    integers agree or not. A reference that answers all samples alike shows nothing,
+    unless `varied` is false: then any difference counts.
     """
     pair = pair.coded()
     n = len(pair.ours) if pair.ours.ndim else 1
-    if pair.degenerate():
+    if varied and pair.degenerate():
         reason = f"degenerate {_short(kind)}: its outputs do not vary with the input"
         return {name: missing(name, reason, n=n, kind=kind) for name in NAMES}
-    return {"accuracy/agreement": _agreement(pair, kind, classes), **_distances(pair, kind, n)}
+    return {"accuracy/agreement": _agreement(pair, kind, classes, varied=varied), **_distances(pair, kind, n)}
 
 
 def judge_pair(
@@ -230,7 +234,7 @@ def _nonfinite(facts: Facts) -> Metric:
     return metric(name, nonfinite_count(facts.outputs), n=sum(array.size for array in facts.outputs))
 
 
-def _agreement(pair: OutputPair, kind: str, axis: int | None) -> Metric:
+def _agreement(pair: OutputPair, kind: str, axis: int | None, *, varied: bool) -> Metric:
     """Judge how often both give the same class: for scores of higher rank, at every position."""
     name = "accuracy/agreement"
     if axis is None and not are_labels(pair.reference):
@@ -241,7 +245,7 @@ def _agreement(pair: OutputPair, kind: str, axis: int | None) -> Metric:
     except Unfit as error:
         return missing(name, str(error), kind=kind)
     n = reference.size
-    if n > 1 and np.all(reference == reference.flat[0]):
+    if varied and n > 1 and np.all(reference == reference.flat[0]):
         return missing(name, f"the {_short(kind)} gives one class for every sample", n=n, kind=kind)
     hits = int(np.count_nonzero((ours == reference) & (ours != NO_ANSWER)))
     # positions within a sample are not independent of each other: then there is no interval
