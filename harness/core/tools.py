@@ -75,6 +75,11 @@ TOOLS: Mapping[str, Tool] = {
 """Name, as sources and settings call it -> what is installed."""
 
 
+def brings_rows(source: str) -> bool:
+    """Return whether a source of this kind comes with rows of its own, and with labels where it has them."""
+    return source in TOOLS and TOOLS[source].converts
+
+
 def tool(name: str) -> Tool:
     """Return the tool of this name. Raises ValueError."""
     if name not in TOOLS:

@@ -419,7 +419,7 @@ def _describe(outputs: Outputs, case: Case, built: Built, labels: np.ndarray | N
     model = case.artifact.model
     wanted = model.output or built.counts
     known = known_classes(built.classes, outputs.names, wanted=wanted, task=model.task, labels=labels)
-    return replace(outputs, classes=known, precision=built.precision)
+    return replace(outputs, classes=known, precision=built.precision, counts=built.counts)
 
 
 def read_outputs(observation: Observation, passes: tuple[str, ...]) -> Outputs:
