@@ -53,7 +53,12 @@ def run_job(scenario: Scenario, seed: int, folder: Path) -> tuple[ABResult, list
         build(path, spec)
         document = {
             "models": {arm: {"source": {"onnx": str(path)}}},
-            "axes": {"intra_threads": scenario.threads, **scenario.cases, **scenario.axes.get(arm, {})},
+            "axes": {
+                "intra_threads": scenario.threads,
+                "batch": scenario.batch,
+                **scenario.cases,
+                **scenario.axes.get(arm, {}),
+            },
             "measure": {"inputs": INPUTS},
             "sampling": {"timeout": 60},
         }

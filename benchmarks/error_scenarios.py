@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import error_models
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -24,7 +25,7 @@ class Scenario:
     """What is compared, what is to be seen, and what was promised."""
 
     title: str
-    base: dict[str, Any]  # of `chain` or `convolutions`
+    base: dict[str, Any]  # of `chain`, or of the builder that its `kind` names
     head: dict[str, Any]
     metric: str | None  # the metric that is to be called a regression; None: none is
     threads: int = 1
@@ -34,6 +35,7 @@ class Scenario:
     axes: dict[str, dict[str, str]] = field(default_factory=dict)  # arm -> axis -> value
     cases: dict[str, list[str]] = field(default_factory=dict)  # axis -> values, of both arms
     metrics: tuple[str, ...] = ABSettings().metrics  # that are asked for
+    batch: int = 1
 
 
 LEVELS = {"graph_opt": ["disable", "basic", "extended", "all"]}
@@ -49,6 +51,45 @@ OWN = {
     "100mb": {"rows": 32, "width": 512, "own": True},
 }
 """Chains of a hundred layers that have a weight each: of so much in all."""
+
+CONVNET = {"kind": "convnet", "layers": 50}
+ENCODER = {"kind": "encoder", "layers": 12}
+LIFELIKE = {
+    "convnet_deeper": ("a convolution among fifty", CONVNET, {"layers": 51}),
+    "convnet_wider": ("one of fifty convolutions half again as wide", CONVNET, {"wider": 16}),
+    "encoder_wider": ("transformer encoder, one feed-forward part wider", ENCODER, {"wider": 208}),
+    "encoder_unfused": ("transformer encoder, Gelu not fused in some layers", ENCODER, {"unfused": 4}),
+}
+"""Title, BASE, and what HEAD has more of."""
+
+OCR = "rapidocr_onnxruntime"
+REAL = {
+    "magika": (
+        "file types",
+        {"package": "magika", "file": "models/standard_v3_3/model.onnx", "shapes": {"bytes": [1, 2048]}},
+        40,
+    ),
+    "cls": (
+        "text direction",
+        {
+            "package": OCR,
+            "file": "models/ch_ppocr_mobile_v2.0_cls_infer.onnx",
+            "shapes": {"x": [1, 3, 48, 192]},
+        },
+        40,
+    ),
+    "det": (
+        "text detection",
+        {"package": OCR, "file": "models/ch_PP-OCRv4_det_infer.onnx", "shapes": {"x": [1, 3, 320, 320]}},
+        40,
+    ),
+    "rec": (
+        "text recognition",
+        {"package": OCR, "file": "models/ch_PP-OCRv4_rec_infer.onnx", "shapes": {"x": [1, 3, 48, 320]}},
+        40,
+    ),
+}
+"""Title, the file with its sizes, and the products that are about 2% of its work."""
 
 SCENARIOS = {
     "aa": Scenario(
@@ -146,11 +187,46 @@ SCENARIOS = {
         )
         for size, spec in OWN.items()
     },
+    "p50_2_50us": Scenario(
+        "100 layers against 102, calls of about 0.05 ms",
+        {"rows": 4, "width": 32, "layers": 100},
+        {"rows": 4, "width": 32, "layers": 102},
+        P50,
+        promise="at least 95% in 10 s",
+    ),
+    **{
+        f"{name}_batch{batch}": Scenario(
+            f"{title}, batch {batch}",
+            base,
+            {**base, **more},
+            P50,
+            budget_s=15,
+            promise="at least 95% in 15 s",
+            batch=batch,
+        )
+        for name, (title, base, more) in LIFELIKE.items()
+        for batch in (1, 8)
+    },
+    **{
+        f"real_{name}": Scenario(
+            f"{title}, 2% of work appended",
+            {"kind": "real", **spec},
+            {"kind": "real", **spec, "layers": layers},
+            P50,
+            budget_s=15,
+            promise="at least 95% in 15 s",
+        )
+        for name, (title, spec, layers) in REAL.items()
+    },
 }
 
 
 def build(path: Path, spec: dict[str, Any]) -> None:
-    """Write the model of a scenario's arm."""
+    """Write the model of a scenario's arm. Raises FileNotFoundError for a package that is not installed."""
+    if "kind" in spec:
+        asked = dict(spec)
+        onnx.save(getattr(error_models, asked.pop("kind"))(**asked), path)
+        return
     graph = convolutions(**spec) if "convolutions" in spec else chain(**spec)
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
 

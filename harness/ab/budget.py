@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 
+from harness.ab.blocks import P50, P95
 from harness.ab.model import BlockPlan, BlockReading, CaseBlocks
 from harness.ab.schedule import IN_HAND, Schedule
 from harness.measure import BlockOrder, Request
@@ -42,6 +43,7 @@ class BlockBudget:
     ended: bool = False  # nothing is left to do for it
     unconfirmed: str = ""
     late: str = ""  # which arm did not start within the budget
+    tail_s: float = 0.0  # what the calls of a block take that has a p95; 0: not known
     spent_s: float = 0.0
     rests_s: list[float] = field(default_factory=list)  # what each block cost beyond its calls
     orders: list[BlockOrder] = field(default_factory=list)  # of the next blocks
@@ -99,6 +101,8 @@ class BlockBudget:
         more than longer ones. At the end of the budget they leave half of what is
         there in hand. Where a plan was made from the first blocks, it says how long.
         """
+        if self.lengthens():
+            return self.tail_s
         if self.plan:
             return max(LEAST_SPAN_S, min(self.plan.span_s, self._spare_s() / 2))
         left_s = self.to_plan_s
@@ -110,6 +114,17 @@ class BlockBudget:
             fair_s, safe_s = (left_s / blocks - rest_s for blocks in to_come)
             span_s = max(safe_s, min(fair_s, FAIR_SPAN_S))
         return max(LEAST_SPAN_S, min(span_s, max(rest_s, REST_S), self._spare_s() / 2))
+
+    def lengthens(self) -> bool:
+        """Return whether blocks are made long enough for a p95: asked for without p50, and paid for."""
+        asked = self.schedule.settings.metrics
+        if P95 not in asked or P50 in asked or not self.tail_s:
+            return False
+        return self.rests_s[-1] + self.tail_s <= self._fair_s() and self.tail_s <= self._spare_s()
+
+    def _fair_s(self) -> float:
+        """Return what each of the blocks that are still to come for a fair chance may cost."""
+        return self.left_s / self.schedule.to_come(len(self.screening), len(self.fresh))[0]
 
     def _spare_s(self) -> float:
         """Return what the budget leaves for the calls of one more block."""
@@ -149,5 +164,7 @@ class BlockBudget:
             unconfirmed=self.unconfirmed,
             late=self.late,
             block_s=self.block_s,
+            rest_s=sum(self.rests_s) / max(1, len(self.rests_s)),
+            tail_s=self.tail_s,
             missing=self.missing,
         )

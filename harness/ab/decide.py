@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness.ab import screening, verdict
+from harness.ab.blocks import P95_CALLS
 from harness.ab.model import ARMS, ABSettings, BlockReading, CaseBlocks, Control, Disagreement, Lost
 from harness.ab.schedule import IN_HAND, OnlyCase, Schedule, SeveralCases, count_tests
 from harness.core.decision import Change, Decision, DecisionSource, Levels, MetricComparison, worst_first
@@ -170,7 +171,7 @@ def _name_need(
     deciding: Collection[tuple[str, str]],
 ) -> Decision:
     """Name the budget that would show the effect that was asked for, where nothing was shown."""
-    if decision.verdict is not Change.INCONCLUSIVE:
+    if decision.verdict is not Change.INCONCLUSIVE or decision.needed_calls:
         return decision
     blocks = _decisive(seen)
     schedule: Schedule
@@ -196,12 +197,15 @@ def _decision(
     if not ratios:
         reason = seen.missing.get(metric) or seen.unconfirmed or "no blocks were run"
         decision = Decision(verdict=Change.INCONCLUSIVE, min_effect=settings.min_effect, reason=reason)
+        if metric in seen.missing and METRICS[metric].quantile and seen.tail_s:
+            decision = _name_calls(decision, seen, metric, settings)
         return None if METRICS[metric].asked_by and metric not in seen.missing else decision
+    had = [name for name in settings.metrics if column(blocks, name)]  # the others take no share of alpha
     decision = screening.screened(
         ratios,
         planned=seen.planned,
         min_effect=settings.min_effect,
-        alpha=settings.alpha * (1 if seen.screening else _share(metric) / count_tests(settings.metrics)),
+        alpha=settings.alpha * (1 if seen.screening else _share(metric) / count_tests(had)),
         first=seen.planned if seen.screening else seen.first,
         weights=weights(blocks, metric),
     )
@@ -211,6 +215,13 @@ def _decision(
     kind, short_of = ("screening block", "confirmed") if seen.screening else ("block", "decided")
     unsure = replace(decision, verdict=Change.INCONCLUSIVE)
     return unsure.explain(f"on {count(len(ratios), kind)}, not {short_of}: {seen.unconfirmed}", " ")
+
+
+def _name_calls(decision: Decision, seen: CaseBlocks, metric: str, settings: ABSettings) -> Decision:
+    """Name the calls, and the budget, with which a quantile that no block has could be tested alone."""
+    blocks = 1 + OnlyCase.of(settings, [metric]).fair  # of the first it is learned how long they must be
+    needed_s = math.ceil(blocks * (seen.rest_s + seen.tail_s) / (1 - IN_HAND))
+    return replace(decision, needed_s=needed_s, needed_calls=P95_CALLS * (blocks - 1))
 
 
 def _append(decision: Decision, more: str) -> Decision:

@@ -152,6 +152,8 @@ class CaseBlocks:
     unconfirmed: str = ""  # why they did not, or not to the end
     late: str = ""  # which arm did not start within the budget: such a block is given up
     block_s: float = 0.0  # what a block cost on average
+    rest_s: float = 0.0  # of that, beyond its calls
+    tail_s: float = 0.0  # what the calls of a block would take that has a p95; 0: not known
     missing: Mapping[str, str] = field(default_factory=dict)  # metric -> why some block does not have it
 
 

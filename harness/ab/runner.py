@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from harness.ab import lengths
-from harness.ab.blocks import P50
+from harness.ab.blocks import P50, P95_CALLS
 from harness.ab.budget import LEAST_SPAN_S, BlockBudget
 from harness.ab.model import ARMS, BlockPlan, BlockReading, Lost
 from harness.ab.schedule import IN_HAND, SCREEN_ALL, OnlyCase
@@ -26,6 +26,10 @@ Readings = Mapping[str, BlockReading]
 
 Read = Callable[..., tuple[dict[str, BlockReading], dict[str, str]]]
 """Turns the raw slices of a block into readings, as `harness.ab.blocks.read_block` does."""
+
+
+TAIL_SPARE = 1.1
+"""By how much longer than so many calls took the calls of a block are made that is to have as many."""
 
 
 class ArmLost(Exception):
@@ -71,7 +75,7 @@ class BlockRunner:
     def _plan(self, budget: BlockBudget, blocks: Sequence[Readings]) -> None:
         """Plan the other blocks of an only case after so many, whatever the ratios of these are."""
         schedule, control = budget.schedule, self.control
-        if not isinstance(schedule, OnlyCase) or control is None:
+        if not isinstance(schedule, OnlyCase) or control is None or budget.lengthens():
             return
         own, controls = ([block[P50] for block in each if P50 in block] for each in (blocks, control.fresh))
         rests_s = budget.rests_s[-len(blocks) :]
@@ -135,6 +139,8 @@ class BlockRunner:
             readings[P50] = replace(p50, round_s=block.span_s / len(p50.rounds))
         self.trace.append(_facts(budget.case, stage, block, readings))
         budget.missing.update(missing)
+        if calls := min(sum(map(len, arm)) for arm in block.samples_ns):
+            budget.tail_s = max(budget.tail_s, block.span_s * P95_CALLS / calls * TAIL_SPARE)
         return [readings]
 
 

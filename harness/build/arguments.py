@@ -203,6 +203,10 @@ def _unpooled(asked: Asked) -> Tries:
     yield sizes
 
 
+def _image(asked: Asked) -> Tries:
+    yield [1] * (asked.wanted - 1) + asked.sizes()[-1:]
+
+
 def _crop(asked: Asked) -> Tries:
     sizes = asked.sizes()
     picked = [sizes[axis] for axis in asked.axes] if asked.axes else sizes
@@ -248,6 +252,8 @@ RULES: Mapping[tuple[str, int], tuple[str, Rule]] = {
     ("AffineGrid", 1): ("size", _grid),
     ("MaxUnpool", 2): ("output_shape", _unpooled),
     ("CenterCropPad", 1): ("shape", _crop),
+    ("Col2Im", 1): ("image_shape", _image),
+    ("Col2Im", 2): ("block_shape", _one(1)),
     ("DFT", 1): ("dft_length", _of_axis),
     ("STFT", 1): ("frame_step", _one(160, 16, 1)),
     ("STFT", 3): ("frame_length", _one(400, 64)),
@@ -270,8 +276,10 @@ RULES: Mapping[tuple[str, int], tuple[str, Rule]] = {
 def find_argument(name: str, walk: Walk) -> Argument | None:
     """Return the argument that the graph input `name` is; None where it is data."""
     asked = walk.asked.get(name, [])
+    if not asked:
+        return None
     dims = next(_declared(item, walk) for item in walk.model.graph.input if item.name == name)
-    if not asked or dims is None or len(dims) > 1:
+    if dims is None or len(dims) > 1:
         return None
     size = dims[0] if dims else 1
     if isinstance(size, str) and (asked[0][2] is Way.COMPUTED or _is_shared(name, size, walk)):

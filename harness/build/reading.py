@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harness.build import files
 from harness.build.classes import class_axes
 from harness.build.computing import computing_types
+from harness.build.contents import contents
 from harness.build.hints import hints
 from harness.core.errors import Unsupported
 from harness.core.inputs import Input
@@ -33,6 +34,7 @@ class Reading:
     inputs: tuple[Input, ...]
     outputs: tuple[str, ...]
     classes: Mapping[str, int] = field(default_factory=dict)  # output -> axis of its classes
+    holds: Mapping[str, str] = field(default_factory=dict)  # output -> what its numbers are, against its type
     custom_domains: tuple[str, ...] = ()  # of operators that ONNX Runtime does not bring
 
 
@@ -58,6 +60,7 @@ def read_model(model: onnx.ModelProto) -> Reading:
         inputs=hints([_read_input(value) for value in inputs], model),
         outputs=tuple(value.name for value in model.graph.output),
         classes=class_axes(model),
+        holds=contents(model, nodes),
         custom_domains=custom_domains(model, nodes),
     )
 
@@ -153,7 +156,7 @@ def _read_input(value: onnx.ValueInfoProto) -> Input:
     kind = value.type.WhichOneof("value")
     if kind != "tensor_type":
         raise Unsupported(
-            f"input {value.name!r} is a {str(kind).removesuffix('_type')}; only tensors are fed"
+            f"input {value.name!r} is of type {str(kind).removesuffix('_type')}; only tensors are fed"
         )
     tensor = value.type.tensor_type
     if not tensor.HasField("shape"):

@@ -213,6 +213,10 @@ class Walk:
                     use.counts += self._sliced(node)
                 elif op in ("LSTM", "GRU", "RNN") and position == 4:
                     use.counts.append(self._dim(inputs[0], 0))
+                elif (op, position) == ("Attention", 6) and not node.domain:
+                    use.counts.append(self._dim(inputs[1], -2))
+                elif op in ("Div", "Mod") and position == 1 and each == Follow(each.source, way=each.way):
+                    use.low = max(use.low, 1.0)  # a whole number divided by zero has no result
                 elif (op, position) in MASKS:
                     use.keep = 1
                 for size in self._indexed(node, position):

@@ -66,6 +66,7 @@ class Decision:
     mde: float | None = None
     asked: float | None = None  # effect that an A/B was to show, a ratio less one; None: it needs no more
     needed_s: float | None = None  # budget that would show it, as these blocks spread; None: none in reason
+    needed_calls: int | None = None  # of each arm, that a metric without any number would take in all
     reason: str = ""  # for people: nothing is decided by it
     source: DecisionSource = DecisionSource.STORED
     detail: str | None = None  # the reason without the change, where that has a column; None: the same

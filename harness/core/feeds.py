@@ -244,6 +244,11 @@ def _batch_axes(
             )
         return 1, dict.fromkeys(names, None)
     fixed = shapes[first] if isinstance(first, str) else first
+    if isinstance(first, str) and batch not in (None, fixed):
+        raise Unsupported(
+            f"axis 0 of input {head!r}, {first!r}, is given the size {fixed}; asked for a batch of {batch}; "
+            f"say which dimension the batch drives: --batch-dim {first}"
+        )
     if batch not in (None, fixed):
         raise Unsupported(
             f"input {head!r} has a fixed batch of {fixed}; asked for {batch}; say --batch {fixed}"

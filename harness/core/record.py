@@ -38,6 +38,7 @@ class NoteKind(StrEnum):
     ARTIFACT = "artifact"  # how the model file was made
     PLACEMENT = "placement"  # where nodes ran
     COMPUTED = "computed in"  # another precision than the file's
+    ONE_BRANCH = "one branch"  # of an If, whatever was fed
     NO_PROOF = "no proof"
     THREADS = "threads"
     CORES = "cores"

@@ -98,6 +98,8 @@ def unbound(
     for symbol, where in sorted(places.items(), key=lambda item: "+" in item[0]):
         name, axis = where[0]
         role, sizes = _guess(symbol, name, axis, shapes[name], dtypes[name])
+        if shapes[name][axis] == 0:  # an exporter's word for open, or truly empty
+            sizes = (*dict.fromkeys((*sizes, 0)),)
         parts = [part.strip() for part in symbol.split("+")]
         if len(parts) > 1 and all(part.isdecimal() or part in found or part in known for part in parts):
             role, sizes = "sum", _sums(parts, found, known)

@@ -21,6 +21,7 @@ def notes(facts: Facts, metrics: dict[str, Metric]) -> tuple[Note, ...]:
         found += [Note(NoteKind.CORES, text) for text in observation.system.get("notes") or ()]
         found += _placement(facts, observation)
         found += _computed(facts, observation)
+        found += _branches(observation)
         found += _threads(facts, observation)
         found += _pinning(facts, observation)
     found += _unproven(facts)
@@ -55,6 +56,16 @@ def _computed(facts: Facts, observation: Observation) -> Iterator[Note]:
         of = f"{wide} of {wide + types.get(half, 0)} nodes"
         text = f"the file holds {facts.built.precision}; {of} computed in fp32, for want of a kernel"
         yield Note(NoteKind.COMPUTED, text, "computed in fp32")
+
+
+def _branches(observation: Observation) -> Iterator[Note]:
+    """Say where the inputs took the same branch in every call: the other one was never measured."""
+    for item in observation.proof.get("flow") or ():
+        if item["op"] == "If" and len(item["ways"]) == 1 and item["calls"] > 1:
+            text = (
+                f"If {item['name']!r} took the same branch in all {item['calls']} calls that were looked at"
+            )
+            yield Note(NoteKind.ONE_BRANCH, text, "one branch")
 
 
 def _unproven(facts: Facts) -> Iterator[Note]:

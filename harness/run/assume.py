@@ -33,7 +33,7 @@ from harness.core.feeds import (
 )
 from harness.core.inputs import Fill, Input
 from harness.core.registry import closest
-from harness.core.roles import BATCH, Unbound, unbound
+from harness.core.roles import Unbound, unbound
 from harness.measure.fit import first_fit
 
 TRIES = 48
@@ -187,11 +187,14 @@ def open_dimensions(
         {item.name: item.dtype for item in inputs},
         bound,
     )
-    driven = _driven(inputs, bound, batch_dim)
+    try:
+        driven = batch_dimensions(inputs, bound, batch_dim)
+    except Failed:
+        driven = frozenset()  # several that might be: each is given a size, 1 before all
     ranks = {f"{item.name}[0]": item for item in inputs if item.argument and len(item.shape) == 1}
     found = tuple(replace(item, sizes=_lengths(item, ranks, inputs)) for item in found)
     # a sum follows from its parts
-    return tuple(item for item in found if item.role != "sum" and not _is_batch(item, driven))
+    return tuple(item for item in found if item.role != "sum" and item.name not in driven)
 
 
 def _lengths(item: Unbound, ranks: Mapping[str, Input], inputs: Sequence[Input]) -> tuple[int, ...]:
@@ -202,22 +205,7 @@ def _lengths(item: Unbound, ranks: Mapping[str, Input], inputs: Sequence[Input])
         return item.sizes
     fill = argument.fill
     ranked = [len(other.shape) for other in inputs if not other.argument]
-    return (len(fill),) if isinstance(fill, list | tuple) else (*ranked[:1], 1, 2, 4)
-
-
-def _driven(
-    inputs: Sequence[Input], bound: Mapping[str, int], batch_dim: str | None
-) -> frozenset[str] | None:
-    try:
-        return batch_dimensions(inputs, bound, batch_dim)
-    except Failed:
-        return None
-
-
-def _is_batch(item: Unbound, driven: frozenset[str] | None) -> bool:
-    if driven is not None:
-        return item.name in driven
-    return item.role == BATCH.name and any(axis == 0 for _, axis in item.places)
+    return (len(fill), 0) if isinstance(fill, list | tuple) else (*ranked[:1], 1, 2, 4, 0)
 
 
 def combined(

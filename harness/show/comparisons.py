@@ -42,8 +42,18 @@ def lines(items: Iterable[MetricComparison], *, blocks: bool = False) -> tuple[L
 
 
 def _why(item: MetricComparison, option: bool) -> str:
-    parts = (item.decision.beside_change, _levels(item), need(item.decision, option=option))
+    calls = _calls(item.metric, item.decision, option) if item.decision.needed_calls else ""
+    parts = (item.decision.beside_change, _levels(item), need(item.decision, option=option), calls)
     return "; ".join(filter(None, parts))
+
+
+def _calls(metric: str, decision: Decision, option: bool) -> str:
+    """Say what a metric that no block has would take."""
+    calls = f"{decision.needed_calls:,} calls of each arm"
+    if decision.needed_s is None:
+        return f"{calls} would do"
+    by = f"--metric {metric} --budget {decision.needed_s:g}" if option else format_span(decision.needed_s)
+    return f"{calls} would do ({by})"
 
 
 def _levels(item: MetricComparison) -> str:

@@ -108,6 +108,7 @@ class Blocks:
         self.slow_from: int | None = None
         self.rests_s: tuple[float, ...] = ()  # what blocks cost beyond their calls; else `wall_s` is all
         self.swings: tuple[float, ...] = ()  # by which share HEAD differs more in each ABBA of a block
+        self.call_s = 0.0  # what a call takes: then a block has as many as its time pays
         self.slow_start = 0  # the block of a case that takes three seconds to start
         self.asked: list[tuple[str, BlockOrder, float]] = []
         self.pairs: Counter[str] = Counter()
@@ -138,6 +139,7 @@ class Blocks:
         heads = [head_ns // 3, head_ns, head_ns * 3] if percent < WILD / 2 else [head_ns]
         if self.swings:
             heads = [round(head_ns * (1 + swing)) for swing in self.swings]
+        calls = max(1, int(span_s / 4 / self.call_s)) if self.call_s else self.calls
         rest_s, wall_s = self._wall_s(number, span_s)
         if self.slow_start and self.pairs[pair[0].case] == self.slow_start and not same:
             rest_s = 3.0
@@ -146,8 +148,8 @@ class Blocks:
             return Block((none, none), ((), ()), (None, None), draw, (), 0, limit_s, limit_s, 1, True)
         return Block(
             samples_ns=(
-                ((1_000_000,) * self.calls,) * 2 * len(heads),
-                tuple((ns,) * self.calls for ns in heads for _ in "AB"),
+                ((1_000_000,) * calls,) * 2 * len(heads),
+                tuple((ns,) * calls for ns in heads for _ in "AB"),
             ),
             preempted=((0, 0) * len(heads),) * 2,
             observations=(bad if lost == 0 else fine[0], bad if lost == 1 else fine[1]),
@@ -157,7 +159,7 @@ class Blocks:
             start_s=0.3,
             wall_s=wall_s,
             lost=lost,
-            span_s=span_s if self.swings else 0.0,
+            span_s=span_s if self.swings or self.call_s else 0.0,
         )
 
     def _wall_s(self, number: int, span_s: float) -> tuple[float, float]:
@@ -617,6 +619,32 @@ def test_blocks_of_too_few_calls_have_no_p95(trial, made_up) -> None:
     assert rows(found)["m", P95].decision.verdict is Change.INCONCLUSIVE
     assert rows(found)["m", P95].decision.reason == "8 calls of an arm in a block; 40 are needed"
     assert rows(found)["m", P50].decision.verdict is Change.REGRESSION
+
+
+def test_a_p95_of_slow_calls_says_what_it_takes_and_has_that_where_it_is_asked_for_alone(
+    trial, made_up
+) -> None:
+    blocks = made_up(30)
+    blocks.rests_s, blocks.call_s = (0.4,), 0.02
+    row = rows(trial(suite()))["m", P95]
+    assert row.decision.verdict is Change.INCONCLUSIVE
+    assert row.decision.needed_calls == 40 * 9
+    assert row.decision.needed_s is not None
+    assert row.decision.needed_s < 60
+    blocks = made_up(30)
+    blocks.rests_s, blocks.call_s = (0.4,), 0.02
+    found = trial(suite(), metrics=(P95,), budget_s=row.decision.needed_s)
+    assert rows(found)["m", P95].decision.verdict is Change.REGRESSION
+    assert spent_s(found, "m") <= row.decision.needed_s
+
+
+def test_a_metric_that_no_block_has_takes_no_share_of_alpha(trial, made_up) -> None:
+    numbers = []
+    for metrics in ((P50, P95), (P50,)):
+        made_up(0.4, 0.9, -0.3, 0.2, calls=4)
+        decision = rows(trial(suite(), metrics=metrics))["m", P50].decision
+        numbers.append((decision.verdict, decision.p, decision.mde, decision.blocks))
+    assert numbers[0] == numbers[1]
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ SAME = MetricComparison(
 )
 QUIET = Control("m/batch=8", False, {"latency/p50": Decision(verdict=Change.EQUIVALENT, ratio=1.0)}, "quiet")
 COLUMNS = ["case", "metric", "base", "head", "ratio", "low", "high", "p", "blocks", "min_effect", "mde"]
-NEEDS = ["asked", "needed_s"]
+NEEDS = ["asked", "needed_s", "needed_calls"]
 
 
 def trial(**more):
@@ -218,3 +218,9 @@ def test_a_disagreement_of_instructions_and_times_is_shown():
             "timed_ratio": 1.001,
         }
     ]
+
+
+def test_a_quantile_that_no_block_has_says_what_it_takes():
+    few = replace(SAME, decision=replace(SAME.decision, needed_calls=360, needed_s=29.0))
+    shown = render(trial(comparisons=(few,)), "table", width=300)
+    assert "40 are needed; 360 calls of each arm would do (--metric latency/p95 --budget 29)" in shown

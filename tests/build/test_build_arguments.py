@@ -104,3 +104,10 @@ def test_nothing_is_tried_where_nothing_is_known() -> None:
     )
     plain = [Input("x", "float32", ("t", "t")), Input("a", "int64", (2,))]
     assert hints(plain, model)[1] == Input("a", "int64", (2,), argument="Split split")
+
+
+def test_a_whole_number_that_is_divided_by_is_never_zero() -> None:
+    inputs = [integers("x", "n", 4), integers("by", "n", 4), value("real", ["n", 4])]
+    nodes = [Node("Div", ["x", "by"], ["y"]), Node("Div", ["real", "real"], ["z"])]
+    model = make_model(nodes, inputs, [value("y", None, TensorProto.INT64)])
+    assert [item.low for item in read_model(model).inputs] == [None, 1, None]

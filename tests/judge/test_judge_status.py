@@ -228,6 +228,16 @@ def test_a_half_precision_file_that_computed_in_fp32_is_ok_and_says_so(
     )
 
 
+def test_a_branch_that_no_input_took_is_noted(facts, observation):
+    def flow(**ways):
+        return {"flow": [{"name": "if", "op": "If", "calls": sum(ways.values()), "ways": ways}]}
+
+    note = "one branch: If 'if' took the same branch in all 4 calls that were looked at"
+    assert texts(judge(facts(observation(proof=flow(a=4))))) == (note,)
+    assert texts(judge(facts(observation(proof=flow(a=3, b=1))))) == ()
+    assert texts(judge(facts(observation(proof=flow(a=1))))) == ()
+
+
 @pytest.mark.parametrize(
     ("name", "asked", "seen"),
     [

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.measure.worker import ort, ort_proof
+from harness.measure.worker import ort, ort_flow, ort_proof
 
 NEW = [
     {"cat": "Session", "name": "model_loading_uri", "args": {}},
@@ -180,3 +180,59 @@ def test_a_provider_that_does_not_start_is_unsupported(ask, relu):
         Unsupported, match="CUDAExecutionProvider did not start; the session has CPUExecution"
     ):
         engine.create()
+
+
+def events(*spans):
+    """Nodes of a profile: name, operator, when they began and for how long they ran, in µs."""
+    return [
+        {"cat": "Node", "name": f"{name}_kernel_time", "ts": ts, "dur": dur, "args": {"op_name": op}}
+        for name, op, ts, dur in spans
+    ]
+
+
+def test_the_branches_that_were_taken_are_counted():
+    seen = events(
+        ("a", "Relu", 0, 5),
+        ("then", "Gemm", 11, 5),
+        ("more", "Tanh", 17, 2),
+        ("if", "If", 10, 10),
+        ("else", "Gemm", 31, 5),
+        ("if", "If", 30, 10),
+        ("then", "Gemm", 51, 5),
+        ("if", "If", 50, 10),
+        ("if", "If", 70, 1),
+        ("b", "Relu", 71, 5),
+    )
+    assert ort_flow.ways(seen, "_kernel_time") == [
+        {"name": "if", "op": "If", "calls": 4, "ways": {"then": 2, "else": 1, "": 1}}
+    ]
+
+
+def test_the_rounds_of_a_loop_are_counted_and_a_branch_inside_it_by_itself():
+    seen = events(
+        ("loop", "Loop", 0, 100),
+        ("step", "Add", 1, 2),
+        ("if", "If", 5, 10),
+        ("then", "Neg", 6, 2),
+        ("step", "Add", 21, 2),
+        ("if", "If", 25, 10),
+        ("else", "Abs", 26, 2),
+        ("loop", "Loop", 200, 10),
+    )
+    assert ort_flow.ways(seen, "_kernel_time") == [
+        {"name": "loop", "op": "Loop", "calls": 2, "ways": {"2": 1, "0": 1}},
+        {"name": "if", "op": "If", "calls": 2, "ways": {"then": 1, "else": 1}},
+    ]
+
+
+def test_of_nodes_that_ran_side_by_side_no_ways_are_told(tmp_path):
+    text = json.dumps(events(("then", "Gemm", 1, 1), ("if", "If", 0, 10)))
+    text = text.replace('"op_name"', '"provider": "CPUExecutionProvider", "op_name"')
+    assert "flow" not in ort_proof.read(session(tmp_path, text), "onnxruntime 1.32.0", in_order=False)
+    assert ort_proof.read(session(tmp_path, text), "onnxruntime 1.32.0")["flow"][0]["ways"] == {"then": 1}
+
+
+def test_all_inputs_are_run_where_the_graph_has_branches(tmp_path):
+    assert ort_proof.branches(session(tmp_path, "[]", [("CPUExecutionProvider", ["Gemm", "If"])]))
+    assert not ort_proof.branches(session(tmp_path, "[]", [("CPUExecutionProvider", ["Gemm", "Loop"])]))
+    assert not ort_proof.branches(session(tmp_path, "[]"))

@@ -128,6 +128,14 @@ def test_nodes_and_edges_of_a_graph_are_no_batch(tmp_path: Path) -> None:
     assert assume(path, {}) == Assumed({"num_atoms": 16, "num_edges": 16})
 
 
+def test_inputs_that_start_with_different_dimensions_are_run_at_one_of_each(tmp_path: Path) -> None:
+    """An exporter that names every axis anew: tokens [d0, d1] and their lengths [d2]."""
+    inputs = [value("x", ["d0", "d1"]), value("lens", ["d2"], TensorProto.INT64)]
+    nodes = [Node("Cast", ["lens"], ["l"], to=TensorProto.FLOAT), Node("Mul", ["x", "l"], ["y"])]
+    found = assume(write(tmp_path / "m.onnx", nodes, inputs), {})
+    assert found.sizes == {"d0": 1, "d1": 16000, "d2": 1}
+
+
 def test_combinations_begin_with_the_most_plausible_and_end() -> None:
     left = unbound({"x": (1, 3, None, None)}, {"x": "float32"})
     tried, _ = combined([(item.name, item.sizes) for item in left])
@@ -255,3 +263,9 @@ def test_a_file_of_another_kind_is_named_with_what_to_do(tmp_path: Path, content
     (tmp_path / "m.onnx").write_bytes(content)
     with pytest.raises(InputError, match=said):
         assume(tmp_path / "m.onnx", {})
+
+
+def test_a_size_that_the_file_fixes_at_zero_may_be_meant(tmp_path: Path) -> None:
+    """ONNX Runtime takes nothing else for it; exporters also write 0 for what is open, and then it does."""
+    path = write(tmp_path / "m.onnx", [Node("ReduceMax", ["x"], ["y"], axes=[2])], [value("x", [2, 0, 4])])
+    assert assume(path, {}).sizes == {"x[1]": 0}

@@ -39,6 +39,7 @@ of `harness.core.record.Observation` (times in ns, memory in bytes; a *reading* 
     proof    {"assignment": {provider: {"nodes", "operators": {type: count}}},
               "assignment_from": "graph_assignment" | "profile",
               "operators": {type: count}            of the optimized graph, nodes that ran,
+              "flow": [{"name", "op", "calls", "ways": {way: calls}}]  of If, Loop and Scan, where there are,
               "unavailable": {what: why}}
     profile  {"run_us": [a warm call each], "nodes": [{"name", "op", "provider", "us": [a call each],
               "times": [a call each], "inputs", "outputs": [{"dtype", "dims"}], ...}],

@@ -41,6 +41,7 @@ _NOISE = re.compile(
 
 OPTIMIZED = "optimized.onnx"
 
+PROOF_CALLS = 2
 PROFILE_WARMUP = 10
 PROFILE_CALLS = (20, 200)
 PROFILE_NS = 1_000_000_000
@@ -170,13 +171,18 @@ class OrtEngine(Engine):
         self._session = None
 
     def prove(self, feeds: Sequence[Rows], folder: Path) -> dict[str, Any]:
-        """Run a second session that records which provider took each node, and a profile."""
+        """Run a second session that records which provider took each node, and a profile.
+
+        All feeds are run where the graph has branches: which one is taken may depend on them.
+        """
         options = ort_options.make(self._rt, self.request)
         ort_proof.record(options, folder)
         self._session = self._open(options)
+        feeds = feeds if ort_proof.branches(self._session) else feeds[:PROOF_CALLS]
         for call in self.bind(feeds):
             call()
-        proof = ort_proof.read(self._session, f"onnxruntime {self._rt.__version__}")
+        in_order = self.request.session["execution_mode"] == "sequential"
+        proof = ort_proof.read(self._session, f"onnxruntime {self._rt.__version__}", in_order=in_order)
         self.close()
         return proof
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.measure.worker.ort_flow import BRANCHES, ways
+
 _RECORD = "session.record_ep_graph_assignment_info"
 SUFFIX = "_kernel_time"  # older runtimes add events of other names for each node
 
@@ -19,13 +21,18 @@ def record(options: Any, folder: Path) -> None:
     options.profile_file_prefix = str(folder.absolute() / "profile")
 
 
-def read(session: Any, runtime: str) -> dict[str, Any]:
-    """Read both back from a session that has run. Returns the part ``proof`` and ``arena_peak``."""
+def read(session: Any, runtime: str, *, in_order: bool = True) -> dict[str, Any]:
+    """Read both back from a session that has run. Returns the part ``proof`` and ``arena_peak``.
+
+    Of nodes that did not run `in_order`, it is not known which belong to a body of control flow.
+    """
     unavailable: dict[str, str] = {}
+    events: list[dict[str, Any]] = []
+    nodes: list[dict[str, Any]] = []
     try:
-        nodes = list(profiled_nodes(read_events(session)))
+        events = read_events(session)
+        nodes = list(profiled_nodes(events))
     except (OSError, ValueError) as error:  # ORT does not escape every name that it writes
-        nodes = []
         unavailable["operators"] = f"the profile cannot be read: {error}"
     assignment, source = _graph_assignment(session), "graph_assignment"
     if not assignment:
@@ -37,6 +44,7 @@ def read(session: Any, runtime: str) -> dict[str, Any]:
         "assignment_from": source,
         "operators": dict(Counter(args["op_name"] for args in nodes)),
         "types": element_types(nodes),
+        **({"flow": flow} if (flow := ways(events, SUFFIX) if in_order else []) else {}),
         "unavailable": unavailable,
         "arena_peak": arena_peak(nodes, runtime),
     }
@@ -89,6 +97,12 @@ def arena_peak(nodes: Iterable[Mapping[str, Any]], runtime: str) -> dict[str, An
     if highest < 0:
         return {"unavailable": f"the profile of {runtime} has no mem_in_use_peak"}
     return {"bytes": highest}
+
+
+def branches(session: Any) -> bool:
+    """Return whether the graph of a session has branches, as far as it tells."""
+    taken = _graph_assignment(session).values()
+    return any(operator in BRANCHES for part in taken for operator in part["operators"])
 
 
 def _graph_assignment(session: Any) -> dict[str, dict[str, Any]]:

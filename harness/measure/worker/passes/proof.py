@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from harness.measure.worker.run import Run
 
-CALLS = 2  # whatever the number of inputs: the second call shows the arena with its memory pattern
+CALLS = 2  # at least: the second call shows the arena with its memory pattern
 
 
 def run(case: Run) -> None:
@@ -15,7 +15,7 @@ def run(case: Run) -> None:
     case.engine.enter("proof")
     case.calls = []
     case.engine.close()
-    feeds = [case.feeds[i % len(case.feeds)] for i in range(CALLS)]
+    feeds = [case.feeds[i % len(case.feeds)] for i in range(max(CALLS, len(case.feeds)))]
     proof = case.engine.prove(feeds, case.folder)
     arena_peak = proof.pop("arena_peak")
     if "memory" in case.request.passes:
