@@ -276,7 +276,7 @@ RULES: Mapping[tuple[str, int], tuple[str, Rule]] = {
 def find_argument(name: str, walk: Walk) -> Argument | None:
     """Return the argument that the graph input `name` is; None where it is data."""
     asked = walk.asked.get(name, [])
-    dims = next(_declared(item, walk) for item in walk.model.graph.input if item.name == name)
+    dims = next((_declared(item, walk) for item in walk.model.graph.input if item.name == name), None)
     if not asked or dims is None or len(dims) > 1:
         return None
     size = dims[0] if dims else 1
