@@ -81,7 +81,7 @@ def fill(results: Path) -> dict[str, Path]:
 def ask(results: Path) -> list[Any]:
     """Ask for all there is."""
     series = store.series(results, METRIC)
-    return [store.records(results), store.anchors(results), series.to_json(), store.runs(results)]
+    return [store.records(results), store.anchors(results), series, store.runs(results)]
 
 
 def answer(results: Path, path: Path, whole: list[Any], told: Told) -> str:

@@ -54,6 +54,14 @@ def computing_types(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]) -> 
     return {name: counted.get(name, 0) for name in FLOATS if name in counted or name in graph.stored}
 
 
+def tensor_types(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]) -> dict[str, str]:
+    """Return the element types of tensors, as far as operators hand them on."""
+    graph = _Types(model)
+    for node in nodes:
+        graph.read(node)
+    return graph.types
+
+
 class _Types:
     """Element types of tensors by name, and how many elements those have that are constants."""
 

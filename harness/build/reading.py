@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harness.build import files
 from harness.build.classes import class_axes
 from harness.build.computing import computing_types
+from harness.build.contents import contents
 from harness.build.hints import hints
 from harness.core.errors import Unsupported
 from harness.core.inputs import Input
@@ -33,6 +34,7 @@ class Reading:
     inputs: tuple[Input, ...]
     outputs: tuple[str, ...]
     classes: Mapping[str, int] = field(default_factory=dict)  # output -> axis of its classes
+    holds: Mapping[str, str] = field(default_factory=dict)  # output -> what its numbers are, against its type
     custom_domains: tuple[str, ...] = ()  # of operators that ONNX Runtime does not bring
 
 
@@ -58,6 +60,7 @@ def read_model(model: onnx.ModelProto) -> Reading:
         inputs=hints([_read_input(value) for value in inputs], model),
         outputs=tuple(value.name for value in model.graph.output),
         classes=class_axes(model),
+        holds=contents(model, nodes),
         custom_domains=custom_domains(model, nodes),
     )
 

@@ -65,6 +65,11 @@ KNOWN_DOMAINS = frozenset(
 )
 """Domains whose operators ONNX Runtime brings."""
 
+RANDOM = frozenset(
+    {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"}
+)
+"""Operators that draw random numbers. With a seed of its own a session repeats them, call by call not."""
+
 QUANTIZED = frozenset(
     {
         *("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness import store
 from harness.core.conditions import fits
@@ -16,9 +16,7 @@ from harness.core.metrics import HEADLINE, METRICS, MetricSpec, all_specs, spec_
 from harness.core.registry import closest
 from harness.history.changes import LASTING, MIN_RUNS, shifts, with_causes
 from harness.judge.causes import facts_of
-
-if TYPE_CHECKING:
-    import pandas as pd
+from harness.store.query import SeriesRow
 
 
 def history(
@@ -38,9 +36,9 @@ def history(
     """
     trends: list[Trend] = []
     for metric in _names(metrics):
-        frame = store.series(results_dir, metric, case=case, suite=suite, machine=machine)
-        spec = _spec(results_dir, metric, frame)
-        found = [_judged(trend, spec) for trend in _trends(frame, spec, last)]
+        rows = store.series(results_dir, metric, case=case, suite=suite, machine=machine)
+        spec = _spec(results_dir, metric, rows)
+        found = [_judged(trend, spec) for trend in _trends(rows, spec, last)]
         if not found and metric not in METRICS:
             raise NotFoundError(_why(results_dir, [metric], case, suite, machine))
         trends += found
@@ -58,24 +56,29 @@ def _names(metrics: Sequence[str]) -> list[str]:
     return list(names)
 
 
-def _spec(results_dir: Path, name: str, frame: pd.DataFrame) -> MetricSpec:
+def _spec(results_dir: Path, name: str, rows: Sequence[SeriesRow]) -> MetricSpec:
     """Return the row of a metric; of one that has none, what its newest record says."""
-    if name in METRICS or frame.empty:
+    if name in METRICS or not rows:
         return spec_of(name)
-    newest = frame.sort_values("run").iloc[-1]
-    place = (str(newest["run"]), str(newest["case"]))
+    newest = max(rows, key=lambda row: row.run)
+    place = (newest.run, newest.case)
     return spec_of(name, store.outlines(results_dir, [place])[place].metrics.get(name))
 
 
-def _trends(frame: pd.DataFrame, spec: MetricSpec, last: int | None) -> Iterable[Trend]:
+def _trends(rows: Sequence[SeriesRow], spec: MetricSpec, last: int | None) -> Iterable[Trend]:
     """Cut the rows of `store.series` into one trend each."""
-    frame = frame.astype(object).where(frame.notna(), None)
-    for (suite, machine, case), rows in groupby(
-        frame.itertuples(index=False, name=None), key=lambda row: row[:3]
-    ):
+    for (suite, machine, case), own in groupby(rows, key=lambda row: row[:3]):
         points = tuple(
-            Point(run, started_at, value, low, high, runtime, model)
-            for _, _, _, run, started_at, value, low, high, model, runtime in rows
+            Point(
+                row.run,
+                row.started_at,
+                row.value,
+                row.low,
+                row.high,
+                row.runtime_version,
+                row.artifact_sha256,
+            )
+            for row in own
         )
         yield Trend(suite, machine, case, spec.name, spec.unit, points[-last:] if last else points)
 

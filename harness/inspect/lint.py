@@ -8,13 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.core.units import count, format_percent
-from harness.core.vocabulary import KNOWN_DOMAINS
+from harness.core.vocabulary import KNOWN_DOMAINS, RANDOM
 from harness.inspect.model import Lint, ModelFacts, Severity, Value, Weight
 from harness.inspect.quantization import QUANTIZES, open_units
 
-RANDOM = frozenset(
-    {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"}
-)
 HEAVY = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "GRU", "FusedConv", "FusedGemm"})
 """Operators whose weights should be initializers."""
 
@@ -226,7 +223,7 @@ def _random(model: LintSubject) -> Iterator[Lint]:
             Severity.UNSURE,
             ", ".join(f"{op} {count}" for op, count in found.items()),
             "outputs vary from call to call, so they cannot be compared",
-            "give them a seed, or replace them by inputs",
+            "replace them by inputs: a seed repeats a session, not a call",
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,8 @@ def outputs_change(
         )
         for match in (first, *others)
     }
+    if base.draws:
+        found = {name: (_excused(judged, base.draws), seen) for name, (judged, seen) in found.items()}
     decision, metrics = found.pop(first.name)
     beside = {name: judged for name, (judged, _) in found.items()}
     for name, judged in beside.items():
@@ -121,6 +124,14 @@ def _judge(match: Match, same_load: bool, bounds: Limits) -> tuple[Decision, Met
     if match.new_nonfinite:
         verdict, reason = Change.REGRESSION, f"{match.new_nonfinite} NaN or Inf that base does not have"
     return Decision(verdict=verdict, blocks=_count(match), reason=reason), metrics
+
+
+def _excused(decision: Decision, draws: tuple[str, ...]) -> Decision:
+    """Claim no regression where BASE draws random numbers, though its answers may have repeated by chance."""
+    if decision.verdict is not Change.REGRESSION:
+        return decision
+    reason = f"{decision.reason}; the model draws random numbers ({', '.join(draws)})"
+    return replace(decision, verdict=Change.INCONCLUSIVE, reason=reason)
 
 
 VERDICTS = {True: Change.EQUIVALENT, False: Change.REGRESSION, None: Change.INCONCLUSIVE}

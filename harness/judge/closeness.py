@@ -26,7 +26,7 @@ ten-thousandth of the values, 40 dB of a hundredth, 20 dB of a tenth.
 STORED_AS: Mapping[str, str] = {
     "float16": "fp16",
     "bfloat16": "bf16",
-    **dict.fromkeys(("int8", "uint8", "int16", "uint16"), "int16"),
+    **dict.fromkeys(("int8", "uint8", "int16", "uint16", "int32", "int64", "uint32", "uint64"), "int16"),
     **dict.fromkeys(("float8e4m3fn", "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz"), "int8"),
     **dict.fromkeys(("int4", "uint4"), "int4"),
 }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.artifact import LABELS, QUANTITIES
 from harness.judge.facts import Array
 
 CLASSIFICATION, REGRESSION = "classification", "regression"
@@ -53,6 +54,7 @@ class Outputs:
     precision: str = "fp32"  # what the file computes in
     varies: float | None = None
     alone: Mapping[str, tuple[Array, Array]] = field(default_factory=dict)  # rows alone, the same together
+    draws: tuple[str, ...] = ()  # operators of the model that draw random numbers
     types: Mapping[str, str] = field(default_factory=dict)  # element types that the arrays do not have
 
     def stored_as(self, name: str) -> str:
@@ -60,6 +62,24 @@ class Outputs:
         if self.values is None or name not in self.names:
             return ""
         return self.types.get(name, str(self.values[self.names.index(name)].dtype))
+
+    def holding(self, contents: Mapping[str, str]) -> Outputs:
+        """Return these in arrays of a type that fits what they hold: LABELS are integers, QUANTITIES not."""
+        if self.values is None or not contents:
+            return self
+
+        def fitted(name: str, array: Array) -> Array:
+            what = contents.get(name)
+            if what == QUANTITIES and array.dtype.kind in "iu":
+                return array.astype(np.float64)
+            if what == LABELS and is_numeric(array) and np.array_equal(array, np.rint(array)):
+                return array.astype(np.int64)
+            return array
+
+        values = tuple(fitted(name, array) for name, array in zip(self.names, self.values, strict=True))
+        alone = {name: (fitted(name, one), fitted(name, other)) for name, (one, other) in self.alone.items()}
+        types = {name: self.stored_as(name) for name in contents if name in self.names}
+        return replace(self, values=values, alone=alone, types={**types, **self.types})
 
 
 @dataclass(frozen=True, slots=True)

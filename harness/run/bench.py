@@ -18,7 +18,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness import build, install, judge, measure
-from harness.core.artifact import Built, Dataset
+from harness.core.artifact import LABELS, Built, Dataset
 from harness.core.case import FP32, Artifact, Case, DataRef, Load, Session, plain, thaw
 from harness.core.errors import CaseError, Failed, StoreError, Unsupported
 from harness.core.hashing import hash_file
@@ -26,6 +26,7 @@ from harness.core.passes import chosen, repeated, together
 from harness.core.record import Note, NoteKind, Observation, Record, Status
 from harness.core.sampling import Sampling
 from harness.core.suite import Skip, Suite
+from harness.core.vocabulary import RANDOM
 from harness.install import Installed
 from harness.judge.metrics.accuracy import OWN as OWN_KIND
 from harness.judge.metrics.accuracy import REFERENCE as FP32_KIND
@@ -410,7 +411,11 @@ def _describe(outputs: Outputs, case: Case, built: Built, labels: np.ndarray | N
     model = case.artifact.model
     wanted = model.output or built.counts
     known = known_classes(built.classes, outputs.names, wanted=wanted, task=model.task, labels=labels)
-    return replace(outputs, classes=known, precision=built.precision)
+    draws = tuple(sorted(RANDOM & built.operators.keys()))
+    described = replace(outputs, classes=known, precision=built.precision, draws=draws)
+    return described.holding(
+        {name: what for name, what in built.holds.items() if what == LABELS or name not in known}
+    )
 
 
 def read_outputs(observation: Observation, passes: tuple[str, ...]) -> Outputs:

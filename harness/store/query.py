@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from harness.core.conditions import matches
 from harness.core.errors import StoreError
@@ -29,6 +29,21 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 log = logging.getLogger("harness.store")
+
+
+class SeriesRow(NamedTuple):
+    """One value of a metric's history; a list of them makes a pandas DataFrame."""
+
+    suite: str
+    machine: str
+    case: str
+    run: str
+    started_at: str  # UTC
+    value: float
+    low: float | None
+    high: float | None
+    artifact_sha256: str
+    runtime_version: str
 
 
 def records(
@@ -59,18 +74,16 @@ def outlines(results_dir: Path, places: Collection[tuple[str, str]]) -> dict[tup
 
     A place where there is no record is not in the answer. Raises StoreError.
     """
-    import pyarrow as pa
-
+    if not places:
+        return {}
     wanted = {run for run, _ in places}
     found = [item for item in runs(results_dir) if item.run in wanted]
-    rows = pa.table({
-        "run": pa.array([run for run, _ in places], pa.string()),
-        "case": pa.array([case for _, case in places], pa.string()),
-    })  # fmt: skip
+    sql = """
+        WITH places AS (SELECT unnest($1) AS run, unnest($2) AS "case")
+        SELECT run, record FROM records SEMI JOIN places USING (run, "case")
+    """
     with opened(found) as connection:
-        connection.register("places", rows)
-        sql = 'SELECT run, record FROM records SEMI JOIN places USING (run, "case")'
-        texts = connection.execute(sql).fetchall()
+        texts = connection.execute(sql, [list(names) for names in zip(*places, strict=True)]).fetchall()
     read = (restore(text, (), results_dir / "runs" / run / SEALED) for run, text in texts)
     return {(record.run, record.case): record for record in read}
 
@@ -82,12 +95,10 @@ def series(
     case: str | None = None,
     suite: str | None = None,
     machine: str | None = None,
-) -> pd.DataFrame:
+) -> list[SeriesRow]:
     """Give a metric's history, a row a record that is ok and has it, by case and then time.
 
-    `case` is a key or a glob. Columns: suite, machine, case, run, started_at
-    (text, UTC), value, low, high, artifact_sha256, runtime_version. Raises
-    StoreError.
+    `case` is a key or a glob. Raises StoreError.
     """
     clause, values = _of_case(case)
     with opened(runs(results_dir, suite, machine)) as connection:
@@ -97,7 +108,7 @@ def series(
             FROM records WHERE {clause} AND status = 'ok' AND value IS NOT NULL
             ORDER BY suite, machine, "case", run
         """
-        return connection.execute(sql, values).df()
+        return [SeriesRow(*row) for row in connection.execute(sql, values).fetchall()]
 
 
 def latest_and_anchor(

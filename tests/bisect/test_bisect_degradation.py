@@ -215,3 +215,12 @@ def test_outputs_that_do_not_vary_with_the_input_are_compared_all_the_same(metri
 def test_a_version_that_answers_nothing_is_bad() -> None:
     step = hold("accuracy/max_abs_error", seen(SCORES), seen(SCORES[:0]), limit=0.2)
     assert (step.mark, step.reason) == (StepVerdict.BAD, "the output is empty; the other has 8 values")
+
+
+def test_outputs_that_vary_by_themselves_name_no_version() -> None:
+    steady = seen(SCORES)
+    varying = replace(steady, outputs=replace(steady.outputs, varies=0.5))
+    undecided = hold("accuracy/max_abs_error", varying, varying, limit=0.2)
+    assert undecided.mark is StepVerdict.UNDECIDED
+    assert undecided.reason == "outputs vary by themselves by up to 0.5"
+    assert hold("accuracy/max_abs_error", steady, varying, limit=0.2).mark is StepVerdict.BAD

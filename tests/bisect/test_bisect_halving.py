@@ -243,6 +243,22 @@ def test_a_window_that_was_fixed_is_found_where_every_version_is_looked_at() -> 
     assert sorted(step.version for step in steps) == list(VERSIONS)
 
 
+RELEASES = (
+    *("1.19.0", "1.19.2", "1.20.0", "1.20.1", "1.21.0", "1.21.1", "1.22.0", "1.22.1", "1.23.0", "1.23.1"),
+    *("1.23.2", "1.24.1", "1.24.2", "1.24.3", "1.24.4", "1.25.0", "1.25.1", "1.26.0", "1.27.0", "1.28.0"),
+    *("1.29.0", "1.30.0", "1.31.0", "1.31.1", "1.32.0"),
+)
+
+
+def test_the_window_of_a_pooling_that_was_wrong_is_found_among_the_releases() -> None:
+    """AveragePool of opset 21 with padding that counts, fed with 0 to 63: largest errors as read."""
+    wrong = RELEASES[RELEASES.index("1.21.0") : RELEASES.index("1.25.0")]
+    levels = {version: 31.25 if version in wrong else 0.0 for version in RELEASES}
+    finding, steps = search(levels, RELEASES, scan=Scan.ALL)
+    assert finding.windows == (Window("1.20.1", "1.21.0", "1.24.4", "1.25.0"),)
+    assert (finding.reason, len(steps)) == ("1.32.0 is good again: fixed in 1.25.0", len(RELEASES))
+
+
 def test_halves_alone_do_not_see_a_window_and_count_what_they_did_not_look_at() -> None:
     finding, steps = search(window("f", "i"))
     assert finding.outcome is SearchOutcome.NO_DIFFERENCE

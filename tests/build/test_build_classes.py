@@ -9,6 +9,7 @@ from models import make_model, value
 from onnx import TensorProto, helper, numpy_helper
 
 from harness.build.classes import class_axes
+from harness.build.contents import contents
 
 Node = helper.make_node
 WEIGHT = numpy_helper.from_array(np.ones((4, 4), np.float32), "w")
@@ -104,3 +105,36 @@ def test_a_graph_that_runs_in_a_circle_or_reads_nothing_has_no_classes() -> None
     assert class_axes(make_model(circle, [], [value("y", ["n", 4])])) == {}
     assert class_axes(make_model([Node("Identity", [], ["y"])], [], [value("y", ["n", 4])])) == {}
     assert class_axes(make_model([Node("Div", ["x"], ["y"])], [], [value("y", ["n", 4])])) == {}
+
+
+INT64, UINT8, FLOAT = TensorProto.INT64, TensorProto.UINT8, TensorProto.FLOAT
+
+
+@pytest.mark.parametrize(
+    ("nodes", "kind", "what"),
+    [
+        ([Node("Cast", ["h"], ["y"], to=INT64)], INT64, {"y": "quantities"}),
+        ([Node("Cast", ["h"], ["c"], to=INT64), Node("Mul", ["c", "c"], ["y"])], INT64, {"y": "quantities"}),
+        ([Node("Round", ["h"], ["r"]), Node("Cast", ["r"], ["y"], to=UINT8)], UINT8, {}),
+        ([Node("ArgMax", ["h"], ["y"])], INT64, {}),
+        ([Node("ArgMax", ["h"], ["a"]), Node("Cast", ["a"], ["y"], to=UINT8)], UINT8, {"y": "labels"}),
+        ([Node("ArgMax", ["h"], ["a"]), Node("Cast", ["a"], ["y"], to=FLOAT)], FLOAT, {"y": "labels"}),
+        (
+            [
+                Node("ArgMax", ["h"], ["a"]),
+                Node("Cast", ["a"], ["f"], to=FLOAT),
+                Node("Cast", ["f"], ["y"], to=INT64),
+            ],
+            INT64,
+            {},
+        ),
+        ([Node("TopK", ["h", "k"], ["v", "y"])], INT64, {}),
+        ([Node("Greater", ["h", "w"], ["g"]), Node("Cast", ["g"], ["y"], to=INT64)], INT64, {}),
+    ],
+)
+def test_integers_are_labels_unless_they_were_rounded(
+    nodes: list[onnx.NodeProto], kind: int, what: dict[str, str]
+) -> None:
+    model = graph(*nodes)
+    model.graph.output[0].type.tensor_type.elem_type = kind
+    assert contents(model, list(model.graph.node)) == what

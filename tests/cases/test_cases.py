@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from harness.judge.metrics.accuracy import OWN
 from harness.plan import plan_document
 from harness.run.bench import Bench, open_arms, open_bench
 from harness.run.job import environment
+from harness.show.repro import render_repro
 
 pytestmark = pytest.mark.xdist_group("cases")  # they share what was measured
 
@@ -375,6 +378,15 @@ def test_what_indexes_is_drawn_over_all_of_its_range(measured: dict[str, Record]
     assert (inputs["at"]["low"], inputs["at"]["high"]) == (0, 5)
     (positions,) = measured["mask_that_is_no_mask"].artifact["inputs"]
     assert (positions["low"], positions["high"], positions["fill"]) == (0, 1000, None)
+
+
+def test_a_model_without_inputs_has_a_script_that_repeats_it(
+    measured: dict[str, Record], tmp_path: Path
+) -> None:
+    (tmp_path / "repro.py").write_text(render_repro(measured["no_inputs"]))
+    done = subprocess.run([sys.executable, "repro.py"], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "100 calls of no_inputs" in done.stdout
 
 
 def test_inputs_that_are_nan_are_said(measured: dict[str, Record]) -> None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -59,8 +60,8 @@ def write_model(path: Path, opset: int = 17) -> Built:
 def observe(tmp_path: Path) -> Observe:
     """Measure the small model in a fresh worker."""
 
-    def run(runtime: Installed | None, provider: str = "cpu", opset: int = 17, **changed: str) -> Observation:
-        built = write_model(tmp_path / f"{opset}.onnx", opset)
+    def run(runtime: Installed | None, provider: str = "cpu", opset: int = 17, **changed: Any) -> Observation:
+        built = changed.get("built") or write_model(tmp_path / f"{opset}.onnx", opset)
         asked = Session(
             runtime.requirement if runtime else "current", Named(provider, provider), intra_threads=1
         )
@@ -142,6 +143,31 @@ def test_every_runtime_computes_the_same_from_the_same_rows(
     assert seen.shape == (5, 5)
     assert seen.std() > 0.1
     np.testing.assert_allclose(seen, current, rtol=1e-4, atol=1e-5)
+
+
+def test_an_operator_that_a_release_computes_wrong_is_seen_in_its_outputs(
+    released_runtime: Callable[[str], Installed], observe: Observe, tmp_path: Path
+) -> None:
+    """AveragePool of opset 21 was wrong where padding counts, from 1.21.0 to 1.24.4."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    shape = ["N", 1, 8, 8]
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in "xy")
+    node = helper.make_node(
+        "AveragePool", ["x"], ["y"], kernel_shape=[2, 2], pads=[0, 0, 1, 1], count_include_pad=1
+    )
+    opset = [helper.make_opsetid("", 21)]
+    path = tmp_path / "pool.onnx"
+    onnx.save(
+        helper.make_model(helper.make_graph([node], "g", [x], [y]), opset_imports=opset, ir_version=10), path
+    )
+    built = Built(str(path), "0" * 64, 1, 21, "fp32", {}, (Input("x", "float32", tuple(shape)),), ("y",))
+    wrong, right = (
+        outputs(observe(runtime, built=built)) for runtime in (released_runtime(CPU_RUNTIMES[-1]), None)
+    )
+    assert np.array_equal(wrong[..., :-1, :-1], right[..., :-1, :-1])
+    assert np.array_equal(wrong[..., -1, -1], 2 * right[..., -1, -1])
 
 
 def test_openvino_runs_a_convolution_on_a_plain_cpu(

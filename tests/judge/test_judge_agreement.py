@@ -1,9 +1,12 @@
 """HEAD's outputs held against BASE's."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from make import make_record
 
+from harness.core.artifact import LABELS, QUANTITIES
 from harness.core.decision import Change
 from harness.judge.agreement import apart, only_nonfinite, outputs_change, unlike_inputs
 from harness.judge.outputs import Outputs
@@ -425,3 +428,45 @@ def test_an_output_that_lost_all_its_values_is_a_regression(empty, per_call):
     assert decision.verdict is Change.REGRESSION
     assert decision.reason == "the output is empty; the other has 1000 values"
     assert outputs_change(head, head)[0].verdict is Change.INCONCLUSIVE, "nothing was compared"
+
+
+def test_coordinates_in_whole_numbers_differ_by_more_or_less_and_labels_in_floats_do_not():
+    """Rounded to whole numbers a third of the values is one off; three of a hundred labels are others."""
+    boxes = np.arange(1000).reshape(250, 4)
+    base, head = outputs(y=boxes), outputs(y=boxes + (boxes % 3 == 0))
+    assert outputs_change(base, head)[0].verdict is Change.REGRESSION
+    base, head = (item.holding({"y": QUANTITIES}) for item in (base, head))
+    assert outputs_change(base, head)[0].verdict is Change.EQUIVALENT
+    labels = np.full(100, 200, np.float32)
+    labels[::2] = 199
+    other = labels + (np.arange(100) < 3)
+    base, head = (outputs(y=array, precision="int8") for array in (labels, other))
+    assert outputs_change(base, head)[0].verdict is Change.EQUIVALENT
+    base, head = (item.holding({"y": LABELS}) for item in (base, head))
+    decision = outputs_change(base, head)[0]
+    assert (decision.verdict, decision.reason) == (
+        Change.REGRESSION,
+        "97.00% of the answers agree; 99.00% are asked for",
+    )
+
+
+@pytest.mark.parametrize(("kept", "verdict"), [(0, Change.REGRESSION), (20, Change.EQUIVALENT)])
+def test_a_mask_of_nothing_is_no_mask_of_little(kept, verdict):
+    base = np.zeros((4, 64, 64), bool)
+    base[0, :8, :4] = True  # 32 of 16,384
+    head = base.copy()
+    head[0, :8, :4] = np.arange(32).reshape(8, 4) < kept
+    decision, metrics = changed(base, head)
+    assert metrics["accuracy/agreement"].value > 0.998
+    assert decision.verdict is verdict
+    beside = "0.00% of the 32 answers beside the most common one agree"
+    assert decision.reason.startswith(beside) is (verdict is Change.REGRESSION)
+
+
+def test_a_model_that_draws_random_numbers_has_no_regression_though_its_answers_repeated():
+    base, head = (replace(outputs(y=array), draws=("Multinomial",)) for array in (SCORES, SCORES + 1))
+    decision = outputs_change(base, head)[0]
+    assert decision.verdict is Change.INCONCLUSIVE
+    assert decision.reason.endswith("; the model draws random numbers (Multinomial)")
+    assert outputs_change(base, base)[0].verdict is Change.EQUIVALENT
+    assert outputs_change(replace(base, draws=()), head)[0].verdict is Change.REGRESSION

@@ -53,7 +53,7 @@ def test_a_flipped_bit_leaves_its_run_out_of_every_answer_and_names_it(
         flip(path, bit)
         caplog.clear()
         assert [item.run for item in store.records(results)] == [FIRST, THIRD]
-        assert store.series(results, "latency/p50")["run"].tolist() == [FIRST, THIRD]
+        assert [row.run for row in store.series(results, "latency/p50")] == [FIRST, THIRD]
         assert store.latest_and_anchor(results)["run"].tolist() == [THIRD]
         (line,) = told(caplog)
         assert line.startswith(f"{path}: the records of run {SECOND} are not what was written")
@@ -179,7 +179,7 @@ def test_a_copied_run_counts_once_and_is_told(
     results: Path, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     shutil.copytree(results / "runs" / SECOND, results / "runs" / name)
-    assert store.series(results, "latency/p50")["run"].tolist() == [FIRST, SECOND, THIRD]
+    assert [row.run for row in store.series(results, "latency/p50")] == [FIRST, SECOND, THIRD]
     assert {item.folder.name for item in store.runs(results)} == {FIRST, SECOND, THIRD}
     assert store.find_run(results, "latest").run == THIRD
     (line,) = told(caplog)

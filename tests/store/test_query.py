@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from harness import store
@@ -56,20 +57,16 @@ def test_a_series_is_a_metric_over_time_for_each_case(
     stored(FIRST, record(1), record(8))
     stored(SECOND, faster(record, 1, 0.5), record(8, metrics={}), sealed=False)
     stored(THIRD, faster(record, 1, 0.25), machine="other")
-    frame = store.series(results, "latency/p50")
-    assert list(frame.columns) == [
-        "suite", "machine", "case", "run", "started_at", "value", "low", "high",
-        "artifact_sha256", "runtime_version",
-    ]  # fmt: skip
-    assert frame[["case", "run", "value"]].values.tolist() == [
-        ["m/batch=1", FIRST, 0.001],
-        ["m/batch=1", SECOND, 0.5],
-        ["m/batch=1", THIRD, 0.25],
-        ["m/batch=8", FIRST, 0.008],
+    rows = store.series(results, "latency/p50")
+    assert [(row.case, row.run, row.value) for row in rows] == [
+        ("m/batch=1", FIRST, 0.001),
+        ("m/batch=1", SECOND, 0.5),
+        ("m/batch=1", THIRD, 0.25),
+        ("m/batch=8", FIRST, 0.008),
     ]
+    assert list(pd.DataFrame(rows).columns) == list(rows[0]._fields)
     one = store.series(results, "latency/p50", case="m/batch=1", suite="nightly", machine="box")
-    assert one["value"].tolist() == [0.001, 0.5]
-    assert one["runtime_version"].tolist() == ["1.32.0", "1.32.0"]
+    assert [(row.value, row.runtime_version) for row in one] == [(0.001, "1.32.0"), (0.5, "1.32.0")]
 
 
 def test_what_a_failed_case_measured_is_not_in_its_series(
@@ -77,7 +74,7 @@ def test_what_a_failed_case_measured_is_not_in_its_series(
 ) -> None:
     stored(FIRST, record(1))
     stored(SECOND, record(1, status=Status.FAILED, reason="another provider ran it"))
-    assert store.series(results, "latency/p50")["run"].tolist() == [FIRST]
+    assert [row.run for row in store.series(results, "latency/p50")] == [FIRST]
 
 
 def test_outlines_are_the_records_at_places_without_their_samples(
@@ -100,8 +97,8 @@ def test_a_metric_that_only_some_runs_have_is_found_in_those(
 ) -> None:
     stored(FIRST, record(1))
     stored(SECOND, record(1, metrics={"mine/Score": Metric(value=3.0, unit="1", direction="higher")}))
-    assert store.series(results, "mine/Score")["value"].tolist() == [3.0]
-    assert store.series(results, "latency/p50")["value"].tolist() == [0.001]
+    assert [row.value for row in store.series(results, "mine/Score")] == [3.0]
+    assert [row.value for row in store.series(results, "latency/p50")] == [0.001]
 
 
 def test_the_latest_of_every_case_stands_beside_its_anchor(
@@ -146,7 +143,7 @@ def test_durations_are_the_newest_of_cases_that_were_tried(
 def test_an_empty_or_absent_folder_holds_nothing(tmp_path: Path) -> None:
     assert store.runs(tmp_path / "absent") == []
     assert store.records(tmp_path) == []
-    assert store.series(tmp_path, "latency/p50").empty
+    assert store.series(tmp_path, "latency/p50") == []
     assert store.latest_and_anchor(tmp_path).empty
 
 

@@ -14,6 +14,7 @@ from harness.core.case import thaw
 from harness.core.metrics import BY_OUTPUTS, METRICS
 from harness.core.record import Absence, Metric
 from harness.core.units import format_percent
+from harness.core.vocabulary import RANDOM
 from harness.judge.closeness import Closeness, Limits, closeness, limits
 from harness.judge.facts import Facts
 from harness.judge.metrics import metric, missing
@@ -81,7 +82,10 @@ def output_drift(facts: Facts) -> tuple[OutputDrift, ...]:
         except Unfit as error:
             found.append(OutputDrift(match.name, None, str(error)))
         else:
-            found.append(OutputDrift(match.name, near.close, near.reason))
+            drawn = near.close is False and not RANDOM.isdisjoint(facts.built.operators)
+            close = None if drawn else near.close
+            reason = f"{near.reason}; the model draws random numbers" if drawn else near.reason
+            found.append(OutputDrift(match.name, close, reason))
     return tuple(found)
 
 
@@ -135,9 +139,36 @@ def judge_pair(
     """
     metrics = compare_outputs(pair, kind, classes=classes)
     near = closeness(metrics, bounds)
+    claims = metrics["accuracy/agreement"].value is not None
+    if near.close and claims and (lost := _rare(pair.coded(), classes)):
+        near = Closeness(False, f"{lost}; {near.reason}")
     if near.close is None and (apart := _apart(pair.coded(), bounds)):
         near = Closeness(False, f"{apart}; {near.reason}")
     return near, metrics
+
+
+FEW, HALF = 20, 0.5
+"""Of so many answers beside the most common one, the least share that must be the same."""
+
+
+def _rare(pair: OutputPair, axis: int | None) -> str:
+    """Say that answers beside the most common one were lost, which a share of all answers hides.
+
+    A mask of nothing agrees with 99% of a mask of little.
+    """
+    axis = -1 if axis is None else axis
+    try:
+        ours, reference = classes(pair.ours, axis), classes(pair.reference, axis)
+    except Unfit:
+        return ""
+    answers, counts = np.unique(reference, return_counts=True)
+    common = answers[np.argmax(counts)]
+    rare = (ours != common) | (reference != common)
+    n = int(np.count_nonzero(rare))
+    same = float(np.mean(ours[rare] == reference[rare])) if n else 1.0
+    if n < FEW or same >= HALF:
+        return ""
+    return f"{format_percent(same)} of the {n} answers beside the most common one agree"
 
 
 def _apart(pair: OutputPair, bounds: Limits) -> str:
