@@ -20,6 +20,7 @@ from harness.build.check import check, first_line
 from harness.build.opset import reason
 from harness.build.reading import opset_of
 from harness.build.sources import Asked, Written
+from harness.build.sources.torch_answers import keep
 from harness.build.user_function import call, find_function
 from harness.core.errors import Failed, Unsupported
 from harness.core.plugins import EXPORTERS
@@ -67,7 +68,8 @@ def export(target: str, asked: Asked, folder: Path) -> Written:
         check(path)
     except Failed as error:
         raise Unsupported(f"{exporter} wrote a file that is {error}{because}") from error
-    return Written(files.MODEL, {"exporter": exporter})
+    origin = keep(example, path, asked.rows, folder) if asked.rows else {}
+    return Written(files.MODEL, {"exporter": exporter}, origin=origin)
 
 
 def dynamo(example: Example, opset: int | None, path: Path) -> None:
