@@ -54,6 +54,7 @@ class World:
     top1: Mapping[str, float] = field(default_factory=dict)
     counts: Mapping[str, float] = field(default_factory=dict)  # of instructions
     status: Mapping[str, Status] = field(default_factory=dict)
+    classifier: bool = False  # its label comes first, and never changes; its scores count
     missing: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()  # in a block
     control_percent: float = 0.0
@@ -68,7 +69,9 @@ class World:
         if status is Status.OK:
             scores = np.array([[0.125, 0.875], [0.75, 0.25]], np.float32)
             scores[0, 0] += self.error.get(name, 0.0)
-            bench.outputs[case] = Outputs(("y",), (scores,))
+            labels = np.array([1, 0], np.int64)
+            two = Outputs(("label", "y"), (labels, scores), counts="y")
+            bench.outputs[case] = two if self.classifier else Outputs(("y",), (scores,))
         return make_record(
             {"accuracy/top1": self.top1.get(name, 0.99), "instructions/call": self.counts.get(name, 1e6)},
             case=case,

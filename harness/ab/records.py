@@ -11,9 +11,16 @@ from harness.ab.model import ARMS, ABSettings, Lost, Pair
 from harness.core.case import Case, thaw
 from harness.core.decision import Change, MetricComparison
 from harness.core.record import Record, Status
+from harness.core.tools import brings_rows
 from harness.judge.agreement import apart, unlike_inputs
 from harness.run.bench import Bench
 from harness.store.trace import Trace
+
+
+def may_have_labels(case: Case) -> bool:
+    """Return whether the model comes with data, the suite's or its source's."""
+    model = case.artifact.model
+    return model.data is not None or brings_rows(model.source.kind)
 
 
 class ArmRecords:
@@ -24,7 +31,7 @@ class ArmRecords:
         self.trace = trace
         self.settings = settings
         # cases that may have labels: their tests share alpha
-        self.labelled = sum(pair.head.artifact.model.data is not None for pair in pairs)
+        self.labelled = sum(may_have_labels(pair.head) for pair in pairs)
         self.rows: list[MetricComparison] = []
         self.of_case: dict[str, tuple[Record, Record]] = {}
 
@@ -72,7 +79,7 @@ class ArmRecords:
             decide.compare_answers,
             pair.name,
             head=head,
-            wanted=model.output,
+            wanted=model.output or head.counts,
             tolerance=thaw(model.tolerance),
             same_load=loads[0] == loads[1],
             unlike=unlike_inputs(*self.of_case[pair.name]),

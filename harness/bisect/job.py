@@ -30,6 +30,7 @@ from harness.core.record import Status
 from harness.core.registry import closest
 from harness.core.sampling import Sampling
 from harness.core.suite import Plan, Suite
+from harness.core.tools import brings_rows
 from harness.judge.outputs import Outputs
 from harness.run.bench import Bench, OpenBench, open_arms
 from harness.store.ledger import Ledger, unfinished
@@ -183,7 +184,8 @@ def _check(candidates: Candidates, metric: str) -> None:
     if metric not in losses.SEARCHED and not is_foreign(metric.partition("/")[0]):
         raise NotFoundError(f"--metric {metric}: cannot be searched by; {closest(metric, losses.SEARCHED)}")
     if metric in losses.LABELLED and any(
-        case.artifact.model.data is None for case in candidates.cases.values()
+        model.data is None and not brings_rows(model.source.kind)
+        for model in (case.artifact.model for case in candidates.cases.values())
     ):
         raise InputError(f"--metric {metric}: takes labelled data; name it with --data")
 
@@ -286,8 +288,9 @@ class _Bisection:
         return losses.least(metric, None if losses.refusal(metric, seen, wanted) else seen, wanted)
 
     def _wanted(self, version: str) -> str | None:
-        """Name the output that counts."""
-        return self.candidates.cases[version].artifact.model.output
+        """Name the output that counts, by the suite or by the source of the model; None: the first."""
+        model = self.candidates.cases[version].artifact.model
+        return model.output or self._see(version).outputs.counts
 
     def _see(self, version: str) -> losses.VersionOutputs:
         """Run a version once, for all that is compared with it."""

@@ -11,7 +11,7 @@ source      options
 onnx        ``path``: absolute
 zoo         ``name``: one of `harness.core.vocabulary.ZOO`
 torch       ``target``: ``module:function`` or ``/absolute/file.py:function``
-sklearn     likewise, and ``zipmap``; xgboost, lightgbm: so all that `harness.core.tools` converts
+sklearn     likewise, and ``zipmap``; so xgboost, keras and all that `harness.core.tools` converts
 fake        the mapping as written
 others      the mapping as written, or ``value`` where it is not a mapping
 =========== ==========================================================
@@ -32,6 +32,9 @@ SOURCES = Registry(
         "sklearn": "harness.build.sources.converted:SKLEARN",
         "xgboost": "harness.build.sources.converted:XGBOOST",
         "lightgbm": "harness.build.sources.converted:LIGHTGBM",
+        "keras": "harness.build.sources.converted:KERAS",
+        "tensorflow": "harness.build.sources.converted:TENSORFLOW",
+        "jax": "harness.build.sources.converted:JAX",
         "fake": "harness.build.sources.fake:Fake",
     },
     "harness.sources",

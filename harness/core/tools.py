@@ -55,6 +55,7 @@ class Tool:
 _ONNX = ("onnx==1.23.2", "protobuf==6.33.6")
 # onnxmltools imports packaging, and does not say so
 _BOOSTED = ("skl2onnx==1.20.0", "scikit-learn==1.9.1", *_ONNX, "packaging==26.4")
+_TENSORFLOW = ("tensorflow-cpu==2.21.0", "keras==3.15.1", *_ONNX)
 
 TOOLS: Mapping[str, Tool] = {
     # under protobuf 7 skl2onnx 1.20 does not convert HistGradientBoosting
@@ -64,11 +65,19 @@ TOOLS: Mapping[str, Tool] = {
     "lightgbm": Tool(
         "onnxmltools", "1.16.0", "onnxmltools", ("lightgbm==4.7.0", *_BOOSTED), True, ("zipmap",)
     ),
+    "keras": Tool("tf2onnx", "1.17.0", "tf2onnx", _TENSORFLOW, True),
+    "tensorflow": Tool("tf2onnx", "1.17.0", "tf2onnx", _TENSORFLOW, True),
+    "jax": Tool("jax2onnx", "0.17.1", "jax2onnx", ("jax==0.10.2", "onnx==1.23.2"), True),
     "onnxoptimizer": Tool("onnxoptimizer", "0.4.2", "onnxoptimizer", _ONNX),
     "onnxsim": Tool("onnxsim", "0.8.1", "onnxsim", _ONNX),
     "onnxslim": Tool("onnxslim", "0.1.98", "onnxslim", _ONNX),
 }
 """Name, as sources and settings call it -> what is installed."""
+
+
+def brings_rows(source: str) -> bool:
+    """Return whether a source of this kind comes with rows of its own, and with labels where it has them."""
+    return source in TOOLS and TOOLS[source].converts
 
 
 def tool(name: str) -> Tool:

@@ -49,7 +49,7 @@ def explain_sensitivity(
     reference = bench.evaluate(pair.base)
     if reference.values is None:
         raise CaseError(f"base: {reference.reason}")
-    wanted = pair.head.artifact.model.output
+    wanted = pair.head.artifact.model.output or source.counts
 
     def score(nodes: frozenset[str]) -> float | None:
         try:

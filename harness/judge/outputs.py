@@ -43,7 +43,7 @@ class Outputs:
     `classes` are the outputs that are known to be classes, and their axis in
     the model. `varies` is the largest difference between answers to the same
     input, infinite where there is no number; None where they are bit-equal or
-    nobody knows.
+    nobody knows. `counts` names the output that counts by the source of the model.
     """
 
     names: tuple[str, ...] = ()
@@ -56,6 +56,7 @@ class Outputs:
     alone: Mapping[str, tuple[Array, Array]] = field(default_factory=dict)  # rows alone, the same together
     draws: tuple[str, ...] = ()  # operators of the model that draw random numbers
     types: Mapping[str, str] = field(default_factory=dict)  # element types that the arrays do not have
+    counts: str | None = None  # None: the first
 
     def stored_as(self, name: str) -> str:
         """Return the element type that the model gives output `name` in; empty where there is none."""

@@ -355,10 +355,19 @@ class Bench:
         if not built.origin:
             kind = case.artifact.model.source.kind
             return Outputs(reason=f"how the original of a {kind} source answers is not kept")
-        answers = build.read_origin(built)
-        if reason := built.origin.get("unavailable", ""):
+        if reason := built.origin.get("unavailable", "") or self._other_rows(case, built):
             return Outputs(reason=reason)
+        answers = build.read_origin(built)
         return Outputs(tuple(answers), tuple(answers.values()))
+
+    def _other_rows(self, case: Case, built: Built) -> str:
+        """Say why the original answered other rows than `case` is evaluated on; empty: the same."""
+        origin, own = built.origin, thaw(case.artifact.model.shapes)
+        if "shapes" in origin and {**own, **thaw(case.load.shapes.options)} != origin["shapes"]:
+            return "the original answered rows of other shapes"
+        if "seed" in origin and origin["seed"] != self.suite.measure.seed:
+            return f"the original answered the rows of seed {origin['seed']}"
+        return ""
 
 
 OpenBench = Callable[[Suite, Path, Path, dict[str, Any]], Bench]
@@ -412,7 +421,7 @@ def _describe(outputs: Outputs, case: Case, built: Built, labels: np.ndarray | N
     wanted = model.output or built.counts
     known = known_classes(built.classes, outputs.names, wanted=wanted, task=model.task, labels=labels)
     draws = tuple(sorted(RANDOM & built.operators.keys()))
-    described = replace(outputs, classes=known, precision=built.precision, draws=draws)
+    described = replace(outputs, classes=known, precision=built.precision, draws=draws, counts=built.counts)
     return described.holding(
         {name: what for name, what in built.holds.items() if what == LABELS or name not in known}
     )

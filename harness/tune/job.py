@@ -20,6 +20,7 @@ from harness.core.errors import InputError
 from harness.core.listener import Listener
 from harness.core.metrics import Evidence, spec_of
 from harness.core.suite import Plan
+from harness.core.tools import brings_rows
 from harness.run.bench import OpenBench, open_bench
 from harness.run.job import environment, header, resolve_rolling_runtimes
 from harness.store.lines import decode_line, whole_lines
@@ -96,7 +97,11 @@ def check_measurable(plan: Plan, settings: TuneSettings) -> None:
             raise InputError(
                 f"--slo {limit.text!r}: the suite leaves {family} out; add --set measure.{family}=true"
             )
-        unlabelled = [model.name for model in plan.suite.models if model.data is None]
+        unlabelled = [
+            model.name
+            for model in plan.suite.models
+            if model.data is None and not brings_rows(model.source.kind)
+        ]
         if (row.evidence is Evidence.ANSWERS or row.delta) and unlabelled:
             raise InputError(
                 f"--slo {limit.text!r}: {unlabelled[0]} has no labelled data; add --data, or models.NAME.data"

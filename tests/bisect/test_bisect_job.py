@@ -115,6 +115,11 @@ def test_a_tolerance_moves_the_answer(world, search) -> None:
     assert found(search("accuracy/max_abs_error", limit=0.01)) == ("v2", "v3")
 
 
+def test_the_output_that_counts_by_its_source_is_searched_not_the_first(world, search) -> None:
+    world(error=since("v3", 0.05) | since("v6", 0.25), classifier=True)
+    assert found(search("accuracy/max_abs_error")) == ("v5", "v6")
+
+
 def test_rounding_alone_is_no_difference(world, search) -> None:
     world(error=since("v3", 0.00008))
     made = search("accuracy/max_abs_error")

@@ -164,10 +164,10 @@ LINES = [
 """A line of a suite, and the mistake in it."""
 
 SOURCES = [
-    ("{}", "models.a.source: expected one of onnx, zoo, torch, sklearn, xgboost, lightgbm, fake, such as {onnx: model.onnx}, got an empty mapping"),
-    ("digits.onnx", "models.a.source: expected one of onnx, zoo, torch, sklearn, xgboost, lightgbm, fake, such as {onnx: model.onnx}, got 'digits.onnx'"),
-    ("{onxx: a.onnx}", "models.a.source: unknown source 'onxx': did you mean 'onnx'? known: fake, lightgbm, onnx, sklearn, torch, xgboost, zoo"),
-    ("{zoo: vgg19, onnx: a.onnx}", "models.a.source: expected one of onnx, zoo, torch, sklearn, xgboost, lightgbm, fake, such as {onnx: model.onnx}, got a mapping"),
+    ("{}", "models.a.source: expected one of onnx, zoo, torch, sklearn, xgboost, lightgbm, keras, tensorflow, jax, fake, such as {onnx: model.onnx}, got an empty mapping"),
+    ("digits.onnx", "models.a.source: expected one of onnx, zoo, torch, sklearn, xgboost, lightgbm, keras, tensorflow, jax, fake, such as {onnx: model.onnx}, got 'digits.onnx'"),
+    ("{onxx: a.onnx}", "models.a.source: unknown source 'onxx': did you mean 'onnx'? known: fake, jax, keras, lightgbm, onnx, sklearn, tensorflow, torch, xgboost, zoo"),
+    ("{zoo: vgg19, onnx: a.onnx}", "models.a.source: expected one of onnx, zoo, torch, sklearn, xgboost, lightgbm, keras, tensorflow, jax, fake, such as {onnx: model.onnx}, got a mapping"),
     ("{onnx: 3}", "models.a.source.onnx: expected text, got the number 3"),
     ("{torch: module}", "models.a.source.torch: expected module:function or file.py:function, got 'module'"),
     ("{torch: 'os; rm:x'}", "models.a.source.torch: expected module:function or file.py:function, got 'os; rm:x'"),

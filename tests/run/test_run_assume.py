@@ -121,6 +121,15 @@ def test_an_output_of_another_rank_than_declared_is_run_without_binding(tmp_path
     assert assume(path, {}).line == "assumed: width=224 io=run; set with --shape width=224 --io run"
 
 
+def test_an_output_of_another_size_than_declared_is_run_without_binding(tmp_path: Path) -> None:
+    weight = numpy_helper.from_array(np.ones((4, 4), np.float32), "w")
+    nodes, inputs = [Node("MatMul", ["x", "w"], ["y"])], [value("x", ["n", 4])]
+    path = save_model(tmp_path / "m.onnx", nodes, inputs, [value("y", ["n", 3])], [weight])
+    assert assume(path, {}).axes == {"io": "run"}
+    path = save_model(tmp_path / "m.onnx", nodes, inputs, [value("y", ["n", 4])], [weight])
+    assert assume(path, {}).axes == {}
+
+
 def test_nodes_and_edges_of_a_graph_are_no_batch(tmp_path: Path) -> None:
     inputs = [value("atom", ["num_atoms"]), value("edge", ["num_edges"]), value("w", ["num_edges"])]
     nodes = [Node("Mul", ["edge", "w"], ["m"]), Node("Concat", ["atom", "m"], ["y"], axis=0)]

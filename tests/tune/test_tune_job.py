@@ -20,7 +20,9 @@ from harness.core.record import Record, Status
 from harness.core.suite import Plan
 from harness.plan import plan_document
 from harness.tune.finalists import finalists_suite
-from harness.tune.model import Objective, TuneResult
+from harness.tune.job import check_measurable
+from harness.tune.model import Objective, TuneResult, TuneSettings
+from harness.tune.slo import parse_limits
 from harness.tune.view import TuneDocument
 
 BEST = "m/intra_threads=2"
@@ -195,6 +197,13 @@ def test_a_limit_that_could_never_be_judged_is_refused_before_anything_is_measur
     with pytest.raises(InputError, match=r"add --set measure\.memory=true"):
         search(plan_document(lean, Path.cwd(), "s"), "memory/peak <= 1 GB")
     assert bench.calls == []
+
+
+def test_a_model_that_comes_with_labels_is_not_refused_for_want_of_data(tmp_path: Path) -> None:
+    (tmp_path / "fit.py").touch()
+    fitted = plan_document({"models": {"m": {"source": {"sklearn": "fit.py:f"}}}}, tmp_path, "s")
+    limits = parse_limits(["accuracy/top1_delta >= -1%"])
+    check_measurable(fitted, TuneSettings(Objective("latency/p50", False), limits))
 
 
 def test_progress_names_each_measurement_and_what_time_is_left(grid: Grid, search: Search) -> None:

@@ -35,10 +35,12 @@ def convert(request: Mapping[str, Any]) -> dict[str, Any]:
 
     kind, target, folder = request["kind"], request["target"], Path(request["folder"])
     with record_reads(Path(request["own"]), folder, Path(request["site"])) as reads:
-        random.seed(0)
-        np.random.seed(0)
         converter = importlib.import_module(f"harness.build.converters.{request['converter']}")
         takes = converter.TAKES
+        random.seed(0)
+        np.random.seed(0)
+        if hasattr(converter, "seed"):
+            converter.seed()
         example = read(target, kind, call(find_function(target, kind), target, kind), takes)
         if request["rows"] is not None:
             example = on_rows(example, Path(request["rows"]), takes)

@@ -91,3 +91,6 @@ class Converter:
 SKLEARN = Converter("sklearn", "sklearn")
 XGBOOST = Converter("xgboost", "xgboost")
 LIGHTGBM = Converter("lightgbm", "lightgbm")
+KERAS = Converter("keras", "keras")
+TENSORFLOW = Converter("tensorflow", "tensorflow")
+JAX = Converter("jax", "jax")

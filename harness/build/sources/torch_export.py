@@ -20,6 +20,7 @@ from harness.build.check import check, first_line
 from harness.build.opset import reason
 from harness.build.reading import opset_of
 from harness.build.sources import Asked, Written
+from harness.build.sources.torch_answers import keep
 from harness.build.user_function import call, find_function
 from harness.core.errors import Failed, Unsupported
 from harness.core.plugins import EXPORTERS
@@ -76,7 +77,9 @@ def export(target: str, asked: Asked, folder: Path) -> Written:
     except Failed as error:
         raise Unsupported(f"{exporter} wrote a file that is {error}{because}") from error
     found = files.external_files(files.parse(path))
-    return Written(files.MODEL, {"exporter": exporter, **({"external_data": found} if found else {})})
+    origin = keep(example, path, asked.rows, folder) if asked.rows else {}
+    provenance = {"exporter": exporter, **({"external_data": found} if found else {})}
+    return Written(files.MODEL, provenance, origin=origin)
 
 
 def dynamo(

@@ -23,6 +23,8 @@ NEEDED = "needs torch: pip install 'torch>=2.9,<3' 'onnxscript>=0.5'"
 class TorchModule:
     """``{target: "package.module:function"}`` or ``{target: "/absolute/file.py:function"}``."""
 
+    answers = True
+
     @staticmethod
     def identify(options: Mapping[str, Any], asked: Asked) -> Mapping[str, Any]:
         """Hash the code that makes the module and what lies beside it.
