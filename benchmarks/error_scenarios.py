@@ -67,7 +67,7 @@ REAL = {
     "magika": (
         "file types",
         {"package": "magika", "file": "models/standard_v3_3/model.onnx", "shapes": {"bytes": [1, 2048]}},
-        40,
+        28,
     ),
     "cls": (
         "text direction",

@@ -38,7 +38,7 @@ class CaseStages:
             most = max(done, budget.plan.blocks)
         budget.first, budget.planned = schedule.looks(most)
         budget.candidates = decide.candidates(budget.fresh, self.settings)
-        if not budget.candidates:
+        if not budget.candidates and not self._is_worth_its_budget(budget):
             budget.ended = True
         elif most < schedule.fewest:
             self._give_up(budget, "verdict", schedule.fewest, done)
@@ -88,6 +88,12 @@ class CaseStages:
         if budget.spent_s > budget.budget_s / 2 or decide.candidates(blocks, self.settings):
             return False
         return len(blocks) > SCREEN_ALL or decide.is_open(blocks, self.settings)
+
+    def _is_worth_its_budget(self, budget: BlockBudget) -> bool:
+        """Return whether p50, no candidate yet, is open, and the budget was chosen to show what is asked."""
+        needed_s = budget.plan.needed_s if budget.plan else None
+        shows = needed_s is not None and needed_s <= budget.budget_s
+        return shows and P50 in self.settings.metrics and decide.is_open(budget.fresh, self.settings)
 
     def _give_up(self, budget: BlockBudget, what: str, needed: int, done: int) -> None:
         """End a case whose budget pays fewer blocks than can show anything; name one that would do."""

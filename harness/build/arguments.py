@@ -276,10 +276,8 @@ RULES: Mapping[tuple[str, int], tuple[str, Rule]] = {
 def find_argument(name: str, walk: Walk) -> Argument | None:
     """Return the argument that the graph input `name` is; None where it is data."""
     asked = walk.asked.get(name, [])
-    if not asked:
-        return None
-    dims = next(_declared(item, walk) for item in walk.model.graph.input if item.name == name)
-    if dims is None or len(dims) > 1:
+    dims = next((_declared(item, walk) for item in walk.model.graph.input if item.name == name), None)
+    if not asked or dims is None or len(dims) > 1:
         return None
     size = dims[0] if dims else 1
     if isinstance(size, str) and (asked[0][2] is Way.COMPUTED or _is_shared(name, size, walk)):

@@ -430,6 +430,29 @@ def _constants(model: onnx.ModelProto) -> dict[str, np.ndarray[Any, Any]]:
     return found
 
 
+def stale_outputs(model: onnx.ModelProto) -> tuple[str, ...]:
+    """Return the outputs that are declared with a rank or a size that the graph does not make."""
+    sized = [item for item in model.graph.output if _sizes(item)]
+    if not any(size is not None for item in sized for size in _sizes(item)):
+        return ()
+    made = dict(_dims(model, _constants(model)))
+    return tuple(item.name for item in sized if _contradicts(_sizes(item), made.get(item.name)))
+
+
+def _sizes(item: onnx.ValueInfoProto) -> tuple[int | None, ...]:
+    dims = item.type.tensor_type.shape.dim
+    return tuple(int(dim.dim_value) if dim.HasField("dim_value") else None for dim in dims)
+
+
+def _contradicts(declared: Sequence[int | None], made: Sequence[Size] | None) -> bool:
+    if made is None:
+        return False
+    pairs = zip(declared, made, strict=False)
+    return len(declared) != len(made) or any(
+        isinstance(one, int) and isinstance(other, int) and one != other for one, other in pairs
+    )
+
+
 def _dims(model: onnx.ModelProto, constants: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Size, ...]]]:
     """Yield the shape of every tensor that is known, dimensions called as `--shape` calls them."""
     import onnx
@@ -458,7 +481,7 @@ def _dims(model: onnx.ModelProto, constants: Mapping[str, Any]) -> Iterator[tupl
         inferred = onnx.shape_inference.infer_shapes(light, data_prop=True).graph
     except Exception:  # C++ raises what it likes; what is not known bounds nothing
         inferred = light.graph
-    for value in (*inferred.input, *inferred.value_info):
+    for value in (*inferred.input, *inferred.value_info, *inferred.output):
         if value.name not in weights and value.type.tensor_type.HasField("shape"):
             yield value.name, tuple(_size(item, symbols) for item in value.type.tensor_type.shape.dim)
 

@@ -17,6 +17,7 @@ from harness.build import files
 from harness.build.arrays import stubs
 from harness.build.hints import arguments
 from harness.build.reading import kinds_of, read_model
+from harness.build.uses import stale_outputs
 from harness.core.custom_ops import missing_domains
 from harness.core.errors import CaseError, Failed, InputError
 from harness.core.feeds import (
@@ -106,6 +107,8 @@ def assume(
         reading = read_model(parsed)
         known = with_overrides(reading.inputs, inputs or {})
         axes = own_axes(known, kinds_of(parsed))
+        if stale_outputs(parsed):  # a second call would be refused the first one's output
+            axes["io"] = "run"
     except CaseError as error:
         raise InputError(str(error)) from error
     except OSError as error:

@@ -297,6 +297,23 @@ def test_the_budget_of_an_only_case_grows_up_to_what_shows_the_change_asked_for(
         assert plan.visible <= 0.02
 
 
+def test_a_budget_that_shows_the_change_asked_for_is_spent_though_nothing_looks_changed(
+    trial, made_up
+) -> None:
+    counts = []
+    for most_s in (None, 60.0):
+        blocks = made_up(1.5, -1.6, 0.9, -1.2, 1.4, -1.0)
+        blocks.rests_s, blocks.swings = (0.4,), (0.01, -0.01, 0.0, 0.015, -0.015)
+        found = trial(suite(), metrics=(P50,), see=0.02, most_s=most_s)
+        decision = rows(found)["m", P50].decision
+        counts.append(decision.blocks)
+        assert decision.verdict in (Change.EQUIVALENT, Change.INCONCLUSIVE)
+    (plan,) = found.plans.values()
+    assert plan.needed_s is not None
+    assert counts[0] < plan.blocks
+    assert counts[1] == plan.blocks or decision.verdict is Change.EQUIVALENT
+
+
 def test_the_budget_of_a_candidate_grows_for_its_confirmation(trial, made_up) -> None:
     counts = []
     for most_s in (None, 40.0):

@@ -217,7 +217,7 @@ def test_an_input_that_is_no_tensor_is_unsupported(save: Save, tmp_path: Path) -
         [helper.make_tensor_value_info("y", TensorProto.INT64, [])],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    with pytest.raises(Unsupported, match="input 'x' is a sequence; only tensors are fed"):
+    with pytest.raises(Unsupported, match="input 'x' is of type sequence; only tensors are fed"):
         build(make_artifact(save(model)), tmp_path / "cache")
 
 
