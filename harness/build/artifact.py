@@ -197,7 +197,7 @@ class _Line:
         if kind not in PRECISIONS:
             raise Failed(f"unknown precision {kind!r}: {closest(kind, PRECISIONS)}")
         if base.precision != "fp32":
-            raise Unsupported(f"asked for {name}; the source is {base.precision} already")
+            raise Unsupported(f"asked for {name}; {_no_fp32(base.precision)}")
         precision: Precision = PRECISIONS.resolve(kind)
         feeds = _calibration(artifact, base, self.cache_dir) if precision.calibrated else {}
         recipe = {**_precision_recipe(artifact), "calibration": feeds.get("identity")}
@@ -232,6 +232,13 @@ class _Line:
             return self.run({**recipe, **known, **where(), "target": str(folder)}, self.timeout_s)
 
         return _built(cache.fetch(self.cache_dir, KIND, {**recipe, "code": own_code()}, make))
+
+
+def _no_fp32(precision: str) -> str:
+    """Say why a file of another precision than FP32 is not converted."""
+    if precision == "fp64":
+        return "the source computes in fp64, and conversions start from FP32: export it in float32"
+    return f"the source is {precision} already"
 
 
 def _source_recipe(artifact: Artifact) -> dict[str, Any]:
