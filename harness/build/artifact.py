@@ -19,7 +19,7 @@ from harness.build.precisions import Precision
 from harness.build.sources import Asked
 from harness.build.versions import own_code, versions
 from harness.core.artifact import Built, Dataset
-from harness.core.case import CURRENT, FP32, NO_CONVERTER, NO_OPTIMIZER, Artifact, DataRef, thaw
+from harness.core.case import CURRENT, FP32, NO_CONVERTER, NO_OPTIMIZER, Artifact, DataRef, Named, thaw
 from harness.core.errors import CaseError, Failed, HarnessError, Unsupported
 from harness.core.feeds import with_overrides
 from harness.core.plugins import PRECISIONS, SOURCES
@@ -274,7 +274,14 @@ def _kind(artifact: Artifact) -> Any:
 def _asked(artifact: Artifact) -> Asked:
     converter = artifact.converter if artifact.converter != NO_CONVERTER else None
     packages = thaw(converter.options).get("packages", ()) if converter and converter.options else ()
-    return Asked(artifact.exporter, artifact.opset, converter.kind if converter else None, tuple(packages))
+    exporter = artifact.exporter
+    return Asked(
+        exporter.kind if isinstance(exporter, Named) else exporter,
+        artifact.opset,
+        converter.kind if converter else None,
+        tuple(packages),
+        exporter_options=thaw(exporter.options) if isinstance(exporter, Named) else {},
+    )
 
 
 def _tool(artifact: Artifact) -> Tool | None:
