@@ -19,7 +19,7 @@ from harness.build.precisions import Precision
 from harness.build.sources import Asked
 from harness.build.versions import own_code, versions
 from harness.core.artifact import Built, Dataset
-from harness.core.case import CURRENT, FP32, NO_CONVERTER, NO_OPTIMIZER, Artifact, DataRef, thaw
+from harness.core.case import CURRENT, FP32, NO_CONVERTER, NO_OPTIMIZER, Artifact, DataRef, Named, thaw
 from harness.core.errors import CaseError, Failed, HarnessError, Unsupported
 from harness.core.feeds import with_overrides
 from harness.core.plugins import PRECISIONS, SOURCES
@@ -197,7 +197,7 @@ class _Line:
         if kind not in PRECISIONS:
             raise Failed(f"unknown precision {kind!r}: {closest(kind, PRECISIONS)}")
         if base.precision != "fp32":
-            raise Unsupported(f"asked for {name}; the source is {base.precision} already")
+            raise Unsupported(f"asked for {name}; {_no_fp32(base.precision)}")
         precision: Precision = PRECISIONS.resolve(kind)
         feeds = _calibration(artifact, base, self.cache_dir) if precision.calibrated else {}
         recipe = {**_precision_recipe(artifact), "calibration": feeds.get("identity")}
@@ -234,6 +234,13 @@ class _Line:
         return _built(cache.fetch(self.cache_dir, KIND, {**recipe, "code": own_code()}, make))
 
 
+def _no_fp32(precision: str) -> str:
+    """Say why a file of another precision than FP32 is not converted."""
+    if precision == "fp64":
+        return "the source computes in fp64, and conversions start from FP32: export it in float32"
+    return f"the source is {precision} already"
+
+
 def _source_recipe(artifact: Artifact) -> dict[str, Any]:
     """Return what the FP32 model is made from. Raises CaseError, OSError."""
     source, asked, kind = artifact.model.source, _asked(artifact), _kind(artifact)
@@ -267,7 +274,14 @@ def _kind(artifact: Artifact) -> Any:
 def _asked(artifact: Artifact) -> Asked:
     converter = artifact.converter if artifact.converter != NO_CONVERTER else None
     packages = thaw(converter.options).get("packages", ()) if converter and converter.options else ()
-    return Asked(artifact.exporter, artifact.opset, converter.kind if converter else None, tuple(packages))
+    exporter = artifact.exporter
+    return Asked(
+        exporter.kind if isinstance(exporter, Named) else exporter,
+        artifact.opset,
+        converter.kind if converter else None,
+        tuple(packages),
+        exporter_options=thaw(exporter.options) if isinstance(exporter, Named) else {},
+    )
 
 
 def _tool(artifact: Artifact) -> Tool | None:

@@ -20,7 +20,7 @@ from harness.core.errors import Failed, HarnessError, Unsupported
 from harness.core.units import format_signal, format_span
 
 TIMEOUT_S = 1800.0
-REQUEST, ANSWER = "request.json", "answer.json"
+REQUEST, ANSWER, STDERR = "request.json", "answer.json", "stderr.txt"
 FIRST = "first"
 """Key of a request: the folder in which packages are looked for first, as of another ONNX Runtime."""
 
@@ -104,19 +104,21 @@ def _ask(
     with scratch() as folder:
         (folder / REQUEST).write_text(json.dumps(request))
         try:
-            done = subprocess.run(
-                [*command, str(folder)],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                timeout=timeout_s,
-                check=False,
-            )
+            # to a file: a process that the user's code leaves behind would hold a pipe open
+            with (folder / STDERR).open("wb") as stderr:
+                done = subprocess.run(
+                    [*command, str(folder)],
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=stderr,
+                    timeout=timeout_s,
+                    check=False,
+                )
         except subprocess.TimeoutExpired as error:
             raise Failed(f"{who} took longer than {format_span(timeout_s)} and was ended") from error
         if done.returncode != 0 or not (folder / ANSWER).exists():
-            raise Failed(_death(who, done.returncode, done.stderr.decode(errors="replace")))
+            raise Failed(_death(who, done.returncode, (folder / STDERR).read_text(errors="replace")))
         found = json.loads((folder / ANSWER).read_text())
     if "unsupported" in found:
         raise Unsupported(found["unsupported"])

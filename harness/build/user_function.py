@@ -30,7 +30,7 @@ def call(function: Callable[[], Any], target: str, kind: str) -> Any:
     """Call it. Raises Failed with what it raised."""
     try:
         return function()
-    except Exception as error:  # the user's own code
+    except (Exception, SystemExit) as error:  # the user's own code
         raise Failed(f"{kind} source: {target} raised {type(error).__name__}: {first_line(error)}") from error
 
 
@@ -46,7 +46,7 @@ def _import(name: str, kind: str) -> ModuleType:
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module
         spec.loader.exec_module(module)
-    except Exception as error:  # the user's own code
+    except (Exception, SystemExit) as error:  # the user's own code
         raise Failed(
             f"{kind} source: importing {name} raised {type(error).__name__}: {first_line(error)}"
         ) from error

@@ -45,6 +45,7 @@ def take_source(request: Mapping[str, Any], target: Path) -> Content:
     provenance = {
         "source": {"kind": request["source"], **request["identity"]},
         "exporter": asked.exporter,
+        **({"exporter_options": dict(asked.exporter_options)} if asked.exporter_options else {}),
         "opset_asked": asked.opset,
         **({"converter": converter_facts(asked)} if asked.tool else {}),
         **written.provenance,

@@ -85,7 +85,7 @@ Examples:
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @cache_option
 def remove(names: tuple[str, ...], cache_dir: Path) -> int:
-    """Remove each NAME: a requirement, the name of a wheel, or of a folder, as `list` shows them."""
+    """Remove each NAME: a requirement, the name of a wheel, a tool or a folder, as `list` shows them."""
     from harness import install
 
     for name in names:

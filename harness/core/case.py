@@ -154,7 +154,9 @@ class Artifact(_Part):
     """One model file and how it comes to be. Built once, cached by content."""
 
     model: Model
-    exporter: str | None = None  # "dynamo" (a torch source's default) | "torchscript"; None: not exported
+    exporter: str | Named | None = (
+        None  # "dynamo" (a torch source's default) | "torchscript"; None: not exported
+    )
     opset: int | None = None  # None: as the source has it
     precision: Named = FP32
     format: str = "onnx"  # "onnx" | "ort"
@@ -166,7 +168,7 @@ class Artifact(_Part):
     key: str = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._make_key(exporter=None if self.exporter == "dynamo" else self.exporter)
+        self._make_key(exporter=None if self.exporter == "dynamo" else shown("exporter", self.exporter))
 
 
 @dataclass(frozen=True, slots=True)

@@ -364,6 +364,21 @@ def ask_for_text(item: Input) -> str:
     )
 
 
+def wrong_values(inputs: Sequence[Input], bound: Mapping[str, int]) -> str:
+    """Return what is wrong with the values that are given for a vector; empty where nothing is."""
+    known = {size for item in inputs for size in dimension_names(item, bound) if isinstance(size, str)}
+    for item in inputs:
+        if not isinstance(item.fill, list | tuple):
+            continue
+        count = item.shape[0] if item.shape else 1
+        if isinstance(count, int) and 0 < count != len(item.fill) > 1:
+            return f"input {item.name!r} has {count} elements; {len(item.fill)} values are given for it"
+        if lost := [value for value in item.fill if isinstance(value, str) and value not in known]:
+            listed = ", ".join(sorted(known)) or "none"
+            return f"input {item.name!r}: {lost[0]!r} is no dimension of the model; those: {listed}"
+    return ""
+
+
 def needs_value(item: Input) -> bool:
     """Return whether an input is an operator's argument for which nothing is known."""
     return bool(item.argument) and item.fill is None and item.low is None and item.high is None

@@ -44,10 +44,14 @@ HEADS = _role("heads", r"head", 8, 12, 16, 4)
 STATE = _role("state", r"state|hidden|cell|^[hc]_?\d*$", 1, 2)
 CLASSES = _role("classes", r"class|label|categor", 2, 10, 1)
 GRAPH = _role("graph", r"node|edge|atom|residue|bond|vert(ex|ices)|points", 16, 8, 32, 64, 1)
+COUNT = _role("count", r"", 16, 8, 32, 64, 128, 1, 224, 512)
 OTHER = _role("size", r"", 1, 8, 16, 32, 64, 128, 224)
 
 ROLES = (BATCH, PAST, HEADS, CHANNELS, HEIGHT, WIDTH, SAMPLES, FRAMES, FEATURES, SEQUENCE, CLASSES, GRAPH)
 """Asked in this order."""
+
+GENERIC = r"dim|unk|dynamic|axis|\d"
+"""What an exporter calls a dimension that nobody named."""
 
 IMAGE_CHANNELS = (1, 3, 4)
 
@@ -128,6 +132,13 @@ def _guess(
     if axis == 0:
         return BATCH.name, BATCH.sizes
     role = next(_by_neighbours(name, axis, shape, dtype), OTHER)
+    if (
+        named
+        and role is SAMPLES
+        and not SAMPLES.found_in(name)
+        and not re.search(GENERIC, symbol, re.IGNORECASE)
+    ):
+        role = COUNT  # somebody gave it a name, and no sound has that one
     return role.name, role.sizes
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from harness.ab.model import ABSettings
 from harness.ab.schedule import OnlyCase
 from harness.core.decision import Change
-from harness.core.units import format_percent, format_seconds
+from harness.core.units import count, format_percent, format_seconds
 from harness.doctor.model import DetectableChange, Finding, Level, SelfTest, SystemProbe
 from harness.stats.sequential import visible_shift
 
@@ -31,9 +31,15 @@ _ORDER = {Level.BAD: 0, Level.WARNING: 1, Level.UNKNOWN: 2, Level.FINE: 3}
 
 
 def findings(
-    readings: SystemProbe, test: SelfTest | None = None, large: SelfTest | None = None
+    readings: SystemProbe,
+    test: SelfTest | None = None,
+    large: SelfTest | None = None,
+    old: Sequence[str] = (),
 ) -> tuple[Finding, ...]:
-    """Say everything that there is to say, the worst first; `large` is the test of a model of 15 MB."""
+    """Say everything that there is to say, the worst first.
+
+    `large` is the test of a model of 15 MB, `old` the stored runs that have no hash.
+    """
     found = [
         *_pinning(readings),
         *_clock_speed(readings),
@@ -43,6 +49,7 @@ def findings(
         Finding(
             "telemetry", Level.FINE, "workers run with ORT_DISABLE_TELEMETRY=1, unless a suite asks for it"
         ),
+        *_unprotected(old),
         *(_tested(test) if test else ()),
         *(_tested(large, f", {large.model}", unseen=Level.WARNING) if large else ()),
     ]
@@ -182,6 +189,16 @@ def _clock(readings: SystemProbe) -> Iterator[Finding]:
             Level.WARNING,
             f"{found}: calls below {10 * max(cost, step)} ns are not measured well",
             todo,
+        )
+
+
+def _unprotected(old: Sequence[str]) -> Iterator[Finding]:
+    if old:
+        yield Finding(
+            "stored runs",
+            Level.WARNING,
+            f"{count(len(old), 'run')} without a hash, from {old[0]} on: damage in them would not be noticed",
+            "keep a copy of the results folder; newer runs have hashes",
         )
 
 

@@ -22,6 +22,7 @@ from harness.doctor.model import Diagnosis, SelfTest, SystemProbe
 from harness.doctor.probe import read_machine
 from harness.plan import plan_model
 from harness.run.bench import OpenBench, open_arms
+from harness.store.integrity import unprotected
 from harness.store.ledger import read_lines
 
 LAYERS, MORE_LAYERS = 100, 102
@@ -45,13 +46,13 @@ def examine(
 
     Raises StoreError where results cannot be kept, KeyboardInterrupt.
     """
-    readings = read()
+    readings, old = read(), unprotected(results_dir)
     if quick:
-        return Diagnosis(readings=readings, findings=health.findings(readings), test=None)
+        return Diagnosis(readings=readings, findings=health.findings(readings, old=old), test=None)
     test, large = (
         self_test(results_dir, cache_dir, settings, listener, open_bench, chain) for chain in chains
     )
-    found = health.findings(readings, test, large)
+    found = health.findings(readings, test, large, old)
     return Diagnosis(readings=readings, findings=found, test=test, large=large)
 
 

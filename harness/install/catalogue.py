@@ -26,6 +26,7 @@ from packaging.version import Version
 from harness.core.errors import Failed, NotFoundError
 from harness.core.registry import closest
 from harness.core.requirement import Installable
+from harness.core.tools import TOOLS
 from harness.install.folder import (
     MANIFESTS,
     SITE,
@@ -90,7 +91,7 @@ def _order(item: Installed) -> tuple[str, str, Version, str]:
 
 
 def remove(name: str, cache_dir: Path) -> list[Installed]:
-    """Remove what `name` stands for: a requirement, a wheel's name, or a folder's name.
+    """Remove what `name` stands for: a requirement, or the name of a wheel, a tool or a folder.
 
     Returns what was removed. Raises NotFoundError where nothing installed has
     this name, Failed where it cannot be removed. A process that runs with it
@@ -113,7 +114,8 @@ def remove(name: str, cache_dir: Path) -> list[Installed]:
 
 
 def _names(item: Installed) -> tuple[str, ...]:
-    return item.requirement, Path(item.requirement).name, item.folder.name
+    called = (name for name, tool in TOOLS.items() if folder_name(tool) == item.folder.name)
+    return item.requirement, Path(item.requirement).name, item.folder.name, *called
 
 
 def _folders(cache_dir: Path) -> Iterator[Path]:

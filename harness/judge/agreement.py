@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from harness.core.decision import Change, Decision
 from harness.core.record import Metric, Record
 from harness.judge.closeness import Limits, limits
+from harness.judge.comparability import drawn_by
 from harness.judge.metrics.drift import IDENTICAL, judge_pair, varies
 from harness.judge.outputs import Match, OtherShape, OutputPair, Outputs, Unfit, matched
 
@@ -162,7 +162,7 @@ def unlike_inputs(base: Record, head: Record) -> str:
         return "" if same else f"the inputs are {names[0]} in base, {names[1]} in head"
     batches = [record.load.get("batch") for record in (base, head)]
     first = 0 if batches[0] == batches[1] else 1  # of unlike batches, the axis that differs for that alone
-    ours, theirs = _drawn_by(base, first), _drawn_by(head, first)
+    ours, theirs = drawn_by(base, first), drawn_by(head, first)
     if ours.keys() - theirs.keys() and theirs.keys() - ours.keys():
         names = [", ".join(side) for side in (ours, theirs)]
         return (
@@ -171,16 +171,3 @@ def unlike_inputs(base: Record, head: Record) -> str:
         )
     other = sorted(name for name in ours.keys() & theirs.keys() if ours[name] != theirs[name])
     return f"input {other[0]!r} is of another shape or range in head: the values are others" if other else ""
-
-
-def _drawn_by(record: Record, first: int) -> dict[str, tuple[Any, ...]]:
-    """Give what the random values of each input depend on beside its name: its size from axis `first` on."""
-    fed = record.session.get("input_shapes") or {}
-    return {
-        item["name"]: (
-            list(fed.get(item["name"], ()))[first:],
-            "float" in item.get("dtype", ""),
-            *(item.get(key) for key in ("low", "high", "fill")),
-        )
-        for item in record.artifact.get("inputs", ())
-    }

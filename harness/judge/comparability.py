@@ -52,13 +52,24 @@ def _counted(record: Record, part: str) -> dict[str, Any]:
     }
 
 
+RANDOM = "random inputs"
+
+
 def unlike_data(base: Record, head: Record) -> str:
     """Say on what each of two records was evaluated, ``base / head``, where that is not the same; else "".
 
-    A record that does not know it forbids nothing.
+    A record that does not know it forbids nothing. Random values are drawn by the size of a sample and by
+    their range: where these differ, so do the values.
     """
     ours, theirs = evaluated_on(base), evaluated_on(head)
-    return f"{ours} / {theirs}" if ours and theirs and ours != theirs else ""
+    if ours and theirs and ours != theirs:
+        return f"{ours} / {theirs}"
+    if not ours.startswith(RANDOM):
+        return ""
+    first = 0 if base.load.get("batch") == head.load.get("batch") else 1
+    drawn, other = drawn_by(base, first), drawn_by(head, first)
+    name = next((name for name in drawn.keys() & other.keys() if drawn[name] != other[name]), "")
+    return f"{ours}, {name!r} of another shape or range" if name else ""
 
 
 def evaluated_on(record: Record) -> str:
@@ -68,7 +79,7 @@ def evaluated_on(record: Record) -> str:
     feeds = record.effective.get("feeds") or {}
     if "data" not in record.effective or feeds.get("kind") != "random":
         return ""
-    return f"random inputs, seed {feeds.get('seed')}"
+    return f"{RANDOM}, seed {feeds.get('seed')}"
 
 
 def _conditions(record: Record) -> dict[str, Any]:
@@ -89,3 +100,16 @@ def sampling_kind(sampling: Mapping[str, Any]) -> str | None:
     Stretches that end by different rules warm caches and clocks differently.
     """
     return next((rule for rule in ("calls", "target_ci", "seconds") if sampling.get(rule) is not None), None)
+
+
+def drawn_by(record: Record, first: int) -> dict[str, tuple[Any, ...]]:
+    """Give what the random values of each input depend on beside its name: its size from axis `first` on."""
+    fed = record.session.get("input_shapes") or {}
+    return {
+        item["name"]: (
+            list(fed.get(item["name"], ()))[first:],
+            "float" in item.get("dtype", ""),
+            *(item.get(key) for key in ("low", "high", "fill")),
+        )
+        for item in record.artifact.get("inputs", ())
+    }

@@ -14,8 +14,8 @@ from pydantic import Strict as Exact
 
 from harness.core import requirement
 from harness.core.case import CURRENT, DEFAULTS, shown
-from harness.core.plugins import EXPORTERS
 from harness.core.vocabulary import EXECUTION_MODES, FORMATS, GRAPH_OPT, IO, ROLLING
+from harness.plan.exporter import Exporter
 from harness.plan.files import look
 from harness.plan.optimizer import Optimizer
 from harness.plan.option import Config, Converter, Precision, Provider, Shapes
@@ -69,8 +69,8 @@ GraphOpt = Annotated[
 
 AXES: Mapping[str, tuple[Any, str]] = {
     "exporter": (
-        Annotated[str, Choice("exporter", registry=EXPORTERS)] | None,
-        "How a torch source is exported; null: the source's own way.",
+        Exporter | None,
+        "How a torch source is exported, by name or with options; null: the source's own way.",
     ),
     "opset": (Annotated[int, Integer(*OPSETS)] | None, "Operator set; null: as the source has it."),
     "precision": (Precision, "Precision of the model file, by name or with options under a new name."),

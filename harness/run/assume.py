@@ -31,6 +31,7 @@ from harness.core.feeds import (
     needs_value,
     spell_value,
     with_overrides,
+    wrong_values,
 )
 from harness.core.inputs import Fill, Input
 from harness.core.registry import closest
@@ -119,6 +120,8 @@ def assume(
     if not data and (text := [item for item in known if item.dtype == TEXT]):
         raise InputError(f"{model}: {'; '.join(map(ask_for_text, text))}")
     _check_names(model, known, bound, batch_dim)
+    if wrong := wrong_values(known, bound):
+        raise InputError(f"{model}: {wrong}")
     free = [item for item in known if item.argument and item.name not in (inputs or {})]
     if unknown := [item for item in free if needs_value(item)]:
         raise InputError(f"{model}: {'; '.join(map(ask_for_argument, unknown))}")

@@ -25,6 +25,7 @@ from harness.core.feeds import (
     needs_value,
     not_bound,
     with_overrides,
+    wrong_values,
 )
 from harness.core.inputs import Input
 from harness.core.roles import unbound
@@ -81,7 +82,10 @@ def _problem(model: Model, shapes: Mapping[str, int], inputs: Sequence[Input]) -
     text = [item for item in inputs if item.dtype == TEXT and item.name not in given]
     if text:
         return "; ".join(map(ask_for_text, text))
-    if unknown := [item for item in with_overrides(inputs, thaw(model.inputs)) if needs_value(item)]:
+    known_inputs = with_overrides(inputs, thaw(model.inputs))
+    if wrong := wrong_values(known_inputs, shapes):
+        return wrong
+    if unknown := [item for item in known_inputs if needs_value(item)]:
         return "; ".join(ask_for_argument(item) for item in unknown)
     try:
         driven = batch_dimensions(inputs, shapes, model.batch_dim)

@@ -15,7 +15,7 @@ from pathlib import Path
 from harness.core.errors import StoreError
 from harness.core.hashing import hash_file
 from harness.store.files import read_checked, write_checked
-from harness.store.header import SEALED, RunInfo
+from harness.store.header import SEALED, RunInfo, survey
 
 NOTES = ".verified.json"
 
@@ -67,6 +67,12 @@ def sound(found: Sequence[RunInfo], note_from_bytes: int = WORTH_A_NOTE_BYTES) -
     if hashed >= note_from_bytes:
         _note(found[0].folder.parent.parent, found)
     return kept
+
+
+def unprotected(results_dir: Path) -> tuple[str, ...]:
+    """Name the sealed runs without a hash, in which damage would not be noticed; none without a folder."""
+    found = survey(results_dir).runs if results_dir.is_dir() else ()
+    return tuple(item.run for item in found if item.sealed and SEALED not in item.header.files)
 
 
 def forget() -> None:

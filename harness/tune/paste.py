@@ -160,9 +160,9 @@ def _named(axis: str, value: Any) -> Any:
             return {value.name: {"method": _METHODS.get(value.kind, value.kind), **options}}
         case "provider":
             return {value.name: {"provider": value.kind, "options": options}}
-        case "converter" | "optimizer" if value.name == value.kind:
+        case "exporter" | "converter" | "optimizer" if value.name == value.kind:
             return value.name
-        case "converter" | "optimizer":
+        case "exporter" | "converter" | "optimizer":
             return {value.name: {axis: value.kind, **options}}
     return {value.name: options}
 

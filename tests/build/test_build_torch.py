@@ -340,3 +340,17 @@ def test_an_exported_encoder_converts_and_keeps_its_hints(cache: Path, precision
     answers = [run(item, input_ids=ids, attention_mask=mask) for item in (given, built)]
     cosine = (answers[0] * answers[1]).sum() / np.linalg.norm(answers[0]) / np.linalg.norm(answers[1])
     assert 0.99 < cosine < 0.99999999
+
+
+@needs_torch
+def test_symbolic_axes_that_a_suite_names_must_be_there() -> None:
+    torch = pytest.importorskip("torch", reason="needs the torch extra")
+    from harness.build.sources.torch_export import _asked_shapes
+
+    inputs = {"ids": torch.zeros(2, 3)}
+    assert _asked_shapes({"ids": {"1": "sequence"}}, inputs) == {"ids": {1: "sequence"}}
+    assert _asked_shapes({}, inputs) == {}
+    with pytest.raises(Failed, match="dynamic_shapes: no input 'id': did you mean 'ids'"):
+        _asked_shapes({"id": {"0": "batch"}}, inputs)
+    with pytest.raises(Failed, match="dynamic_shapes: input 'ids' has 2 axes, none is 2"):
+        _asked_shapes({"ids": {"2": "batch"}}, inputs)

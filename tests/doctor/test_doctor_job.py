@@ -151,6 +151,17 @@ def test_quick_only_looks(tmp_path: Path) -> None:
     assert "Nothing was measured (--quick)" in render(found, "table")
 
 
+def test_stored_runs_without_a_hash_are_said_once(tmp_path: Path) -> None:
+    old = Path(__file__).parents[1] / "data" / "schema-1"
+    (said,) = (
+        finding
+        for finding in examine(old, tmp_path / "cache", quick=True).findings
+        if finding.subject == "stored runs"
+    )
+    assert said.level is Level.WARNING
+    assert said.found.startswith("1 run without a hash, from ")
+
+
 def test_every_view_holds_every_remark(blocks, tmp_path: Path) -> None:
     open_bench = blocks()
     found = examine(

@@ -5,13 +5,16 @@ import hashlib
 import json
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.core.errors import Failed, NotFoundError, Unsupported
-from harness.core.tools import Tool
+from harness.core.tools import TOOLS, Tool
 from harness.install import Requirement, ensure, list_installed, parse, remove
 from harness.install.folder import folder_name, this_python
 
@@ -317,6 +320,31 @@ def test_the_same_tool_with_other_pins_is_another_folder(tmp_path: Path) -> None
         ensure(tool, tmp_path, install) for tool in (TOOL, TOOL.with_version("9.1.2", ["protobuf==7.0.0"]))
     )
     assert first.path != second.path
+
+
+def test_a_tool_is_removed_by_the_name_that_sources_call_it_by(tmp_path: Path) -> None:
+    own = TOOLS["sklearn"]
+    install = FakeInstaller(own.version, own.distribution, own.package)
+    first, other = (
+        ensure(tool, tmp_path, install) for tool in (own, own.with_version(own.version, ["a==1"]))
+    )
+    assert remove("sklearn", tmp_path) == [first]
+    assert list_installed(tmp_path) == [other]
+
+
+def test_those_that_want_the_same_tool_at_once_wait_for_the_one_that_installs_it(tmp_path: Path) -> None:
+    install = FakeInstaller(name="skl2onnx", package="skl2onnx")
+    begun = threading.Barrier(4)
+
+    def ask(_: int) -> Any:
+        begun.wait()
+        return ensure(TOOL, tmp_path, install)
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(ask, range(4)))
+    assert len(install.calls) == 1
+    assert len({item.path for item in found}) == 1 and found[0].damage == ""
+    assert leftovers(tmp_path) == []
 
 
 def test_the_folder_of_a_runtime_is_called_as_ever(tmp_path: Path) -> None:

@@ -45,6 +45,15 @@ LINES = [
         "axes.precision: expected a name, or a mapping of one new name to what it stands for, got a mapping",
     ),
     (
+        "axes: {exporter: {e: {exporter: torchscript, optimize: false}}}",
+        "axes.exporter.e: optimize is an option of dynamo, not of torchscript",
+    ),
+    ("axes: {exporter: {e: {exporter: dynamo}}}", "axes.exporter.e: there is no option: write dynamo alone"),
+    (
+        "axes: {exporter: {dynamo: {exporter: dynamo, optimize: false}}}",
+        "axes.exporter: 'dynamo' has a meaning already: give this one a name of its own",
+    ),
+    (
         "axes: {quantizer: onnxruntime>=1.20}",
         "axes.quantizer: expected current, or a requirement such as onnxruntime==1.20.1, got 'onnxruntime>=1.20'",
     ),

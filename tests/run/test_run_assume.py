@@ -59,7 +59,7 @@ def test_a_model_that_runs_at_no_size_asks_for_all_of_them(tmp_path: Path) -> No
     with pytest.raises(InputError) as error:
         assume(path, {})
     assert "no size is given for odd" in str(error.value)
-    assert str(error.value).endswith("say them yourself, such as --shape odd=16000")
+    assert str(error.value).endswith("say them yourself, such as --shape odd=16")
 
 
 def test_a_file_that_is_no_model_is_refused_before_anything_is_stored(tmp_path: Path) -> None:
@@ -278,3 +278,13 @@ def test_a_size_that_the_file_fixes_at_zero_may_be_meant(tmp_path: Path) -> None
     """ONNX Runtime takes nothing else for it; exporters also write 0 for what is open, and then it does."""
     path = write(tmp_path / "m.onnx", [Node("ReduceMax", ["x"], ["y"], axes=[2])], [value("x", [2, 0, 4])])
     assert assume(path, {}).sizes == {"x[1]": 0}
+
+
+def test_a_name_of_somebodys_own_is_no_number_of_samples(tmp_path: Path) -> None:
+    nodes = [Node("Relu", ["x"], ["y"])]
+    assert assume(write(tmp_path / "m.onnx", nodes, [value("x", ["n", "K"])]), {}).sizes == {"K": 16}
+    for name in ("x_dim_1", "unk__7", None):
+        found = assume(write(tmp_path / "m.onnx", nodes, [value("x", ["n", name])]), {})
+        assert list(found.sizes.values()) == [16_000], (
+            "nobody named it: a sound is the longest that it may be"
+        )

@@ -133,3 +133,7 @@ def test_an_argument_that_nothing_is_known_of_is_asked_for_in_a_suite(tmp_path: 
     model = {"source": {"onnx": "a.onnx"}, "shapes": {"t": 8}}
     assert "input 'parts' is the argument 'Split split'" in check(tmp_path, a=model)
     assert check(tmp_path, a={**model, "inputs": {"parts": {"fill": [2, 6]}}}) == ""
+    asked = check(tmp_path, a={**model, "inputs": {"parts": {"fill": [2, 2, 4]}}})
+    assert asked == "a: input 'parts' has 2 elements; 3 values are given for it"
+    asked = check(tmp_path, a={**model, "inputs": {"parts": {"fill": ["t", "q"]}}})
+    assert asked == "a: input 'parts': 'q' is no dimension of the model; those: t"

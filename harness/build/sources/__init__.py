@@ -24,12 +24,14 @@ class Asked:
     converter: str | None = None  # name==version; None: the version of the table of tools
     packages: tuple[str, ...] = ()  # what is installed with it
     tool: Mapping[str, Any] | None = None  # where what `tool` asked for lies, and what that holds
+    exporter_options: Mapping[str, Any] = field(default_factory=dict)
     rows: Mapping[str, Any] | None = None  # which rows the original answers, of a source that `answers`
 
     @property
     def identity(self) -> dict[str, Any]:
         """What the file depends on; where things lie is no part of it."""
-        return {"exporter": self.exporter, "opset": self.opset, "converter": self.converter}
+        found = {"exporter": self.exporter, "opset": self.opset, "converter": self.converter}
+        return {**found, **({"exporter_options": self.exporter_options} if self.exporter_options else {})}
 
 
 @dataclass(frozen=True, slots=True)

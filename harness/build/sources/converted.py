@@ -11,7 +11,7 @@ from harness.build import files
 from harness.build.converters.main import ARRAYS
 from harness.build.opset import restate
 from harness.build.origin import keep_answers, keep_rows
-from harness.build.process import run_tool
+from harness.build.process import TIMEOUT_S, run_tool
 from harness.build.sources import Asked, Written
 from harness.build.sources.user_code import code_files, identify_code
 from harness.core import tools
@@ -29,6 +29,7 @@ class Converter:
     kind: str  # of the source, and of the tool in the table
     module: str  # in `harness.build.converters`
     answers: bool = True
+    timeout_s: float = TIMEOUT_S - 60  # before the process that waits for it is ended
 
     def tool(self, options: Mapping[str, Any], asked: Asked) -> Tool:
         """Return what converts it. Raises Unsupported where another tool is asked for."""
@@ -65,7 +66,8 @@ class Converter:
             "own": str(own.absolute()),
             "rows": rows.get("path"),
         }
-        done = run_tool(tool["path"], "harness.build.converters.main", request, tool["requirement"])
+        who = f"{tool['requirement']} with {Path(options['target']).name}"  # either may be at fault
+        done = run_tool(tool["path"], "harness.build.converters.main", request, who, self.timeout_s)
         note = restate(folder / files.MODEL, asked.opset or OPSET)
         with np.load(folder / ARRAYS, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}

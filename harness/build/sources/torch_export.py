@@ -26,7 +26,10 @@ from harness.core.errors import Failed, Unsupported
 from harness.core.plugins import EXPORTERS
 from harness.core.registry import closest
 
-KEYS = ("module", "inputs", "input_names", "output_names", "dynamic_shapes")
+KEYS = (
+    *("module", "inputs", "input_names", "output_names", "dynamic_shapes"),
+    *("custom_translation_table", "custom_opsets"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +37,17 @@ class Example:
     """A module and what its export needs.
 
     `inputs` holds an example tensor for each input by name; `dynamic_shapes`
-    names each input's symbolic axes, ``{"ids": {0: "batch", 1: "sequence"}}``.
+    names each input's symbolic axes, ``{"ids": {0: "batch", 1: "sequence"}}``. Of operators that torch does
+    not know how to write, `custom_translation_table` tells dynamo, and a symbolic function that the user's
+    code registers tells torchscript, with the versions of its domains in `custom_opsets`.
     """
 
     module: torch.nn.Module
     inputs: Mapping[str, torch.Tensor]
     output_names: list[str] | None
     dynamic_shapes: Mapping[str, Mapping[int, str]]
+    custom_translation_table: Mapping[Any, Any] | None = None
+    custom_opsets: Mapping[str, int] | None = None
 
 
 def export(target: str, asked: Asked, folder: Path) -> Written:
@@ -49,13 +56,14 @@ def export(target: str, asked: Asked, folder: Path) -> Written:
     Raises Failed for a mistake of the user's module, Unsupported where the exporter cannot.
     """
     exporter = asked.exporter or next(iter(EXPORTERS))
-    write: Callable[[Example, int | None, Path], None] = EXPORTERS.resolve(exporter)
-    example = _example(target)
+    write: Callable[..., None] = EXPORTERS.resolve(exporter)
+    options = dict(asked.exporter_options)
+    example = _example(target, options.pop("dynamic_shapes", None))
     _try(target, example)
     path = folder / files.MODEL
     try:
         with torch.no_grad(), capture_log("onnxscript", logging.WARNING) as logged:
-            write(example, asked.opset, path)
+            write(example, asked.opset, path, **options)
     except Exception as error:  # an exporter raises whatever its translation of some operator does
         if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno):
             raise Failed(f"{exporter} could not finish: {_cause(error)}") from error
@@ -68,11 +76,20 @@ def export(target: str, asked: Asked, folder: Path) -> Written:
         check(path)
     except Failed as error:
         raise Unsupported(f"{exporter} wrote a file that is {error}{because}") from error
+    found = files.external_files(files.parse(path))
     origin = keep(example, path, asked.rows, folder) if asked.rows else {}
-    return Written(files.MODEL, {"exporter": exporter}, origin=origin)
+    provenance = {"exporter": exporter, **({"external_data": found} if found else {})}
+    return Written(files.MODEL, provenance, origin=origin)
 
 
-def dynamo(example: Example, opset: int | None, path: Path) -> None:
+def dynamo(
+    example: Example,
+    opset: int | None,
+    path: Path,
+    *,
+    optimize: bool = True,
+    external_data: bool | None = None,
+) -> None:
     """Export by ``torch.export``; an opset that it cannot reach is left at 18, without an error."""
     size = sum(tensor.nbytes for tensor in example.module.state_dict().values())
     torch.onnx.export(
@@ -83,13 +100,15 @@ def dynamo(example: Example, opset: int | None, path: Path) -> None:
         dynamo=True,
         opset_version=opset,
         output_names=example.output_names,
-        dynamic_shapes={name: dict(axes) for name, axes in example.dynamic_shapes.items()},
-        external_data=size > files.LARGE_BYTES,
+        dynamic_shapes={name: dict(axes) for name, axes in example.dynamic_shapes.items()} or None,
+        external_data=size > files.LARGE_BYTES if external_data is None else external_data,
+        optimize=optimize,
+        custom_translation_table=dict(example.custom_translation_table or {}) or None,
         verbose=False,
     )
 
 
-def torchscript(example: Example, opset: int | None, path: Path) -> None:
+def torchscript(example: Example, opset: int | None, path: Path, *, constant_folding: bool = True) -> None:
     """Export by tracing."""
     parameters = list(inspect.signature(example.module.forward).parameters)
     ordered = sorted(example.inputs, key=parameters.index)
@@ -102,15 +121,17 @@ def torchscript(example: Example, opset: int | None, path: Path) -> None:
         input_names=ordered,
         output_names=example.output_names,
         dynamic_axes={name: dict(axes) for name, axes in example.dynamic_shapes.items()},
+        do_constant_folding=constant_folding,
+        custom_opsets=dict(example.custom_opsets or {}) or None,
     )
 
 
-def _example(target: str) -> Example:
-    """Call the user's function, seeded, and read what it returns."""
+def _example(target: str, shapes: Mapping[str, Mapping[str, str]] | None = None) -> Example:
+    """Call the user's function, seeded, and read what it returns; `shapes` go before its own."""
     function = find_function(target, "torch")
     torch.manual_seed(0)
     made = call(function, target, "torch")
-    return _read(target, made)
+    return _read(target, made, shapes)
 
 
 def _try(target: str, example: Example) -> None:
@@ -127,7 +148,7 @@ def _try(target: str, example: Example) -> None:
         ) from error
 
 
-def _read(target: str, made: Any) -> Example:
+def _read(target: str, made: Any, asked: Mapping[str, Mapping[str, str]] | None = None) -> Example:
     """Read a pair (module, example inputs), or a mapping or object with the attributes of `KEYS`."""
     if isinstance(made, tuple) and len(made) == 2:
         made = {"module": made[0], "inputs": made[1]}
@@ -143,10 +164,33 @@ def _read(target: str, made: Any) -> Example:
         raise Failed(f"torch source: {target} must return (module, example inputs), got {given}")
     named = _name(module, inputs, made.get("input_names"))
     shapes = made.get("dynamic_shapes")
-    if shapes is None:
+    if asked is not None:
+        shapes = _asked_shapes(asked, named)
+    elif shapes is None:
         shapes = {name: {0: "batch"} for name, tensor in named.items() if tensor.dim() > 0}
     outputs = made.get("output_names")
-    return Example(module.eval(), _widen(named, shapes), list(outputs) if outputs else None, shapes)
+    return Example(
+        module.eval(),
+        _widen(named, shapes),
+        list(outputs) if outputs else None,
+        shapes,
+        made.get("custom_translation_table"),
+        made.get("custom_opsets"),
+    )
+
+
+def _asked_shapes(
+    asked: Mapping[str, Mapping[str, str]], inputs: Mapping[str, torch.Tensor]
+) -> dict[str, dict[int, str]]:
+    """Read the symbolic axes that a suite names. Raises Failed where an input has none such."""
+    for name, axes in asked.items():
+        if name not in inputs:
+            raise Failed(f"dynamic_shapes: no input {name!r}: {closest(name, inputs)}")
+        if missing := [axis for axis in axes if int(axis) >= inputs[name].dim()]:
+            raise Failed(
+                f"dynamic_shapes: input {name!r} has {inputs[name].dim()} axes, none is {missing[0]}"
+            )
+    return {name: {int(axis): size for axis, size in axes.items()} for name, axes in asked.items()}
 
 
 def _name(module: torch.nn.Module, inputs: Any, names: Any) -> dict[str, torch.Tensor]:
