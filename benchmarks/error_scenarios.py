@@ -78,16 +78,6 @@ REAL = {
         },
         3,
     ),
-    "det": (
-        "text detection",
-        {"package": OCR, "file": "models/ch_PP-OCRv4_det_infer.onnx", "shapes": {"x": [1, 3, 320, 320]}},
-        40,
-    ),
-    "rec": (
-        "text recognition",
-        {"package": OCR, "file": "models/ch_PP-OCRv4_rec_infer.onnx", "shapes": {"x": [1, 3, 48, 320]}},
-        40,
-    ),
 }
 """Title, the file with its sizes, and the products that are about 2% of its work."""
 
