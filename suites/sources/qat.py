@@ -26,20 +26,25 @@ class Activation(nn.Module):
         super().__init__()
         self.register_buffer("high", torch.tensor(1.0))
         self.register_buffer("low", torch.tensor(0.0))
+        self.known: tuple[float, int] | None = None  # plain numbers, once training is over
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.training:
             with torch.no_grad():
                 self.high.lerp_(x.max().clamp(min=1e-3), MOMENTUM)
                 self.low.lerp_(x.min().clamp(max=0), MOMENTUM)
+        scale, zero = self.known or self.range()
+        return torch.fake_quantize_per_tensor_affine(x, scale, zero, 0, 255)
+
+    def range(self) -> tuple[float, int]:
+        """Return the scale and the zero point."""
         scale = (self.high - self.low).item() / 255
-        return torch.fake_quantize_per_tensor_affine(x, scale, round(-self.low.item() / scale), 0, 255)
+        return scale, round(-self.low.item() / scale)
 
 
-def rounded(weight: torch.Tensor) -> torch.Tensor:
-    """Round weights to int8, about zero."""
-    scale = weight.detach().abs().max().item() / 127
-    return torch.fake_quantize_per_tensor_affine(weight, scale, 0, -128, 127)
+def scale_of(weight: torch.Tensor) -> float:
+    """Return the scale of int8 weights, about zero."""
+    return weight.detach().abs().max().item() / 127
 
 
 class Net(nn.Module):
@@ -51,6 +56,7 @@ class Net(nn.Module):
         self.conv1, self.conv2 = nn.Conv2d(1, 16, 3, padding=1), nn.Conv2d(16, 32, 3, padding=1)
         self.linear = nn.Linear(512, 10)
         self.before = nn.ModuleList(Activation() for _ in range(3))
+        self.scales: list[float] = []
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self._layer(0, nn.functional.conv2d, self.conv1, x, padding=1).relu()
@@ -61,7 +67,15 @@ class Net(nn.Module):
     def _layer(self, place: int, compute: Any, layer: Any, x: torch.Tensor, **options: Any) -> torch.Tensor:
         if not self.quantized:
             return compute(x, layer.weight, layer.bias, **options)
-        return compute(self.before[place](x), rounded(layer.weight), layer.bias, **options)
+        scale = self.scales[place] if self.scales else scale_of(layer.weight)
+        weight = torch.fake_quantize_per_tensor_affine(layer.weight, scale, 0, -128, 127)
+        return compute(self.before[place](x), weight, layer.bias, **options)
+
+    def fix_scales(self) -> None:
+        """Make scales plain numbers: dynamo follows no number that hangs on a tensor."""
+        self.scales = [scale_of(layer.weight) for layer in (self.conv1, self.conv2, self.linear)]
+        for activation in self.before:
+            activation.known = activation.range()
 
 
 def model() -> dict[str, Any]:
@@ -78,6 +92,7 @@ def _load(*, quantized: bool) -> dict[str, Any]:
     module = Net(quantized=quantized)
     with np.load(WEIGHTS) as arrays:
         module.load_state_dict({name: torch.from_numpy(arrays[name]) for name in arrays.files})
+    module.fix_scales()
     return {"module": module, "inputs": {"x": torch.zeros(2, 1, 8, 8)}, "output_names": ["scores"]}
 
 
