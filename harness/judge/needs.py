@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 
 from harness.core.metrics import Evidence, spec_of
-from harness.core.record import Absence, Record
+from harness.core.record import Absence, NoteKind, Record
 from harness.core.report import Setting
 from harness.judge.records import value_of
 
 MARGIN = 1.2
 """By how much more than the calls take, as they took on average, a time limit is advised."""
+
+
+SAMPLES = "throughput/samples_per_s"
 
 
 def what_helps(record: Record, metric: str) -> Setting | None:
@@ -20,6 +23,8 @@ def what_helps(record: Record, metric: str) -> Setting | None:
         return None
     if found is not None and found.absence is Absence.TOO_FEW_CALLS:
         return _more_calls(record, found.needed)
+    if metric == SAMPLES and NoteKind.UNCHECKED_BATCH in record.note_kinds:
+        return Setting(f"models.{record.axes.get('model')}.batch_dim", "the dimension of samples")
     measured, family = record.asked.get("measure") or {}, metric.partition("/")[0]
     if family in ("memory", "accuracy", "instructions") and measured.get(family) is False:
         return Setting(f"measure.{family}", "true")

@@ -117,3 +117,14 @@ def test_whether_blocks_have_zero_points_is_read_off_the_file(
 ) -> None:
     done = precision.convert(base, tmp_path / "model.onnx", precision.complete("int4", options), [])
     assert done["symmetric"] is symmetric
+
+
+def test_a_shape_that_a_search_does_not_take_is_unsupported_in_its_words(tmp_path: Path) -> None:
+    weight = numpy_helper.from_array(NUMBERS.standard_normal((8, 64)).astype(np.float32), "w")
+    node = helper.make_node("MatMul", ["x", "w"], ["y"])
+    base = save_model(tmp_path / "m.onnx", [node], [value("x", ["n", 8])], [value("y", ["n", 64])], [weight])
+    options = {**INT4.defaults, "algorithm": "k_quant"}
+    with pytest.raises(
+        Unsupported, match=r"^algorithm k_quant of ONNX Runtime's quantizer cannot convert it: "
+    ):
+        INT4.convert(base, tmp_path / "out.onnx", options, [])

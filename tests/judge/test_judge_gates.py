@@ -4,7 +4,7 @@ import pytest
 from make import make_metric
 
 from harness.core.decision import Change, Decision, DecisionSource, MetricComparison, Unconfirmed
-from harness.core.record import Absence
+from harness.core.record import Absence, NoteKind
 from harness.core.report import NoData, unevaluated
 from harness.core.suite import Gate
 from harness.judge.gates import beside_comparisons, evaluate, evaluate_comparisons, with_evidence
@@ -242,3 +242,15 @@ def test_without_an_ab_a_gate_that_asks_for_one_stays_open(record):
     assert (found.outcome, found.no_data) == ("no data", NoData.UNCONFIRMED)
     assert found.reason.endswith("; no A/B decided it: budget")
     assert with_evidence(outcomes, [gate], {}) == outcomes
+
+
+def test_samples_a_second_of_an_axis_that_is_not_checked_name_the_setting(record):
+    name = "throughput/samples_per_s"
+    known = replace(
+        record({name: make_metric(name, None, reason="the batch axis is not checked")}),
+        notes=("the batch axis is not checked: y: it varies by itself",),
+        note_kinds=(NoteKind.UNCHECKED_BATCH,),
+    )
+    found = one(Gate(name, min=1.0), known)
+    assert found.outcome == "no data"
+    assert found.setting.name == "models.net.batch_dim"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.build import files
+from harness.build.check import first_line
 from harness.build.opset import raise_opset
 from harness.build.ort_tools import load_tools
 from harness.build.precisions import Precision
@@ -89,7 +90,15 @@ def convert(
         nodes_to_exclude=list(options["nodes_to_exclude"]),
         algo_config=config,
     )
-    quantizer.process()
+    try:
+        quantizer.process()
+    except Exception as error:  # a search of the runtime's own, which does not take every shape
+        if options["algorithm"] == "rtn":
+            raise
+        why = f"{type(error).__name__}: {first_line(error)}"
+        raise Unsupported(
+            f"algorithm {options['algorithm']} of ONNX Runtime's quantizer cannot convert it: {why}"
+        ) from error
     model = _without_leftovers(quantizer.model.model)
     if level and not _computes_at(model, level):
         raise Unsupported(
