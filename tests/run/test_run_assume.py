@@ -288,3 +288,15 @@ def test_a_name_of_somebodys_own_is_no_number_of_samples(tmp_path: Path) -> None
         assert list(found.sizes.values()) == [16_000], (
             "nobody named it: a sound is the longest that it may be"
         )
+
+
+def test_an_output_of_another_size_in_each_call_is_run_without_binding(tmp_path: Path) -> None:
+    """Speech whose length the model draws: a second call does not fit into the first one's output."""
+    nodes = [
+        Node("RandomUniformLike", ["x"], ["r"], low=-1.0, high=1.0),
+        Node("Relu", ["r"], ["p"]),
+        Node("NonZero", ["p"], ["y"]),
+    ]
+    output = value("y", [2, "found"], TensorProto.INT64)
+    path = save_model(tmp_path / "m.onnx", nodes, [value("x", ["n", "samples"])], [output])
+    assert assume(path, {}).axes == {"io": "run"}

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 BATCH = 16
 """Rows that a module with a free batch answers at a time."""
 
+ALONE = 32
+"""Rows that it answers by themselves as well, at most: one that mixes them has no answer to a row."""
+
 
 def keep(example: Example, path: Path, rows: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Keep the answers as `harness.build.origin` has them, or why there are none.
@@ -58,18 +61,44 @@ def answer(example: Example, path: Path, asked: Mapping[str, Any], measure: Meas
         raise ValueError(f"the file has inputs {', '.join(item.name for item in inputs)}")
     rows, dims = draw(inputs, asked, measure)
     count = sample_count(rows, dims)
-    found: list[list[Any]] = []
-    with torch.no_grad():
-        for feed in cut(rows, inputs, dims.batch, dims):
-            found.append(_call(example, {name: torch.from_numpy(value) for name, value in feed.items()}))
+    found = _calls(example, cut(rows, inputs, dims.batch, dims))
     names = reading.outputs
     if {len(values) for values in found} != {len(names)}:
         raise ValueError(f"it gives {len(found[0])} tensors, the file {len(names)}")
-    return {
+    by_name = dict(zip(names, zip(*found, strict=True), strict=True))
+    answers = {
         name: np.concatenate([value.numpy() for value in values])[:count]
-        for name, values in zip(names, zip(*found, strict=True), strict=True)
+        for name, values in by_name.items()
         if all(value.dim() and len(value) == dims.batch for value in values)
     }
+    if dims.driven:
+        alone = _calls(example, cut(rows, inputs, 1, dims, min(count, ALONE)))
+        for at, name in enumerate(names):
+            rest = answers.get(name, ())
+            if any(
+                not _close(values[at].numpy(), rest[row : row + 1])
+                for row, values in enumerate(alone)
+                if len(rest)
+            ):
+                raise ValueError(f"it answers a row otherwise alone than beside others ({name})")
+    return answers
+
+
+def _calls(example: Example, feeds: list[Rows]) -> list[list[torch.Tensor]]:
+    with torch.no_grad():
+        return [
+            _call(example, {name: torch.from_numpy(value) for name, value in feed.items()}) for feed in feeds
+        ]
+
+
+def _close(ours: Any, theirs: Any) -> bool:
+    """Return whether answers are alike but for rounding."""
+    import numpy as np
+
+    if ours.shape != theirs.shape:
+        return False
+    scale = np.max(np.abs(theirs), initial=0.0)
+    return bool(np.allclose(ours, theirs, rtol=0, atol=1e-3 * scale, equal_nan=True))
 
 
 def draw(inputs: Any, asked: Mapping[str, Any], measure: Measure) -> tuple[Rows, Dimensions]:
