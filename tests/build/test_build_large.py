@@ -23,7 +23,13 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(files, "LARGE_BYTES", 1000)
     folder = tmp_path / "base"
     folder.mkdir()
-    files.save(net(), folder / files.MODEL)
+    model = net()
+    gemm = model.graph.node[-1]  # as a product and a sum: 4 bits are for products alone
+    product = onnx.helper.make_node("MatMul", gemm.input[:2], ["product"], name="product")
+    added = onnx.helper.make_node("Add", ["product", gemm.input[2]], gemm.output, name="add")
+    del model.graph.node[-1]
+    model.graph.node.extend([product, added])
+    files.save(model, folder / files.MODEL)
     return folder / files.MODEL
 
 
@@ -61,4 +67,4 @@ def test_a_large_model_is_converted(base: Path, tmp_path: Path, name: str) -> No
     assert len(kept) == 2
     assert read_onnx(target).precision == precision.reads_back
     error = np.abs(infer(target) - infer(base)).max() / np.abs(infer(base)).max()
-    assert error < 0.05
+    assert error < (0.2 if "int4" in name else 0.05)

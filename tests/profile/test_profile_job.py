@@ -178,7 +178,7 @@ def test_options_of_model_files_are_refused_of_a_suite(harness: Call, suite: Cal
     code, _, err = harness("profile", suite(), "--shape", "n=1")
     assert (code, err.splitlines()[-1]) == (
         2,
-        "error: --shape is for model files; of a suite, use --only or --set",
+        "error: --shape is for model files; of a suite, say it there or with --set",
     )
 
 
