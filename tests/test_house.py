@@ -232,3 +232,9 @@ def test_tests_hand_collaborators_in_and_patch_hardly_any() -> None:
     patch = re.compile(r"\bsetattr\(")
     found = {path: len(patch.findall(path.read_text())) for path in Path(__file__).parent.rglob("*.py")}
     assert sum(found.values()) <= MOST_PATCHES, {str(path): count for path, count in found.items() if count}
+
+
+def test_a_group_of_tests_has_its_name_where_xdist_looks_for_it(request: pytest.FixtureRequest) -> None:
+    if not getattr(request.config.option, "loadgroup", False):
+        pytest.skip("the tests run in one process")
+    assert request.node.nodeid.endswith("@house")

@@ -1,4 +1,4 @@
-"""Providers for real: OpenVINO runs on a plain CPU, and the record proves what it took."""
+"""Other runtimes for real: OpenVINO on a plain CPU, with proof of what it took; the tools of an older one."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from harness.core.errors import Failed, Unsupported
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("runtimes")]  # each is installed once
 OPENVINO = "onnxruntime-openvino==1.24.1"
+OLDER = "onnxruntime==1.22.1"
 Records = Callable[..., list[dict[str, Any]]]
 
 
@@ -89,3 +90,12 @@ def test_a_provider_that_the_runtime_lacks_is_unsupported(sweep: Records) -> Non
     (record,) = sweep("--provider", "tensorrt")
     assert record["status"] == "unsupported"
     assert "TensorrtExecutionProvider" in record["reason"]
+
+
+def test_the_tools_of_another_release_quantize(records: Records, cache: Path) -> None:
+    digits = Path(__file__).parents[1] / "suites/models/digits_cnn.onnx"
+    flags = ("--precision", "int8_dynamic", "--seconds", "0.05", "--cache", cache)
+    (record,) = records("sweep", digits, "--set", f"axes.quantizer={OLDER}", *flags)
+    assert (record["status"], record["reason"]) == ("ok", "")
+    assert record["artifact"]["provenance"]["precision"]["versions"]["onnxruntime"] == "1.22.1"
+    assert record["effective"]["runtime"]["version"] != "1.22.1"

@@ -52,6 +52,7 @@ AXIS_SUITES: dict[str, tuple[dict[str, Any], list[Any]]] = {
         ["fp16", {"pc": {"method": "static", "per_channel": True, "calibration": "entropy"}}],
     ),
     "format": (DIGITS, ["onnx", "ort"]),
+    "optimizer": (DIGITS, ["none", "ort"]),
     "provider": (DIGITS, ["cpu", "cuda"]),
     "graph_opt": (DIGITS, [0, "basic", "extended", 99]),
     "execution_mode": (DIGITS, ["sequential", "parallel"]),
@@ -90,6 +91,9 @@ def test_an_axis_is_in_effect_where_the_case_is_ok(axis: str, tmp_path: Path, re
             case "precision":
                 expected = {"fp16": "fp16", "pc": "int8"}
                 assert record["artifact"]["precision"] == expected[record["axes"]["precision"]]
+            case "optimizer":
+                nodes = record["artifact"]["provenance"].get("optimizer", {}).get("nodes")
+                assert (nodes is None) == (record["axes"]["optimizer"] == "none")
             case "format":
                 marked = Path(record["artifact"]["path"]).read_bytes()[4:8] == b"ORTM"
                 assert marked == (record["axes"]["format"] == "ort")
@@ -142,6 +146,7 @@ def test_named_shapes_bind_the_symbolic_dimensions(tmp_path: Path, records: Reco
 
 def test_every_axis_is_run_for_real_somewhere() -> None:
     here = re.findall(r'run_axis\("(\w+)"', Path(__file__).read_text())
-    swept = re.findall(r'"--(\w+)", OPENVINO', (ROOT / "tests/test_providers.py").read_text())
+    providers = (ROOT / "tests/test_providers.py").read_text()
+    swept = re.findall(r'"--(\w+)", OPENVINO|axes\.(\w+)={OLDER}', providers)
     fitted = re.findall(r'"axes"\] = {"(\w+)"', (ROOT / "tests/build/test_build_sklearn.py").read_text())
-    assert set(AXES) == {*AXIS_SUITES, *here, *swept, *fitted}
+    assert set(AXES) == {*AXIS_SUITES, *here, *map("".join, swept), *fitted}

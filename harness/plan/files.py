@@ -76,7 +76,7 @@ def missing(document: YamlDocument, base_dir: Path) -> list[Problem]:
 
 def why_missing(file: Path, name: str) -> str:
     """Return why `file`, written as `name`, cannot be had, and what is close to it; empty if it is there."""
-    shown = shorten(repr(name))
+    shown = shorten(repr(name if len(name) <= 57 else f"…{name[-54:]}"))  # the end tells files apart
     try:
         if file.is_file():
             return ""

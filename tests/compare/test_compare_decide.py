@@ -220,10 +220,14 @@ def test_a_comparison_is_one_flat_object(measured):
         "blocks",
         "min_effect",
         "mde",
+        "asked",
+        "needed_s",
+        "needed_calls",
         "source",
         "verdict",
         "reason",
         "unconfirmed",
+        "levels",
     ]
 
 

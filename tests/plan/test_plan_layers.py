@@ -136,7 +136,7 @@ def test_missing_files_are_told_together_with_other_mistakes(problems: Problems)
         ("s.yaml", "'s.yaml' leads back to itself: a file may not extend itself"),
         (
             "a" * 300,
-            f"no file '{'a' * 56}...: File name too long; "
+            f"no file '…{'a' * 54}': File name too long; "
             "nor a starter config of that name: known: nightly, quick, thorough",
         ),
         ("loop.yaml", "'s.yaml' leads back to itself: a file may not extend itself"),
