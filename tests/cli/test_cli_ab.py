@@ -347,7 +347,7 @@ def workers(folder: Path) -> list[str]:
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            command = (process / "cmdline").read_bytes().decode()
+            command = (process / "cmdline").read_bytes().decode(errors="replace")
             where = (process / "cwd").readlink() if "harness.measure.worker" in command else None
             asked = (where / "request.json").read_text() if where else ""
         except OSError:  # it ended meanwhile, or its folder went: that of another test's worker
