@@ -154,17 +154,13 @@ class Artifact(_Part):
     """One model file and how it comes to be. Built once, cached by content."""
 
     model: Model
-    exporter: str | Named | None = (
-        None  # "dynamo" (a torch source's default) | "torchscript"; None: not exported
-    )
+    exporter: str | Named | None = None  # "dynamo" (the default of torch) | "torchscript"; None: none
     opset: int | None = None  # None: as the source has it
     precision: Named = FP32
     format: str = "onnx"  # "onnx" | "ort"
     converter: Named = NO_CONVERTER  # of a source that a tool converts; its kind: name==version
     optimizer: Named = NO_OPTIMIZER  # of the FP32 model; its kind: a name, or name==version of a tool
-    quantizer: str = (
-        CURRENT  # whose tools convert to the precision: or a requirement such as onnxruntime==1.20.1
-    )
+    quantizer: str = CURRENT  # whose tools convert: or a requirement such as onnxruntime==1.20.1
     key: str = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -10,7 +10,7 @@ from harness.core.case import AXES, Case
 from harness.core.conditions import spell
 from harness.tune.model import Answer, TuneResult
 
-MOST_UNTOLD = 6
+MOST_UNDECIDED = 6
 
 
 def finalists_suite(
@@ -39,4 +39,4 @@ def finalists_suite(
 def _finalists(answer: Answer) -> list[str]:
     if answer.winner is None:
         return []
-    return [each.case for each in (answer.winner, *answer.equal, *answer.undecided[:MOST_UNTOLD])]
+    return [each.case for each in (answer.winner, *answer.equal, *answer.undecided[:MOST_UNDECIDED])]
