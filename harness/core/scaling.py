@@ -59,7 +59,8 @@ class BatchCurve:
     enough_batch: int  # the smallest batch within 5% of that
     turns_at: (
         int | None
-    )  # from bandwidth- to compute-bound: time grows with the batch from here on; None: nowhere
+    )  # from bandwidth- to compute-bound: time grows from here on; None: nowhere, or erratic
+    erratic: bool = False  # time grows with the batch, and then does not: nothing follows of what binds it
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,8 @@ def _batches(group: Sequence[Record], varying: Iterable[str]) -> BatchCurve:
         points=tuple(map(BatchPoint, sizes, seconds, rates, [None, *grown])),
         best_batch=sizes[rates.index(most)],
         enough_batch=next(size for size, rate in zip(sizes, rates, strict=True) if rate >= ENOUGH * most),
-        turns_at=turn(sizes, grown),
+        turns_at=None if (erratic := _erratic(grown)) else turn(sizes, grown),
+        erratic=erratic,
     )
 
 
@@ -156,3 +157,9 @@ def turn(sizes: Sequence[int], grown: Sequence[float]) -> int | None:
     while at and grown[at - 1] >= HALF:
         at -= 1
     return sizes[at] if at < len(grown) else None
+
+
+def _erratic(grown: Sequence[float]) -> bool:
+    """Return whether time grows with the batch at one place, and at a later one no longer."""
+    flat = [each < HALF for each in grown]
+    return flat != sorted(flat, reverse=True)

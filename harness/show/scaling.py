@@ -47,14 +47,21 @@ def _batches(curve: BatchCurve) -> Entry:
         f"{point.batch}: {format_seconds(point.seconds)}, {format_value(point.samples_per_s, 'samples/s')}"
         for point in curve.points
     ]
-    lines.append(
-        "time does not grow with the batch yet: bound by what every call reads and starts, and a larger one "
-        "costs little"
-        if curve.turns_at is None
-        else f"from {curve.turns_at} on, time grows with the batch: bound by computing"
-    )
+    lines.append(_bound(curve))
     enough = "" if curve.enough_batch == curve.best_batch else f"; {curve.enough_batch} is within 5% of it"
     return Entry(
         f"{_name(curve.model, curve.where)}: most samples a second with {curve.best_batch}{enough}",
         tuple(lines),
+    )
+
+
+def _bound(curve: BatchCurve) -> str:
+    """Say what sets the time of a call, as far as the readings tell."""
+    if curve.erratic:
+        return "time grows with the batch and then does not: these readings do not tell what it is bound by"
+    if curve.turns_at is not None:
+        return f"from {curve.turns_at} on, time grows with the batch: bound by computing"
+    return (
+        "time does not grow with the batch yet: bound by what every call reads and starts, and a larger one "
+        "costs little"
     )

@@ -72,6 +72,18 @@ def test_time_turns_where_it_begins_to_grow_with_the_batch() -> None:
     assert turn([1, 2, 4], [0.9, 0.1]) is None
 
 
+def test_time_that_grows_and_then_does_not_tells_nothing_of_what_binds_it() -> None:
+    def told(*times: float) -> tuple[bool, int | None, str]:
+        found = judge.report("t", [timed(took, batch=2**at) for at, took in enumerate(times)]).scaling
+        (section,) = scaling_sections(found)
+        return found.batches[0].erratic, found.batches[0].turns_at, section.entries[0].lines[-1].split(":")[0]
+
+    assert told(1.55, 4.14, 3.98) == (True, None, "time grows with the batch and then does not")
+    assert told(1.0, 2.0, 2.1, 4.2)[:2] == (True, None)
+    assert told(1.0, 1.05, 1.1) == (False, None, "time does not grow with the batch yet")
+    assert told(1.0, 1.1, 2.2) == (False, 2, "from 2 on, time grows with the batch")
+
+
 def test_a_batch_that_mixes_samples_has_no_curve() -> None:
     records = [
         make_record({"latency/p50": 1.0, "throughput/calls_per_s": 1.0}, batch=batch) for batch in (1, 2, 4)
