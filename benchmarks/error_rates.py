@@ -38,15 +38,16 @@ from rivals import RIVALS
 from harness import measure
 from harness.ab.arms import pair_cases
 from harness.ab.job import run_ab
-from harness.ab.model import ABResult, ABSettings, describe_lost
+from harness.ab.model import ABResult, ABSettings, Pairing, describe_lost
 from harness.core.decision import Change, MetricComparison
+from harness.core.suite import Suite
 from harness.plan import plan_document
 
 LINES = Path(__file__).parents[1] / "results" / "error-rates.jsonl"
 
 
-def run_job(scenario: Scenario, seed: int, folder: Path) -> tuple[ABResult, list[dict[str, Any]]]:
-    """Run one whole job; return it and its blocks, those of the control apart."""
+def plan_arms(scenario: Scenario, folder: Path) -> tuple[Pairing, Suite]:
+    """Write the models of both arms to `folder`; return their cases, paired, and a suite of either."""
     plans = []
     for arm, spec in (("base", scenario.base), ("head", scenario.head)):
         path = folder / f"{arm}.onnx"
@@ -64,10 +65,24 @@ def run_job(scenario: Scenario, seed: int, folder: Path) -> tuple[ABResult, list
         }
         plans.append(plan_document(document, folder, "error rates"))
     varied = {"model", *(axis for axes in scenario.axes.values() for axis in axes)}
+    return pair_cases(plans[0], plans[1], varied), plans[0].suite
+
+
+def run_job(scenario: Scenario, seed: int, folder: Path) -> tuple[ABResult, list[dict[str, Any]]]:
+    """Run one whole job; return it and its blocks, those of the control apart."""
+    pairing, suite = plan_arms(scenario, folder)
+    settings = ABSettings(
+        scenario.min_effect,
+        0.01,
+        scenario.budget_s,
+        seed,
+        scenario.metrics,
+        most_s=scenario.most_s,
+    )
     trial = run_ab(
-        pair_cases(plans[0], plans[1], varied),
-        plans[0].suite,
-        ABSettings(scenario.min_effect, 0.01, scenario.budget_s, seed, scenario.metrics),
+        pairing,
+        suite,
+        settings,
         folder / "results",
         folder / "cache",
     )
@@ -152,6 +167,14 @@ def noisy_neighbour(wanted: bool) -> Iterator[None]:
         process.wait()
 
 
+def busy_s() -> float:
+    """Return the core-seconds that other processes than this one and its own have used since the start."""
+    with Path("/proc/stat").open() as file:
+        user, nice, system, _, _, irq, softirq, *_ = (int(word) for word in file.readline().split()[1:])
+    every = (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+    return every - sum(os.times()[:4])
+
+
 def seeds_of(name: str, neighbour: bool, kept: Path) -> set[int]:
     """Return the seeds of the jobs that `kept` has, by today's rule, under the same conditions."""
     if not kept.is_file():
@@ -169,11 +192,13 @@ def campaign(name: str, jobs: int, neighbour: bool, first_seed: int, kept: Path)
         for number in range(jobs):
             if first_seed + number in done:
                 continue
+            before = busy_s()
             trial, blocks = run_job(SCENARIOS[name], first_seed + number, Path(folder))
+            others = (busy_s() - before) / trial.seconds
             if trial.interrupted:
                 raise KeyboardInterrupt
             for pair in trial.pairing.pairs:
-                line = summarize(name, trial, pair.name, blocks, neighbour)
+                line = {**summarize(name, trial, pair.name, blocks, neighbour), "others": round(others, 3)}
                 with kept.open("a") as file:
                     file.write(json.dumps(line) + "\n")
                 rows = line["rows"].items()

@@ -31,8 +31,8 @@ Condition = tuple[str, int, bool]
 
 TABLE = (
     "| scenario | cores | neighbour | promise | cases | regression | inconclusive | other | failed "
-    "| blocks, median | astray | seconds, median | seconds, largest |",
-    "|---|--:|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+    "| blocks, median | astray | other work | seconds, median | seconds, largest |",
+    "|---|--:|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
 )
 
 
@@ -75,7 +75,7 @@ def _intro(lines: Sequence[Line], machine: str) -> list[str]:
         "*neighbour* burns a core in bursts of 0.02 to 1 s, half of the time: on 1 core that very core.",
         "Beside a count stands its exact interval at 95% (Clopper and Pearson).",
         "*Astray* are blocks whose p50 lies more than 0.9% from their job's median: how noisy the machine",
-        "was.",
+        "was. *Other work* is how many cores other processes on the machine kept busy meanwhile, the median.",
         "",
     ]
 
@@ -172,6 +172,7 @@ def _row(condition: Condition, found: Sequence[Line]) -> str:
         sum(bool(line["failed"]) for line in found),
         sorted(line["blocks"] for line in found)[len(found) // 2],
         f"{100 * _astray(found):.1f}%",
+        _others(found),
         f"{seconds[len(seconds) // 2]:.1f}",
         f"{seconds[-1]:.1f}",
     )
@@ -186,6 +187,11 @@ def _astray(found: Sequence[Line]) -> float:
         ratios = np.array([block[P50] for block in blocks if P50 in block])
         away += list(np.abs(ratios - np.median(ratios)) if len(ratios) else ())
     return float(np.mean(np.array(away) > ASTRAY)) if away else 0.0
+
+
+def _others(found: Sequence[Line]) -> str:
+    known = [line["others"] for line in found if "others" in line]
+    return f"{np.median(known):.2f}" if known else "–"
 
 
 def _name(condition: Condition) -> tuple[str, str, str]:

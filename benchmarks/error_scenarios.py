@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from harness.ab.model import ABSettings
+from harness.ab.model import CAP_S, ABSettings
 from harness.core.feeds import bind_dimensions, random_rows
 from harness.core.inputs import Input
 
@@ -31,6 +31,7 @@ class Scenario:
     threads: int = 1
     min_effect: float = 0.01
     budget_s: float = 10.0
+    most_s: float | None = None  # up to which the budget grows, as that of `harness ab` does by default
     promise: str = ""
     axes: dict[str, dict[str, str]] = field(default_factory=dict)  # arm -> axis -> value
     cases: dict[str, list[str]] = field(default_factory=dict)  # axis -> values, of both arms
@@ -46,6 +47,7 @@ HUNDRED = {**SMALL, "layers": 100}
 WIDE_HUNDRED = {**WIDE, "layers": 100}
 
 OWN = {
+    # calls of about 0.2, 2 and 40 ms
     "1mb": {"rows": 8, "width": 64, "own": True},
     "15mb": {"rows": 32, "width": 192, "own": True},
     "100mb": {"rows": 32, "width": 512, "own": True},
@@ -140,6 +142,15 @@ SCENARIOS = {
         P95,
         promise="at least 90%",
     ),
+    "p95_10_5ms": Scenario(
+        "a branch that one input in twelve takes, 10% slower, calls of about 5 ms, p95 asked for",
+        {**WIDE, "layers": 60, "slow": 60},
+        {**WIDE, "layers": 60, "slow": 72},
+        P95,
+        budget_s=60,
+        promise="at least 90% in 60 s",
+        metrics=(P95,),
+    ),
     "p50_1": Scenario(
         "100 layers against 101, minimum effect 0.3%",
         HUNDRED,
@@ -162,6 +173,7 @@ SCENARIOS = {
             {**spec, "layers": 100},
             {**spec, "layers": 100},
             None,
+            most_s=CAP_S,
             promise="at most 1% regressions",
         )
         for size, spec in OWN.items()
@@ -172,8 +184,8 @@ SCENARIOS = {
             {**spec, "layers": 100},
             {**spec, "layers": 102},
             P50,
-            budget_s=15,
-            promise="at least 95% in 15 s",
+            most_s=CAP_S,
+            promise="at least 95% in 30 s",
         )
         for size, spec in OWN.items()
     },
@@ -190,8 +202,8 @@ SCENARIOS = {
             base,
             {**base, **more},
             P50,
-            budget_s=15,
-            promise="at least 95% in 15 s",
+            most_s=CAP_S,
+            promise="at least 95% in 30 s",
             batch=batch,
         )
         for name, (title, base, more) in LIFELIKE.items()
@@ -203,8 +215,8 @@ SCENARIOS = {
             {"kind": "real", **spec},
             {"kind": "real", **spec, "layers": layers},
             P50,
-            budget_s=15,
-            promise="at least 95% in 15 s",
+            most_s=CAP_S,
+            promise="at least 95% in 30 s",
         )
         for name, (title, spec, layers) in REAL.items()
     },
