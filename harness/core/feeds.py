@@ -21,7 +21,7 @@ import numpy as np
 
 from harness.core.errors import Failed, InputError, Unsupported
 from harness.core.inputs import Input
-from harness.core.roles import BATCH, FRAMES, GRAPH, PAST, SEQUENCE, is_unnamed, unbound
+from harness.core.roles import BATCH, FRAMES, GRAPH, PAST, SEQUENCE, Unbound, is_unnamed, unbound
 
 Rows = dict[str, np.ndarray]
 """One array an input, samples on the first axis; without samples where the input has no batch axis."""
@@ -56,7 +56,53 @@ def dimension_names(item: Input, bound: Mapping[str, int]) -> tuple[int | str, .
     A dimension without a name, and one that `bound` gives a size by its place, is
     called by its place: ``x[2]``.
     """
+    item = ranked(item, bound)
     return tuple(_dimension_name(item, axis, bound) for axis in range(len(item.shape)))
+
+
+def ranked(item: Input, bound: Mapping[str, int], array: np.ndarray | None = None) -> Input:
+    """Give an input without a shape as many axes as `bound` gives sizes to, or as its data or values have."""
+    if not item.unranked:
+        return item
+    begin = f"{item.name}["
+    axes = [name.removeprefix(begin).removesuffix("]") for name in bound if name.startswith(begin)]
+    given = 1 if isinstance(item.fill, list | tuple) else 0
+    rank = max([given, 0 if array is None else array.ndim, *(int(a) + 1 for a in axes if a.isdecimal())])
+    return replace(item, shape=(None,) * rank, unranked=False)
+
+
+def is_open(item: Input, bound: Mapping[str, int]) -> bool:
+    """Return whether nothing says how many axes an input has that has no shape in the file."""
+    return item.unranked and item.fill is None and not ranked(item, bound).shape
+
+
+def ask_for_rank(item: Input) -> str:
+    """Ask for the shape of an input that has none in the file."""
+    import shlex  # a worker needs none of it
+
+    last = dict(item.weighted).get(-1, 4)
+    flag = "--shape " + shlex.quote(f"{item.name}=1,{last}")
+    listed = f"{{{json.dumps(f'{item.name}[0]')}: 1, {json.dumps(f'{item.name}[1]')}: {last}}}"
+    return (
+        f"input {item.name!r} has no shape in the file; give a size for each axis that it has, such as "
+        f"{flag}, or in the suite: shapes: {listed}"
+    )
+
+
+def guesses(inputs: Sequence[Input], bound: Mapping[str, int]) -> tuple[Unbound, ...]:
+    """Return every dimension that `bound` gives no size, with the sizes to try."""
+    known = [ranked(item, bound) for item in inputs]
+    return unbound(
+        {item.name: item.shape for item in known},
+        {item.name: item.dtype for item in known},
+        bound,
+        {
+            f"{item.name}[{axis % len(item.shape)}]": size
+            for item in known
+            for axis, size in item.weighted
+            if -len(item.shape) <= axis < len(item.shape)
+        },
+    )
 
 
 def _dimension_name(item: Input, axis: int, bound: Mapping[str, int]) -> int | str:
@@ -85,6 +131,10 @@ def bind_dimensions(
     Raises Failed naming a dimension that nothing binds, Unsupported where the
     model's batch is fixed at another size, InputError where data does not fit.
     """
+    arrays = data or {}
+    if shapeless := [item for item in inputs if item.name not in arrays and is_open(item, shapes)]:
+        raise Failed("; ".join(map(ask_for_rank, shapeless)))
+    inputs = [ranked(item, shapes, arrays.get(item.name)) for item in inputs]
     names = {item.name: dimension_names(item, shapes) for item in inputs}
     known_symbols = {name for shape in names.values() for name in shape if isinstance(name, str)}
     sampled = {item.name: names[item.name] for item in inputs if not item.argument}
@@ -119,8 +169,19 @@ def fixed_size(place: str, inputs: Sequence[Input]) -> str:
             return f"input {item.name!r} has {len(item.shape)} axes, counted from 0"
         size = item.shape[int(axis)]
         if isinstance(size, int) and size > 0:
+            head = next((other.name for other in inputs if other.shape), "")
+            if axis == "0" and item.name == head and len(item.shape) > 1:
+                return fixed_batch(item.name, size)
             return f"the file fixes that dimension at {size}; export the model with a dynamic axis to vary it"
     return ""
+
+
+def fixed_batch(name: str, size: int) -> str:
+    """Return what is to be known of a batch that the file fixes."""
+    return (
+        f"input {name!r} has a fixed batch of {size}: say --batch {size}, "
+        "or export the model with a dynamic first axis"
+    )
 
 
 def add_up(symbols: Iterable[str], sizes: Mapping[str, int]) -> dict[str, int]:
@@ -144,11 +205,9 @@ def not_bound(left: Sequence[str], inputs: Sequence[Input], bound: Mapping[str, 
     """
     import shlex  # a worker that binds all needs none of it
 
-    guesses = unbound(
-        {item.name: item.shape for item in inputs}, {item.name: item.dtype for item in inputs}, bound
-    )
-    sizes = {guess.name: guess.sizes[0] for guess in guesses}
-    where = {guess.name: "{} axis {}".format(*guess.places[0]) for guess in guesses}
+    found = guesses(inputs, bound)
+    sizes = {guess.name: guess.sizes[0] for guess in found}
+    where = {guess.name: "{} axis {}".format(*guess.places[0]) for guess in found}
     sums = add_up(left, {name: size for name, size in {**sizes, **bound}.items() if "+" not in name})
     left = [name for name in left if name not in sums] or list(left)
     listed = ", ".join(name if name.endswith("]") else f"{name} ({where[name]})" for name in left)
@@ -250,9 +309,7 @@ def _batch_axes(
             f"say which dimension the batch drives: --batch-dim {first}"
         )
     if batch not in (None, fixed):
-        raise Unsupported(
-            f"input {head!r} has a fixed batch of {fixed}; asked for {batch}; say --batch {fixed}"
-        )
+        raise Unsupported(f"{fixed_batch(head, fixed)}; a batch of {batch} was asked for")
     return fixed, {name: 0 if shape and shape[0] == first else None for name, shape in names.items()}
 
 
@@ -370,7 +427,7 @@ def wrong_values(inputs: Sequence[Input], bound: Mapping[str, int]) -> str:
     for item in inputs:
         if not isinstance(item.fill, list | tuple):
             continue
-        count = item.shape[0] if item.shape else 1
+        count = item.shape[0] if item.shape else None if item.unranked else 1
         if isinstance(count, int) and 0 < count != len(item.fill) > 1:
             return f"input {item.name!r} has {count} elements; {len(item.fill)} values are given for it"
         if lost := [value for value in item.fill if isinstance(value, str) and value not in known]:
@@ -447,7 +504,7 @@ def _present(where: str, item: Input, arrays: Mapping[str, np.ndarray]) -> bool:
 
 def _pick(where: str, item: Input, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
     array, dtype = arrays[item.name], _dtype(item)
-    if array.ndim != len(item.shape) or array.ndim == 0:
+    if (array.ndim != len(item.shape) and not item.unranked) or array.ndim == 0:
         raise InputError(
             f"{where}: {item.name!r} has {array.ndim} axes; the model's input has {len(item.shape)}, "
             f"the first one of the data being its samples"

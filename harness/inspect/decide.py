@@ -184,7 +184,10 @@ def open_sizes(facts: ModelFacts) -> tuple[str, ...]:
     dtypes = {value.name: value.dtype for value in facts.inputs}
     found = unbound(shapes, dtypes)
     # The axis batch drives the first one.
-    return tuple(item.name for item in found if not (item.role == "batch" and item.places[0][1] == 0))
+    tensors = [value for value in facts.inputs if value.kind == "tensor"]
+    shapeless = [value.name for value in tensors if value.dims is None]
+    named = [item.name for item in found if not (item.role == "batch" and item.places[0][1] == 0)]
+    return (*shapeless, *named)
 
 
 def command(facts: ModelFacts, custom_ops: Sequence[str] = ()) -> tuple[str, ...]:

@@ -237,7 +237,7 @@ def _fixed_batch(model: LintSubject) -> Iterator[Lint]:
         yield Lint(
             "fixed-batch",
             Severity.BREAKS,
-            f"the batch is fixed at {first(baked[0])} ({baked[0].name!r})",
+            f"input {baked[0].name!r} has a fixed batch of {first(baked[0])}",
             "no other batch can be measured",
             "export with a dynamic first axis",
         )

@@ -7,9 +7,9 @@ once. What was assumed is printed, recorded, and part of the case's key.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,11 +23,14 @@ from harness.core.errors import CaseError, Failed, InputError
 from harness.core.feeds import (
     TEXT,
     ask_for_argument,
+    ask_for_rank,
     ask_for_text,
     batch_dimensions,
     data_rows,
     dimension_names,
     fixed_size,
+    guesses,
+    is_open,
     needs_value,
     spell_value,
     with_overrides,
@@ -35,7 +38,7 @@ from harness.core.feeds import (
 )
 from harness.core.inputs import Fill, Input
 from harness.core.registry import closest
-from harness.core.roles import Unbound, unbound
+from harness.core.roles import Unbound
 from harness.measure.fit import first_fit
 
 TRIES = 48
@@ -116,6 +119,7 @@ def assume(
         raise InputError(f"{model}: cannot be read: {error.strerror or error}") from error
     if data and data.endswith(".npz") and Path(data).is_file():
         data_rows(data, stubs(Path(data)), known)
+    shapeless = [] if data else [item for item in known if is_open(item, bound)]
     left = () if data else open_dimensions(known, bound, batch_dim)
     if not data and (text := [item for item in known if item.dtype == TEXT]):
         raise InputError(f"{model}: {'; '.join(map(ask_for_text, text))}")
@@ -125,12 +129,22 @@ def assume(
     free = [item for item in known if item.argument and item.name not in (inputs or {})]
     if unknown := [item for item in free if needs_value(item)]:
         raise InputError(f"{model}: {'; '.join(map(ask_for_argument, unknown))}")
-    if data or not (left or free):
+    if data or not (left or free or shapeless):
         return Assumed({}, axes)
     tries = arguments(reading.inputs, parsed) if free else {}
-    sizes, fills = combined(
-        [(item.name, item.sizes) for item in left], [(item.name, tries[item.name]) for item in free]
-    )
+    given = [(item.name, tries[item.name]) for item in free]
+    sizes: list[dict[str, int]] = []
+    fills: list[dict[str, Fill]] = []
+    for axes_of in _ranks(shapeless):
+        shaped = [
+            replace(item, shape=axes_of[item.name], unranked=False) if item.name in axes_of else item
+            for item in known
+        ]
+        left = open_dimensions(shaped, bound, batch_dim)
+        chosen, values = combined([(item.name, item.sizes) for item in left], given)
+        sole = {f"{name}[0]": 1 for name, shape in axes_of.items() if len(shape) == 1}
+        sizes += [{**sole, **items} for items in chosen]
+        fills += values
     fit = first_fit(
         model,
         known,
@@ -144,6 +158,9 @@ def assume(
         if reading.custom_domains:
             why = f"{missing_domains(reading.custom_domains, custom_ops)} ({why})"
         raise InputError(f"{model}: ONNX Runtime does not load it: {why}")
+    if fit.chosen is None and shapeless:
+        asked = "; ".join(map(ask_for_rank, shapeless))
+        raise InputError(f"{model}: {asked} (none of {len(fit.errors)} tried runs: {fit.why})")
     if fit.chosen is None and free:
         why = f"none of {len(fit.errors)} tried runs ({fit.why})"
         raise InputError(f"{model}: {'; '.join(ask_for_argument(item, why) for item in free)}")
@@ -155,6 +172,21 @@ def assume(
         )
     axes = axes if fit.bindable else {**axes, "io": "run"}
     return Assumed(sizes[fit.chosen], axes, fills[fit.chosen])
+
+
+RANKS = (2, 3, 4, 1)
+"""Numbers of axes that are tried of an input without a shape."""
+
+MOST_RANKS = 16
+"""Combinations of them, where several inputs have no shape."""
+
+
+def _ranks(shapeless: Sequence[Input]) -> Iterator[dict[str, tuple[None, ...]]]:
+    """Yield what is tried of inputs without a shape: axes by input; once nothing where all have one."""
+    ranks = product(RANKS, repeat=len(shapeless))
+    for chosen in islice(sorted(ranks, key=lambda ranks: sum(map(RANKS.index, ranks))), MOST_RANKS):
+        names = [item.name for item in shapeless]
+        yield {name: (None,) * rank for name, rank in zip(names, chosen, strict=True)}
 
 
 def _check_names(
@@ -188,11 +220,7 @@ def open_dimensions(
     inputs: Sequence[Input], bound: Mapping[str, int], batch_dim: str | None = None
 ) -> tuple[Unbound, ...]:
     """Return the dimensions that neither `bound` nor the batch gives a size."""
-    found = unbound(
-        {item.name: item.shape for item in inputs},
-        {item.name: item.dtype for item in inputs},
-        bound,
-    )
+    found = guesses(inputs, bound)
     try:
         driven = batch_dimensions(inputs, bound, batch_dim)
     except Failed:

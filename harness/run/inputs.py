@@ -19,16 +19,18 @@ from harness.core.feeds import (
     TEXT,
     add_up,
     ask_for_argument,
+    ask_for_rank,
     ask_for_text,
     batch_dimensions,
     dimension_names,
+    guesses,
+    is_open,
     needs_value,
     not_bound,
     with_overrides,
     wrong_values,
 )
 from harness.core.inputs import Input
-from harness.core.roles import unbound
 
 
 def check_inputs(cases: Iterable[Case]) -> None:
@@ -91,11 +93,9 @@ def _problem(model: Model, shapes: Mapping[str, int], inputs: Sequence[Input]) -
         driven = batch_dimensions(inputs, shapes, model.batch_dim)
     except CaseError as error:
         return str(error)
-    open_ = unbound(
-        {item.name: item.shape for item in inputs if item.name not in given},
-        {item.name: item.dtype for item in inputs},
-        shapes,
-    )
+    if asked := [item for item in known_inputs if item.name not in given and is_open(item, shapes)]:
+        return "; ".join(map(ask_for_rank, asked))
+    open_ = guesses([item for item in inputs if item.name not in given], shapes)
     left = [item.name for item in open_ if item.name not in driven]
     names = {item.name: dimension_names(item, shapes) for item in inputs}
     known = {size for item in inputs if item.name in given for size in names[item.name]}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from harness.core.errors import InputError
 from harness.core.roles import unbound
+from harness.plan import plan_model
 from harness.run.assume import Assumed, assume, combined
+from harness.run.inputs import check_inputs
 
 Node = helper.make_node
 
@@ -54,7 +58,10 @@ def test_a_past_may_be_empty(tmp_path: Path) -> None:
 def test_a_model_that_runs_at_no_size_asks_for_all_of_them(tmp_path: Path) -> None:
     weight = numpy_helper.from_array(np.ones((7919, 5), np.float32), "w")
     path = write(
-        tmp_path / "m.onnx", [Node("MatMul", ["x", "w"], ["y"])], [value("x", ["n", "odd"])], [weight]
+        tmp_path / "m.onnx",
+        [Node("Concat", ["x", "x"], ["h"], axis=1), Node("MatMul", ["h", "w"], ["y"])],
+        [value("x", ["n", "odd"])],
+        [weight],
     )
     with pytest.raises(InputError) as error:
         assume(path, {})
@@ -300,3 +307,42 @@ def test_an_output_of_another_size_in_each_call_is_run_without_binding(tmp_path:
     output = value("y", [2, "found"], TensorProto.INT64)
     path = save_model(tmp_path / "m.onnx", nodes, [value("x", ["n", "samples"])], [output])
     assert assume(path, {}).axes == {"io": "run"}
+
+
+@pytest.mark.parametrize(
+    ("node", "weight", "assumed", "asked"),
+    [
+        ("Relu", None, {"x[1]": 16_000}, "x[0]"),
+        ("MatMul", (48, 10), {"x[1]": 48}, "x[0]"),
+        ("Conv", (8, 5, 3, 3), {"x[1]": 5, "x[2]": 224, "x[3]": 224}, "x[1]"),
+    ],
+)
+def test_an_input_without_a_shape_is_run_at_ranks_and_sizes_that_weights_decide(
+    tmp_path: Path, node: str, weight: tuple[int, ...] | None, assumed: dict[str, int], asked: str
+) -> None:
+    weights = [numpy_helper.from_array(np.ones(weight, np.float32), "w")] if weight else []
+    nodes = [helper.make_node(node, ["x", *(["w"] if weight else [])], ["y"])]
+    path = write(tmp_path / "m.onnx", nodes, [value("x", None)], weights)
+    assert assume(path, {}).sizes == assumed
+    with pytest.raises(InputError, match=r"m: .*shapes: \{.*" + re.escape(json.dumps(asked))):
+        check_inputs(plan_model(path).cases)
+
+
+@pytest.mark.parametrize(
+    ("shape", "nodes", "weight", "assumed"),
+    [
+        (["N", None], [("MatMul", ["x", "w"], "y")], (48, 10), {"x[1]": 48}),
+        (["N", None], [("Relu", ["x"], "h"), ("Gemm", ["h", "w"], "y")], (20, 10), {"x[1]": 20}),
+        (["N", "C", 8, 8], [("Conv", ["x", "w"], "y")], (4, 6, 3, 3), {"C": 6}),
+        (["N", None, "T"], [("Conv", ["x", "w"], "y")], (4, 7, 3), {"x[1]": 7, "T": 128}),
+        (["N", None], [("Gather", ["w", "x"], "y")], (48, 10), {"x[1]": 128}),
+    ],
+)
+def test_a_size_that_only_a_weight_decides_is_read_off_the_weight(
+    tmp_path: Path, shape: list[Any], nodes: list[Any], weight: tuple[int, ...], assumed: dict[str, int]
+) -> None:
+    made = [helper.make_node(op, inputs, [output]) for op, inputs, output in nodes]
+    weights = [numpy_helper.from_array(np.ones(weight, np.float32), "w")]
+    kind = TensorProto.INT64 if nodes[0][0] == "Gather" else TensorProto.FLOAT
+    path = write(tmp_path / "m.onnx", made, [value("x", shape, kind)], weights)
+    assert assume(path, {}).sizes == assumed
