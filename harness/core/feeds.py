@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from harness.core.errors import Failed, InputError, Unsupported
+from harness.core.form import Form, listed, spell_value
 from harness.core.inputs import Input
 from harness.core.roles import BATCH, FRAMES, GRAPH, PAST, SEQUENCE, Unbound, is_unnamed, unbound
 
@@ -76,16 +77,12 @@ def is_open(item: Input, bound: Mapping[str, int]) -> bool:
     return item.unranked and item.fill is None and not ranked(item, bound).shape
 
 
-def ask_for_rank(item: Input) -> str:
+def ask_for_rank(item: Input, form: Form = Form.COMMAND) -> str:
     """Ask for the shape of an input that has none in the file."""
-    import shlex  # a worker needs none of it
-
-    last = dict(item.weighted).get(-1, 4)
-    flag = "--shape " + shlex.quote(f"{item.name}=1,{last}")
-    listed = f"{{{json.dumps(f'{item.name}[0]')}: 1, {json.dumps(f'{item.name}[1]')}: {last}}}"
+    sizes = {f"{item.name}[0]": 1, f"{item.name}[1]": dict(item.weighted).get(-1, 4)}
     return (
         f"input {item.name!r} has no shape in the file; give a size for each axis that it has, such as "
-        f"{flag}, or in the suite: shapes: {listed}"
+        f"{form.shapes(sizes)}{form.or_suite('shapes', listed(sizes))}"
     )
 
 
@@ -159,7 +156,7 @@ def bind_dimensions(
     return dimensions
 
 
-def fixed_size(place: str, inputs: Sequence[Input]) -> str:
+def fixed_size(place: str, inputs: Sequence[Input], form: Form = Form.COMMAND) -> str:
     """Return why ``INPUT[AXIS]`` takes no size: it is fixed in the file, or not there; empty where it may."""
     for item in inputs:
         axis = place.removeprefix(f"{item.name}[").removesuffix("]")
@@ -171,15 +168,15 @@ def fixed_size(place: str, inputs: Sequence[Input]) -> str:
         if isinstance(size, int) and size > 0:
             head = next((other.name for other in inputs if other.shape), "")
             if axis == "0" and item.name == head and len(item.shape) > 1:
-                return fixed_batch(item.name, size)
+                return fixed_batch(item.name, size, form)
             return f"the file fixes that dimension at {size}; export the model with a dynamic axis to vary it"
     return ""
 
 
-def fixed_batch(name: str, size: int) -> str:
+def fixed_batch(name: str, size: int, form: Form = Form.COMMAND) -> str:
     """Return what is to be known of a batch that the file fixes."""
     return (
-        f"input {name!r} has a fixed batch of {size}: say --batch {size}, "
+        f"input {name!r} has a fixed batch of {size}: say {form.axis('batch', size)}, "
         "or export the model with a dynamic first axis"
     )
 
@@ -198,23 +195,23 @@ def add_up(symbols: Iterable[str], sizes: Mapping[str, int]) -> dict[str, int]:
     return found
 
 
-def not_bound(left: Sequence[str], inputs: Sequence[Input], bound: Mapping[str, int]) -> str:
-    """Name every dimension without a size, and say how to give them, on a command line and in a suite.
+def not_bound(
+    left: Sequence[str], inputs: Sequence[Input], bound: Mapping[str, int], form: Form = Form.COMMAND
+) -> str:
+    """Name every dimension without a size, and say how to give them, in `form` and in a suite.
 
     The sizes are examples, by the role of each dimension. One that is the sum of others follows from them.
     """
-    import shlex  # a worker that binds all needs none of it
-
     found = guesses(inputs, bound)
     sizes = {guess.name: guess.sizes[0] for guess in found}
     where = {guess.name: "{} axis {}".format(*guess.places[0]) for guess in found}
     sums = add_up(left, {name: size for name, size in {**sizes, **bound}.items() if "+" not in name})
     left = [name for name in left if name not in sums] or list(left)
-    listed = ", ".join(name if name.endswith("]") else f"{name} ({where[name]})" for name in left)
-    flags = " ".join(f"--shape {shlex.quote(f'{name}={sizes[name]}')}" for name in left)
-    keys = ", ".join(f"{json.dumps(name)}: {sizes[name]}" for name in left)
+    named = ", ".join(name if name.endswith("]") else f"{name} ({where[name]})" for name in left)
+    given = {name: sizes[name] for name in left}
     verb = "dimension is" if len(left) == 1 else "dimensions are"
-    return f"{verb} not bound: {listed}; give sizes with {flags}, or in the suite: shapes: {{{keys}}}"
+    or_suite = form.or_suite("shapes", listed(given))
+    return f"{verb} not bound: {named}; give sizes with {form.shapes(given)}{or_suite}"
 
 
 def batch_dimensions(
@@ -411,13 +408,14 @@ TEXT = "object"
 """What numpy calls the type of strings."""
 
 
-def ask_for_text(item: Input) -> str:
+def ask_for_text(item: Input, form: Form = Form.COMMAND) -> str:
     """Ask for an input that holds text, with an example: nobody can make up what a model reads."""
     rank = max(len(item.shape), 1)
     example = f"{'[' * rank}'some', 'text'{']' * rank}"
+    given = "data='FILE.npz'" if form is Form.PYTHON else "--data FILE.npz (in a suite: data: FILE.npz)"
     return (
-        f"input {item.name!r} holds text, which is not made up: give it as --data FILE.npz (in a suite: "
-        f"data: FILE.npz), written by np.savez('FILE.npz', {item.name}=np.array({example}))"
+        f"input {item.name!r} holds text, which is not made up: give it as {given}, "
+        f"written by np.savez('FILE.npz', {item.name}=np.array({example}))"
     )
 
 
@@ -441,24 +439,19 @@ def needs_value(item: Input) -> bool:
     return bool(item.argument) and item.fill is None and item.low is None and item.high is None
 
 
-def ask_for_argument(item: Input, why: str = "no value is known for it") -> str:
-    """Ask for an input that is an operator's argument, with an example for the command line and a suite."""
-    import shlex  # a worker needs none of it
-
+def ask_for_argument(item: Input, why: str = "no value is known for it", form: Form = Form.COMMAND) -> str:
+    """Ask for an input that is an operator's argument, with an example in `form` and for a suite."""
     count = next((size for size in item.shape if isinstance(size, int)), 1)
     given: list[Any] = [1] if item.fill is None else np.ravel(np.asarray(item.fill, object)).tolist()
-    texts = [spell_value(value) for value in (given if len(given) == count else given[:1] * count)]
-    flag = "--fill " + shlex.quote(f"{item.name}={','.join(texts)}")
-    listed = f"[{', '.join(texts)}]" if item.shape else texts[0]
+    values = given if len(given) == count else given[:1] * count
+    texts = list(map(spell_value, values))
+    written = f"[{', '.join(texts)}]" if item.shape else texts[0]
+    fill = form.fills({item.name: values if item.shape or form is Form.COMMAND else values[0]})
+    or_suite = form.or_suite("inputs", f"{{{json.dumps(item.name)}: {{fill: {written}}}}}")
     return (
         f"input {item.name!r} is the argument {item.argument!r} of an operator, and {why}; give it with "
-        f"{flag}, or in a suite: inputs: {{{json.dumps(item.name)}: {{fill: {listed}}}}}"
+        f"{fill}{or_suite}"
     )
-
-
-def spell_value(value: float | str) -> str:
-    """Write one value of a `fill` as a command line takes it."""
-    return value if isinstance(value, str) else f"{value:.15g}"
 
 
 def _dtype(item: Input) -> np.dtype[Any]:
