@@ -103,6 +103,10 @@ def assume(
         parsed = files.parse(model)
         files.check_data(model, parsed)
         reading = read_model(parsed)
+        own = [item.name for item in reading.inputs]
+        if strange := sorted(set(inputs or {}) - set(own)):
+            asked = f"{form.flag('fill')} {strange[0]}"
+            raise InputError(f"{model}: {asked}: no such input: {closest(strange[0], own)}")
         known = with_overrides(reading.inputs, inputs or {})
         axes = own_axes(known, kinds_of(parsed))
         if stale_outputs(parsed):  # a second call would be refused the first one's output

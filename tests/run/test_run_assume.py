@@ -383,3 +383,5 @@ def test_a_wrong_name_beside_an_input_without_a_shape_is_answered_with_its_first
     with pytest.raises(InputError, match=r"--shape z: no such dimension: known: x\[0\]"):
         assume(path, {"z": 3})
     assert assume(path, {"x[0]": 1, "x[1]": 3, "x[2]": 4}) == Assumed({})
+    with pytest.raises(InputError, match=r"--fill q: no such input: known: x$"):
+        assume(path, {}, inputs={"q": {"fill": 1}})
