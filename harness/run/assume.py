@@ -192,6 +192,7 @@ def _check_names(
 ) -> None:
     """Raise InputError where a dimension is named that the model does not have."""
     known = [size for item in inputs for size in dimension_names(item, bound) if isinstance(size, str)]
+    known += [f"{item.name}[0]" for item in inputs if is_open(item, bound)]
     named = [*(("shapes" if form is Form.PYTHON else "--shape", name) for name in bound)]
     for flag, name in (*named, (form.flag("batch_dim"), batch_dim)):
         if name is not None and name not in known:

@@ -376,3 +376,10 @@ def test_python_is_asked_in_arguments(tmp_path: Path) -> None:
     )
     with pytest.raises(InputError, match=r"give it as data='FILE.npz', written by"):
         plan_model_file(text, form=Form.PYTHON)
+
+
+def test_a_wrong_name_beside_an_input_without_a_shape_is_answered_with_its_first_axis(tmp_path: Path) -> None:
+    path = write(tmp_path / "m.onnx", [Node("Relu", ["x"], ["y"])], [value("x", None)])
+    with pytest.raises(InputError, match=r"--shape z: no such dimension: known: x\[0\]"):
+        assume(path, {"z": 3})
+    assert assume(path, {"x[0]": 1, "x[1]": 3, "x[2]": 4}) == Assumed({})
