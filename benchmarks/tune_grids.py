@@ -57,7 +57,7 @@ AXES: Mapping[str, list[Any]] = {
 ROUNDS, BEST, AGAIN = 3, 12, 3
 """Rounds over all cells at most, and how many of the best are measured so many times more."""
 
-BLOCKS, FULL = 6, 2
+BLOCKS, FULL = 6, 3
 
 
 def perceptron() -> onnx.ModelProto:
@@ -282,7 +282,7 @@ class Measured:
         ratios = [row["ratio"] for row in lines.of("block") if row["ratio"] is not None]
         self.block_residuals = _residuals([np.array(ratios)])
         self.probe_s, self.block_s, self.full_s, self.fresh_s = (
-            fmean(row["cost_s"] for row in lines.of(kind)) for kind in ("probe", "block", "full", "fresh")
+            median(row["cost_s"] for row in lines.of(kind)) for kind in ("probe", "block", "full", "fresh")
         )
         counts = np.array([len(values) for values in logs])
         # how well the truth of the best cells is known
