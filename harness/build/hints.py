@@ -126,7 +126,8 @@ def _widened(item: Input, use: Use) -> Input:
 
 def _is_argument(item: Input, items: Sequence[Input]) -> bool:
     """Tell whether an input is one number beside inputs that are data: a threshold, a scale, a frequency."""
-    return item.shape in ((), (1,)) and any(len(other.shape) > 1 for other in items)
+    alone = item.shape in ((), (1,)) and not item.unranked
+    return alone and any(len(other.shape) > 1 for other in items)
 
 
 def _is_segment(name: str) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from harness.build.classes import class_axes
 from harness.build.computing import computing_types
 from harness.build.contents import contents
 from harness.build.hints import hints
+from harness.build.weighted import Decided, decided
 from harness.core.errors import Unsupported
 from harness.core.inputs import Input
 from harness.core.vocabulary import KNOWN_DOMAINS, is_quantized
@@ -51,13 +52,14 @@ def read_model(model: onnx.ModelProto) -> Reading:
     nodes = list(walk(model))
     constants = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in constants]
+    sizes = decided(model)
     return Reading(
         opset=opset_of(model),
         precision=classify(
             (node.op_type for node in nodes), {**_elements(model, nodes), **computing_types(model, nodes)}
         ),
         operators=dict(sorted(Counter(node.op_type for node in nodes).items())),
-        inputs=hints([_read_input(value) for value in inputs], model),
+        inputs=hints([_read_input(value, sizes.get(value.name, Decided())) for value in inputs], model),
         outputs=tuple(value.name for value in model.graph.output),
         classes=class_axes(model),
         holds=contents(model, nodes),
@@ -152,17 +154,28 @@ def type_name(elem_type: int) -> str:
         return "undefined"
 
 
-def _read_input(value: onnx.ValueInfoProto) -> Input:
+def _read_input(value: onnx.ValueInfoProto, by_weights: Decided) -> Input:
     kind = value.type.WhichOneof("value")
     if kind != "tensor_type":
         raise Unsupported(
             f"input {value.name!r} is of type {str(kind).removesuffix('_type')}; only tensors are fed"
         )
     tensor = value.type.tensor_type
-    if not tensor.HasField("shape"):
-        raise Unsupported(f"input {value.name!r} has no shape in the file; export it with one")
-    shape = tuple(_read_dimension(dimension) for dimension in tensor.shape.dim)
-    return Input(value.name, type_name(tensor.elem_type), shape)
+    item, sizes = Input(value.name, type_name(tensor.elem_type), ()), by_weights.sizes
+    if tensor.HasField("shape"):
+        item = replace(item, shape=tuple(_read_dimension(dimension) for dimension in tensor.shape.dim))
+        sizes = {axis: size for axis, size in sizes.items() if _is_open(item.shape, axis)}
+    elif by_weights.rank:
+        item = replace(item, shape=(None,) * by_weights.rank)
+    else:
+        item = replace(item, unranked=True)
+    return replace(item, weighted=tuple(sizes.items()))
+
+
+def _is_open(shape: Sequence[int | str | None], axis: int) -> bool:
+    """Return whether an axis behind the first has no size in the file."""
+    place = axis % len(shape) if -len(shape) <= axis < len(shape) else 0
+    return place > 0 and not (isinstance(size := shape[place], int) and size > 0)
 
 
 def _read_dimension(dimension: Any) -> int | str | None:

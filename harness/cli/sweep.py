@@ -132,15 +132,18 @@ def plan_of_file(
 
 
 def read_shapes(texts: Sequence[str]) -> dict[str, int]:
-    """Read ``NAME=SIZE`` options. Raises InputError."""
-    return dict(map(_shape, texts))
+    """Read ``NAME=SIZE`` options; ``INPUT=SIZE,SIZE`` are the sizes of its axes. Raises InputError."""
+    return {name: size for text in texts for name, size in _shape(text)}
 
 
-def _shape(text: str) -> tuple[str, int]:
-    name, _, size = text.partition("=")
-    if not name or not size.isdecimal():
-        raise InputError(f"--shape {text}: expected NAME=SIZE such as sequence=128")
-    return name, int(size)
+def _shape(text: str) -> list[tuple[str, int]]:
+    name, _, written = text.partition("=")
+    sizes = written.split(",")
+    if not name or not all(size.isdecimal() for size in sizes):
+        raise InputError(f"--shape {text}: expected NAME=SIZE such as sequence=128, or x=1,3,224 of an input")
+    if len(sizes) == 1:
+        return [(name, int(written))]
+    return [(f"{name}[{axis}]", int(size)) for axis, size in enumerate(sizes)]
 
 
 def _values(text: str) -> list[str | int]:

@@ -49,7 +49,7 @@ class Built:
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Built:
         """Inverse of `to_json`."""
-        inputs = tuple(Input(**{**item, "shape": tuple(item["shape"])}) for item in data["inputs"])
+        inputs = tuple(Input.from_json(item) for item in data["inputs"])
         return Built(
             **{
                 **data,

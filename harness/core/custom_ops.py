@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.core.form import Form
 
-def missing_domains(domains: Sequence[str], libraries: Sequence[str]) -> str:
+
+def missing_domains(domains: Sequence[str], libraries: Sequence[str], form: Form = Form.COMMAND) -> str:
     """Say which operators are missing, and how to add the library that brings them."""
     names = ", ".join(domains)
     if libraries:
@@ -13,7 +15,8 @@ def missing_domains(domains: Sequence[str], libraries: Sequence[str]) -> str:
         return (
             f"ONNX Runtime has no operators of {names}, and {given} does not bring those that the model needs"
         )
-    return (
-        f"ONNX Runtime has no operators of {names}; name the library that brings them: "
-        f"--custom-ops LIBRARY, or in the suite: session: {{custom_ops: [LIBRARY]}}"
+    return f"ONNX Runtime has no operators of {names}; name the library that brings them: " + (
+        "custom_ops=['LIBRARY']"
+        if form is Form.PYTHON
+        else "--custom-ops LIBRARY, or in the suite: session: {custom_ops: [LIBRARY]}"
     )

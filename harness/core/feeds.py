@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 
 from harness.core.errors import Failed, InputError, Unsupported
+from harness.core.form import Form, listed, spell_value
 from harness.core.inputs import Input
-from harness.core.roles import BATCH, FRAMES, GRAPH, PAST, SEQUENCE, is_unnamed, unbound
+from harness.core.roles import BATCH, FRAMES, GRAPH, PAST, SEQUENCE, Unbound, is_unnamed, unbound
 
 Rows = dict[str, np.ndarray]
 """One array an input, samples on the first axis; without samples where the input has no batch axis."""
@@ -56,7 +57,49 @@ def dimension_names(item: Input, bound: Mapping[str, int]) -> tuple[int | str, .
     A dimension without a name, and one that `bound` gives a size by its place, is
     called by its place: ``x[2]``.
     """
+    item = ranked(item, bound)
     return tuple(_dimension_name(item, axis, bound) for axis in range(len(item.shape)))
+
+
+def ranked(item: Input, bound: Mapping[str, int], array: np.ndarray | None = None) -> Input:
+    """Give an input without a shape as many axes as `bound` gives sizes to, or as its data or values have."""
+    if not item.unranked:
+        return item
+    begin = f"{item.name}["
+    axes = [name.removeprefix(begin).removesuffix("]") for name in bound if name.startswith(begin)]
+    given = 1 if isinstance(item.fill, list | tuple) else 0
+    rank = max([given, 0 if array is None else array.ndim, *(int(a) + 1 for a in axes if a.isdecimal())])
+    return replace(item, shape=(None,) * rank, unranked=False)
+
+
+def is_open(item: Input, bound: Mapping[str, int]) -> bool:
+    """Return whether nothing says how many axes an input has that has no shape in the file."""
+    return item.unranked and item.fill is None and not ranked(item, bound).shape
+
+
+def ask_for_rank(item: Input, form: Form = Form.COMMAND) -> str:
+    """Ask for the shape of an input that has none in the file."""
+    sizes = {f"{item.name}[0]": 1, f"{item.name}[1]": dict(item.weighted).get(-1, 4)}
+    return (
+        f"input {item.name!r} has no shape in the file; give a size for each axis that it has, such as "
+        f"{form.shapes(sizes)}{form.or_suite('shapes', listed(sizes))}"
+    )
+
+
+def guesses(inputs: Sequence[Input], bound: Mapping[str, int]) -> tuple[Unbound, ...]:
+    """Return every dimension that `bound` gives no size, with the sizes to try."""
+    known = [ranked(item, bound) for item in inputs]
+    return unbound(
+        {item.name: item.shape for item in known},
+        {item.name: item.dtype for item in known},
+        bound,
+        {
+            f"{item.name}[{axis % len(item.shape)}]": size
+            for item in known
+            for axis, size in item.weighted
+            if -len(item.shape) <= axis < len(item.shape)
+        },
+    )
 
 
 def _dimension_name(item: Input, axis: int, bound: Mapping[str, int]) -> int | str:
@@ -85,6 +128,10 @@ def bind_dimensions(
     Raises Failed naming a dimension that nothing binds, Unsupported where the
     model's batch is fixed at another size, InputError where data does not fit.
     """
+    arrays = data or {}
+    if shapeless := [item for item in inputs if item.name not in arrays and is_open(item, shapes)]:
+        raise Failed("; ".join(map(ask_for_rank, shapeless)))
+    inputs = [ranked(item, shapes, arrays.get(item.name)) for item in inputs]
     names = {item.name: dimension_names(item, shapes) for item in inputs}
     known_symbols = {name for shape in names.values() for name in shape if isinstance(name, str)}
     sampled = {item.name: names[item.name] for item in inputs if not item.argument}
@@ -109,7 +156,7 @@ def bind_dimensions(
     return dimensions
 
 
-def fixed_size(place: str, inputs: Sequence[Input]) -> str:
+def fixed_size(place: str, inputs: Sequence[Input], form: Form = Form.COMMAND) -> str:
     """Return why ``INPUT[AXIS]`` takes no size: it is fixed in the file, or not there; empty where it may."""
     for item in inputs:
         axis = place.removeprefix(f"{item.name}[").removesuffix("]")
@@ -119,8 +166,19 @@ def fixed_size(place: str, inputs: Sequence[Input]) -> str:
             return f"input {item.name!r} has {len(item.shape)} axes, counted from 0"
         size = item.shape[int(axis)]
         if isinstance(size, int) and size > 0:
+            head = next((other.name for other in inputs if other.shape), "")
+            if axis == "0" and item.name == head and len(item.shape) > 1:
+                return fixed_batch(item.name, size, form)
             return f"the file fixes that dimension at {size}; export the model with a dynamic axis to vary it"
     return ""
+
+
+def fixed_batch(name: str, size: int, form: Form = Form.COMMAND) -> str:
+    """Return what is to be known of a batch that the file fixes."""
+    return (
+        f"input {name!r} has a fixed batch of {size}: say {form.axis('batch', size)}, "
+        "or export the model with a dynamic first axis"
+    )
 
 
 def add_up(symbols: Iterable[str], sizes: Mapping[str, int]) -> dict[str, int]:
@@ -137,25 +195,23 @@ def add_up(symbols: Iterable[str], sizes: Mapping[str, int]) -> dict[str, int]:
     return found
 
 
-def not_bound(left: Sequence[str], inputs: Sequence[Input], bound: Mapping[str, int]) -> str:
-    """Name every dimension without a size, and say how to give them, on a command line and in a suite.
+def not_bound(
+    left: Sequence[str], inputs: Sequence[Input], bound: Mapping[str, int], form: Form = Form.COMMAND
+) -> str:
+    """Name every dimension without a size, and say how to give them, in `form` and in a suite.
 
     The sizes are examples, by the role of each dimension. One that is the sum of others follows from them.
     """
-    import shlex  # a worker that binds all needs none of it
-
-    guesses = unbound(
-        {item.name: item.shape for item in inputs}, {item.name: item.dtype for item in inputs}, bound
-    )
-    sizes = {guess.name: guess.sizes[0] for guess in guesses}
-    where = {guess.name: "{} axis {}".format(*guess.places[0]) for guess in guesses}
+    found = guesses(inputs, bound)
+    sizes = {guess.name: guess.sizes[0] for guess in found}
+    where = {guess.name: "{} axis {}".format(*guess.places[0]) for guess in found}
     sums = add_up(left, {name: size for name, size in {**sizes, **bound}.items() if "+" not in name})
     left = [name for name in left if name not in sums] or list(left)
-    listed = ", ".join(name if name.endswith("]") else f"{name} ({where[name]})" for name in left)
-    flags = " ".join(f"--shape {shlex.quote(f'{name}={sizes[name]}')}" for name in left)
-    keys = ", ".join(f"{json.dumps(name)}: {sizes[name]}" for name in left)
+    named = ", ".join(name if name.endswith("]") else f"{name} ({where[name]})" for name in left)
+    given = {name: sizes[name] for name in left}
     verb = "dimension is" if len(left) == 1 else "dimensions are"
-    return f"{verb} not bound: {listed}; give sizes with {flags}, or in the suite: shapes: {{{keys}}}"
+    or_suite = form.or_suite("shapes", listed(given))
+    return f"{verb} not bound: {named}; give sizes with {form.shapes(given)}{or_suite}"
 
 
 def batch_dimensions(
@@ -250,9 +306,7 @@ def _batch_axes(
             f"say which dimension the batch drives: --batch-dim {first}"
         )
     if batch not in (None, fixed):
-        raise Unsupported(
-            f"input {head!r} has a fixed batch of {fixed}; asked for {batch}; say --batch {fixed}"
-        )
+        raise Unsupported(f"{fixed_batch(head, fixed)}; a batch of {batch} was asked for")
     return fixed, {name: 0 if shape and shape[0] == first else None for name, shape in names.items()}
 
 
@@ -354,13 +408,14 @@ TEXT = "object"
 """What numpy calls the type of strings."""
 
 
-def ask_for_text(item: Input) -> str:
+def ask_for_text(item: Input, form: Form = Form.COMMAND) -> str:
     """Ask for an input that holds text, with an example: nobody can make up what a model reads."""
     rank = max(len(item.shape), 1)
     example = f"{'[' * rank}'some', 'text'{']' * rank}"
+    given = "data='FILE.npz'" if form is Form.PYTHON else "--data FILE.npz (in a suite: data: FILE.npz)"
     return (
-        f"input {item.name!r} holds text, which is not made up: give it as --data FILE.npz (in a suite: "
-        f"data: FILE.npz), written by np.savez('FILE.npz', {item.name}=np.array({example}))"
+        f"input {item.name!r} holds text, which is not made up: give it as {given}, "
+        f"written by np.savez('FILE.npz', {item.name}=np.array({example}))"
     )
 
 
@@ -370,7 +425,7 @@ def wrong_values(inputs: Sequence[Input], bound: Mapping[str, int]) -> str:
     for item in inputs:
         if not isinstance(item.fill, list | tuple):
             continue
-        count = item.shape[0] if item.shape else 1
+        count = item.shape[0] if item.shape else None if item.unranked else 1
         if isinstance(count, int) and 0 < count != len(item.fill) > 1:
             return f"input {item.name!r} has {count} elements; {len(item.fill)} values are given for it"
         if lost := [value for value in item.fill if isinstance(value, str) and value not in known]:
@@ -384,24 +439,19 @@ def needs_value(item: Input) -> bool:
     return bool(item.argument) and item.fill is None and item.low is None and item.high is None
 
 
-def ask_for_argument(item: Input, why: str = "no value is known for it") -> str:
-    """Ask for an input that is an operator's argument, with an example for the command line and a suite."""
-    import shlex  # a worker needs none of it
-
+def ask_for_argument(item: Input, why: str = "no value is known for it", form: Form = Form.COMMAND) -> str:
+    """Ask for an input that is an operator's argument, with an example in `form` and for a suite."""
     count = next((size for size in item.shape if isinstance(size, int)), 1)
     given: list[Any] = [1] if item.fill is None else np.ravel(np.asarray(item.fill, object)).tolist()
-    texts = [spell_value(value) for value in (given if len(given) == count else given[:1] * count)]
-    flag = "--fill " + shlex.quote(f"{item.name}={','.join(texts)}")
-    listed = f"[{', '.join(texts)}]" if item.shape else texts[0]
+    values = given if len(given) == count else given[:1] * count
+    texts = list(map(spell_value, values))
+    written = f"[{', '.join(texts)}]" if item.shape else texts[0]
+    fill = form.fills({item.name: values if item.shape or form is Form.COMMAND else values[0]})
+    or_suite = form.or_suite("inputs", f"{{{json.dumps(item.name)}: {{fill: {written}}}}}")
     return (
         f"input {item.name!r} is the argument {item.argument!r} of an operator, and {why}; give it with "
-        f"{flag}, or in a suite: inputs: {{{json.dumps(item.name)}: {{fill: {listed}}}}}"
+        f"{fill}{or_suite}"
     )
-
-
-def spell_value(value: float | str) -> str:
-    """Write one value of a `fill` as a command line takes it."""
-    return value if isinstance(value, str) else f"{value:.15g}"
 
 
 def _dtype(item: Input) -> np.dtype[Any]:
@@ -447,7 +497,7 @@ def _present(where: str, item: Input, arrays: Mapping[str, np.ndarray]) -> bool:
 
 def _pick(where: str, item: Input, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
     array, dtype = arrays[item.name], _dtype(item)
-    if array.ndim != len(item.shape) or array.ndim == 0:
+    if (array.ndim != len(item.shape) and not item.unranked) or array.ndim == 0:
         raise InputError(
             f"{where}: {item.name!r} has {array.ndim} axes; the model's input has {len(item.shape)}, "
             f"the first one of the data being its samples"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 Fill = float | Sequence[int | float | str]
 """One value for all elements, or a value each: a number, or a dimension whose size it is."""
@@ -19,7 +20,9 @@ class Input:
     ones); several values are those of a vector. `argument` names the operator's
     argument that the input is (``Reshape shape``): it is no data, so it has no
     samples and no batch. `within` and `counts` name a dimension, as ``shapes`` binds it: the
-    elements are places on it, or its size.
+    elements are places on it, or its size. `weighted` are (axis, size) that a weight of
+    the graph decides, axes from the end negative. An `unranked` input has no shape in the
+    file: it has as many axes as are given sizes.
     """
 
     name: str
@@ -31,6 +34,14 @@ class Input:
     within: str = ""
     counts: str = ""
     argument: str = ""
+    weighted: tuple[tuple[int, int], ...] = ()
+    unranked: bool = False
+
+    @classmethod
+    def from_json(cls, item: Mapping[str, Any]) -> Input:
+        """Read what JSON has of an input: its lists are tuples here."""
+        pairs = tuple((axis, size) for axis, size in item.get("weighted", ()))
+        return cls(**{**item, "shape": tuple(item["shape"]), "weighted": pairs})
 
     @property
     def is_unbounded(self) -> bool:

@@ -82,11 +82,12 @@ def unbound(
     shapes: Mapping[str, Sequence[int | str | None]],
     dtypes: Mapping[str, str],
     bound: Mapping[str, int] | None = None,
+    weighted: Mapping[str, int] | None = None,
 ) -> tuple[Unbound, ...]:
     """Return every dimension of the inputs that has no size yet, with the sizes to try.
 
     `shapes` and `dtypes` are the inputs' (dtype as numpy names it); `bound` maps
-    symbols or ``input[axis]`` to sizes.
+    symbols or ``input[axis]`` to sizes, `weighted` those of ``input[axis]`` that a weight decides.
     """
     places: dict[str, list[tuple[str, int]]] = {}
     known = bound or {}
@@ -104,6 +105,8 @@ def unbound(
         role, sizes = _guess(symbol, name, axis, shapes[name], dtypes[name])
         if shapes[name][axis] == 0:  # an exporter's word for open, or truly empty
             sizes = (*dict.fromkeys((*sizes, 0)),)
+        decided = [(weighted or {}).get(f"{name}[{axis}]") for name, axis in where]
+        sizes = next(((size,) for size in decided if size is not None), sizes)
         parts = [part.strip() for part in symbol.split("+")]
         if len(parts) > 1 and all(part.isdecimal() or part in found or part in known for part in parts):
             role, sizes = "sum", _sums(parts, found, known)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from harness.core.roles import unbound
 from harness.core.vocabulary import KNOWN_DOMAINS
 from harness.inspect.lint import lint
-from harness.inspect.model import Inspection, ModelFacts, Node, Weight
+from harness.inspect.model import MOVES, Inspection, ModelFacts, Node, Weight
 from harness.inspect.quantization import quantized_units
 
 RELEASES = (
@@ -33,23 +33,6 @@ TYPED = {
     "DynamicQuantizeLinear": "uint8",
 }
 """Operators whose first output has a type of its own, whatever they read."""
-
-MOVES = frozenset(
-    {
-        "Reshape",
-        "Transpose",
-        "Squeeze",
-        "Unsqueeze",
-        "Flatten",
-        "Concat",
-        "Split",
-        "Slice",
-        "Gather",
-        "Identity",
-    }
-    | {"Expand", "Tile", "Pad", "Shape", "Size", "Constant", "ConstantOfShape", "Cast", "If", "Loop", "Scan"}
-)
-"""Operators that move values, and compute nothing."""
 
 
 def conclude(facts: ModelFacts, runtime: str | None = None, custom_ops: Sequence[str] = ()) -> Inspection:
@@ -184,7 +167,10 @@ def open_sizes(facts: ModelFacts) -> tuple[str, ...]:
     dtypes = {value.name: value.dtype for value in facts.inputs}
     found = unbound(shapes, dtypes)
     # The axis batch drives the first one.
-    return tuple(item.name for item in found if not (item.role == "batch" and item.places[0][1] == 0))
+    tensors = [value for value in facts.inputs if value.kind == "tensor"]
+    shapeless = [value.name for value in tensors if value.dims is None]
+    named = [item.name for item in found if not (item.role == "batch" and item.places[0][1] == 0)]
+    return (*shapeless, *named)
 
 
 def command(facts: ModelFacts, custom_ops: Sequence[str] = ()) -> tuple[str, ...]:

@@ -9,14 +9,17 @@ from dataclasses import dataclass
 
 from harness.core.units import count, format_percent
 from harness.core.vocabulary import KNOWN_DOMAINS, RANDOM
-from harness.inspect.model import Lint, ModelFacts, Severity, Value, Weight
-from harness.inspect.quantization import QUANTIZES, open_units
+from harness.inspect.model import MOVES, Lint, ModelFacts, Severity, Value, Weight
+from harness.inspect.quantization import QUANTIZES, open_units, weight_only
 
 HEAVY = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "GRU", "FusedConv", "FusedGemm"})
 """Operators whose weights should be initializers."""
 
 LARGE_CONSTANT = 256
 """Elements from which a constant is a weight and no parameter of an operator."""
+
+FEW_DENORMALS = 1e-4
+"""Share of the weights up to which their cost is lost in that of the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +82,10 @@ def _new_opset(model: LintSubject) -> Iterator[Lint]:
     elif newest is not None and opset >= 22 and opset >= newest - 1:
         yield Lint(
             "opset",
-            Severity.SLOW,
+            Severity.UNSURE,
             f"opset {opset} is among the newest that ONNX Runtime {model.runtime} takes",
             "fusions are written for known versions of each operator, and may not match yet",
-            "compare with opset 17: --opset 17," + str(opset),
+            "see which do: harness inspect MODEL --fusions, or compare: --opset 17," + str(opset),
         )
 
 
@@ -112,24 +115,25 @@ def _old_qdq(model: LintSubject) -> Iterator[Lint]:
     if per_axis and facts.opset < 13:
         yield Lint(
             "qdq-opset",
-            Severity.BREAKS,
+            Severity.UNSURE,
             f"{count(len(per_axis), 'Q/DQ node')} per channel at opset {facts.opset}",
-            "the axis of a scale exists from opset 13 on",
+            "before opset 13 a scale is one number: what a runtime makes of several is not defined",
             "raise the opset to 13 or more",
         )
     elif quantizing and facts.opset < 13:
         yield Lint(
             "qdq-opset",
-            Severity.SLOW,
+            Severity.UNSURE,
             f"Q/DQ at opset {facts.opset}",
-            "per-channel scales need opset 13, and tools for QDQ expect it",
+            "it runs, but scales per channel need opset 13, and tools that quantize expect it",
             "raise the opset to 13 or more",
         )
 
 
 def _unfused_qdq(model: LintSubject) -> Iterator[Lint]:
     """Find operators that read dequantized values and whose result is not quantized again."""
-    open_ends = Counter(node.op_type for node in open_units(model.facts.nodes))
+    constants = {weight.name for weight in model.facts.weights}
+    open_ends = Counter(node.op_type for node in open_units(model.facts.nodes, constants))
     if open_ends:
         named = ", ".join(f"{op} {count}" for op, count in open_ends.most_common(4))
         yield Lint(
@@ -138,6 +142,16 @@ def _unfused_qdq(model: LintSubject) -> Iterator[Lint]:
             f"{count(sum(open_ends.values()), 'operator')} without QuantizeLinear behind it: {named}",
             "it computes in floating point, and the conversions come on top",
             "quantize its output too, or leave the operator out of quantization",
+        )
+    alone = Counter(node.op_type for node in weight_only(model.facts.nodes, constants))
+    if alone:
+        named = ", ".join(f"{op} {count}" for op, count in alone.most_common(4))
+        yield Lint(
+            "weight-only",
+            Severity.UNSURE,
+            f"{count(sum(alone.values()), 'operator')} of which only the weight is quantized: {named}",
+            "the file is smaller; many runtimes make floats of the weight in each call, and are slower",
+            "compare with the model in FP32: harness ab FP32.onnx THIS.onnx",
         )
 
 
@@ -156,7 +170,7 @@ def _nbits(model: LintSubject) -> Iterator[Lint]:
 
 
 def _denormals(model: LintSubject) -> Iterator[Lint]:
-    weights = _constants(model.facts)
+    weights = [weight for weight in _constants(model.facts) if math.prod(weight.dims) > 1]
     denormal = sum(weight.denormal for weight in weights)
     total = sum(math.prod(weight.dims) for weight in weights if weight.dtype == "float32")
     share = format_percent(denormal / total) if denormal else ""
@@ -164,10 +178,10 @@ def _denormals(model: LintSubject) -> Iterator[Lint]:
         worst = max(weights, key=lambda weight: weight.denormal)
         yield Lint(
             "denormal-weights",
-            Severity.SLOW,
+            Severity.SLOW if denormal / total > FEW_DENORMALS else Severity.UNSURE,
             f"{count(denormal, 'denormal value')} ({share}), most in {worst.name!r}",
-            "arithmetic on denormals is many times slower: 45 times in a chain of products",
-            "set them to zero, or say session.set_denormal_as_zero: 1 under config",
+            "arithmetic on each is many times slower: 45 times where all were, in a chain of products",
+            "set them to zero, or in a suite: axes: {config: {flush: {session.set_denormal_as_zero: '1'}}}",
         )
 
 
@@ -202,21 +216,26 @@ def _constant_nodes(model: LintSubject) -> Iterator[Lint]:
         for value in node.attributes.values()
         if isinstance(value, Weight) and math.prod(value.dims) >= LARGE_CONSTANT
     }
+    kinds = HEAVY | {"Gather"}
     used = {
-        name for node in model.facts.nodes if node.op_type in HEAVY for name in node.inputs if name in made
+        name for node in model.facts.nodes if node.op_type in kinds for name in node.inputs if name in made
     }
     if used:
         yield Lint(
             "constant-nodes",
-            Severity.BREAKS,
+            Severity.UNSURE,
             f"{count(len(used), 'weight')} written as Constant nodes",
-            "converters to INT8 and FP16 look for initializers, and convert nothing",
+            "converters to INT8 look for initializers, and leave what reads others as it is",
             "nothing here: the harness makes initializers of them first; for other tools, do the same",
         )
 
 
 def _random(model: LintSubject) -> Iterator[Lint]:
-    found = Counter(node.op_type for node in model.facts.nodes if node.op_type in RANDOM)
+    read = {name for node in model.facts.nodes for name in node.inputs}
+    read |= {value.name for value in model.facts.outputs}
+    drawing = [node for node in model.facts.nodes if node.op_type in RANDOM]
+    # what a subgraph gives back is not among what nodes read
+    found = Counter(node.op_type for node in drawing if node.depth or read.intersection(node.outputs))
     if found:
         yield Lint(
             "random-operators",
@@ -233,18 +252,31 @@ def _fixed_batch(model: LintSubject) -> Iterator[Lint]:
 
     baked = [v for v in model.facts.inputs if v.dims and len(v.dims) > 1 and isinstance(first(v), int)]
     baked = [value for value in baked if int(value.dims[0]) > 0]  # type: ignore[index,arg-type]
+    baked = [value for value in baked if not _is_image(value)]
     if baked and all(isinstance(first(value), int) for value in model.facts.inputs if value.dims):
         yield Lint(
             "fixed-batch",
             Severity.BREAKS,
-            f"the batch is fixed at {first(baked[0])} ({baked[0].name!r})",
+            f"input {baked[0].name!r} has a fixed batch of {first(baked[0])}",
             "no other batch can be measured",
             "export with a dynamic first axis",
         )
 
 
+def _is_image(value: Value) -> bool:
+    """Return whether these are the channels of one picture, height and width: no axis is a batch."""
+    sizes = value.dims or ()
+    large = all(isinstance(size, int) and size >= IMAGE_SIDE for size in sizes[1:])
+    return len(sizes) == 3 and sizes[0] in (3, 4) and large
+
+
+IMAGE_SIDE = 32
+"""Pixels from which two axes are the sides of a picture."""
+
+
 def _float64(model: LintSubject) -> Iterator[Lint]:
-    found = sum(model.types.get(name) == "float64" for node in model.facts.nodes for name in node.inputs[:1])
+    computing = [node for node in model.facts.nodes if node.op_type not in MOVES]
+    found = sum(model.types.get(name) == "float64" for node in computing for name in node.inputs[:1])
     if found:
         yield Lint(
             "float64",

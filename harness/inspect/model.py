@@ -11,6 +11,24 @@ Dimension = int | str | None
 """A fixed size, the name of a symbolic dimension, or None for one without a name."""
 
 
+MOVES = frozenset(
+    {
+        "Reshape",
+        "Transpose",
+        "Squeeze",
+        "Unsqueeze",
+        "Flatten",
+        "Concat",
+        "Split",
+        "Slice",
+        "Gather",
+        "Identity",
+    }
+    | {"Expand", "Tile", "Pad", "Shape", "Size", "Constant", "ConstantOfShape", "Cast", "If", "Loop", "Scan"}
+)
+"""Operators that move values, and compute nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Value:
     """An input or an output of the graph."""

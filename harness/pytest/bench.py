@@ -12,6 +12,8 @@ import pytest
 
 from harness.core.case import AXES
 from harness.core.errors import CaseError, InputError
+from harness.core.form import Form
+from harness.core.inputs import Fill
 from harness.core.record import BAD, Record, Status
 from harness.core.registry import closest
 from harness.core.requirement import Requirement
@@ -19,7 +21,7 @@ from harness.core.sampling import Sampling
 from harness.install import newest
 from harness.pytest.stats import Stats
 
-OPTIONS = ("data", "shapes", "batch_dim", "custom_ops", "seconds", "processes")
+OPTIONS = ("data", "shapes", "fill", "batch_dim", "custom_ops", "seconds", "processes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class OnnxBench:
         *,
         data: str | os.PathLike[str] | None = None,
         shapes: Mapping[str, int] | None = None,
+        fill: Mapping[str, Fill] | None = None,
         batch_dim: str | None = None,
         custom_ops: Sequence[str | os.PathLike[str]] = (),
         seconds: float | None = None,
@@ -45,7 +48,8 @@ class OnnxBench:
         """Measure `model`: an .onnx file, or a source as a suite has it (``{"zoo": "squeezenet"}``).
 
         `data` names the data to evaluate on (a catalogue name or an .npz
-        file), `shapes` sizes symbolic dimensions, `batch_dim` names the one that
+        file), `shapes` sizes symbolic dimensions, `fill` gives the values of inputs that are no
+        data (``{"shape": [1, -1]}``), `batch_dim` names the one that
         the batch drives, `custom_ops` are libraries to register, `seconds` (of timed calls)
         and `processes` say how long to measure. `axes` are the axes of a
         suite, a value each. Paths are relative to the current folder.
@@ -64,6 +68,7 @@ class OnnxBench:
                 axes,
                 data=None if data is None else os.fspath(data),
                 shapes=shapes,
+                inputs={name: {"fill": value} for name, value in (fill or {}).items()},
                 batch_dim=batch_dim,
                 custom_ops=[os.fspath(path) for path in custom_ops],
                 sampling=_sampling(seconds, processes),
@@ -86,12 +91,12 @@ class OnnxBench:
         from harness.run.model_file import plan_model_file
 
         if isinstance(model, Path):
-            plan, assumed = plan_model_file(model, axes, name="onnx_bench", **how)
+            plan, assumed = plan_model_file(model, axes, name="onnx_bench", form=Form.PYTHON, **how)
             if assumed:
                 print(assumed)  # beside the test's own output
         else:
             plan = plan_model(model, axes, name="onnx_bench", **how)
-        check_inputs(plan.cases)
+        check_inputs(plan.cases, Form.PYTHON)
         plan = resolve_rolling_runtimes(plan, self.newest)
         if len(plan.cases) != 1:
             cases = f"these are {len(plan.cases)}; give every axis one value"

@@ -28,7 +28,7 @@ ROW, SMALL, TEXT = 20, 11, 11
 LETTER = 6.4
 """Width of a letter, about."""
 
-LONGEST = 52
+LONGEST = 62
 """Letters of a label, and of a label on a narrow chart half of that."""
 
 SETTINGS = {

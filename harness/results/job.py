@@ -13,6 +13,8 @@ from harness.ab.model import ASKED, ABSettings, choose_budget, split_metrics
 from harness.core.case import AXES
 from harness.core.conditions import spell
 from harness.core.errors import InputError, NotFoundError
+from harness.core.form import Form
+from harness.core.inputs import Fill
 from harness.core.registry import closest
 from harness.results.model import Results
 from harness.results.progress import choose_listener
@@ -37,6 +39,7 @@ def sweep(
     *,
     data: str | None = None,
     shapes: Mapping[str, int] | None = None,
+    fill: Mapping[str, Fill] | None = None,
     output: str | None = None,
     seconds: float | None = None,
     processes: int | None = None,
@@ -50,7 +53,8 @@ def sweep(
     """Measure the file `model` over the product of `axes`, as ``harness sweep`` does.
 
     ``sweep("m.onnx", batch=[1, 8], precision=["fp32", "int8_static"])``. `data` is a catalogue
-    name or an .npz file with an array for each input; `shapes` binds symbolic dimensions;
+    name or an .npz file with an array for each input; `shapes` binds symbolic dimensions; `fill`
+    gives the values of inputs that are no data (``{"shape": [1, -1]}``);
     `seconds` of timed calls (1) in each of `processes` fresh workers (1) a case; `overrides`
     are ``key=value`` of a suite. Relative paths are of the current folder. A case that fails
     is a record with its status and reason, never an exception. Ctrl-C keeps what was measured:
@@ -65,9 +69,11 @@ def sweep(
         {axis: _listed(values) for axis, values in axes.items()},
         data=data,
         shapes=shapes,
+        inputs=_inputs(fill),
         output=output,
         sampling={"seconds": seconds, "processes": processes},
         overrides=overrides,
+        form=Form.PYTHON,
     )
     _log(assumed)
     return _measure(plan, results, cache, resume, progress)
@@ -100,6 +106,7 @@ def ab(
     head: Mapping[str, str | int] | None = None,
     data: str | None = None,
     shapes: Mapping[str, int] | None = None,
+    fill: Mapping[str, Fill] | None = None,
     batch: int | Sequence[int] | None = None,
     min_effect: float = 0.01,
     alpha: float = 0.01,
@@ -114,7 +121,7 @@ def ab(
     """Compare the files `a` (BASE) and `b` (HEAD) by an interleaved A/B, as ``harness ab`` does.
 
     Or two settings of one file or suite: ``ab("m.onnx", base={"graph_opt": "disable"},
-    head={"graph_opt": "all"})``. `data`, `shapes` and `batch` are for files. `min_effect` is
+    head={"graph_opt": "all"})``. `data`, `shapes`, `fill` and `batch` are for files. `min_effect` is
     the least change of interest and `alpha` the chance of a false regression in the job, both
     ratios; `budget_s` seconds of blocks a case (None: as many as `see`, the change that is to be
     visible, takes, up to a cap; with `see` it is the cap); `metrics` are what to decide on.
@@ -131,7 +138,7 @@ def ab(
     if strange := [name for name in metrics if name not in ASKED]:
         raise InputError(f"ab: metrics: {closest(strange[0], ASKED)}, not {strange[0]!r}")
     models = [Path(path) for path in (a, b) if path is not None]
-    planner = _Planner(data, shapes, {} if batch is None else {"batch": _listed(batch)})
+    planner = _Planner(data, shapes, fill, {} if batch is None else {"batch": _listed(batch)})
     arms = plan_arms(models, _point("base", base), _point("head", head), planner)
     chosen = secrets.randbelow(2**32) if seed is None else seed
     result = run_ab(
@@ -164,6 +171,7 @@ def explain(
     outputs: bool = False,
     data: str | None = None,
     shapes: Mapping[str, int] | None = None,
+    fill: Mapping[str, Fill] | None = None,
     batch: int | Sequence[int] | None = None,
     regions: int = 3,
     budget_s: float | None = None,
@@ -182,7 +190,7 @@ def explain(
     from harness.explain.job import outputs as explain_outputs
 
     models = [Path(path) for path in (a, b) if path is not None]
-    planner = _Planner(data, shapes, {} if batch is None else {"batch": _listed(batch)})
+    planner = _Planner(data, shapes, fill, {} if batch is None else {"batch": _listed(batch)})
     arms = plan_arms(models, _point("base", base), _point("head", head), planner)
     how = {"base": arms.base, "head": arms.head, "listener": choose_listener(progress)}
     if outputs:
@@ -200,6 +208,7 @@ def profile(
     roofs: str = "kept",
     data: str | None = None,
     shapes: Mapping[str, int] | None = None,
+    fill: Mapping[str, Fill] | None = None,
     only: Sequence[str] = (),
     overrides: Sequence[str] = (),
     cache: PathLike | None = None,
@@ -209,8 +218,8 @@ def profile(
     """Profile a model file, over the product of `axes`, or a suite, as ``harness profile`` does.
 
     A row is a node, an operator or a region (`by`); `roofs` are those kept, measured again or none. `data`,
-    `shapes` and `axes` are for files. `frame()` of what comes back is a row each, `profiles` has all of it,
-    and `missing` the cases without one. Raises InputError, StoreError.
+    `shapes`, `fill` and `axes` are for files. `frame()` of what comes back is a row each, `profiles` has all
+    of it, and `missing` the cases without one. Raises InputError, StoreError.
     """
     from harness.plan import is_starter, plan
     from harness.profile.job import profile as take
@@ -226,13 +235,20 @@ def profile(
         raise InputError(f"profile: unknown axis {strange[0]!r}: {closest(strange[0], AXES)}")
     path = Path(model)
     if path.suffix in SUITES or is_starter(path):
-        if data or shapes or axes:
-            raise InputError("profile: data, shapes and axes are for model files; a suite has its own")
+        if data or shapes or fill or axes:
+            raise InputError("profile: data, shapes, fill and axes are for model files; a suite has its own")
         planned = plan(path, overrides, only)
     else:
         listed = {axis: _listed(values) for axis, values in axes.items()}
         planned, assumed = plan_model_file(
-            path, listed, data=data, shapes=shapes, overrides=overrides, only=only
+            path,
+            listed,
+            data=data,
+            shapes=shapes,
+            inputs=_inputs(fill),
+            overrides=overrides,
+            only=only,
+            form=Form.PYTHON,
         )
         _log(assumed)
     return take(planned, _cache(cache), By(by), roofs=RoofSource(roofs), listener=choose_listener(progress))
@@ -257,26 +273,44 @@ def load(results: PathLike = "results", run: str | None = "latest", *, suite: st
 class _Planner:
     """Makes plans of a suite or a model file, with what an arm adds."""
 
-    def __init__(self, data: str | None, shapes: Mapping[str, int] | None, axes: Mapping[str, Any]) -> None:
-        self.data, self.shapes, self.axes = data, shapes, axes
+    def __init__(
+        self,
+        data: str | None,
+        shapes: Mapping[str, int] | None,
+        fill: Mapping[str, Fill] | None,
+        axes: Mapping[str, Any],
+    ) -> None:
+        self.data, self.shapes, self.fill, self.axes = data, shapes, fill, axes
 
     def __call__(self, path: Path) -> Planner:
         from harness.plan import is_starter, plan
         from harness.run.model_file import plan_model_file
 
         if path.suffix in SUITES or is_starter(path):
-            if self.data or self.shapes or self.axes:
-                raise InputError("ab: data, shapes and batch are for model files; a suite has its own")
+            if self.data or self.shapes or self.fill or self.axes:
+                raise InputError("ab: data, shapes, fill and batch are for model files; a suite has its own")
             return lambda overrides, only: plan(path, overrides, only)
 
         def planned(overrides: Sequence[str], only: Sequence[str]) -> Plan:
             made, assumed = plan_model_file(
-                path, self.axes, data=self.data, shapes=self.shapes, overrides=overrides, only=only
+                path,
+                self.axes,
+                data=self.data,
+                shapes=self.shapes,
+                inputs=_inputs(self.fill),
+                overrides=overrides,
+                only=only,
+                form=Form.PYTHON,
             )
             _log(assumed)
             return made
 
         return planned
+
+
+def _inputs(fill: Mapping[str, Fill] | None) -> dict[str, dict[str, Any]]:
+    """Write `fill` as a suite has it under ``inputs``."""
+    return {name: {"fill": value} for name, value in (fill or {}).items()}
 
 
 def _point(name: str, axes: Mapping[str, str | int] | None) -> dict[str, str]:

@@ -6,10 +6,9 @@ once. What was assumed is printed, recorded, and part of the case's key.
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,19 +22,22 @@ from harness.core.errors import CaseError, Failed, InputError
 from harness.core.feeds import (
     TEXT,
     ask_for_argument,
+    ask_for_rank,
     ask_for_text,
     batch_dimensions,
     data_rows,
     dimension_names,
     fixed_size,
+    guesses,
+    is_open,
     needs_value,
-    spell_value,
     with_overrides,
     wrong_values,
 )
+from harness.core.form import Form, spell_fill
 from harness.core.inputs import Fill, Input
 from harness.core.registry import closest
-from harness.core.roles import Unbound, unbound
+from harness.core.roles import Unbound
 from harness.measure.fit import first_fit
 
 TRIES = 48
@@ -60,27 +62,21 @@ class Assumed:
     @property
     def what(self) -> str:
         """What was assumed: ``assumed: height=48 batch=1``."""
-        chosen = {**self.sizes, **self._values, **self.axes}
+        chosen = {**self.sizes, **{name: spell_fill(fill) for name, fill in self.fills.items()}, **self.axes}
         return f"assumed: {' '.join(f'{name}={value}' for name, value in chosen.items())}"
 
-    @property
-    def line(self) -> str:
-        """What was assumed, and the options that say the same, as a shell takes them."""
-        options = [f"--shape {shlex.quote(f'{name}={size}')}" for name, size in self.sizes.items()]
-        options += [f"--fill {shlex.quote(f'{name}={text}')}" for name, text in self._values.items()]
-        options += [f"--{axis} {value}" for axis, value in self.axes.items()]
-        return f"{self.what}; set with {' '.join(options)}"
+    def line(self, form: Form = Form.COMMAND) -> str:
+        """What was assumed, and how to say the same in `form`, as a shell or Python takes it."""
+        parts = [form.shapes(self.sizes)] if self.sizes else []
+        parts += [form.fills(self.fills)] if self.fills else []
+        parts += [form.axis(axis, value) for axis, value in self.axes.items()]
+        return f"{self.what}; set with {(', ' if form is Form.PYTHON else ' ').join(parts)}"
 
     @property
     def inputs(self) -> dict[str, dict[str, Any]]:
         """What was assumed of values, as a suite has it under ``inputs``."""
         plain = {name: list(fill) if isinstance(fill, tuple) else fill for name, fill in self.fills.items()}
         return {name: {"fill": fill} for name, fill in plain.items()}
-
-    @property
-    def _values(self) -> dict[str, str]:
-        listed = {n: fill if isinstance(fill, list | tuple) else [fill] for n, fill in self.fills.items()}
-        return {name: ",".join(map(spell_value, values)) for name, values in listed.items()}
 
 
 def assume(
@@ -91,6 +87,7 @@ def assume(
     data: str | None = None,
     custom_ops: Sequence[str] = (),
     inputs: Mapping[str, Mapping[str, Any]] | None = None,
+    form: Form = Form.COMMAND,
 ) -> Assumed:
     """Choose a size for every dimension of `model` that neither `bound` nor the batch gives.
 
@@ -98,7 +95,7 @@ def assume(
     `inputs` has some. With `data` nothing is chosen: it has the sizes. Raises InputError where the file is
     no model or its external data is not there, where inputs and data do not go together, where
     text is asked for, and where the model does not run at anything tried, with every dimension and value
-    in the form that ``--shape`` and ``--fill`` take.
+    as `form` takes it.
     """
     if not model.is_file():
         return Assumed({})  # the plan says what is wrong with its name
@@ -106,6 +103,10 @@ def assume(
         parsed = files.parse(model)
         files.check_data(model, parsed)
         reading = read_model(parsed)
+        own = [item.name for item in reading.inputs]
+        if strange := sorted(set(inputs or {}) - set(own)):
+            asked = f"{form.flag('fill')} {strange[0]}"
+            raise InputError(f"{model}: {asked}: no such input: {closest(strange[0], own)}")
         known = with_overrides(reading.inputs, inputs or {})
         axes = own_axes(known, kinds_of(parsed))
         if stale_outputs(parsed):  # a second call would be refused the first one's output
@@ -116,21 +117,32 @@ def assume(
         raise InputError(f"{model}: cannot be read: {error.strerror or error}") from error
     if data and data.endswith(".npz") and Path(data).is_file():
         data_rows(data, stubs(Path(data)), known)
+    shapeless = [] if data else [item for item in known if is_open(item, bound)]
     left = () if data else open_dimensions(known, bound, batch_dim)
     if not data and (text := [item for item in known if item.dtype == TEXT]):
-        raise InputError(f"{model}: {'; '.join(map(ask_for_text, text))}")
-    _check_names(model, known, bound, batch_dim)
+        raise InputError(f"{model}: {'; '.join(ask_for_text(item, form) for item in text)}")
+    _check_names(model, known, bound, batch_dim, form)
     if wrong := wrong_values(known, bound):
         raise InputError(f"{model}: {wrong}")
     free = [item for item in known if item.argument and item.name not in (inputs or {})]
     if unknown := [item for item in free if needs_value(item)]:
-        raise InputError(f"{model}: {'; '.join(map(ask_for_argument, unknown))}")
-    if data or not (left or free):
+        raise InputError(f"{model}: {'; '.join(ask_for_argument(item, form=form) for item in unknown)}")
+    if data or not (left or free or shapeless):
         return Assumed({}, axes)
     tries = arguments(reading.inputs, parsed) if free else {}
-    sizes, fills = combined(
-        [(item.name, item.sizes) for item in left], [(item.name, tries[item.name]) for item in free]
-    )
+    given = [(item.name, tries[item.name]) for item in free]
+    sizes: list[dict[str, int]] = []
+    fills: list[dict[str, Fill]] = []
+    for axes_of in _ranks(shapeless):
+        shaped = [
+            replace(item, shape=axes_of[item.name], unranked=False) if item.name in axes_of else item
+            for item in known
+        ]
+        left = open_dimensions(shaped, bound, batch_dim)
+        chosen, values = combined([(item.name, item.sizes) for item in left], given)
+        sole = {f"{name}[0]": 1 for name, shape in axes_of.items() if len(shape) == 1}
+        sizes += [{**sole, **items} for items in chosen]
+        fills += values
     fit = first_fit(
         model,
         known,
@@ -142,29 +154,53 @@ def assume(
     if not fit.opened:
         why = fit.errors[-1]
         if reading.custom_domains:
-            why = f"{missing_domains(reading.custom_domains, custom_ops)} ({why})"
+            why = f"{missing_domains(reading.custom_domains, custom_ops, form)} ({why})"
         raise InputError(f"{model}: ONNX Runtime does not load it: {why}")
+    if fit.chosen is None and shapeless:
+        asked = "; ".join(ask_for_rank(item, form) for item in shapeless)
+        raise InputError(f"{model}: {asked} (none of {len(fit.errors)} tried runs: {fit.why})")
     if fit.chosen is None and free:
         why = f"none of {len(fit.errors)} tried runs ({fit.why})"
-        raise InputError(f"{model}: {'; '.join(ask_for_argument(item, why) for item in free)}")
+        raise InputError(f"{model}: {'; '.join(ask_for_argument(item, why, form) for item in free)}")
     if fit.chosen is None:
-        flags = " ".join(f"--shape {shlex.quote(f'{item.name}={item.sizes[0]}')}" for item in left)
         raise InputError(
             f"{model}: no size is given for {', '.join(item.name for item in left)}, and none of "
-            f"{len(fit.errors)} tried runs ({fit.why}); say them yourself, such as {flags}"
+            f"{len(fit.errors)} tried runs ({fit.why}); say them yourself, such as "
+            f"{form.shapes({item.name: item.sizes[0] for item in left})}"
         )
     axes = axes if fit.bindable else {**axes, "io": "run"}
     return Assumed(sizes[fit.chosen], axes, fills[fit.chosen])
 
 
+RANKS = (2, 3, 4, 1)
+"""Numbers of axes that are tried of an input without a shape."""
+
+MOST_RANKS = 16
+"""Combinations of them, where several inputs have no shape."""
+
+
+def _ranks(shapeless: Sequence[Input]) -> Iterator[dict[str, tuple[None, ...]]]:
+    """Yield what is tried of inputs without a shape: axes by input; once nothing where all have one."""
+    ranks = product(RANKS, repeat=len(shapeless))
+    for chosen in islice(sorted(ranks, key=lambda ranks: sum(map(RANKS.index, ranks))), MOST_RANKS):
+        names = [item.name for item in shapeless]
+        yield {name: (None,) * rank for name, rank in zip(names, chosen, strict=True)}
+
+
 def _check_names(
-    model: Path, inputs: Sequence[Input], bound: Mapping[str, int], batch_dim: str | None
+    model: Path,
+    inputs: Sequence[Input],
+    bound: Mapping[str, int],
+    batch_dim: str | None,
+    form: Form,
 ) -> None:
     """Raise InputError where a dimension is named that the model does not have."""
     known = [size for item in inputs for size in dimension_names(item, bound) if isinstance(size, str)]
-    for flag, name in (*(("--shape", name) for name in bound), ("--batch-dim", batch_dim)):
+    known += [f"{item.name}[0]" for item in inputs if is_open(item, bound)]
+    named = [*(("shapes" if form is Form.PYTHON else "--shape", name) for name in bound)]
+    for flag, name in (*named, (form.flag("batch_dim"), batch_dim)):
         if name is not None and name not in known:
-            if fixed := fixed_size(name, inputs):
+            if fixed := fixed_size(name, inputs, form):
                 raise InputError(f"{model}: {flag} {name}: {fixed}")
             raise InputError(f"{model}: {flag} {name}: no such dimension: {closest(name, known)}")
 
@@ -188,11 +224,7 @@ def open_dimensions(
     inputs: Sequence[Input], bound: Mapping[str, int], batch_dim: str | None = None
 ) -> tuple[Unbound, ...]:
     """Return the dimensions that neither `bound` nor the batch gives a size."""
-    found = unbound(
-        {item.name: item.shape for item in inputs},
-        {item.name: item.dtype for item in inputs},
-        bound,
-    )
+    found = guesses(inputs, bound)
     try:
         driven = batch_dimensions(inputs, bound, batch_dim)
     except Failed:

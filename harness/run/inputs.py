@@ -19,19 +19,22 @@ from harness.core.feeds import (
     TEXT,
     add_up,
     ask_for_argument,
+    ask_for_rank,
     ask_for_text,
     batch_dimensions,
     dimension_names,
+    guesses,
+    is_open,
     needs_value,
     not_bound,
     with_overrides,
     wrong_values,
 )
+from harness.core.form import Form
 from harness.core.inputs import Input
-from harness.core.roles import unbound
 
 
-def check_inputs(cases: Iterable[Case]) -> None:
+def check_inputs(cases: Iterable[Case], form: Form = Form.COMMAND) -> None:
     """Raise InputError where a model file has dimensions that nothing binds, or text that nobody gives.
 
     Likewise where it is cut at a tensor that it does not have.
@@ -48,7 +51,7 @@ def check_inputs(cases: Iterable[Case]) -> None:
         try:
             if key not in read:
                 read[key] = _read(Path(key[0]), thaw(model.cut))
-            problem = _problem(model, {**thaw(model.shapes), **thaw(options)}, read[key])
+            problem = _problem(model, {**thaw(model.shapes), **thaw(options)}, read[key], form)
         except Failed as error:
             problem = str(error)
         except (CaseError, OSError):
@@ -74,33 +77,31 @@ def _read(path: Path, wanted: Mapping[str, Sequence[str]]) -> tuple[Input, ...]:
         raise Failed(f"cut: {error}") from error
 
 
-def _problem(model: Model, shapes: Mapping[str, int], inputs: Sequence[Input]) -> str:
+def _problem(model: Model, shapes: Mapping[str, int], inputs: Sequence[Input], form: Form) -> str:
     """Return what is asked for; empty where all is known."""
     given = data_names(model.data, inputs) if model.data else frozenset()
     if model.cut and model.data:  # what its tensors hold is recorded
         given = frozenset(item.name for item in inputs)
     text = [item for item in inputs if item.dtype == TEXT and item.name not in given]
     if text:
-        return "; ".join(map(ask_for_text, text))
+        return "; ".join(ask_for_text(item, form) for item in text)
     known_inputs = with_overrides(inputs, thaw(model.inputs))
     if wrong := wrong_values(known_inputs, shapes):
         return wrong
     if unknown := [item for item in known_inputs if needs_value(item)]:
-        return "; ".join(ask_for_argument(item) for item in unknown)
+        return "; ".join(ask_for_argument(item, form=form) for item in unknown)
     try:
         driven = batch_dimensions(inputs, shapes, model.batch_dim)
     except CaseError as error:
         return str(error)
-    open_ = unbound(
-        {item.name: item.shape for item in inputs if item.name not in given},
-        {item.name: item.dtype for item in inputs},
-        shapes,
-    )
+    if asked := [item for item in known_inputs if item.name not in given and is_open(item, shapes)]:
+        return "; ".join(ask_for_rank(item, form) for item in asked)
+    open_ = guesses([item for item in inputs if item.name not in given], shapes)
     left = [item.name for item in open_ if item.name not in driven]
     names = {item.name: dimension_names(item, shapes) for item in inputs}
     known = {size for item in inputs if item.name in given for size in names[item.name]}
     left = [name for name in left if name not in known and name not in add_up(left, shapes)]
-    return not_bound(left, inputs, shapes) if left else ""
+    return not_bound(left, inputs, shapes, form) if left else ""
 
 
 def data_names(data: DataRef, inputs: Sequence[Input]) -> frozenset[str]:

@@ -5,7 +5,8 @@ single cells and for each kind of measurement. The variances are learned from
 the measurements themselves (restricted to cells that were measured), so that an
 axis or a pair without effect is shrunk to none. They are found by the MM
 algorithm of Zhou, Hu, Qiao and Zhou (2019), "MM algorithms for variance
-components models", with a weak inverse gamma prior each.
+components models", with a weak inverse gamma prior each. Noise is Student's t, as a
+scale mixture: a measurement that strays far is trusted less, and so is its cell known less.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ SHAPE, SHAPE_NOISE = 0.25, 1.0
 
 FLAT = 100.0
 """Variance of the level that all cells share: as good as unknown."""
+
+FREEDOM = 4.0
+"""Degrees of freedom of the noise, a Student's t: one measurement in some is disturbed."""
 
 FIRST_STEPS, STEPS = 40, 5
 """Steps of the MM algorithm, at first and with each further fit."""
@@ -80,6 +84,7 @@ class Fit:
         self._prior = np.array([*start, *noise]) ** 2
         self._shape = np.array([SHAPE] * len(start) + [SHAPE_NOISE] * len(noise))
         self._variances = self._prior.copy()
+        self._trust = np.ones(0)  # in each measurement: below 1, it strays more than its kind does
         self._fitted = False
 
     @property
@@ -96,18 +101,23 @@ class Fit:
         features = known.maps @ self._features[known.cells]
         alike, sums = known.maps @ known.maps.T, known.maps.sum(1)
         level = FLAT * np.outer(sums, sums)
+        self._trust = np.r_[self._trust, np.ones(len(self.seen) - len(self._trust))]
         for _ in range(STEPS if self._fitted else FIRST_STEPS):
-            noise = np.diag(self._variances[kinds - len(KINDS)])
-            whole = (features * self._weights) @ features.T + self._cell * alike + level + noise
+            noise = self._variances[kinds - len(KINDS)] / self._trust
+            whole = (features * self._weights) @ features.T + self._cell * alike + level + np.diag(noise)
             inverse = np.linalg.inv(whole)
             score = inverse @ known.values
             fits = np.bincount(self._part, (features.T @ score) ** 2, parts)
             traces = np.bincount(self._part, np.einsum("ij,ij->j", features, inverse @ features), parts)
             last = np.array([score @ alike @ score, np.sum(inverse * alike)])
-            each = [np.bincount(kinds, values, len(KINDS)) for values in (score**2, np.diag(inverse))]
+            own = np.diag(inverse)
+            each = [np.bincount(kinds, x / self._trust, len(KINDS)) for x in (score**2, own)]
             fits, traces = np.r_[fits, last[0], each[0]], np.r_[traces, last[1], each[1]]
             above = self._variances**2 * fits / 2 + (self._shape + 1) * self._prior
             below = traces / 2 + (self._shape + 1) / self._variances
+            strays = (noise * score) ** 2 + np.maximum(0.0, noise - noise**2 * own)
+            strays /= self._variances[kinds - len(KINDS)]
+            self._trust = (FREEDOM + 1) / (FREEDOM + strays)
             self._variances = np.sqrt(above / below)
         self._fitted = True
 
@@ -131,6 +141,11 @@ class Fit:
         left = own - np.einsum("ij,ji->i", cross, solved[:, 1:])
         mean: Floats = known.centre + cross @ solved[:, 0]
         return mean, np.sqrt(np.maximum(left, 0.0))
+
+    def trust(self, cell: int) -> float:
+        """Return the trust in the best probe of a cell: about 1, less where it strays; 0 without one."""
+        pairs = zip(self.seen, self._trust, strict=False)
+        return max((float(x) for item, x in pairs if item.cell == cell and item.base is None), default=0.0)
 
     @property
     def _cell(self) -> float:
@@ -159,7 +174,8 @@ class Fit:
 
     def _whole(self, known: _Known) -> Floats:
         """Return the covariance of the measurements."""
-        noise = [self._variances[item.kind - len(KINDS)] for item in self.seen]
+        trust = np.r_[self._trust, np.ones(len(self.seen) - len(self._trust))]
+        noise = np.array([self._variances[item.kind - len(KINDS)] for item in self.seen]) / trust
         whole: Floats = known.maps @ self._cover(known.cells, known.cells) @ known.maps.T + np.diag(noise)
         return whole
 

@@ -47,8 +47,17 @@ NEAR = 0.25
 SURE, SAFE_Z = 0.95, 2.33
 """How surely a recommended cell meets its limits, with this many errors of a fresh measurement to spare."""
 
+LIKELY = 0.5
+"""The chance to meet the limits by so much that is enough where no cell is sure: it is measured afresh."""
+
+EXCLUDED_Z = 3.0
+"""A cell breaks a limit by so many errors of the fit: no draws are spent on it while others are left."""
+
 FINALISTS, FINAL_BLOCKS, FINAL_CHANCE = 4, 4, 0.10
 """Rivals of the winner that get blocks, how many each at least, and how likely one is as good."""
+
+DISTURBED = 0.7
+"""A cell near the leader whose best measurement is trusted less than so is measured again."""
 
 MAX_FRESH = 5
 """Winners that are measured afresh, one after the other, where the earlier ones broke a limit."""
@@ -252,16 +261,26 @@ class Race:
         """Draw what may be true of the cells that may be the best."""
         asked = self.live if cells is None else list(cells)
         mean, sd = self.fits[self.objective.metric].estimate(asked)
-        kept = [asked[place] for place in np.argsort(self._sign() * mean - 2 * sd)[:LIVE]]
+        order = np.lexsort((self._sign() * mean - 2 * sd, ~self._may_meet(asked)))
+        kept = [asked[place] for place in order[:LIVE]]
         objective = self._sign() * self._draw(self.believe(self.objective.metric, kept))
         meets = np.ones(objective.shape, bool)
         for limit in self.limits:
             fit = self.fits[limit.metric]
-            sign, spare = (1.0 if limit.at_most else -1.0), SAFE_Z * fit.noise[FRESH]
+            sign, spare = (1.0 if limit.at_most else -1.0), SAFE_Z * min(fit.noise[PROBE], fit.noise[FRESH])
             known = objective * self._sign() if limit.metric == self.objective.metric else None
             drawn = self._draw(fit.believe(kept)) if known is None else known
             meets &= sign * (scale(limit.metric, limit.value) - drawn) >= spare
         return Draws(np.array(kept, np.int64), objective, meets)
+
+    def _may_meet(self, cells: Sequence[int]) -> Bools:
+        """Tell of which cells the fit does not exclude that they meet every limit."""
+        found = np.ones(len(cells), bool)
+        for limit in self.limits:
+            mean, sd = self.fits[limit.metric].estimate(cells)
+            sign = 1.0 if limit.at_most else -1.0
+            found &= sign * (scale(limit.metric, limit.value) - mean) + EXCLUDED_Z * DOUBT * sd >= 0
+        return found
 
     def _draw(self, belief: Belief) -> Floats:
         count = len(belief.cells)
@@ -276,7 +295,8 @@ class Race:
 
     def _rate(self, draws: Draws) -> tuple[int, float] | None:
         """Return the cell with the least chance of a better one, and that chance; None where none is sure."""
-        sure = [int(place) for place in np.flatnonzero(draws.chances >= SURE)]
+        least = SURE if not self._raced or draws.chances.max(initial=0.0) >= SURE else LIKELY
+        sure = [int(place) for place in np.flatnonzero(draws.chances >= least)]
         sure = [place for place in sure if self.probes.get(int(draws.cells[place]))]
         if not sure:
             return None
@@ -302,8 +322,10 @@ class Race:
         leader, miss = rated
         if miss > MISS:
             return self._contest(draws, leader)
+        fit = self.fits[self.objective.metric]
         near = [cell for cell in self._neighbours(leader) if cell not in self.probes]
-        mean, _ = self.fits[self.objective.metric].estimate([leader, *near])
+        near += [cell for cell in self.live if cell in self.probes and fit.trust(cell) < DISTURBED]
+        mean, _ = fit.estimate([leader, *near])
         behind = self._sign() * (mean[1:] - mean[0])
         unseen = [cell for cell, lost in zip(near, behind, strict=True) if lost < NEAR]
         return Ask(Step.PROBE, unseen[0]) if unseen else None

@@ -144,7 +144,7 @@ def _sections(answer: Answer, unit: str) -> Iterator[Section]:
         entries = tuple(
             Entry(
                 f"{each.axis} {each.ratio:.3g}× [{each.low:.3g}, {each.high:.3g}]: "
-                f"{each.best} over {each.worst}"
+                f"{f'{each.best} over {each.worst}' if each.best != each.worst else 'no effect seen'}"
             )
             for each in answer.worth
         )

@@ -221,8 +221,8 @@ def test_an_input_that_is_no_tensor_is_unsupported(save: Save, tmp_path: Path) -
         build(make_artifact(save(model)), tmp_path / "cache")
 
 
-def test_an_input_without_a_shape_is_asked_for(save: Save, tmp_path: Path) -> None:
+def test_an_input_without_a_shape_is_read_as_one(save: Save, tmp_path: Path) -> None:
     model = one_node("Relu")
     model.graph.input[0].type.tensor_type.ClearField("shape")
-    with pytest.raises(Unsupported, match="input 'x' has no shape in the file; export it with one"):
-        build(make_artifact(save(model)), tmp_path / "cache")
+    built = build(make_artifact(save(model)), tmp_path / "cache")
+    assert built.inputs == (Input("x", "float32", (), unranked=True),)

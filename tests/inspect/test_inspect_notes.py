@@ -26,7 +26,7 @@ def fixed(tmp_path: Path) -> Path:
 
 def test_a_finding_is_a_line_with_its_cost(fixed: Path, tmp_path: Path) -> None:
     found = lint_notes([model(fixed), model(fixed, "again")], tmp_path / "cache")
-    line = "breaks: the batch is fixed at 4 ('x'): no other batch can be measured"
+    line = "breaks: input 'x' has a fixed batch of 4: no other batch can be measured"
     assert found == {"m": (line,), "again": (line,)}
 
 

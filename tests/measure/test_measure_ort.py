@@ -144,6 +144,22 @@ def test_outputs_of_a_sequence_want_io_run(ask, work, tmp_path):
     assert run.outputs["names"] == ["y[0]", "y[1]"], "as many as rows: the axis is the batch's"
 
 
+def test_outputs_that_vary_in_size_want_io_run(ask, work, tmp_path):
+    nodes = [
+        helper.make_node("RandomNormalLike", ["x"], ["r"]),
+        helper.make_node("Greater", ["r", "x"], ["b"]),
+        helper.make_node("NonZero", ["b"], ["y"]),
+    ]
+    path = save_model(
+        tmp_path / "m.onnx", nodes, [value("x", ["N", 4])], [value("y", [2, "k"], TensorProto.INT64)]
+    )
+    bound = measure.observe_here(ask(path), work)
+    assert bound.error["message"].startswith(
+        "an output changes its shape, so it cannot be bound; use io: run (Error in execution"
+    )
+    assert measure.observe_here(ask(path, load=Load(io="run")), work).error is None
+
+
 @pytest.mark.parametrize("dtype", ["float16", "int8", "uint8", "bool", "int64", "float64"])
 def test_inputs_of_every_plain_type_are_fed(ask, work, tmp_path, dtype):
     kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))

@@ -108,8 +108,7 @@ def test_sizes_that_nobody_gives_are_assumed_and_part_of_the_key(
     stats = bench("m.onnx", seconds=0.01)
     assert stats.record.case == "m/shapes=assumed-224x224"
     assert (
-        capsys.readouterr().out
-        == "assumed: x[2]=224 x[3]=224; set with --shape 'x[2]=224' --shape 'x[3]=224'\n"
+        capsys.readouterr().out == "assumed: x[2]=224 x[3]=224; set with shapes={'x[2]': 224, 'x[3]': 224}\n"
     )
     assert bench("m.onnx", shapes={"x[2]": 4, "x[3]": 8}, seconds=0.01).record.case == "m"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,12 @@ from models import make_model, save_model, value
 from onnx import TensorProto, helper, numpy_helper
 
 from harness.core.errors import InputError
+from harness.core.form import Form
 from harness.core.roles import unbound
+from harness.plan import plan_model
 from harness.run.assume import Assumed, assume, combined
+from harness.run.inputs import check_inputs
+from harness.run.model_file import plan_model_file
 
 Node = helper.make_node
 
@@ -32,7 +38,7 @@ def test_what_is_assumed_names_every_axis_and_the_flag(tmp_path: Path) -> None:
     found = assume(path, {})
     assert found.sizes == {"x[2]": 224, "x[3]": 224}
     assert found.name == "assumed-224x224"
-    assert found.line == "assumed: x[2]=224 x[3]=224; set with --shape 'x[2]=224' --shape 'x[3]=224'"
+    assert found.line() == "assumed: x[2]=224 x[3]=224; set with --shape 'x[2]=224' --shape 'x[3]=224'"
     assert assume(path, {"x[2]": 8}).sizes == {"x[3]": 224}
 
 
@@ -54,7 +60,10 @@ def test_a_past_may_be_empty(tmp_path: Path) -> None:
 def test_a_model_that_runs_at_no_size_asks_for_all_of_them(tmp_path: Path) -> None:
     weight = numpy_helper.from_array(np.ones((7919, 5), np.float32), "w")
     path = write(
-        tmp_path / "m.onnx", [Node("MatMul", ["x", "w"], ["y"])], [value("x", ["n", "odd"])], [weight]
+        tmp_path / "m.onnx",
+        [Node("Concat", ["x", "x"], ["h"], axis=1), Node("MatMul", ["h", "w"], ["y"])],
+        [value("x", ["n", "odd"])],
+        [weight],
     )
     with pytest.raises(InputError) as error:
         assume(path, {})
@@ -90,7 +99,7 @@ def test_data_that_does_not_go_with_the_model_is_refused_by_its_headers(
 def test_a_fixed_batch_is_the_batch(tmp_path: Path) -> None:
     found = assume(write(tmp_path / "m.onnx", [Node("Relu", ["x"], ["y"])], [value("x", [4, 3])]), {})
     assert found.axes == {"batch": 4}
-    assert found.line == "assumed: batch=4; set with --batch 4"
+    assert found.line() == "assumed: batch=4; set with --batch 4"
     free = write(tmp_path / "n.onnx", [Node("Relu", ["x"], ["y"])], [value("x", ["n", 3])])
     assert assume(free, {}).axes == {}
 
@@ -118,7 +127,7 @@ def test_an_output_of_another_rank_than_declared_is_run_without_binding(tmp_path
     ]
     inputs, outputs = [value("x", ["n", "width"])], [value("y", ["n", "width"])]
     path = save_model(tmp_path / "m.onnx", nodes, inputs, outputs, weights)
-    assert assume(path, {}).line == "assumed: width=224 io=run; set with --shape width=224 --io run"
+    assert assume(path, {}).line() == "assumed: width=224 io=run; set with --shape width=224 --io run"
 
 
 def test_an_output_of_another_size_than_declared_is_run_without_binding(tmp_path: Path) -> None:
@@ -196,7 +205,7 @@ def test_an_argument_of_an_operator_is_found_by_running_and_written_as_a_shell_t
     assert (found.sizes, found.fills) == ({"rank": 2}, {}), "what is given is not assumed"
     nodes[1] = Node("Neg", ["r"], ["y"])
     found = assume(write(tmp_path / "m.onnx", nodes, inputs), {})
-    assert found.line == "assumed: rank=2 to=n,-1; set with --shape rank=2 --fill to=n,-1"
+    assert found.line() == "assumed: rank=2 to=n,-1; set with --shape rank=2 --fill to=n,-1"
     assert found.inputs == {"to": {"fill": ["n", -1]}}
 
 
@@ -211,7 +220,7 @@ def test_an_argument_that_runs_with_nothing_tried_is_asked_for_by_name(tmp_path:
     with pytest.raises(InputError) as error:
         assume(path, {})
     assert "input 'to' is the argument 'Reshape shape' of an operator" in str(error.value)
-    assert 'give it with --fill to=n,-1, or in a suite: inputs: {"to": {fill: [n, -1]}}' in str(error.value)
+    assert 'give it with --fill to=n,-1, or in the suite: inputs: {"to": {fill: [n, -1]}}' in str(error.value)
 
 
 def six() -> Any:
@@ -300,3 +309,79 @@ def test_an_output_of_another_size_in_each_call_is_run_without_binding(tmp_path:
     output = value("y", [2, "found"], TensorProto.INT64)
     path = save_model(tmp_path / "m.onnx", nodes, [value("x", ["n", "samples"])], [output])
     assert assume(path, {}).axes == {"io": "run"}
+
+
+@pytest.mark.parametrize(
+    ("node", "weight", "assumed", "asked"),
+    [
+        ("Relu", None, {"x[1]": 16_000}, "x[0]"),
+        ("MatMul", (48, 10), {"x[1]": 48}, "x[0]"),
+        ("Conv", (8, 5, 3, 3), {"x[1]": 5, "x[2]": 224, "x[3]": 224}, "x[1]"),
+    ],
+)
+def test_an_input_without_a_shape_is_run_at_ranks_and_sizes_that_weights_decide(
+    tmp_path: Path, node: str, weight: tuple[int, ...] | None, assumed: dict[str, int], asked: str
+) -> None:
+    weights = [numpy_helper.from_array(np.ones(weight, np.float32), "w")] if weight else []
+    nodes = [helper.make_node(node, ["x", *(["w"] if weight else [])], ["y"])]
+    path = write(tmp_path / "m.onnx", nodes, [value("x", None)], weights)
+    assert assume(path, {}).sizes == assumed
+    with pytest.raises(InputError, match=r"m: .*shapes: \{.*" + re.escape(json.dumps(asked))):
+        check_inputs(plan_model(path).cases)
+
+
+@pytest.mark.parametrize(
+    ("shape", "nodes", "weight", "assumed"),
+    [
+        (["N", None], [("MatMul", ["x", "w"], "y")], (48, 10), {"x[1]": 48}),
+        (["N", None], [("Relu", ["x"], "h"), ("Gemm", ["h", "w"], "y")], (20, 10), {"x[1]": 20}),
+        (["N", "C", 8, 8], [("Conv", ["x", "w"], "y")], (4, 6, 3, 3), {"C": 6}),
+        (["N", None, "T"], [("Conv", ["x", "w"], "y")], (4, 7, 3), {"x[1]": 7, "T": 128}),
+        (["N", None], [("Gather", ["w", "x"], "y")], (48, 10), {"x[1]": 128}),
+    ],
+)
+def test_a_size_that_only_a_weight_decides_is_read_off_the_weight(
+    tmp_path: Path, shape: list[Any], nodes: list[Any], weight: tuple[int, ...], assumed: dict[str, int]
+) -> None:
+    made = [helper.make_node(op, inputs, [output]) for op, inputs, output in nodes]
+    weights = [numpy_helper.from_array(np.ones(weight, np.float32), "w")]
+    kind = TensorProto.INT64 if nodes[0][0] == "Gather" else TensorProto.FLOAT
+    path = write(tmp_path / "m.onnx", made, [value("x", shape, kind)], weights)
+    assert assume(path, {}).sizes == assumed
+
+
+@pytest.mark.parametrize(
+    ("shape", "node", "said"),
+    [
+        (["n", 8, "t"], "Relu", "assumed: t=128; set with shapes={'t': 128}"),
+        ([4, 8], "Relu", "assumed: batch=4; set with batch=4"),
+        (["n", 8], "Reshape", "set with shapes={'rank': 2}, fill={'to': ['n', -1]}"),
+    ],
+)
+def test_python_is_told_in_arguments_what_was_assumed(
+    tmp_path: Path, shape: list[Any], node: str, said: str
+) -> None:
+    values = [value("to", ["rank"], TensorProto.INT64)] if node == "Reshape" else []
+    names = ["x", *(item.name for item in values)]
+    path = write(tmp_path / "m.onnx", [Node(node, names, ["y"])], [value("x", shape), *values])
+    assert plan_model_file(path, form=Form.PYTHON)[1].endswith(said)
+
+
+def test_python_is_asked_in_arguments(tmp_path: Path) -> None:
+    fixed = write(tmp_path / "fixed.onnx", [Node("Relu", ["x"], ["y"])], [value("x", [4, 8])])
+    with pytest.raises(InputError, match=r"shapes x\[0\]: input 'x' has a fixed batch of 4: say batch=4,"):
+        plan_model_file(fixed, shapes={"x[0]": 2}, form=Form.PYTHON)
+    text = write(
+        tmp_path / "text.onnx", [Node("Identity", ["x"], ["y"])], [value("x", ["n"], TensorProto.STRING)]
+    )
+    with pytest.raises(InputError, match=r"give it as data='FILE.npz', written by"):
+        plan_model_file(text, form=Form.PYTHON)
+
+
+def test_a_wrong_name_beside_an_input_without_a_shape_is_answered_with_its_first_axis(tmp_path: Path) -> None:
+    path = write(tmp_path / "m.onnx", [Node("Relu", ["x"], ["y"])], [value("x", None)])
+    with pytest.raises(InputError, match=r"--shape z: no such dimension: known: x\[0\]"):
+        assume(path, {"z": 3})
+    assert assume(path, {"x[0]": 1, "x[1]": 3, "x[2]": 4}) == Assumed({})
+    with pytest.raises(InputError, match=r"--fill q: no such input: known: x$"):
+        assume(path, {}, inputs={"q": {"fill": 1}})

@@ -170,3 +170,43 @@ def test_of_cells_shown_equal_the_one_of_least_memory_wins(space: Make) -> None:
 def test_without_time_the_first_cell_is_measured_all_the_same(space: Make) -> None:
     race = make_race(space(4, 3), budget_s=0.1)
     assert [ask.step for ask in drive(race, truth_of(space(4, 3)))] == [Step.PROBE, Step.FRESH]
+
+
+def test_one_disturbed_measurement_does_not_move_the_fit(space: Make) -> None:
+    made = space(4, 3, 2, 2, 2)
+    effects = np.random.default_rng(0).standard_normal((5, 4)) * 0.1
+    truth = np.array([sum(effects[axis, value] for axis, value in enumerate(cell)) for cell in made.cells])
+    fit, chosen = Fit(made), design(made, 32, Random(0))
+    slowed = chosen[7]
+    fit.seen += [Seen(cell, float(truth[cell]) + (0.4 if cell == slowed else 0.0)) for cell in chosen]
+    fit.refit()
+    assert fit.trust(slowed) < 0.2 < 0.7 < min(fit.trust(cell) for cell in chosen if cell != slowed)
+    believed = fit.believe([slowed])
+    assert abs(float(believed.mean[0]) - truth[slowed]) < 0.05
+    assert math.sqrt(believed.covariance[0, 0]) < 0.1
+
+
+def test_a_cell_whose_only_measurement_was_disturbed_is_measured_again_and_wins(space: Make) -> None:
+    made = space(4, 3, 2, 2, 2)
+    race, truth = make_race(made, budget_s=60.0), truth_of(made)
+    best = int(np.argmin(truth))
+    slowed = 0
+    while (ask := race.ask()) is not None:
+        values = {P50: math.exp(truth[ask.cell])}
+        if ask.base is not None:
+            values = {P50: truth[ask.cell] - truth[ask.base]}
+        elif ask.cell == best and not slowed:
+            slowed, values = 1, {P50: 1.2 * values[P50]}
+        race.tell(ask, values, COSTS.of(ask.step))
+    assert slowed and list(race.fresh) == [best] and len(race.probes[best]) >= 2
+
+
+def test_cells_that_break_a_limit_do_not_crowd_out_those_that_meet_it(space: Make) -> None:
+    made = space(4, 4, 4, 2, 2)  # 256 cells, 192 of which are faster and too large
+    meets = np.array(made.cells)[:, 0] == 3
+    race = make_race(made, (Limit(PEAK, True, 150.0, "memory/peak <= 150 B"),), budget_s=60.0)
+    for cell in design(made, 16, Random(0)):
+        values = {P50: 8.0 if meets[cell] else 1.0, PEAK: 100.0 if meets[cell] else 200.0}
+        race.tell(Ask(Step.PROBE, cell), values, COSTS.probe_s)
+    drawn = race.draws().cells
+    assert len(drawn) < 192 and set(np.flatnonzero(meets)) <= set(drawn)

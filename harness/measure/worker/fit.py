@@ -77,7 +77,7 @@ def main(path: Path, parent: int) -> None:
 
     onnxruntime.set_default_logger_severity(4)
     options = onnxruntime.SessionOptions()
-    inputs = [Input(**{**item, "shape": tuple(item["shape"])}) for item in asked["inputs"]]
+    inputs = [Input.from_json(item) for item in asked["inputs"]]
     try:
         register(options, asked["custom_ops"])
         session = onnxruntime.InferenceSession(asked["path"], options, providers=["CPUExecutionProvider"])

@@ -39,6 +39,13 @@ _NOISE = re.compile(
 )
 
 
+_RESIZED = (
+    "Invalid rank for output",
+    "The output OrtValue provided for output",
+    "OrtValue shape verification failed",  # before 1.19
+)
+"""What the runtime says of an output that has another shape than the call before made, and is bound."""
+
 OPTIMIZED = "optimized.onnx"
 
 PROOF_CALLS = 2
@@ -225,8 +232,8 @@ class OrtEngine(Engine):
     def explain(self, error: Exception) -> CaseError:
         """Return what this runtime lacks from what went wrong, by ORT's own codes and messages."""
         text = one_line(_NOISE.sub("", str(error)))
-        if "Invalid rank for output" in text:
-            text += "; its outputs cannot be bound; use io: run"
+        if self.request.load["io"] != "run" and any(sign in text for sign in _RESIZED):
+            text = f"an output changes its shape, so it cannot be bound; use io: run ({text})"
         if (domains := self.request.custom_domains) and any(sign in str(error) for sign in _UNREGISTERED):
             text = f"{missing_domains(domains, self.request.session['custom_ops'])} ({text})"
         lacks = type(error).__name__ == "NotImplemented" or any(sign in str(error) for sign in _LACKS)

@@ -47,7 +47,7 @@ class Request:
         return Request(
             **{
                 **data,
-                "inputs": tuple(Input(**{**item, "shape": tuple(item["shape"])}) for item in data["inputs"]),
+                "inputs": tuple(Input.from_json(item) for item in data["inputs"]),
                 "sampling": Sampling(**data["sampling"]),
                 "passes": tuple(data["passes"]),
                 "start_cores": tuple(data["start_cores"]),
