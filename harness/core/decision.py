@@ -70,6 +70,7 @@ class Decision:
     reason: str = ""  # for people: nothing is decided by it
     source: DecisionSource = DecisionSource.STORED
     detail: str | None = None  # the reason without the change, where that has a column; None: the same
+    comparable: bool = True  # False: both arms have a value, of unlike data or counted unlike
 
     @property
     def beside_change(self) -> str:
@@ -162,7 +163,7 @@ class MetricComparison:
             **{
                 name: value
                 for name, value in asdict(self.decision).items()
-                if name not in ("verdict", "reason", "detail")
+                if name not in ("verdict", "reason", "detail", "comparable")
             },
             "verdict": str(self.decision.verdict),
             "reason": self.decision.reason,

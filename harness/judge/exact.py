@@ -86,7 +86,7 @@ def _count(base: Record, head: Record, row: MetricSpec, min_effect: float) -> De
     if before is None or after is None or row.better == "none":
         return None
     if row.taken_in and (unlike := unlike_counts(base, head, row.taken_in)):
-        return Decision(verdict=Change.INCONCLUSIVE, reason=f"not comparable: {unlike}")
+        return _not_comparable(unlike)
     worse = Change.REGRESSION if (after > before) == (row.better == "lower") else Change.IMPROVEMENT
     if before <= 0 or after <= 0:
         reason = f"{format_value(before, row.unit)} in base, {format_value(after, row.unit)} in head"
@@ -114,8 +114,11 @@ def _incomparable(base: Record, head: Record, row: MetricSpec, unlike: str) -> D
     """Claim nothing of values that were computed on unlike inputs."""
     if value_of(base, row.name) is None or value_of(head, row.name) is None:
         return None
-    reason = f"not comparable: evaluated on {unlike}"
-    return Decision(verdict=Change.INCONCLUSIVE, reason=reason)
+    return _not_comparable(f"evaluated on {unlike}")
+
+
+def _not_comparable(why: str) -> Decision:
+    return Decision(verdict=Change.INCONCLUSIVE, reason=f"not comparable: {why}", comparable=False)
 
 
 def _outputs(base: Record, head: Record, row: MetricSpec, max_loss: float) -> Decision | None:

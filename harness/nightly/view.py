@@ -80,7 +80,25 @@ def headline(night: NightlyReport) -> str:
     texts = [count(number, noun) for noun, number in parts.items() if number]
     if open_gates:
         texts.append(f"{count(open_gates, 'gate')} without data")
-    return ", ".join(texts) or "nothing got worse"
+    return ", ".join(texts) or _nothing_worse(night)
+
+
+def _nothing_worse(night: NightlyReport) -> str:
+    """Say that nothing got worse, of what was compared."""
+    if night.not_compared and not night.contrasts:
+        return "nothing failed, and nothing to compare with"
+    every = [contrast.compared for contrast in night.contrasts.values()]
+    unlike = {
+        item.metric.partition("/")[0]
+        for compared in every
+        for item in compared.comparisons
+        if not item.decision.comparable
+    }
+    if any(compared.refused for compared in every):
+        unlike.add("timings")
+    if not unlike:
+        return "nothing got worse"
+    return f"nothing got worse in what was compared; not all compared: {', '.join(sorted(unlike))}"
 
 
 def change(decision: Decision) -> str:

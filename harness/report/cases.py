@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.core.conditions import spell
 from harness.core.metrics import HEADLINE, spec_of
-from harness.core.record import Metric, Record
+from harness.core.record import Absence, Metric, Record
 from harness.core.report import Row
 from harness.judge.rows import seconds_per_sample, varying_axes
 from harness.report.model import Reading
@@ -69,6 +70,14 @@ def reading(record: Record, name: str, divide: float = 1.0) -> Reading | None:
         return None
     ends = [None if end is None else end / divide for end in (metric.low, metric.high)]
     return Reading(metric.value / divide, *ends)
+
+
+def standing(record: Record, name: str) -> Reading | None:
+    """Return a metric as what a front is made of: the SQNR of identical outputs is above any number."""
+    metric = record.metrics.get(name)
+    if metric is not None and metric.absence is Absence.IDENTICAL:
+        return Reading(math.inf)
+    return reading(record, name)
 
 
 def per_sample(record: Record) -> Reading | None:

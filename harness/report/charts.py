@@ -8,7 +8,7 @@ from harness.core.metrics import HEADLINE, spec_of
 from harness.core.record import NoteKind, Record
 from harness.core.report import Row
 from harness.core.units import count
-from harness.report.cases import Cases, accuracy_of, better, pareto, per_sample, reading, value
+from harness.report.cases import Cases, accuracy_of, better, pareto, per_sample, reading, standing, value
 from harness.report.model import (
     MAX_ROWS,
     Chart,
@@ -156,7 +156,7 @@ def _front(cases: Cases) -> Iterator[Chart]:
     found = [(row, (values[0], *(value(row.record, name) for name in names))) for row, values in found]
     front = pareto(
         {
-            row.record.case: (per_sample(row.record), *(reading(row.record, name) for name in names))
+            row.record.case: (per_sample(row.record), *(standing(row.record, name) for name in names))
             for row, _ in found
         },
         ("lower", *(better(name) for name in names)),

@@ -92,15 +92,21 @@ def _blocks(item: MetricComparison) -> Cell:
 
 
 def count_verdicts(items: Iterable[MetricComparison]) -> str:
-    """Count the verdicts: ``2 regressions, 1 equivalent``; "nothing was compared" where there are none."""
-    counts = Counter(item.decision.verdict for item in items)
-    texts = (
+    """Count the verdicts: ``2 regressions, 1 equivalent``; "nothing was compared" where there are none.
+
+    What is not comparable is no verdict, and counted by itself.
+    """
+    every = list(items)
+    counts = Counter(item.decision.verdict for item in every if item.decision.comparable)
+    unlike = sum(not item.decision.comparable for item in every)
+    texts = [
         count(counts[verdict], verdict)
         if verdict in (Change.REGRESSION, Change.IMPROVEMENT)
         else f"{counts[verdict]:,} {verdict}"
         for verdict in Change
         if counts[verdict]
-    )
+    ]
+    texts += [f"{unlike:,} not comparable"] if unlike else []
     return ", ".join(texts) or "nothing was compared"
 
 

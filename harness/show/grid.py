@@ -105,6 +105,8 @@ def _axis(axis: str) -> Draw:
 def _metric(spec: MetricSpec) -> Draw:
     def cell(row: Row) -> Cell:
         metric = row.record.metrics.get(spec.name)
+        if metric is not None and metric.absence is Absence.IDENTICAL:
+            return "identical"  # to the reference: no number is better
         if metric is None or metric.value is None:
             return None
         return Number(metric.value, metric.unit, spec.delta, beside=spec.heading)

@@ -9,7 +9,7 @@ from itertools import chain
 import numpy as np
 
 from harness.core.metrics import spec_of
-from harness.core.record import Metric
+from harness.core.record import Absence, Metric
 from harness.stats.front import Range, front
 from harness.tune.model import (
     MARGIN,
@@ -139,15 +139,21 @@ def pareto(race: Race, exact: Exact, cells: Sequence[int]) -> list[int]:
             ranges[cell].append(Range(min(found) / (1 + MARGIN), max(found) * (1 + MARGIN)))
     rows = {cell: exact.get(race.space.groups[cell], {}) for cell in cells}
     for name in ACCURACY:
-        if all(name in row and row[name].value is not None for row in rows.values()):
+        if all(name in row and _is_known(row[name]) for row in rows.values()):
             for cell, row in rows.items():
                 ranges[cell].append(_accuracy(row[name]))
             break
     return front(ranges)
 
 
+def _is_known(metric: Metric) -> bool:
+    return metric.value is not None or metric.absence is Absence.IDENTICAL
+
+
 def _accuracy(metric: Metric) -> Range:
-    """Return the interval of a metric, turned so that less is better."""
+    """Return the interval of a metric, turned so that less is better: no SQNR beats identical outputs."""
+    if metric.absence is Absence.IDENTICAL:
+        return Range(-math.inf, -math.inf)
     ends = [end for end in (metric.low, metric.high) if end is not None] or [metric.value or 0.0]
     if metric.direction == "higher":
         ends = [-end for end in ends]

@@ -83,7 +83,7 @@ def test_the_first_night_is_all_right_and_says_what_it_was_not_held_against(
         "summary.md",
     ]
     text = (folder / "summary.md").read_text()
-    assert text.startswith("## fake: nothing got worse\n")
+    assert text.startswith("## fake: nothing failed, and nothing to compare with\n")
     assert "against previous: not compared: no finished run before" in text
     assert "against anchor: not compared: suite 'fake' has no anchor" in text
     assert "pin one with 'harness anchor set RUN'" in text

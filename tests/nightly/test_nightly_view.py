@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from make import BASE_RUN, HEAD_RUN, make_record
@@ -125,6 +126,41 @@ def test_an_improvement_is_told() -> None:
     contrast = RunComparison(base=BASE_RUN, head=HEAD_RUN, compared=MetricComparisons((better,)))
     text = summary(replace(night(), contrasts={"anchor": contrast}))
     assert "### Better: 1\n\n- m: latency/p50 -50.00% (anchor: 2 ms -&gt; 1 ms)" in text
+
+
+def test_the_headline_claims_nothing_of_what_was_not_compared() -> None:
+    def one(metric: str, **decision: Any) -> MetricComparison:
+        return MetricComparison("m", metric, 1.0, 1.0, Decision(**decision))
+
+    same = one("latency/p50", verdict=Change.EQUIVALENT)
+    unlike = one("accuracy/top1", verdict=Change.INCONCLUSIVE, comparable=False)
+    for compared, said in (
+        (MetricComparisons((same,)), "nothing got worse"),
+        (
+            MetricComparisons((same, unlike)),
+            "nothing got worse in what was compared; not all compared: accuracy",
+        ),
+        (
+            MetricComparisons((same, unlike), refused={"n": ("threads: 1 -> 2",)}),
+            "nothing got worse in what was compared; not all compared: accuracy, timings",
+        ),
+    ):
+        contrast = RunComparison(base=BASE_RUN, head=HEAD_RUN, compared=compared)
+        assert headline(replace(night(), contrasts={"previous": contrast})) == said
+    alone = replace(night(), not_compared={"previous": "there is none yet", "anchor": "there is none"})
+    assert headline(alone) == "nothing failed, and nothing to compare with"
+
+
+def test_what_is_not_comparable_is_counted_by_itself() -> None:
+    items = [
+        MetricComparison("m", "latency/p50", 1.0, 1.0, Decision(verdict=Change.INCONCLUSIVE)),
+        MetricComparison(
+            "m", "accuracy/top1", 1.0, 0.9, Decision(verdict=Change.INCONCLUSIVE, comparable=False)
+        ),
+    ]
+    contrast = RunComparison(base=BASE_RUN, head=HEAD_RUN, compared=MetricComparisons(tuple(items)))
+    text = summary(replace(night(), contrasts={"previous": contrast}))
+    assert "1 inconclusive, 1 not comparable" in text
 
 
 def test_what_was_not_compared_is_named() -> None:

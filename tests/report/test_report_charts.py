@@ -8,8 +8,9 @@ import pytest
 from make import make_metric, make_record
 
 from harness import judge
-from harness.core.record import Record
-from harness.report.cases import Cases, brief, pareto
+from harness.core.record import Absence, Record
+from harness.judge.metrics import missing
+from harness.report.cases import Cases, brief, pareto, standing
 from harness.report.charts import charts
 from harness.report.compose import MAX_SCALED, Gathered, compose
 from harness.report.draw import _Hues
@@ -76,6 +77,17 @@ def test_the_front_is_what_no_other_case_is_shown_to_beat() -> None:
     rising = {"a": (Reading(1.0), Reading(2.0)), "b": (Reading(2.0), Reading(3.0))}
     assert pareto(rising, ("lower", "higher")) == {"a", "b"}
     assert pareto(rising, ("lower", "lower")) == {"a"}
+
+
+def test_no_number_beats_outputs_that_are_identical_to_the_reference() -> None:
+    name = "accuracy/sqnr_db"
+    same = replace(make_record(), metrics={name: missing(name, "same", absence=Absence.IDENTICAL)})
+    near = make_record({name: 40.0})
+    found = {
+        case: (Reading(seconds), standing(record, name))
+        for case, seconds, record in (("same", 2.0, same), ("near", 1.0, near), ("slow", 3.0, near))
+    }
+    assert pareto(found, ("lower", "higher")) == {"same", "near"}
 
 
 def test_a_models_curves_are_told_in_words_as_many_as_there_is_room_for() -> None:
