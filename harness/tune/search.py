@@ -72,6 +72,7 @@ class ModelSearch:
             interleaves=settings.objective.metric in (P50, P95, *RATES),
         )
         self.exact: dict[int, dict[str, Metric]] = {}
+        self.samples: set[int] = set()  # groups whose batches were looked at: do they hold samples?
         self.built: dict[Artifact, Built] = {}
         self.records: dict[int, Record] = {}  # the last one of each cell
         self.blocks = self.asked = 0
@@ -129,7 +130,9 @@ class ModelSearch:
             fact["base"] = self.keys[ask.base]
             fact["ratios"], fact["lost"] = self.tools.block(self.cases[ask.base], case, self.blocks)
         elif ask.step is Step.PROBE:
-            outputs = self.wants_outputs and self.space.groups[ask.cell] not in self.exact
+            outputs = self.wants_outputs and (
+                self.space.groups[ask.cell] not in self.exact or self._counts_on_batch(ask.cell)
+            )
             fact["record"] = self.tools.probe(case, outputs).to_json()
         else:
             fact["record"] = self.tools.fresh(case).to_json()
@@ -150,7 +153,7 @@ class ModelSearch:
             if record.status is Status.UNSUPPORTED:
                 self._bar_alike(ask.cell, reason)
             return reason
-        if broken := self._take_exact(ask, record):
+        if broken := self._take_exact(ask, record) or self._take_batch(ask, record):
             self.race.lose(ask, broken, cost_s)
             return broken
         self.race.tell(ask, _values(record, (*self.race.fits, "memory/peak")), cost_s)
@@ -200,6 +203,25 @@ class ModelSearch:
                 if other == group:
                     self.race.bar(cell, reasons[0])
         return "; ".join(reasons)
+
+    def _counts_on_batch(self, cell: int) -> bool:
+        """Return whether it matters that a cell's batch is so many samples, and nothing has shown it yet."""
+        asked = {self.settings.objective.metric, *(limit.metric for limit in self.settings.limits)}
+        several = self.cases[cell].load.batch > 1 and self.space.groups[cell] not in self.samples
+        return several and RATES[0] in asked
+
+    def _take_batch(self, ask: Ask, record: Record) -> str:
+        """Bar the batches of all cells that compute the same where a batch is not shown to be samples."""
+        if ask.step is not Step.PROBE or not self._counts_on_batch(ask.cell):
+            return ""
+        group, rate = self.space.groups[ask.cell], record.metrics.get(RATES[0])
+        self.samples.add(group)
+        if rate is None or rate.value is not None:
+            return ""
+        for cell, other in enumerate(self.space.groups):
+            if other == group and self.cases[cell].load.batch > 1:
+                self.race.bar(cell, f"no samples a second: {rate.reason}")
+        return f"no samples a second: {rate.reason}"
 
     def _bar_alike(self, cell: int, reason: str) -> None:
         for other, case in enumerate(self.cases):

@@ -41,7 +41,7 @@ def test_the_blocks_of_a_job_end_in_the_same_rows(job: dict[str, Any], tmp_path:
     assert found.control is not None
     control = json.loads(json.dumps(found.control.to_json()))
     for decision in control["decisions"].values():
-        for name in ("source", "detail", "asked", "needed_s", "needed_calls"):  # it had none
+        for name in ("source", "detail", "asked", "needed_s", "needed_calls", "comparable"):  # it had none
             decision.pop(name, None)
     assert control == job["control"]
     assert found.to_json()["failed"] == job["failed"]

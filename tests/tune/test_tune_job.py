@@ -18,6 +18,7 @@ from harness.core.errors import InputError
 from harness.core.listener import Listener
 from harness.core.record import Record, Status
 from harness.core.suite import Plan
+from harness.judge.metrics import missing
 from harness.plan import plan_document
 from harness.tune.finalists import finalists_suite
 from harness.tune.job import check_measurable
@@ -131,6 +132,28 @@ def test_a_cell_that_crashes_is_out_and_an_unsupported_one_takes_its_like_with_i
     assert sum("basic" in call[1] for call in bench.calls) == 1
     assert 1 <= reasons.count("crashed: SIGSEGV") < 12
     assert answer.winner is not None and answer.winner.case == BEST
+
+
+def test_a_batch_that_is_not_shown_to_hold_samples_gives_no_samples_a_second(
+    grid: Grid, search: Search, bench: Any
+) -> None:
+    """Eight times the calls of one would win by far; the first batch of each group is evaluated."""
+    rate = "throughput/samples_per_s"
+
+    def change(step: str, case: Case, record: Record) -> Record:
+        evaluated = bench.calls[-1][2] == "True"
+        if case.load.batch == 1 or not evaluated:
+            return record
+        return replace(
+            record, metrics={**record.metrics, rate: missing(rate, "the batch axis mixes samples")}
+        )
+
+    bench.change = change
+    (answer,) = search(grid(batch=[1, 8]), objective=Objective(rate, True)).answers
+    assert answer.winner is not None and "batch=8" not in answer.winner.case
+    reasons = {each.reason for each in answer.barred if "batch=8" in each.case}
+    assert reasons == {"no samples a second: the batch axis mixes samples"}
+    assert all("batch=8" in case for case in (each.case for each in answer.barred))
 
 
 def test_ctrl_c_gives_the_best_so_far_and_resume_goes_on_to_the_same_answer(
