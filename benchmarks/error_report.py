@@ -25,8 +25,11 @@ RULE = "planned"
 NOTE = """At 3954f19 the start of a last block could outlast the budget (10.5 s of 10); since 1a9baea such a
 block is given up. Two A/As beside a neighbour took longer for the blocks that a confirmation needs."""
 
-Condition = tuple[str, int, bool]
-"""Scenario, cores, and whether there was a noisy neighbour."""
+BUSY = 0.2
+"""Cores that other work on the machine kept busy during a job: from so many on it has a row of its own."""
+
+Condition = tuple[str, int, bool, bool]
+"""Scenario, cores, whether there was a noisy neighbour, and whether there was other work."""
 
 
 TABLE = (
@@ -75,7 +78,8 @@ def _intro(lines: Sequence[Line], machine: str) -> list[str]:
         "*neighbour* burns a core in bursts of 0.02 to 1 s, half of the time: on 1 core that very core.",
         "Beside a count stands its exact interval at 95% (Clopper and Pearson).",
         "*Astray* are blocks whose p50 lies more than 0.9% from their job's median: how noisy the machine",
-        "was. *Other work* is how many cores other processes on the machine kept busy meanwhile, the median.",
+        "was. *Other work* is how many cores other processes on the machine kept busy meanwhile, the median;",
+        f"jobs beside {BUSY:g} and more are a row of their own.",
         "",
     ]
 
@@ -128,8 +132,17 @@ def _group(lines: Sequence[Line]) -> dict[Condition, list[Line]]:
     """Sort lines by the conditions under which they were made, in the order of the scenarios."""
     groups: dict[Condition, list[Line]] = {}
     order = {name: place for place, name in enumerate(SCENARIOS)}
-    for line in sorted(lines, key=lambda line: (order[line["scenario"]], line["neighbour"], line["cores"])):
-        groups.setdefault((line["scenario"], line["cores"], line["neighbour"]), []).append(line)
+    for line in sorted(
+        lines,
+        key=lambda line: (
+            order[line["scenario"]],
+            line["neighbour"],
+            line["cores"],
+            line.get("others", 0.0) >= BUSY,
+        ),
+    ):
+        busy = line.get("others", 0.0) >= BUSY and not line["neighbour"]
+        groups.setdefault((line["scenario"], line["cores"], line["neighbour"], busy), []).append(line)
     return groups
 
 
@@ -195,8 +208,8 @@ def _others(found: Sequence[Line]) -> str:
 
 
 def _name(condition: Condition) -> tuple[str, str, str]:
-    name, cores, noisy = condition
-    return SCENARIOS[name].title, str(cores), "yes" if noisy else "no"
+    name, cores, noisy, busy = condition
+    return SCENARIOS[name].title, str(cores), "yes" if noisy else "other work" if busy else "no"
 
 
 def _rivals(condition: Condition, found: Sequence[Line]) -> str:

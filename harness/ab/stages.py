@@ -12,6 +12,9 @@ from harness.ab.runner import BlockRunner, Readings
 from harness.ab.schedule import SCREEN_ALL, SCREEN_FEW, OnlyCase, SeveralCases
 from harness.core.units import format_seconds
 
+FAIR_BUDGETS = 2.0
+"""A budget that is so many times too small for what is asked still shows it about every other time."""
+
 
 class CaseStages:
     """The stages that one case goes through; each returns in a few words how it ended.
@@ -90,9 +93,9 @@ class CaseStages:
         return len(blocks) > SCREEN_ALL or decide.is_open(blocks, self.settings)
 
     def _is_worth_its_budget(self, budget: BlockBudget) -> bool:
-        """Return whether p50, no candidate yet, is open, and the budget was chosen to show what is asked."""
+        """Return whether p50, no candidate yet, is open, and the budget may well show what is asked."""
         needed_s = budget.plan.needed_s if budget.plan else None
-        shows = needed_s is not None and needed_s <= budget.budget_s
+        shows = needed_s is not None and needed_s <= FAIR_BUDGETS * budget.budget_s
         return shows and P50 in self.settings.metrics and decide.is_open(budget.fresh, self.settings)
 
     def _give_up(self, budget: BlockBudget, what: str, needed: int, done: int) -> None:

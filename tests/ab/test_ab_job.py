@@ -314,6 +314,22 @@ def test_a_budget_that_shows_the_change_asked_for_is_spent_though_nothing_looks_
     assert counts[1] == plan.blocks or decision.verdict is Change.EQUIVALENT
 
 
+def test_a_cap_is_spent_where_it_may_well_show_the_change_asked_for(trial, made_up) -> None:
+    """Half of what would surely show it shows it every other time; a quarter does not."""
+    ends = []
+    for most_s in (600.0, 30.0, 14.0):
+        blocks = made_up(3.5, -3.6, 3.9, -3.2, 3.4, -3.0)
+        blocks.rests_s, blocks.swings = (0.4,), (0.016, -0.016, 0.0, 0.024, -0.024)
+        found = trial(suite(), metrics=(P50,), see=0.02, most_s=most_s)
+        (plan,) = found.plans.values()
+        ends.append((plan, rows(found)["m", P50].decision.blocks))
+    needed_s = ends[0][0].needed_s
+    assert needed_s is not None
+    for (plan, blocks), goes_on in zip(ends[1:], (True, False), strict=True):
+        assert (needed_s <= 2 * plan.budget_s) is goes_on
+        assert (blocks == plan.blocks) is goes_on
+
+
 def test_the_budget_of_a_candidate_grows_for_its_confirmation(trial, made_up) -> None:
     counts = []
     for most_s in (None, 40.0):
