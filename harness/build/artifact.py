@@ -199,8 +199,10 @@ class _Line:
         if base.precision != "fp32":
             raise Unsupported(f"asked for {name}; {_no_fp32(base.precision)}")
         precision: Precision = PRECISIONS.resolve(kind)
-        feeds = _calibration(artifact, base, self.cache_dir) if precision.calibrated else {}
-        recipe = {**_precision_recipe(artifact), "calibration": feeds.get("identity")}
+        recipe = _precision_recipe(artifact)
+        calibrated = precision.takes_feeds(recipe["options"])
+        feeds = _calibration(artifact, base, self.cache_dir) if calibrated else {}
+        recipe = {**recipe, "calibration": feeds.get("identity")}
 
         def where() -> dict[str, Any]:
             if artifact.quantizer == CURRENT:

@@ -132,7 +132,8 @@ def convert(request: Mapping[str, Any], target: Path) -> Content:
     """Convert to another precision, and see that the file holds it."""
     base, kind = Built.from_json(request["built"]), request["precision"]
     precision: Precision = PRECISIONS.resolve(kind)
-    feeds, calibration = calibrate(base, request["feeds"]) if precision.calibrated else ([], None)
+    calibrated = precision.takes_feeds(request["options"])
+    feeds, calibration = calibrate(base, request["feeds"]) if calibrated else ([], None)
     target = target.absolute()
     path = target / files.MODEL
     mended, repairs = repair.mend(Path(base.path).absolute(), target / "mended.onnx")
@@ -173,7 +174,7 @@ def convert(request: Mapping[str, Any], target: Path) -> Content:
             **done,
         },
         **({"calibration": calibration} if calibration else {}),
-        "random_calibration": precision.calibrated and "random" in request["feeds"]["identity"],
+        "random_calibration": calibrated and "random" in request["feeds"]["identity"],
     }
     notes = (*base.notes, *(f"before {kind}: {text}" for text in repairs), *complaints)
     if reading.opset != base.opset:

@@ -98,8 +98,8 @@ class BlockOptions(Strict):
     """Weights of 4 bits in blocks; int4 is symmetric, uint4 has zero points."""
 
     method: Literal["int4", "uint4"]
-    algorithm: Annotated[str, Choice("algorithm", ("rtn", "k_quant", "hqq"))] = _option(
-        "Rounding to nearest, or a search; hqq computes in torch."
+    algorithm: Annotated[str, Choice("algorithm", ("rtn", "k_quant", "hqq", "gptq"))] = _option(
+        "Rounding to nearest, or a search; hqq computes in torch, gptq is calibrated."
     )
     block_size: Annotated[Literal[16, 32, 64, 128, 256], Expect("one of 16, 32, 64, 128, 256")] = _option(
         "Weights that share a scale."

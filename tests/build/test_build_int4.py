@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from models import save_model, value
 from onnx import helper, numpy_helper
+from onnxruntime.quantization.neural_compressor import weight_only
 
 from harness.build.precisions import Precision
 from harness.build.precisions.int4 import INT4, UINT4
@@ -33,6 +35,10 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     path = tmp_path_factory.mktemp("base") / "model.onnx"
     return save_model(path, nodes, [value("x", ["n", 128])], [value("y", ["n", 64])], weights)
+
+
+GPTQ = INT4.complete("int4", {"algorithm": "gptq"})
+FEEDS = [{"x": row[None]} for row in ROWS]
 
 
 def answers(path: Path) -> np.ndarray:
@@ -83,6 +89,50 @@ def test_a_node_that_is_not_there_and_a_block_size_without_a_kernel_are_named(
     ):
         with pytest.raises(Failed, match=message):
             INT4.convert(base, tmp_path / "model.onnx", INT4.complete("int4", options), [])
+
+
+@pytest.mark.parametrize(
+    ("options", "lacks"),
+    [
+        ({"algorithm": "k_quant", "format": "qdq"}, "k_quant .* has no format: qdq"),
+        ({"algorithm": "k_quant", "op_types": ["MatMul", "Gather"]}, "k_quant .* has no op_types: Gather"),
+        ({"algorithm": "hqq", "op_types": ["Gather"]}, "hqq .* has no op_types: Gather"),
+        ({"algorithm": "gptq", "nodes_to_exclude": ["first"]}, "gptq .* has no nodes_to_exclude: first"),
+    ],
+)
+def test_an_option_that_an_algorithm_passes_over_is_unsupported(
+    base: Path, tmp_path: Path, options: dict[str, Any], lacks: str
+) -> None:
+    with pytest.raises(Unsupported, match=f"^algorithm {lacks}; use algorithm: rtn$"):
+        INT4.convert(base, tmp_path / "model.onnx", INT4.complete("int4", options), FEEDS)
+
+
+def test_gptq_that_rounds_alike_whatever_it_is_calibrated_on_is_unsupported(
+    base: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(Unsupported, match="^algorithm gptq of onnxruntime .* has no effect"):
+        INT4.convert(base, tmp_path / "model.onnx", GPTQ, FEEDS)
+    assert not (tmp_path / "model.onnx").exists()
+
+
+def test_gptq_alone_is_calibrated_and_converts_where_its_calibration_has_an_effect(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def by_hessian(weight: np.ndarray, hessian: np.ndarray, **options: Any) -> np.ndarray:
+        return weight * np.sign(hessian[0, 1])  # in place of the search: the calibration tells the sign
+
+    monkeypatch.setattr(weight_only, "gptq", by_hessian)
+    assert (INT4.takes_feeds(GPTQ), INT4.takes_feeds(INT4.defaults)) == (True, False)
+    path, weights = tmp_path / "model.onnx", []
+    for sign in (1, -1):
+        row = np.ones((1, 128), np.float32)
+        row[0, 1] = sign
+        INT4.convert(base, path, GPTQ, [{"x": row}])
+        made = onnx.load(path)
+        weights.append({item.name: numpy_helper.to_array(item) for item in made.graph.initializer})
+    assert not np.array_equal(weights[0]["w_Q4G32"], weights[1]["w_Q4G32"])
+    assert {item.domain for item in made.opset_import} == {"", "com.microsoft"}
+    assert read_onnx(path).operators == {"MatMulNBits": 2}
 
 
 ignores_torch = pytest.mark.filterwarnings("ignore:The given NumPy array is not writable")

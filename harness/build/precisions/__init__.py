@@ -8,7 +8,7 @@ entry-point group ``harness.precisions``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ class Precision:
 
     `reads_back` is what `harness.build.reading` must find in the file;
     `defaults` holds every option there is; `choices` what some of them may be.
-    `calibrated` asks for feeds; `packages` are those that the bytes depend on.
+    `calibrated` asks for feeds; `calibrated_by` are values of options that ask for them.
+    `packages` are those that the bytes depend on.
     """
 
     convert: Convert
@@ -35,6 +36,11 @@ class Precision:
     choices: Mapping[str, Sequence[str]]
     packages: tuple[str, ...]
     calibrated: bool = False
+    calibrated_by: Mapping[str, str] = field(default_factory=dict)
+
+    def takes_feeds(self, options: Mapping[str, Any]) -> bool:
+        """Return whether a conversion by these options, all of them, is calibrated."""
+        return self.calibrated or any(options[name] == value for name, value in self.calibrated_by.items())
 
     def complete(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return all options, defaults filled in. Raises Failed for an unknown name or a wrong value."""

@@ -13,6 +13,7 @@ from harness.build.check import first_line
 from harness.build.opset import raise_opset
 from harness.build.ort_tools import load_tools
 from harness.build.precisions import Precision
+from harness.build.precisions.quantization import reader
 from harness.build.precisions.targets import check_nodes, check_operators
 from harness.build.reading import walk
 from harness.core.errors import Failed, Unsupported
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import onnx
 
 OPERATORS = ("MatMul", "Gather")
+MICROSOFT = "com.microsoft"
 BLOCK_SIZES = (16, 32, 64, 128, 256)
 
 QDQ_OPSET = 21
@@ -44,51 +46,24 @@ def convert(
     """
     load_tools()
     import onnx
-    from onnxruntime.quantization import QuantFormat
-    from onnxruntime.quantization.matmul_nbits_quantizer import (
-        DefaultWeightOnlyQuantConfig,
-        HQQWeightOnlyQuantConfig,
-        KQuantWeightOnlyQuantConfig,
-        MatMulNBitsQuantizer,
-    )
+    from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 
     if options["block_size"] not in BLOCK_SIZES:
         raise Failed(f"block_size: expected one of {', '.join(map(str, BLOCK_SIZES))}")
+    check_algorithm(options)
     if options["format"] == "qdq":
         base = raise_opset(base, target.with_name("raised.onnx"), QDQ_OPSET)
     named = files.parse(base)
     check_nodes(named, options["nodes_to_exclude"])
     check_operators(named, "op_types", options["op_types"], OPERATORS)
-    operators = tuple(options["op_types"]) or OPERATORS[:1]
-    formats = {"qoperator": QuantFormat.QOperator, "qdq": QuantFormat.QDQ}
     level = options["accuracy_level"] or None
-    if options["algorithm"] == "k_quant":
-        config = KQuantWeightOnlyQuantConfig(op_types_to_quantize=operators)
-    elif options["algorithm"] == "hqq":
-        if find_spec("torch") is None:
-            raise Unsupported(
-                "algorithm hqq of ONNX Runtime's quantizer computes in torch, which is not installed"
-            )
-        config = HQQWeightOnlyQuantConfig(
-            block_size=options["block_size"],
-            quant_format=formats[options["format"]],
-            op_types_to_quantize=operators,
-        )
-    else:
-        config = DefaultWeightOnlyQuantConfig(
-            block_size=options["block_size"],
-            is_symmetric=symmetric,
-            accuracy_level=level,
-            quant_format=formats[options["format"]],
-            op_types_to_quantize=operators,
-        )
     quantizer = MatMulNBitsQuantizer(
         onnx.load(base),
         block_size=options["block_size"],
         is_symmetric=symmetric,
         accuracy_level=level,
         nodes_to_exclude=list(options["nodes_to_exclude"]),
-        algo_config=config,
+        algo_config=_algorithm(options, feeds, symmetric=symmetric),
     )
     try:
         quantizer.process()
@@ -100,6 +75,7 @@ def convert(
             f"algorithm {options['algorithm']} of ONNX Runtime's quantizer cannot convert it: {why}"
         ) from error
     model = _without_leftovers(quantizer.model.model)
+    _import_domain(model)
     if level and not _computes_at(model, level):
         raise Unsupported(
             f"accuracy_level {level}: the quantizer writes it into no product with algorithm "
@@ -111,6 +87,73 @@ def convert(
         "by": "onnxruntime.quantization.matmul_nbits_quantizer",
         "symmetric": not _has_zero_points(model),  # hqq and k_quant always have some
     }
+
+
+LACKS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "k_quant": {"format": ("qdq",), "op_types": ("Gather",)},
+    "hqq": {"op_types": ("Gather",)},
+    "gptq": {"format": ("qdq",), "op_types": ("Gather",), "nodes_to_exclude": ()},
+}
+"""Algorithm -> options that it passes over in silence, or refuses, and at which values; none: at any."""
+
+
+def check_algorithm(options: Mapping[str, Any]) -> None:
+    """Raise Unsupported for an option that the algorithm does not have."""
+    for option, values in LACKS.get(options["algorithm"], {}).items():
+        asked = options[option] if isinstance(options[option], list | tuple) else [options[option]]
+        if lacking := [value for value in asked if not values or value in values]:
+            raise Unsupported(
+                f"algorithm {options['algorithm']} of ONNX Runtime's quantizer "
+                f"has no {option}: {lacking[0]}; use algorithm: rtn"
+            )
+
+
+def _algorithm(options: Mapping[str, Any], feeds: Sequence[Rows], *, symmetric: bool) -> Any:
+    """Return the settings of an algorithm, as the quantizer takes them. Raises Unsupported."""
+    from onnxruntime.quantization import QuantFormat, matmul_nbits_quantizer
+
+    formats = {"qoperator": QuantFormat.QOperator, "qdq": QuantFormat.QDQ}
+    operators = tuple(options["op_types"]) or OPERATORS[:1]
+    shared = {"quant_format": formats[options["format"]], "op_types_to_quantize": operators}
+    match options["algorithm"]:
+        case "k_quant":
+            return matmul_nbits_quantizer.KQuantWeightOnlyQuantConfig(op_types_to_quantize=operators)
+        case "gptq":
+            _check_gptq()
+            return matmul_nbits_quantizer.GPTQWeightOnlyQuantConfig(reader(feeds), **shared)
+        case "hqq":
+            if find_spec("torch") is None:
+                raise Unsupported(
+                    "algorithm hqq of ONNX Runtime's quantizer computes in torch, which is not installed"
+                )
+            return matmul_nbits_quantizer.HQQWeightOnlyQuantConfig(options["block_size"], **shared)
+    return matmul_nbits_quantizer.DefaultWeightOnlyQuantConfig(
+        options["block_size"],
+        is_symmetric=symmetric,
+        accuracy_level=options["accuracy_level"] or None,
+        **shared,
+    )
+
+
+def _check_gptq() -> None:
+    """Raise Unsupported where the search rounds alike whatever it is calibrated on: it is no search then.
+
+    Seen of ONNX Runtime 1.32: it spreads an error by a triangular matrix's other half, which is zero.
+    """
+    import numpy as np
+    import onnxruntime
+
+    who = f"algorithm gptq of onnxruntime {onnxruntime.__version__}'s quantizer"
+    try:
+        from onnxruntime.quantization.neural_compressor.weight_only import gptq
+    except ImportError as error:
+        raise Unsupported(f"{who} cannot be had: {first_line(error)}") from error
+    weight = np.random.default_rng(0).standard_normal((32, 8))
+    apart, together = np.eye(32), np.full((32, 32), 0.9) + 0.1 * np.eye(32)  # inputs that vary so
+    if np.array_equal(gptq(weight.copy(), apart), gptq(weight.copy(), together)):
+        raise Unsupported(
+            f"{who}: its calibration has no effect, it rounds to the nearest: use algorithm: rtn"
+        )
 
 
 def _computes_at(model: onnx.ModelProto, level: int) -> bool:
@@ -142,6 +185,15 @@ def _without_leftovers(model: onnx.ModelProto) -> onnx.ModelProto:
     return onnx_ir.to_proto(RemoveUnusedNodesPass()(onnx_ir.from_proto(model)).model)
 
 
+def _import_domain(model: onnx.ModelProto) -> None:
+    """Name the domain of the products over 4 bits: not every algorithm does."""
+    from onnx import helper
+
+    used = {node.domain for node in walk(model)} - {item.domain for item in model.opset_import}
+    if MICROSOFT in used:
+        model.opset_import.append(helper.make_opsetid(MICROSOFT, 1))
+
+
 def _precision(*, symmetric: bool) -> Precision:
     return Precision(
         convert=partial(convert, symmetric=symmetric),
@@ -154,8 +206,9 @@ def _precision(*, symmetric: bool) -> Precision:
             "op_types": [],
             "nodes_to_exclude": [],
         },
-        choices={"algorithm": ("rtn", "k_quant", "hqq"), "format": ("qoperator", "qdq")},
+        choices={"algorithm": ("rtn", "k_quant", "hqq", "gptq"), "format": ("qoperator", "qdq")},
         packages=("onnx", "onnxruntime", "numpy"),
+        calibrated_by={"algorithm": "gptq"},
     )
 
 

@@ -16,6 +16,7 @@ from harness.build.precisions.quantization import (
     WEIGHT_TYPES,
     quant_type,
     quantize,
+    reader,
     shared,
 )
 from harness.core.errors import Unsupported
@@ -59,7 +60,7 @@ def convert(base: Path, target: Path, options: Mapping[str, Any], feeds: Sequenc
         quantize_static(
             prepared,
             target,
-            calibration_data_reader=_reader(feeds),
+            calibration_data_reader=reader(feeds),
             quant_format=pair[0],
             activation_type=pair[1],
             calibrate_method=methods[options["calibration"]],
@@ -78,27 +79,6 @@ def convert(base: Path, target: Path, options: Mapping[str, Any], feeds: Sequenc
 def _stride(count: int) -> int:
     """Return into how many batches at a time calibration is cut: it wants a divisor of their count."""
     return max(size for size in range(1, HELD + 1) if count % size == 0)
-
-
-def _reader(feeds: Sequence[Rows]) -> Any:
-    from onnxruntime.quantization import CalibrationDataReader
-
-    class Reader(CalibrationDataReader):  # type: ignore[misc]
-        """Hand feeds to ONNX Runtime, one range after another."""
-
-        def __init__(self) -> None:
-            self._left = iter(feeds)
-
-        def get_next(self) -> Rows | None:
-            return next(self._left, None)
-
-        def __len__(self) -> int:
-            return len(feeds)
-
-        def set_range(self, start_index: int, end_index: int) -> None:
-            self._left = iter(feeds[start_index:end_index])
-
-    return Reader()
 
 
 INT8_STATIC = Precision(

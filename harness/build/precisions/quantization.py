@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +13,7 @@ from harness.build.capture_log import capture_log
 from harness.build.check import first_line
 from harness.build.ort_tools import load_tools
 from harness.build.precisions.targets import check_nodes, check_operators
+from harness.core.feeds import Rows
 
 if TYPE_CHECKING:
     from onnxruntime.quantization import QuantType
@@ -112,3 +113,25 @@ PREPARATIONS: tuple[tuple[str, Callable[[Path, Path], Path]], ...] = (
 
 `harness.build.repair.REPAIRS` is another kind of table: steps that all apply where they are needed.
 """
+
+
+def reader(feeds: Sequence[Rows]) -> Any:
+    """Return ONNX Runtime's reader of calibration data over `feeds`."""
+    from onnxruntime.quantization import CalibrationDataReader
+
+    class Reader(CalibrationDataReader):  # type: ignore[misc]
+        """Hand feeds to ONNX Runtime, one range after another."""
+
+        def __init__(self) -> None:
+            self._left = iter(feeds)
+
+        def get_next(self) -> Rows | None:
+            return next(self._left, None)
+
+        def __len__(self) -> int:
+            return len(feeds)
+
+        def set_range(self, start_index: int, end_index: int) -> None:
+            self._left = iter(feeds[start_index:end_index])
+
+    return Reader()
