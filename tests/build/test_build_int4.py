@@ -110,7 +110,7 @@ def test_an_option_that_an_algorithm_passes_over_is_unsupported(
 def test_gptq_that_rounds_alike_whatever_it_is_calibrated_on_is_unsupported(
     base: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(Unsupported, match="^algorithm gptq of onnxruntime .* has no effect"):
+    with pytest.raises(Unsupported, match=r"^algorithm gptq of onnxruntime .* has no effect"):
         INT4.convert(base, tmp_path / "model.onnx", GPTQ, FEEDS)
     assert not (tmp_path / "model.onnx").exists()
 
