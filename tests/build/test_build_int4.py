@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime
 import pytest
 from models import save_model, value
 from onnx import helper, numpy_helper
-from onnxruntime.quantization.neural_compressor import weight_only
 
 from harness.build.precisions import Precision
-from harness.build.precisions.int4 import INT4, UINT4
+from harness.build.precisions.int4 import INT4, UINT4, check_search
 from harness.build.reading import read_onnx
 from harness.core.errors import Failed, Unsupported
 
@@ -115,24 +113,11 @@ def test_gptq_that_rounds_alike_whatever_it_is_calibrated_on_is_unsupported(
     assert not (tmp_path / "model.onnx").exists()
 
 
-def test_gptq_alone_is_calibrated_and_converts_where_its_calibration_has_an_effect(
-    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def by_hessian(weight: np.ndarray, hessian: np.ndarray, **options: Any) -> np.ndarray:
-        return weight * np.sign(hessian[0, 1])  # in place of the search: the calibration tells the sign
-
-    monkeypatch.setattr(weight_only, "gptq", by_hessian)
+def test_gptq_alone_is_calibrated_and_taken_where_its_calibration_has_an_effect() -> None:
     assert (INT4.takes_feeds(GPTQ), INT4.takes_feeds(INT4.defaults)) == (True, False)
-    path, weights = tmp_path / "model.onnx", []
-    for sign in (1, -1):
-        row = np.ones((1, 128), np.float32)
-        row[0, 1] = sign
-        INT4.convert(base, path, GPTQ, [{"x": row}])
-        made = onnx.load(path)
-        weights.append({item.name: numpy_helper.to_array(item) for item in made.graph.initializer})
-    assert not np.array_equal(weights[0]["w_Q4G32"], weights[1]["w_Q4G32"])
-    assert {item.domain for item in made.opset_import} == {"", "com.microsoft"}
-    assert read_onnx(path).operators == {"MatMulNBits": 2}
+    check_search(lambda weight, hessian: weight * hessian[0, 1], "a search")
+    with pytest.raises(Unsupported, match=r"^a search: its calibration has no effect"):
+        check_search(lambda weight, hessian: np.round(weight), "a search")
 
 
 ignores_torch = pytest.mark.filterwarnings("ignore:The given NumPy array is not writable")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +21,7 @@ from harness.core.feeds import Rows
 from harness.core.vocabulary import is_quantized
 
 if TYPE_CHECKING:
+    import numpy as np
     import onnx
 
 OPERATORS = ("MatMul", "Gather")
@@ -110,6 +111,7 @@ def check_algorithm(options: Mapping[str, Any]) -> None:
 
 def _algorithm(options: Mapping[str, Any], feeds: Sequence[Rows], *, symmetric: bool) -> Any:
     """Return the settings of an algorithm, as the quantizer takes them. Raises Unsupported."""
+    import onnxruntime
     from onnxruntime.quantization import QuantFormat, matmul_nbits_quantizer
 
     formats = {"qoperator": QuantFormat.QOperator, "qdq": QuantFormat.QDQ}
@@ -119,7 +121,7 @@ def _algorithm(options: Mapping[str, Any], feeds: Sequence[Rows], *, symmetric: 
         case "k_quant":
             return matmul_nbits_quantizer.KQuantWeightOnlyQuantConfig(op_types_to_quantize=operators)
         case "gptq":
-            _check_gptq()
+            check_search(_gptq(), f"algorithm gptq of onnxruntime {onnxruntime.__version__}'s quantizer")
             return matmul_nbits_quantizer.GPTQWeightOnlyQuantConfig(reader(feeds), **shared)
         case "hqq":
             if find_spec("torch") is None:
@@ -135,22 +137,30 @@ def _algorithm(options: Mapping[str, Any], feeds: Sequence[Rows], *, symmetric: 
     )
 
 
-def _check_gptq() -> None:
+Search = Callable[..., "np.ndarray[Any, Any]"]
+"""Rounds a matrix (inputs x outputs), given the Hessian of its inputs."""
+
+
+def _gptq() -> Search:
+    """Return the search of the installed quantizer. Raises Unsupported."""
+    try:
+        from onnxruntime.quantization.neural_compressor.weight_only import gptq
+    except ImportError as error:
+        why = f"algorithm gptq of ONNX Runtime's quantizer cannot be had: {first_line(error)}"
+        raise Unsupported(why) from error
+    return gptq  # type: ignore[no-any-return]
+
+
+def check_search(search: Search, who: str) -> None:
     """Raise Unsupported where the search rounds alike whatever it is calibrated on: it is no search then.
 
     Seen of ONNX Runtime 1.32: it spreads an error by a triangular matrix's other half, which is zero.
     """
     import numpy as np
-    import onnxruntime
 
-    who = f"algorithm gptq of onnxruntime {onnxruntime.__version__}'s quantizer"
-    try:
-        from onnxruntime.quantization.neural_compressor.weight_only import gptq
-    except ImportError as error:
-        raise Unsupported(f"{who} cannot be had: {first_line(error)}") from error
     weight = np.random.default_rng(0).standard_normal((32, 8))
     apart, together = np.eye(32), np.full((32, 32), 0.9) + 0.1 * np.eye(32)  # inputs that vary so
-    if np.array_equal(gptq(weight.copy(), apart), gptq(weight.copy(), together)):
+    if np.array_equal(search(weight.copy(), apart), search(weight.copy(), together)):
         raise Unsupported(
             f"{who}: its calibration has no effect, it rounds to the nearest: use algorithm: rtn"
         )
