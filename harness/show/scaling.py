@@ -49,10 +49,8 @@ def _batches(curve: BatchCurve) -> Entry:
     ]
     lines.append(_bound(curve))
     enough = "" if curve.enough_batch == curve.best_batch else f"; {curve.enough_batch} is within 5% of it"
-    return Entry(
-        f"{_name(curve.model, curve.where)}: most samples a second with {curve.best_batch}{enough}",
-        tuple(lines),
-    )
+    best = f"most samples a second (batch over p50) with {curve.best_batch}{enough}"
+    return Entry(f"{_name(curve.model, curve.where)}: {best}", tuple(lines))
 
 
 def _bound(curve: BatchCurve) -> str:

@@ -115,6 +115,6 @@ def test_a_page_words_the_curves_and_json_has_them_at_their_cases() -> None:
     batches = judge.report("t", [timed(took, batch=2**at) for at, took in enumerate((1.0, 1.8, 3.5))])
     (entry,) = next(scaling_sections(batches.scaling)).entries
     assert (entry.text, entry.lines[-1]) == (
-        "net: most samples a second with 4; 2 is within 5% of it",
+        "net: most samples a second (batch over p50) with 4; 2 is within 5% of it",
         "from 1 on, time grows with the batch: bound by computing",
     )
