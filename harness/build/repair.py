@@ -51,7 +51,8 @@ def has_functions(model: onnx.ModelProto) -> bool:
 
 def spells_the_domain_out(model: onnx.ModelProto) -> bool:
     """Return whether ONNX's own operators are said to be of ``ai.onnx``, which tools look up by no name."""
-    return any(item.domain == "ai.onnx" for item in (*model.opset_import, *model.graph.node))
+    domains = chain((item.domain for item in model.opset_import), (node.domain for node in model.graph.node))
+    return "ai.onnx" in domains
 
 
 def is_unsorted(model: onnx.ModelProto) -> bool:
