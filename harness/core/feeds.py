@@ -21,7 +21,7 @@ import numpy as np
 
 from harness.core.errors import Failed, InputError, Unsupported
 from harness.core.form import Form, listed, spell_value
-from harness.core.inputs import Input
+from harness.core.inputs import Input, is_picture
 from harness.core.roles import BATCH, FRAMES, GRAPH, PAST, SEQUENCE, Unbound, is_unnamed, unbound
 
 Rows = dict[str, np.ndarray]
@@ -297,6 +297,13 @@ def _batch_axes(
             raise Unsupported(
                 f"axis 0 of input {head!r} is {first!r}, which is no batch; asked for a batch of {batch}; "
                 f"'batch_dim: {first}' makes it one"
+            )
+        return 1, dict.fromkeys(names, None)
+    if is_picture(names[head]):
+        if batch not in (None, 1):
+            shape = ", ".join(map(str, names[head]))
+            raise Unsupported(
+                f"input {head!r} is [{shape}], one picture without a batch axis; asked for a batch of {batch}"
             )
         return 1, dict.fromkeys(names, None)
     fixed = shapes[first] if isinstance(first, str) else first

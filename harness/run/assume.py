@@ -35,7 +35,7 @@ from harness.core.feeds import (
     wrong_values,
 )
 from harness.core.form import Form, spell_fill
-from harness.core.inputs import Fill, Input
+from harness.core.inputs import Fill, Input, is_picture
 from harness.core.registry import closest
 from harness.core.roles import Unbound
 from harness.measure.fit import first_fit
@@ -211,7 +211,7 @@ def own_axes(inputs: Sequence[Input], kinds: Iterable[str]) -> dict[str, Any]:
     Outputs that are no tensors (`kinds`: "sequence", "map", "optional") cannot be bound, nor can text.
     """
     axes: dict[str, Any] = {}
-    first = [item.shape[0] for item in inputs if len(item.shape) > 1]
+    first = [item.shape[0] for item in inputs if len(item.shape) > 1 and not is_picture(item.shape)]
     whole = [size for size in first if isinstance(size, int) and size > 0]
     if whole and len(whole) == len(first) and whole[0] > 1:
         axes["batch"] = whole[0]
