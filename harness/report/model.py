@@ -8,7 +8,7 @@ from harness.show.cells import Column
 from harness.show.cells import Line as TableLine
 from harness.show.sections import Section
 
-MAX_ROWS = 18
+MAX_ROWS = 16
 """Cases that a chart draws at most; its table has them all."""
 
 

@@ -17,7 +17,7 @@ from harness.show.cells import Cell, Column, Line, number
 
 Profiled = Sequence[tuple[Record, StoredProfile]]
 
-MAX_BARS = 12
+MAX_BARS = 10
 """Cases whose shares are drawn."""
 
 MAX_PLOTS = 2

@@ -53,7 +53,18 @@ def shared(marks: Mapping[str, str]) -> str:
 def rules(page: str) -> str:
     """Return the style rules of the classes that pictures in `page` use."""
     found = sorted(set(re.findall(r'class="?(?:[me] )?c([0-7imgpnx]{2})\b', page)))
-    return "".join(f".c{code}{{{_rule('fill', code[0])}{_rule('stroke', code[1])}}}" for code in found)
+    return "".join(
+        f".c{code}{{{_rule('fill', code[0])}{_rule('stroke', code[1])}{_WIDE if _is_line(code) else ''}}}"
+        for code in found
+    )
+
+
+_WIDE = "stroke-width:1.5"
+
+
+def _is_line(code: str) -> bool:
+    """Return whether a class is that of lines in a hue, which are wider than others."""
+    return code[0] == "n" and code[1].isdecimal()
 
 
 def _rule(key: str, code: str) -> str:
@@ -114,11 +125,12 @@ def _attributes(
     if tag == "text":
         yield from _text(style)
     else:  # a mark takes its colors where it is used
-        yield "class", f"c{_code(style, 'fill', style.get('fill-opacity') == '0')}{_code(style, 'stroke')}"
+        code = _code(style, "fill", style.get("fill-opacity") == "0") + _code(style, "stroke")
+        yield "class", f"c{code}"
         if "opacity" in style:
             yield "opacity", _bare(style["opacity"])
         width = _short(style.get("stroke-width", "1"))
-        if tag == "path" and _WIDTHS.get(width, width) and "stroke" in style:
+        if tag == "path" and _WIDTHS.get(width, width) and "stroke" in style and not _is_line(code):
             yield "stroke-width", width
         if "stroke-dasharray" in style:
             yield "stroke-dasharray", _round(style["stroke-dasharray"]).replace(" ", "")
