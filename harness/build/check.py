@@ -36,10 +36,15 @@ def _complaint(path: Path) -> str:
     try:
         onnx.checker.check_model(path, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, DecodeError) as error:
-        return first_line(error)
+        return _on_one_line(error)
     except (RuntimeError, ValueError, TypeError, UnicodeDecodeError) as error:
-        return first_line(error)
+        return _on_one_line(error)
     return ""
+
+
+def _on_one_line(error: BaseException) -> str:
+    """Return all lines in one: the checker names a node on the second."""
+    return first_line(" ".join(str(error).split()) or error)
 
 
 def _refusal(path: Path) -> str:
