@@ -36,10 +36,19 @@ def _complaint(path: Path) -> str:
     try:
         onnx.checker.check_model(path, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, DecodeError) as error:
-        return first_line(error)
+        return _on_one_line(error)
     except (RuntimeError, ValueError, TypeError, UnicodeDecodeError) as error:
-        return first_line(error)
+        return _on_one_line(error)
     return ""
+
+
+WHOLE = 2000
+"""Characters of the runtime's own message that are kept."""
+
+
+def _on_one_line(error: BaseException, limit: int = 300) -> str:
+    """Return all lines in one: the checker names a node on the second."""
+    return first_line(" ".join(str(error).split()) or error, limit)
 
 
 def _refusal(path: Path) -> str:
@@ -52,7 +61,7 @@ def _refusal(path: Path) -> str:
     try:
         onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime raises classes of its own
-        return first_line(error)
+        return _on_one_line(error, WHOLE)
     return ""
 
 

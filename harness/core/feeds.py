@@ -82,7 +82,8 @@ def ask_for_rank(item: Input, form: Form = Form.COMMAND) -> str:
     sizes = {f"{item.name}[0]": 1, f"{item.name}[1]": dict(item.weighted).get(-1, 4)}
     return (
         f"input {item.name!r} has no shape in the file; give a size for each axis that it has, such as "
-        f"{form.shapes(sizes)}{form.or_suite('shapes', listed(sizes))}"
+        f"{form.shapes(sizes)}{form.or_suite('shapes', listed(sizes))}; where it is one number, "
+        f"{form.fills({item.name: 1})}"
     )
 
 
