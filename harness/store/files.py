@@ -35,8 +35,7 @@ def beginning(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UnwritableError(
-            f"{path}: cannot write: {error.strerror or error}; choose another folder with --results, or make "
-            "this one writable"
+            f"{path}: cannot write: {error.strerror or error}; name another folder, or make this one writable"
         ) from error
 
 

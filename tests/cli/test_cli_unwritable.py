@@ -14,7 +14,6 @@ Call = Callable[..., tuple[int, str, str]]
 COMMANDS = {
     "run": ["run", "SUITE"],
     "nightly": ["nightly", "SUITE"],
-    "nightly --out": ["nightly", "SUITE", "--out", "file/night", "--results", "elsewhere"],
     "ab": ["ab", "SUITE", "--base", "graph_opt=disable", "--head", "graph_opt=all", "--budget", "1"],
     "tune": ["tune", "SUITE"],
     "profile": ["profile", "SUITE"],
@@ -30,7 +29,7 @@ def test_nothing_is_measured_for_a_folder_that_takes_no_files(
     (tmp_path / "file").write_text("")
     store_run(tmp_path / "from", [make_record({"latency/p50": 1e-3})], datetime(2026, 11, 1, tzinfo=UTC))
     given = [str(suite()) if word == "SUITE" else word for word in COMMANDS[command]]
-    code, out, err = harness(*given, *([] if "--results" in given else ["--results", "file/results"]))
+    code, out, err = harness(*given, "--results", "file/results")
     errors = [line for line in err.splitlines() if line.startswith("error: ")]
     assert (code, out, len(errors)) == (2, "", 1), err
-    assert "cannot write: Not a directory; choose another folder" in errors[0]
+    assert "cannot write: Not a directory; name another folder" in errors[0]
