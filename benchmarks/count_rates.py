@@ -55,7 +55,7 @@ def count_once(columns: int, cache: Path) -> dict[str, object]:
         cores = measure.choose_cores(1)
         asked = measure.request(case, built, once, Measure(), passes=(), cores=cores)
         begun = perf_counter()
-        part = measure.count(asked, folder / "worker")
+        ((part,),) = measure.count([[asked]], folder / "worker")
         return {"columns": columns, "seconds": round(perf_counter() - begun, 1), **part}
 
 

@@ -40,7 +40,7 @@ def count_arm(scenario: Scenario, spec: dict[str, Any], folder: Path) -> int:
     built = building.build(case.artifact, folder / "cache")
     once = Sampling(warmup_calls=1, warmup_s=0.0, calls=1, seconds=None, timeout_s=900)
     asked = measure.request(case, built, once, Measure(inputs=1), passes=(), cores=measure.choose_cores(1))
-    part = measure.count(asked, folder / "worker")
+    ((part,),) = measure.count([[asked]], folder / "worker")
     if "counts" not in part:
         raise RuntimeError(str(part["unavailable"]))
     return min(part["counts"]["call"])

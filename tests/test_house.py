@@ -46,7 +46,7 @@ BETWEEN = {
     "tune": {"ab"},
     "explain": {"ab", "profile"},
     "results": {"ab", "explain", "profile", "report"},
-    "report": {"compare", "history", "inspect"},
+    "report": {"compare", "history", "inspect", "profile"},
     "inspect": {"profile"},
     "nightly": {"compare", "history", "asv", "report"},
 }

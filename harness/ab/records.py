@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -10,6 +11,7 @@ from harness.ab import decide
 from harness.ab.model import ARMS, ABSettings, Lost, Pair
 from harness.core.case import Case, thaw
 from harness.core.decision import Change, MetricComparison
+from harness.core.errors import CaseError
 from harness.core.record import Record, Status
 from harness.core.tools import brings_rows
 from harness.judge.agreement import apart, unlike_inputs
@@ -52,6 +54,9 @@ class ArmRecords:
 
     def compare(self, pair: Pair) -> tuple[Lost, ...]:
         """Measure a pair, and compare records and outputs of its arms; return the arms that do not run."""
+        if self.settings.counted:
+            with suppress(CaseError):  # whatever it is, measuring meets it again
+                self.bench.count_ahead([pair.base], [pair.head])
         both = base, head = self._measure(pair.base), self._measure(pair.head)
         self.of_case[pair.name] = both
         self.rows += decide.compare_records(pair.name, base, head, self.settings, self.labelled)

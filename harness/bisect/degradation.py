@@ -139,7 +139,7 @@ def hold(
         first = counted[0]
         if first.emptied:
             return _step(StepVerdict.BAD, first.emptied)
-        return _drift(metric, OutputPair(first.ours, first.reference), limit, first.classes)
+        return _drift(metric, first.pair, limit, first.classes)
     except OtherShape as error:
         mark = StepVerdict.UNDECIDED if counted[0].sized_by_data else StepVerdict.BAD
         return _step(mark, error.against("the good version"))

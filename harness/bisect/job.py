@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import monotonic
@@ -23,7 +24,7 @@ from harness.bisect import halving
 from harness.bisect.model import Over, Question, Scan, Search, Step, StepVerdict
 from harness.build.scratch import scratch
 from harness.core.case import CURRENT, FP32, Case
-from harness.core.errors import InputError, NotFoundError
+from harness.core.errors import CaseError, InputError, NotFoundError
 from harness.core.listener import Listener
 from harness.core.metrics import is_foreign, spec_of
 from harness.core.record import Status
@@ -298,9 +299,18 @@ class _Bisection:
         """Run a version once, for all that is compared with it."""
         if version not in self._seen:
             case = self.candidates.cases[version]
+            if not self.steps and not self._seen:
+                self._count_ends()
             record = self.bench.measure(case)
             self._seen[version] = losses.VersionOutputs(record, self.bench.outputs.get(case, Outputs()))
         return self._seen[version]
+
+    def _count_ends(self) -> None:
+        """Count both ends at the same time, where instructions are searched."""
+        if self.bench.suite.measure.wants("instructions"):
+            ends = self.question.versions[0], self.question.versions[-1]
+            with suppress(CaseError):  # the end that cannot be had is a step of its own
+                self.bench.count_ahead(*([self.candidates.cases[version]] for version in ends))
 
     def _step(self, version: str, against: str) -> Step:
         """Test `version`; the caller names it and its opponent."""

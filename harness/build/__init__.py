@@ -15,7 +15,7 @@ The steps, in the order in which an artifact passes them:
 `cut`, `part`         what lies between tensors, and what it is fed
 `opset`               onnx.version_converter
 `optimizers`          what rewrites the graph: tools, and ONNX Runtime's own
-`precisions`          fp16, int8_dynamic, int8_static, int4, uint4
+`precisions`          fp16, bf16, int8_dynamic, int8_static, int4, uint4
 `ort_format`          ONNX Runtime's own format
 `check`, `reading`    is it valid, and what is it
 `data`                calibration and evaluation data

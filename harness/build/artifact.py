@@ -196,11 +196,13 @@ class _Line:
         name, kind = artifact.precision.name, artifact.precision.kind
         if kind not in PRECISIONS:
             raise Failed(f"unknown precision {kind!r}: {closest(kind, PRECISIONS)}")
-        if base.precision != "fp32":
-            raise Unsupported(f"asked for {name}; {_no_fp32(base.precision)}")
         precision: Precision = PRECISIONS.resolve(kind)
+        if base.precision != "fp32":
+            raise Unsupported(f"asked for {name}; {_no_fp32(base.precision, precision.reads_back)}")
         recipe = _precision_recipe(artifact)
         calibrated = precision.takes_feeds(recipe["options"])
+        if calibrated and not base.inputs:
+            raise Unsupported(f"{name} is calibrated on what is fed, and the model has no inputs")
         feeds = _calibration(artifact, base, self.cache_dir) if calibrated else {}
         recipe = {**recipe, "calibration": feeds.get("identity")}
 
@@ -236,10 +238,10 @@ class _Line:
         return _built(cache.fetch(self.cache_dir, KIND, {**recipe, "code": own_code()}, make))
 
 
-def _no_fp32(precision: str) -> str:
-    """Say why a file of another precision than FP32 is not converted."""
-    if precision == "fp64":
-        return "the source computes in fp64, and conversions start from FP32: export it in float32"
+def _no_fp32(precision: str, wanted: str) -> str:
+    """Say why a file of another precision than FP32 is not converted to the one `wanted`."""
+    if precision in ("fp64", "fp16") and precision != wanted:
+        return f"the source computes in {precision}, and conversions start from FP32: export it in float32"
     return f"the source is {precision} already"
 
 

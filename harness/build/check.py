@@ -6,6 +6,9 @@ from pathlib import Path
 
 from harness.core.errors import Failed
 
+_KERNEL = "Could not find an implementation for"
+"""What ONNX Runtime says of a sound file that this CPU has no kernel for: another provider may have one."""
+
 _FOREIGN = ("is not a registered function/op", "No opset import for domain", "No schema registered for")
 """What ONNX Runtime says of an operator that a library of custom operators may bring."""
 
@@ -21,7 +24,7 @@ def check(path: Path) -> str:
     if not complaint:
         return ""
     refusal = _refusal(path)
-    if refusal and not any(text in refusal for text in _FOREIGN):
+    if refusal and not any(text in refusal for text in (*_FOREIGN, _KERNEL)):
         raise Failed(f"ONNX Runtime does not load it: {refusal}; onnx.checker: {complaint}")
     return complaint
 
@@ -33,10 +36,19 @@ def _complaint(path: Path) -> str:
     try:
         onnx.checker.check_model(path, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, DecodeError) as error:
-        return first_line(error)
+        return _on_one_line(error)
     except (RuntimeError, ValueError, TypeError, UnicodeDecodeError) as error:
-        return first_line(error)
+        return _on_one_line(error)
     return ""
+
+
+WHOLE = 2000
+"""Characters of the runtime's own message that are kept."""
+
+
+def _on_one_line(error: BaseException, limit: int = 300) -> str:
+    """Return all lines in one: the checker names a node on the second."""
+    return first_line(" ".join(str(error).split()) or error, limit)
 
 
 def _refusal(path: Path) -> str:
@@ -49,7 +61,7 @@ def _refusal(path: Path) -> str:
     try:
         onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime raises classes of its own
-        return first_line(error)
+        return _on_one_line(error, WHOLE)
     return ""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,11 +36,23 @@ def weights_are_inputs(model: onnx.ModelProto) -> bool:
 
 
 def weights_are_nodes(model: onnx.ModelProto) -> bool:
-    """Return whether a weight is written as a Constant node."""
+    """Return whether a weight is written as a Constant node, in the graph or in a function."""
+    nodes = chain(model.graph.node, *(function.node for function in model.functions))
     return any(
         node.op_type == "Constant" and any(item.HasField("t") and item.t.dims for item in node.attribute)
-        for node in model.graph.node
+        for node in nodes
     )
+
+
+def has_functions(model: onnx.ModelProto) -> bool:
+    """Return whether the model brings functions of its own, which converters do not enter."""
+    return bool(model.functions)
+
+
+def spells_the_domain_out(model: onnx.ModelProto) -> bool:
+    """Return whether ONNX's own operators are said to be of ``ai.onnx``, which tools look up by no name."""
+    domains = chain((item.domain for item in model.opset_import), (node.domain for node in model.graph.node))
+    return "ai.onnx" in domains
 
 
 def is_unsorted(model: onnx.ModelProto) -> bool:
@@ -77,6 +90,27 @@ def _graphs(item: onnx.AttributeProto) -> Sequence[onnx.GraphProto]:
     return [*([item.g] if item.HasField("g") else []), *item.graphs]
 
 
+def _inline() -> Any:
+    from onnx_ir.passes import Sequential
+    from onnx_ir.passes.common import InlinePass, RemoveUnusedOpsetsPass
+
+    return Sequential(InlinePass(), RemoveUnusedOpsetsPass())
+
+
+def _respell() -> Any:
+    from onnx_ir.passes import InPlacePass, PassResult
+
+    class Respell(InPlacePass):  # nodes are read without the domain's name already
+        def call(self, model: Any) -> PassResult:
+            imports = model.graph.opset_imports
+            version = imports.pop("ai.onnx", None)
+            if version is not None:
+                imports.setdefault("", version)
+            return PassResult(model, modified=version is not None)
+
+    return Respell()
+
+
 def _take_out_of_inputs() -> Any:
     from onnx_ir.passes.common import RemoveInitializersFromInputsPass
 
@@ -101,6 +135,8 @@ WEIGHTS_IR = 4
 """The first IR version in which a weight need not be an input."""
 
 REPAIRS = (
+    Repair("the domain ai.onnx was written as the empty one", spells_the_domain_out, _respell),
+    Repair("functions of the model were inlined", has_functions, _inline),
     Repair("weights were taken out of the inputs", weights_are_inputs, _take_out_of_inputs),
     Repair("Constant nodes became initializers", weights_are_nodes, _lift_constants),
     SORT,
@@ -123,8 +159,9 @@ def mend(path: Path, target: Path, repairs: Sequence[Repair] = REPAIRS) -> tuple
     for repair in needed:
         graph = repair.make()(graph).model
     graph.ir_version = max(graph.ir_version or 0, WEIGHTS_IR)
-    large = sum(item.stat().st_size for item in path.parent.iterdir() if item.is_file()) > files.LARGE_BYTES
-    onnx_ir.save(graph, target, external_data=f"{target.name}.data" if large else None)
+    # weights outside the file would be looked for beside the new one
+    outside = bool(files.external_files(model)) or files.is_large(path)
+    onnx_ir.save(graph, target, external_data=f"{target.name}.data" if outside else None)
     return target, tuple(repair.done for repair in needed)
 
 

@@ -160,7 +160,7 @@ def convert(request: Mapping[str, Any], target: Path) -> Content:
     if reading.precision != precision.reads_back:
         raise Unsupported(
             f"asked for {kind}; the file holds {reading.precision}: no operator of it could be converted: "
-            f"{unconverted.why(files.parse(Path(base.path)))}"
+            f"{unconverted.why(files.parse(Path(base.path)), kind)}"
         )
     provenance = {
         **base.provenance,
@@ -177,6 +177,8 @@ def convert(request: Mapping[str, Any], target: Path) -> Content:
         "random_calibration": calibrated and "random" in request["feeds"]["identity"],
     }
     notes = (*base.notes, *(f"before {kind}: {text}" for text in repairs), *complaints)
+    if precision.reads_back == "int8" and (kept := unconverted.left(files.parse(path))):
+        notes = (*notes, f"{kind} left weights in floating point: {kept}")
     if reading.opset != base.opset:
         notes = (*notes, f"{kind} raised the opset from {base.opset} to {reading.opset}")
     reading = replace(reading, inputs=tuple(carry_hint(item, base) for item in reading.inputs))

@@ -74,7 +74,7 @@ exclude reach the bound; 2 the input was wrong; 3 a case could not be explained,
 @click.option(
     "--instructions/--no-instructions",
     default=None,
-    help="Count the instructions of these regions too.  [default: where valgrind is installed]",
+    help="Count the instructions of these regions too.  [default: of those whose time shows nothing]",
 )
 @click.option(
     "--budget",

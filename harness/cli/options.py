@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 import click
 
 from harness.core.errors import InputError
-from harness.core.report import Report
-from harness.core.suite import Plan
 from harness.show import OF_RUNS, VIEWS
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # each command reads this file
+    from harness.core.report import Report
+    from harness.core.suite import Plan
     from harness.show.document import Document
 
 FORMATS = ("table", "json", "markdown", "csv")

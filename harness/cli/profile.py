@@ -14,6 +14,7 @@ from harness.cli.options import (
     handed,
     print_document,
     refuse_file_options,
+    results_option,
     shape_options,
 )
 from harness.cli.sweep import axis_options, plan_of_file
@@ -64,14 +65,23 @@ Exit codes: 0 every case has a profile; 2 the input was wrong; 3 a case has none
     help="What this machine reaches at most: as measured before (else measured now, some seconds), measured "
     "again, or left out.",
 )
+@results_option
 @cache_option
 @format_option(*DOCUMENT_FORMATS)
 def profile(
-    model: Path, by: str, trace: Path | None, roofs: str, cache_dir: Path, view: str, **choices: Any
+    model: Path,
+    by: str,
+    trace: Path | None,
+    roofs: str,
+    results_dir: Path,
+    cache_dir: Path,
+    view: str,
+    **choices: Any,
 ) -> int:
     """Show where the time of a warm call goes, node by node, in each case of a SUITE or MODEL.
 
     Shares are corrected by what the profile itself adds to a node, which a chain of empty nodes shows.
+    Operators and roofs are kept beside the runs: `harness report` draws them.
     """
     from harness.plan import is_starter, plan
     from harness.profile.job import profile as take
@@ -86,7 +96,9 @@ def profile(
         planned = plan_of_file(model, choices, only=choices["only"])
     if trace is not None and not trace.absolute().parent.is_dir():
         raise InputError(f"--trace {trace}: no such folder; name a file in an existing one")
-    found = handed("profile", take)(planned, cache_dir, By(by), roofs=RoofSource(roofs), listener=Lines())
+    found = handed("profile", take)(
+        planned, cache_dir, By(by), roofs=RoofSource(roofs), results_dir=results_dir, listener=Lines()
+    )
     if trace is not None:
         write_trace(found, trace)
         click.echo(f"trace written to {trace}", err=True)

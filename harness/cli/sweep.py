@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 CHOICES = {
     "opset": "Operator set versions, e.g. 17,21.",
-    "precision": "fp32, fp16, int8_dynamic, int8_static, int4, uint4.",
+    "precision": "fp32, fp16, bf16, int8_dynamic, int8_static, int4, uint4.",
     "runtime": "current, or a requirement such as onnxruntime==1.22.1.",
     "provider": "cpu, cuda, tensorrt, openvino, dml, coreml.",
     "graph_opt": "disable, basic, extended, all.",

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.core.inputs import Input
 
-LABELS, QUANTITIES = "labels", "quantities"
+LABELS, QUANTITIES, INDICES = "labels", "quantities", "indices"
 """What the numbers of an output are: one of several answers, or more and less of something."""
 
 
@@ -30,7 +30,9 @@ class Built:
     notes: tuple[str, ...] = ()  # what every reader must know of how it was made
     engine: str = "ort"  # which engine runs it: "ort" | "fake"
     classes: Mapping[str, int] = field(default_factory=dict)  # output that ends in a softmax -> its axis
-    holds: Mapping[str, str] = field(default_factory=dict)  # output -> LABELS | QUANTITIES, against its type
+    holds: Mapping[str, str] = field(
+        default_factory=dict
+    )  # output -> LABELS | QUANTITIES | INDICES, against its type
     random_weights: bool = False  # its answers mean nothing
     custom_domains: tuple[str, ...] = ()  # of operators that ONNX Runtime does not bring
     origin: Mapping[str, Any] = field(

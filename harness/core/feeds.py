@@ -21,7 +21,7 @@ import numpy as np
 
 from harness.core.errors import Failed, InputError, Unsupported
 from harness.core.form import Form, listed, spell_value
-from harness.core.inputs import Input
+from harness.core.inputs import Input, is_picture
 from harness.core.roles import (
     BATCH,
     FRAMES,
@@ -93,7 +93,8 @@ def ask_for_rank(item: Input, form: Form = Form.COMMAND) -> str:
     sizes = {f"{item.name}[0]": 1, f"{item.name}[1]": dict(item.weighted).get(-1, 4)}
     return (
         f"input {item.name!r} has no shape in the file; give a size for each axis that it has, such as "
-        f"{form.shapes(sizes)}{form.or_suite('shapes', listed(sizes))}"
+        f"{form.shapes(sizes)}{form.or_suite('shapes', listed(sizes))}; where it is one number, "
+        f"{form.fills({item.name: 1})}"
     )
 
 
@@ -310,6 +311,13 @@ def _batch_axes(
             raise Unsupported(
                 f"axis 0 of input {head!r} is {first!r}, which is no batch; asked for a batch of {batch}; "
                 f"'batch_dim: {first}' makes it one"
+            )
+        return 1, dict.fromkeys(names, None)
+    if is_picture(names[head]):
+        if batch not in (None, 1):
+            shape = ", ".join(map(str, names[head]))
+            raise Unsupported(
+                f"input {head!r} is [{shape}], one picture without a batch axis; asked for a batch of {batch}"
             )
         return 1, dict.fromkeys(names, None)
     fixed = shapes[first] if isinstance(first, str) else first

@@ -10,6 +10,16 @@ Fill = float | Sequence[int | float | str]
 """One value for all elements, or a value each: a number, or a dimension whose size it is."""
 
 
+PICTURE_SIDE = 32
+"""Pixels from which two fixed axes are the sides of a picture."""
+
+
+def is_picture(shape: Sequence[int | str | None]) -> bool:
+    """Return whether these are the channels of one picture, height and width: no axis is a batch."""
+    large = all(isinstance(size, int) and size >= PICTURE_SIDE for size in shape[1:])
+    return len(shape) == 3 and shape[0] in (3, 4) and large
+
+
 @dataclass(frozen=True, slots=True)
 class Input:
     """One graph input.

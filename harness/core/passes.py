@@ -42,13 +42,13 @@ PASSES = (
     Pass("profile", f"{_HOME}.profile:run", default=False, cost_s=1.5, writes=("profile",)),
     # closes the session, so it comes last
     Pass("proof", f"{_HOME}.proof:run", key="proof", reads=("feeds",), writes=("proof", "memory")),
-    # most of it is importing under valgrind
+    # half of it is importing under valgrind
     Pass(
         "instructions",
         f"{_HOME}.instructions:run",
         key="instructions",
         default=False,
-        cost_s=10.0,
+        cost_s=12.0,
         alone=True,
         writes=("instructions",),
     ),

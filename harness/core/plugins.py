@@ -54,6 +54,7 @@ PRECISIONS = Registry(
     "precision",
     {
         "fp16": "harness.build.precisions.fp16:FP16",
+        "bf16": "harness.build.precisions.bf16:BF16",
         "int8_dynamic": "harness.build.precisions.int8_dynamic:INT8_DYNAMIC",
         "int8_static": "harness.build.precisions.int8_static:INT8_STATIC",
         "int4": "harness.build.precisions.int4:INT4",

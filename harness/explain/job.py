@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
@@ -19,11 +19,13 @@ from harness.explain.model import (
     MIN_EFFECT,
     Explanations,
     OutputsExplanation,
+    Proof,
+    Region,
     SensitivityExplanation,
     TimeExplanation,
 )
 from harness.explain.outputs import MEMORY_BYTES, SAMPLES, explain_outputs
-from harness.explain.proof import INSTRUCTIONS, LATENCY, MOST, Prover, can_count, candidates
+from harness.explain.proof import INSTRUCTIONS, LATENCY, MOST, Prover, can_count, candidates, undecided
 from harness.explain.timing import ROUNDS, Timing
 from harness.run.bench import OpenBench, open_arms
 from harness.run.inputs import check_inputs
@@ -92,7 +94,7 @@ class ProofSettings:
 
     regions: int = MOST  # the worst ones of each pair; 0: none
     budget_s: float = 10.0  # of blocks for each
-    instructions: bool | None = None  # count them as well; None: where this machine can
+    instructions: bool | None = None  # count them as well; None: of regions whose time shows nothing
     seed: int = 0
 
 
@@ -108,6 +110,7 @@ def times(
     rounds: int = ROUNDS,
     listener: Listener | None = None,
     opening: OpenBench = open_arms,
+    counts: Callable[[], bool] = can_count,
 ) -> Explanations[TimeExplanation]:
     """Find the regions that take longer in every pair, and prove the worst of them.
 
@@ -130,7 +133,9 @@ def times(
                 found.append(one)
                 listener.end_stage(f"{len(one.regions)} regions", 0.0)
                 prover = Prover(timing, folder / "pieces")
-                found[-1] = _prove(one, prover, suite, results_dir, cache_dir, proof, listener, opening)
+                found[-1] = _prove(
+                    one, prover, suite, results_dir, cache_dir, proof, listener, opening, counts
+                )
                 if prover.interrupted:
                     raise KeyboardInterrupt
             except CaseError as error:
@@ -153,28 +158,48 @@ def _prove(
     proof: ProofSettings,
     listener: Listener,
     opening: OpenBench,
+    counts: Callable[[], bool],
 ) -> TimeExplanation:
     """Put the worst regions of a pair through the A/B."""
     chosen = candidates(one.regions, proof.regions, slower=one.change_s > 0)
     if not chosen:
         return one
-    counts = can_count() if proof.instructions is None else proof.instructions
     settings = ABSettings(
         min_effect=MIN_EFFECT,
         budget_s=proof.budget_s,
         seed=proof.seed,
         metrics=(LATENCY,),
-        counted=(INSTRUCTIONS,) if counts else (),
+        counted=(INSTRUCTIONS,) if proof.instructions else (),
     )
-    proofs, trusted = prover.prove(
-        chosen, suite, settings, results_dir, cache_dir, listener=listener, opening=opening
-    )
-    notes = one.notes if counts or proof.instructions is False else (*one.notes, NOT_COUNTED)
+
+    def run(regions: Sequence[Region], settings: ABSettings) -> tuple[dict[str, Proof], bool]:
+        return prover.prove(
+            regions, suite, settings, results_dir, cache_dir, listener=listener, opening=opening
+        )
+
+    proofs, trusted = run(chosen, settings)
+    notes = one.notes
+    if proof.instructions is None and not prover.interrupted and (unclear := undecided(proofs, trusted)):
+        if counts():
+            counting = replace(settings, metrics=(), counted=(INSTRUCTIONS,))
+            counted, _ = run([region for region in chosen if region.name in unclear], counting)
+            proofs |= {name: with_counts(proofs[name], counted[name]) for name in unclear}
+        else:
+            notes = (*notes, NOT_COUNTED)
     regions = tuple(replace(region, proof=proofs.get(region.name)) for region in one.regions)
     return replace(one, regions=regions, trusted=trusted, notes=notes)
 
 
-NOT_COUNTED = "instructions were not counted: that takes valgrind, from the system's packages"
+def with_counts(timed: Proof, counted: Proof) -> Proof:
+    """Return the times of one proof with the counts of another."""
+    return replace(
+        timed,
+        base_instructions=counted.base_instructions,
+        head_instructions=counted.head_instructions,
+    )
+
+
+NOT_COUNTED = "where time shows nothing, instructions may: they take valgrind, from the system's packages"
 
 
 def sensitivity(

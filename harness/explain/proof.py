@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from harness.build.cut import cut
 from harness.build.reading import read_onnx
 from harness.core.artifact import Built, Dataset
 from harness.core.case import Artifact, Case, DataRef, Load, Model, Source, freeze
+from harness.core.decision import Change
 from harness.core.errors import CaseError
 from harness.core.hashing import hash_file
 from harness.core.listener import Listener
@@ -62,6 +64,7 @@ class Prover:
         self.timing = timing
         self.folder = folder
         self.lent: list[tuple[Artifact, Built, Dataset | None]] = []
+        self.pairs: dict[str, Pair] = {}  # region -> its pieces
         self.refused: dict[str, str] = {}  # region -> why it could not be cut
         self.interrupted = False  # the A/B was; it keeps what is known by then
 
@@ -78,15 +81,18 @@ class Prover:
     ) -> tuple[dict[str, Proof], bool]:
         """Return the proof of each region, by its name, and whether the job is to be trusted.
 
-        Raises StoreError.
+        Regions that were cut out before are not cut again. Raises StoreError.
         """
-        pairs = []
-        for number, region in enumerate(regions):
+        for region in regions:
+            if region.name in self.pairs or region.name in self.refused:
+                continue
             try:
-                pairs.append(self._pair(region, number))
+                self.pairs[region.name] = self._pair(region, len(self.pairs) + len(self.refused))
             except (CaseError, OSError) as error:
                 self.refused[region.name] = f"cannot be cut out: {error}"
-        proofs = {name: Proof(reason=why) for name, why in self.refused.items()}
+        names = [region.name for region in regions]
+        pairs = [self.pairs[name] for name in names if name in self.pairs]
+        proofs = {name: Proof(reason=self.refused[name]) for name in names if name in self.refused}
         if not pairs:
             return proofs, True
 
@@ -94,6 +100,9 @@ class Prover:
             bench = opening(suite, cache, work, machine)
             for artifact, built, data in self.lent:
                 bench.lend(artifact, built, data)
+            if settings.counted:
+                with suppress(CaseError):  # the A/B meets it again
+                    bench.count_ahead([pair.base for pair in pairs], [pair.head for pair in pairs])
             return bench
 
         result = run_ab(
@@ -214,6 +223,15 @@ def proof_of(result: ABResult, case: str) -> Proof:
         head_instructions=counted.head if counted else None,
         reason="; ".join(map(str, lost)) if lost else ("" if latency else "the A/B has no time of it"),
     )
+
+
+def undecided(proofs: Mapping[str, Proof], trusted: bool) -> list[str]:
+    """Name the regions whose time was measured and shows nothing: counts may."""
+    return [
+        name
+        for name, proof in proofs.items()
+        if proof.latency and (not trusted or proof.latency.verdict is Change.INCONCLUSIVE)
+    ]
 
 
 def can_count(which: Callable[[str], str | None] = shutil.which) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -70,10 +71,11 @@ def read_facts(path: Path) -> ModelFacts:
 
 def _load(path: Path) -> onnx.ModelProto:
     from harness.build import files
-    from harness.plan.files import why_missing
 
-    if reason := why_missing(path, str(path)):
-        raise InputError(reason)
+    if not path.is_file():
+        from harness.plan.files import why_missing  # planning takes longer to import than a model to read
+
+        raise InputError(why_missing(path, str(path)))
     try:
         return files.parse(path)
     except Failed as error:
@@ -165,27 +167,33 @@ def _walk(nodes: Any, scan: _Scan, depth: int) -> Iterator[Node]:
         domain = "" if node.domain == "ai.onnx" else node.domain
         yield Node(node.op_type, domain, tuple(node.input), tuple(node.output), attributes, depth)
         for attribute in node.attribute:
-            for graph in (attribute.g, *attribute.graphs):
+            for graph in (*([attribute.g] if attribute.HasField("g") else ()), *attribute.graphs):
                 yield from _walk(graph.node, scan, depth + 1)
 
 
 def _attribute(item: onnx.AttributeProto, scan: _Scan) -> Any:
-    import onnx
-
-    kinds = onnx.AttributeProto
-    match item.type:
-        case kinds.TENSOR:
+    match _attribute_kind(item.type):
+        case "TENSOR":
             return scan.weight(item.t, item.t.name)
-        case kinds.INT:
+        case "INT":
             return item.i
-        case kinds.FLOAT:
+        case "FLOAT":
             return item.f
-        case kinds.STRING:
+        case "STRING":
             return item.s.decode(errors="replace")
-        case kinds.INTS:
+        case "INTS":
             return tuple(item.ints)
         case _:
             return None
+
+
+@functools.cache
+def _attribute_kind(kind: int) -> str:
+    from onnx import AttributeProto
+
+    return (
+        str(AttributeProto.AttributeType.Name(kind)) if kind in AttributeProto.AttributeType.values() else ""
+    )
 
 
 def _value(item: onnx.ValueInfoProto) -> Value:
@@ -203,6 +211,7 @@ def _dimension(dimension: onnx.TensorShapeProto.Dimension) -> Dimension:
     return str(dimension.dim_param) or None
 
 
+@functools.cache
 def _element(kind: int) -> tuple[str, float]:
     """Return numpy's name of an element type, and the bytes that an element takes."""
     from onnx import TensorProto, helper

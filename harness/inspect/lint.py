@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.core.inputs import is_picture
 from harness.core.roles import BATCH
 from harness.core.units import count, format_percent
 from harness.core.vocabulary import KNOWN_DOMAINS, RANDOM
@@ -253,7 +254,7 @@ def _fixed_batch(model: LintSubject) -> Iterator[Lint]:
 
     baked = [v for v in model.facts.inputs if v.dims and len(v.dims) > 1 and isinstance(first(v), int)]
     baked = [value for value in baked if int(value.dims[0]) > 0]  # type: ignore[index,arg-type]
-    baked = [value for value in baked if not _is_image(value)]
+    baked = [value for value in baked if not is_picture(value.dims or ())]
     behind = (size for value in model.facts.inputs for size in value.dims or ())
     named = any(isinstance(size, str) and BATCH.found_in(size) for size in behind)
     if baked and not named and all(isinstance(first(v), int) for v in model.facts.inputs if v.dims):
@@ -264,17 +265,6 @@ def _fixed_batch(model: LintSubject) -> Iterator[Lint]:
             "no other batch can be measured",
             "export with a dynamic first axis",
         )
-
-
-def _is_image(value: Value) -> bool:
-    """Return whether these are the channels of one picture, height and width: no axis is a batch."""
-    sizes = value.dims or ()
-    large = all(isinstance(size, int) and size >= IMAGE_SIDE for size in sizes[1:])
-    return len(sizes) == 3 and sizes[0] in (3, 4) and large
-
-
-IMAGE_SIDE = 32
-"""Pixels from which two axes are the sides of a picture."""
 
 
 def _float64(model: LintSubject) -> Iterator[Lint]:

@@ -13,7 +13,7 @@ from harness.core.record import Metric, Record
 from harness.judge.closeness import Limits, limits
 from harness.judge.comparability import drawn_by
 from harness.judge.metrics.drift import IDENTICAL, judge_pair, varies
-from harness.judge.outputs import Match, OtherShape, OutputPair, Outputs, Unfit, matched
+from harness.judge.outputs import Match, OtherShape, Outputs, Unfit, matched
 
 BASE = "base"
 
@@ -108,8 +108,7 @@ def _judge(match: Match, same_load: bool, bounds: Limits) -> tuple[Decision, Met
     """Judge one output by the limits; give its drift metrics as well."""
     metrics: Metrics = {}
     try:
-        pair = OutputPair(match.ours, match.reference)
-        near, metrics = judge_pair(pair, bounds, BASE, classes=match.classes)
+        near, metrics = judge_pair(match.pair, bounds, BASE, classes=match.classes)
     except Unfit as error:
         verdict, reason = _unfit(error, same_load and not match.sized_by_data)
     else:

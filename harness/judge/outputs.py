@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.core.artifact import LABELS, QUANTITIES
+from harness.core.artifact import INDICES, LABELS, QUANTITIES
 from harness.judge.facts import Array
 
 CLASSIFICATION, REGRESSION = "classification", "regression"
@@ -57,6 +57,7 @@ class Outputs:
     draws: tuple[str, ...] = ()  # operators of the model that draw random numbers
     types: Mapping[str, str] = field(default_factory=dict)  # element types that the arrays do not have
     counts: str | None = None  # None: the first
+    indices: frozenset[str] = frozenset()  # outputs that hold places of elements, no classes
 
     def stored_as(self, name: str) -> str:
         """Return the element type that the model gives output `name` in; empty where there is none."""
@@ -80,7 +81,8 @@ class Outputs:
         values = tuple(fitted(name, array) for name, array in zip(self.names, self.values, strict=True))
         alone = {name: (fitted(name, one), fitted(name, other)) for name, (one, other) in self.alone.items()}
         types = {name: self.stored_as(name) for name in contents if name in self.names}
-        return replace(self, values=values, alone=alone, types={**types, **self.types})
+        indices = frozenset(name for name, what in contents.items() if what == INDICES)
+        return replace(self, values=values, alone=alone, types={**types, **self.types}, indices=indices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,12 @@ class Match:
     sized_by_data: bool = False  # how many values there are depends on the samples
     classes: int | None = None  # the axis of its classes in the model; None: none are known
     stored_as: tuple[str, ...] = ()  # the element types of both
+    indices: bool = False
+
+    @property
+    def pair(self) -> OutputPair:
+        """Both, element by element. Raises Unfit."""
+        return OutputPair(self.ours, self.reference, self.indices)
 
     @property
     def emptied(self) -> str:
@@ -231,6 +239,7 @@ class OutputPair:
 
     ours: Array
     reference: Array
+    indices: bool = False  # places of elements: which they are is no answer by itself
 
     def __post_init__(self) -> None:
         if self.ours.shape != self.reference.shape:
@@ -249,7 +258,7 @@ class OutputPair:
             return self
         texts = np.concatenate([self.ours.ravel(), self.reference.ravel()]).astype(str)
         codes = np.unique(texts, return_inverse=True)[1].astype(np.int64).reshape(2, *self.ours.shape)
-        return OutputPair(codes[0], codes[1])
+        return OutputPair(codes[0], codes[1], self.indices)
 
     def degenerate(self) -> bool:
         """Return whether the reference gives (almost) the same output for every sample."""
@@ -275,9 +284,9 @@ def matched(ours: Outputs, reference: Outputs, wanted: str | None) -> list[Match
     """Match the outputs that count in both: `wanted` alone, else all, by name.
 
     The first is the one that metrics are taken of: the reference's first that
-    ours has. Where the first of ours has a name that the reference lacks, and
-    the other way round, it was renamed: these two are matched by place. Raises
-    Unfit where there is no such output.
+    ours has, of places of elements only where there is no other. Where the first of
+    ours has a name that the reference lacks, and the other way round, it was renamed:
+    these two are matched by place. Raises Unfit where there is no such output.
     """
     if wanted is not None:
         return [_match(ours, reference, wanted, wanted)]
@@ -289,7 +298,7 @@ def matched(ours: Outputs, reference: Outputs, wanted: str | None) -> list[Match
         both = ours.values and reference.values
         named = f"no output is named alike: {', '.join(ours.names)}; {', '.join(reference.names)}"
         raise Unfit(named if both else "the model has no outputs")
-    return [_match(ours, reference, *pair) for pair in pairs]
+    return sorted((_match(ours, reference, *pair) for pair in pairs), key=lambda match: match.indices)
 
 
 def _match(ours: Outputs, reference: Outputs, name: str, theirs: str) -> Match:
@@ -297,14 +306,16 @@ def _match(ours: Outputs, reference: Outputs, name: str, theirs: str) -> Match:
     other = chosen(reference.values or (), reference.names, theirs)
     loose = name in ours.per_call or theirs in reference.per_call
     axis = reference.classes.get(theirs, ours.classes.get(name))
+    indices = axis is None and (name in ours.indices or theirs in reference.indices)
     return Match(
         name=theirs,
         ours=array,
         reference=other,
         renamed=name if name != theirs else "",
-        sized_by_data=loose and any(item.ndim == 1 or len(item) == 1 for item in (array, other)),
+        sized_by_data=indices or (loose and any(item.ndim == 1 or len(item) == 1 for item in (array, other))),
         classes=None if loose else axis,
         stored_as=(ours.stored_as(name), reference.stored_as(theirs)),
+        indices=indices,
     )
 
 

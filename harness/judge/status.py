@@ -30,7 +30,7 @@ def status(facts: Facts) -> tuple[Status, str]:
         if ended is not None:
             return ended[0], of + ended[1]
         try:
-            for check in (_check_runtime, _check_provider, _check_options, _check_load):
+            for check in (_check_runtime, _check_provider, _check_types, _check_options, _check_load):
                 check(facts, observation)
         except Unsupported as error:
             return Status.UNSUPPORTED, of + str(error)
@@ -119,6 +119,17 @@ def _check_provider(facts: Facts, observation: Observation) -> None:
     if not total and observation is facts.observations[0]:  # the only one that is asked for proof
         why = (observation.proof.get("unavailable") or {}).get("assignment", "the proof pass did not run")
         raise Failed(f"strict_provider: not known where the nodes ran: {why}")
+
+
+def _check_types(facts: Facts, observation: Observation) -> None:
+    """Raise Unsupported where a BF16 file computed in FP32 alone.
+
+    The runtime casts no BF16 by itself, so the casts are the file's: its FP32 numbers are no BF16's.
+    """
+    types = observation.proof.get("types") or {}
+    wide = types.get("float", 0)
+    if facts.built.precision == "bf16" and wide and not types.get("bfloat16"):
+        raise Unsupported(f"the file holds bf16; all {wide} nodes that compute in floats did so in fp32")
 
 
 def node_counts(observation: Observation) -> dict[str, int]:

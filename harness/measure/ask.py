@@ -69,6 +69,7 @@ def request(
         runtime_path=runtime_path,
         runtime_version=runtime_version,
         telemetry=measure.telemetry,
+        precision=built.precision,
         custom_domains=built.custom_domains,
     )
 

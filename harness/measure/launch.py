@@ -9,8 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,14 @@ from harness.core.record import Observation
 from harness.core.units import format_signal
 from harness.measure.cores import pinned_to
 from harness.measure.worker.answer import FILE
+from harness.measure.worker.each import ENDED, REQUEST
 from harness.measure.worker.request import Request
 
 TAIL_BYTES = 4096
 DISABLE_TELEMETRY = "ORT_DISABLE_TELEMETRY"  # read by ONNX Runtime when it is imported, from 1.29 on
 MAX_POLL_MS = 2**31 - 1  # that poll takes: 24 days
 Command = Callable[[Path], list[str]]
-"""Make the command line of a worker that answers the request at a path."""
+"""Make the command line of a worker that answers the request, or the requests, at a path."""
 
 _ROOT = Path(__file__).parents[2]  # the folder that holds the package
 
@@ -45,15 +46,66 @@ def observe(request: Request, workdir: Path, command: Command | None = None) -> 
         return conclude(spawn(request, workdir, command), request, workdir, begun, request.sampling.timeout_s)
 
 
+def observe_each(
+    groups: Sequence[Sequence[Request]], workdir: Path, command: Command | None = None
+) -> list[list[Observation]]:
+    """Run each group in a worker that imports its runtime once; the workers run at the same time.
+
+    What a request left behind is in the folder ``GROUP/NUMBER`` of `workdir`, both counted from 0. All
+    requests of a group have one runtime. Raises OSError, KeyboardInterrupt; no worker lives on.
+    """
+    begun, workers = time.monotonic(), []
+    with ExitStack() as stack:
+        for number, requests in enumerate(groups):
+            folder = workdir / str(number)
+            for at, request in enumerate(requests):
+                place = folder / str(at)
+                place.mkdir(parents=True)
+                (place / REQUEST).write_text(json.dumps(request.to_json()))
+            workers.append(_start((command or each_command)(folder.absolute()), requests[0], folder))
+            stack.callback(_stop, workers[-1])
+        found = []
+        for number, (worker, requests) in enumerate(zip(workers, groups, strict=True)):
+            limit_s = sum(request.sampling.timeout_s for request in requests)
+            in_time = _wait(worker, max(0.0, begun + limit_s - time.monotonic()))
+            how = _how_it_ended(worker.returncode, timeout=not in_time, wall_s=time.monotonic() - begun)
+            folder = workdir / str(number)
+            how.update(stdout=_tail(folder / "stdout"), stderr=_tail(folder / "stderr"))
+            found.append([_read_one(folder / str(at), request, how) for at, request in enumerate(requests)])
+    return found
+
+
+def _stop(worker: subprocess.Popen[bytes]) -> None:
+    if worker.returncode is None:
+        _wait(worker, 0.0)
+
+
+def _read_one(folder: Path, request: Request, how: Mapping[str, Any]) -> Observation:
+    """Read what a request left behind; how it ended is its own process's doing, where that ended first."""
+    with suppress(OSError, ValueError):
+        how = {**how, **_how_it_ended(read_ended(folder)["code"], timeout=False, wall_s=how["wall_s"])}
+    return _read(folder / FILE, request, how)
+
+
+def read_ended(folder: Path) -> dict[str, int]:
+    """Return ``pid`` and ``code`` of the process that answered a request. Raises OSError, ValueError."""
+    found: dict[str, int] = json.loads((folder / ENDED).read_text())
+    return found
+
+
 def spawn(request: Request, workdir: Path, command: Command | None = None) -> subprocess.Popen[bytes]:
     """Start the worker of `request`, which inherits its channel; it must be waited for. Raises OSError."""
     workdir.mkdir(parents=True, exist_ok=True)
-    path = workdir / "request.json"
+    path = workdir / REQUEST
     path.write_text(json.dumps(request.to_json()))
     (workdir / FILE).unlink(missing_ok=True)
+    return _start((command or worker_command)(path.absolute()), request, workdir)
+
+
+def _start(command: Sequence[str], request: Request, workdir: Path) -> subprocess.Popen[bytes]:
     with (workdir / "stdout").open("wb") as stdout, (workdir / "stderr").open("wb") as stderr:
         return subprocess.Popen(
-            (command or worker_command)(path.absolute()),
+            command,
             cwd=workdir,
             env=_environment(request),
             stdin=subprocess.DEVNULL,
@@ -94,10 +146,19 @@ def observe_here(request: Request, workdir: Path) -> Observation:
 
 def worker_command(path: Path) -> list[str]:
     """Return how to start a worker that answers the request at `path`."""
+    return _command("harness.measure.worker", path)
+
+
+def each_command(folder: Path) -> list[str]:
+    """Return how to start a worker that answers every request in the folders of `folder`."""
+    return _command("harness.measure.worker.each", folder)
+
+
+def _command(module: str, path: Path) -> list[str]:
     # -P: a file called numpy.py in the working folder must not be imported
     isolation = ["-P", *(["-s"] if sys.flags.no_user_site else [])]
     faults = ["-X", "faulthandler"]  # a crash leaves a stack in stderr
-    return [sys.executable, *isolation, *faults, "-m", "harness.measure.worker", str(path), str(os.getpid())]
+    return [sys.executable, *isolation, *faults, "-m", module, str(path), str(os.getpid())]
 
 
 def _environment(request: Request) -> dict[str, str]:

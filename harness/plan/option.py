@@ -94,6 +94,14 @@ class HalfOptions(Strict):
     nodes_to_exclude: tuple[Text, ...] = _option("Nodes that stay as they are.")
 
 
+class BrainOptions(Strict):
+    """BF16 weights and activations; inputs and outputs stay FP32."""
+
+    method: Literal["bf16"]
+    op_types_to_exclude: tuple[Text, ...] = _option("Operator types that stay FP32.")
+    nodes_to_exclude: tuple[Text, ...] = _option("Nodes that stay as they are.")
+
+
 class BlockOptions(Strict):
     """Weights of 4 bits in blocks; int4 is symmetric, uint4 has zero points."""
 
@@ -123,6 +131,7 @@ _METHODS: dict[str, tuple[type[Strict], str]] = {
     "static": (StaticOptions, "int8_static"),
     "dynamic": (DynamicOptions, "int8_dynamic"),
     "fp16": (HalfOptions, "fp16"),
+    "bf16": (BrainOptions, "bf16"),
     "int4": (BlockOptions, "int4"),
     "uint4": (BlockOptions, "uint4"),
 }
@@ -164,7 +173,7 @@ def _converted(options: Any) -> Named:
 
 MethodOptions = either(
     _pick_method,
-    "a mapping with a method (static, dynamic, fp16, int4 or uint4) and its options",
+    "a mapping with a method (static, dynamic, fp16, bf16, int4 or uint4) and its options",
     **{method: Annotated[model, AfterValidator(_converted)] for method, (model, _) in _METHODS.items()},
     other=Annotated[OtherOptions, AfterValidator(_converted)],
 )

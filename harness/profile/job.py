@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import measure
+from harness import measure, store
 from harness.build.scratch import scratch
-from harness.core.case import Case
+from harness.core.case import Case, plain
 from harness.core.errors import CaseError, Failed, InputError
 from harness.core.listener import Listener
 from harness.core.record import Observation
@@ -20,7 +21,7 @@ from harness.core.suite import Plan
 from harness.plan import plan_model
 from harness.profile import memory
 from harness.profile.decide import bias_of, rows, spans
-from harness.profile.flops import work
+from harness.profile.flops import work as operation_work
 from harness.profile.fusions import fusions, left
 from harness.profile.helps import helps
 from harness.profile.model import (
@@ -34,11 +35,13 @@ from harness.profile.model import (
     Roofs,
     RoofSource,
     Tensor,
+    Work,
 )
 from harness.profile.operation import operations
 from harness.profile.origin import places
 from harness.profile.roofline import roofline
 from harness.profile.roofs import roofs_of
+from harness.profile.stored import StoredProfile, identity
 from harness.profile.trace import chrome_trace
 from harness.run.bench import Bench, OpenBench, open_bench
 from harness.run.job import resolve_rolling_runtimes
@@ -62,12 +65,14 @@ def profile(
     by: By = By.NODE,
     *,
     roofs: RoofSource = RoofSource.KEPT,
+    results_dir: Path | None = None,
     listener: Listener | None = None,
     opening: OpenBench = open_bench,
 ) -> Profiles:
     """Profile every case of `plan`. Raises InputError where data is wrong, StoreError.
 
-    Roofs that `cache_dir` has not, or that are to be measured again, are measured once a session.
+    Roofs that `cache_dir` has not, or that are to be measured again, are measured once a session. The
+    operators of each case are kept in `results_dir`, where one is given.
     """
     plan, listener = resolve_rolling_runtimes(plan), listener or Listener()
     machine = measure.describe_machine()
@@ -84,7 +89,11 @@ def profile(
                     bias = calibrate(bench, case, work)
                     runtime = _runtime(seen[0])
                     known[case.session] = (bias, *_roofs(bench, case, cache_dir, work, runtime, roofs))
-                found.append(_conclude(case, seen, by, str(machine["machine"]), *known[case.session]))
+                works = tuple(map(operation_work, operations(seen[0].parts["profile"], seen[1])))
+                name = str(machine["machine"])
+                found.append(_conclude(case, seen, by, name, works, *known[case.session]))
+                if results_dir is not None:
+                    _keep(results_dir, bench, case, seen[0], found[-1], works)
                 outcome = "profiled"
             except CaseError as error:
                 missing[case.key] = outcome = str(error)
@@ -117,12 +126,39 @@ def write_trace(found: Profiles, path: Path) -> None:
         raise InputError(f"--trace {path}: {error.strerror}; name a file in an existing folder") from error
 
 
+def _keep(
+    results_dir: Path, bench: Bench, case: Case, seen: Observation, found: Profile, works: Sequence[Work]
+) -> None:
+    """Keep where the time goes by operator, as that of this case, file, runtime and machine."""
+    of = identity(
+        model_sha256=bench.built(case).sha256,
+        session=plain(case.session),
+        load=plain(case.load),
+        runtime=found.runtime,
+        machine=found.machine,
+        cores=len(seen.session.get("cores") or ()),
+    )
+    kept = StoredProfile(
+        profiled_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        p50_s=found.p50_s,
+        operators=rows(seen.parts["profile"], {}, found.bias, By.OP, works, found.roofs),
+        roofs=found.roofs,
+    )
+    store.write_profile(results_dir, of, kept.to_json())
+
+
 def _conclude(
-    case: Case, read: Seen, by: By, machine: str, bias: Bias, roofs: Roofs | None, reason: str
+    case: Case,
+    read: Seen,
+    by: By,
+    machine: str,
+    works: Sequence[Work],
+    bias: Bias,
+    roofs: Roofs | None,
+    reason: str,
 ) -> Profile:
     seen, optimized, source = read
     part = seen.parts["profile"]
-    works = tuple(map(work, operations(part, optimized)))
     found: dict[str, Place] = {}
     notes, held = [], None
     if optimized is not None:

@@ -20,6 +20,7 @@ from harness.core.record import Observation
 from harness.core.sampling import Sampling
 from harness.plan import plan_model
 from harness.profile.model import Bandwidth, Kernel, Roofs
+from harness.profile.stored import roofs_from_json
 from harness.run.bench import Bench
 from harness.store.files import write_file
 
@@ -91,19 +92,6 @@ def _read(path: Path) -> Roofs | None:
         return roofs_from_json(json.loads(path.read_text()))
     except (OSError, ValueError, KeyError, TypeError):  # none yet, or of another version of the harness
         return None
-
-
-def roofs_from_json(kept: Mapping[str, Any]) -> Roofs:
-    """Inverse of ``asdict``. Raises ValueError, KeyError, TypeError."""
-    return Roofs(
-        **{
-            **kept,
-            "cores": tuple(kept["cores"]),
-            "flops_per_s": {Kernel(name): value for name, value in kept["flops_per_s"].items()},
-            "bandwidths": tuple(Bandwidth(**each) for each in kept["bandwidths"]),
-            "missing": {Kernel(name): why for name, why in kept["missing"].items()},
-        }
-    )
 
 
 def _measure(bench: Bench, case: Case, work: Path, known: Mapping[str, Any], sizes: Sizes) -> Roofs:

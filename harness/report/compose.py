@@ -12,10 +12,12 @@ from harness.core.record import BAD, Record, Status
 from harness.core.report import Report, Row
 from harness.core.scaling import Scaling
 from harness.core.units import count, format_bytes, format_percent, format_span
+from harness.profile.stored import StoredProfile
 from harness.report.cases import Cases
 from harness.report.charts import charts
 from harness.report.contrast import against, history
 from harness.report.model import Part, RunReport
+from harness.report.profiled import profile_charts
 from harness.show.fields import columns_of, filled, lines_of
 from harness.show.grid import fields, groups, without_values
 from harness.show.scaling import scaling_sections
@@ -47,6 +49,7 @@ class Gathered:
     contrast: RunComparison | None = None
     trends: Sequence[Trend] = ()
     lint: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)  # file -> what, and why
+    profiles: Mapping[str, StoredProfile] = field(default_factory=dict)  # by the key of the case
     results: str = "results"  # the folder, as commands name it
 
 
@@ -60,7 +63,7 @@ def compose(found: Gathered) -> RunReport:
         facts=tuple((term, text) for term, text in _facts(found) if text),
         answers=(*_headlines(found), *best),
         against=against(found.contrast) if found.contrast else None,
-        models=tuple(_models(found.report)),
+        models=tuple(_models(found.report, found.profiles)),
         history=history(found.trends),
         troubles=(*(part for part in parts if part.kind is not SectionKind.BEST), *_lint(found.lint)),
         commands=tuple(_commands(found)),
@@ -155,7 +158,7 @@ def _sampling(record: Record) -> str:
     return f"{text} in {count(processes, 'process')}" if text and isinstance(processes, int) else text
 
 
-def _models(report: Report) -> Iterator[Part]:
+def _models(report: Report, profiles: Mapping[str, StoredProfile]) -> Iterator[Part]:
     absent, whole = tuple(without_values(report)), fields(report)
     for index, (model, rows) in enumerate(groups(report).items()):
         cases, drawn = Cases.of(model, rows), index < MAX_DRAWN
@@ -168,7 +171,7 @@ def _models(report: Report) -> Iterator[Part]:
             columns=columns_of(shown),
             lines=lines_of(shown, rows, _mood),
             absent=absent if index == 0 else (),
-            charts=tuple(charts(cases)) if drawn else (),
+            charts=(*charts(cases), *profile_charts(cases, profiles)) if drawn else (),
             sections=tuple(_scaling(report.scaling, model)),
         )
 

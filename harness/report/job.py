@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +11,13 @@ from pathlib import Path
 from harness import store
 from harness.compare.job import compare_runs, find_pair
 from harness.core.decision import RunComparison, Trend
-from harness.core.errors import InputError, NotFoundError
+from harness.core.errors import InputError, NotFoundError, StoreError
 from harness.core.hashing import hash_file
 from harness.core.metrics import HEADLINE
 from harness.core.record import Record
 from harness.core.report import Report
 from harness.history.job import history
+from harness.profile.stored import StoredProfile, identity_of
 from harness.report.compose import Gathered, compose
 from harness.report.draw import draw
 from harness.report.model import Chart, RunReport
@@ -71,6 +72,7 @@ def gather(
         contrast=compare_runs(results_dir, base, info) if base else contrast,
         trends=_trends(results_dir, info),
         lint=_lint(report.records),
+        profiles=dict(_profiles(results_dir, report.records)),
         results=str(results_dir),
     )
 
@@ -154,6 +156,20 @@ def _trends(results_dir: Path, info: store.RunInfo) -> list[Trend]:
         if (points := tuple(point for point in trend.points if point.run <= info.run))
         and points[-1].run == info.run
     ]
+
+
+def _profiles(results_dir: Path, records: Sequence[Record]) -> Iterator[tuple[str, StoredProfile]]:
+    """Read what was profiled of the same file, settings and runtime on the same machine."""
+    for record in records:
+        of = identity_of(record)
+        kept = None if of is None else store.read_profile(results_dir, of)
+        if kept is not None:
+            try:
+                yield record.case, StoredProfile.from_json(kept)
+            except (ValueError, KeyError, TypeError) as error:
+                raise StoreError(
+                    f"{results_dir}: the profile of {record.case} is of another version; profile it again"
+                ) from error
 
 
 def _lint(records: Sequence[Record]) -> dict[str, list[tuple[str, str]]]:

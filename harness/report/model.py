@@ -8,7 +8,7 @@ from harness.show.cells import Column
 from harness.show.cells import Line as TableLine
 from harness.show.sections import Section
 
-MAX_ROWS = 18
+MAX_ROWS = 16
 """Cases that a chart draws at most; its table has them all."""
 
 
@@ -118,7 +118,62 @@ class Strips:
     groups: tuple[str, ...] = ()
 
 
-Drawing = Dots | Scatter | Curves | Strips
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A whole, in parts: shares in the order of the names of its `Bars`."""
+
+    label: str
+    parts: tuple[float, ...]
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """Wholes of the same parts, a bar each."""
+
+    names: tuple[str, ...]  # of the parts
+    bars: tuple[Bar, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Slope:
+    """A roof that rises: so much of y for each of x, up to the highest ceiling."""
+
+    label: str
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """A level roof."""
+
+    label: str
+    level: float
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A point below the roofs; `share` is how much of the whole it takes."""
+
+    label: str
+    x: float
+    y: float
+    share: float
+    uncertain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RoofPlot:
+    """Points below roofs, both axes logarithmic."""
+
+    x: Scale
+    y: Scale
+    slopes: tuple[Slope, ...]  # the steepest first
+    ceilings: tuple[Ceiling, ...]
+    marks: tuple[Mark, ...]
+
+
+Drawing = Dots | Scatter | Curves | Strips | Bars | RoofPlot
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,9 @@ LIGHT = Palette(
     muted="#55606e",
     grid="#dde2e8",
     paper="#ffffff",
-    hues=("#0b62a8", "#b34700", "#00795c", "#8c3a93", "#a66f00", "#c0305b", "#3f6f91", "#5b5b5b"),
+    hues=("#0b62a8", "#b34700", "#00795c", "#8c3a93", "#996500", "#c0305b", "#3f6f91", "#5b5b5b"),
 )
-"""After Okabe and Ito, darkened until each has a contrast of 3 to white at the least."""
+"""After Okabe and Ito, darkened until white text on each can be read (a contrast of 4.5)."""
 
 DARK = Palette(
     ink="#e8ecf1",

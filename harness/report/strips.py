@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.judge.steady import why_unknown
 
-STRETCHES = 16
+STRETCHES = 12
 """Stretches of a strip at most."""
 
 SPAN = 0.15

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from xml.etree import ElementTree
 
@@ -14,7 +14,7 @@ _LINK = "{http://www.w3.org/1999/xlink}href"
 _STRAIGHT = re.compile(r"[MLz\d\s.e-]+")
 _UNUSED = ("metadata", "style", "clipPath")
 _ANCHORS = {"middle": "m", "end": "e"}
-_WIDTHS = {"0.7": "", "0.8": ""}  # the page's own
+_WIDTHS = {".7": "", ".8": ""}  # the page's own
 
 CODES = {
     color: name.removeprefix("h") if name[1:].isdecimal() else name[0] for color, name in VARIABLES.items()
@@ -25,21 +25,46 @@ NAMES = dict(zip(CODES.values(), VARIABLES.values(), strict=True))
 """That letter -> the variable of the page."""
 
 
-def inline(svg: bytes, prefix: str, label: str) -> str:
-    """Rewrite `svg` for a page: `prefix` begins its identifiers, `label` is what is read aloud for it."""
+def inline(svg: bytes, marks: dict[str, str], label: str) -> str:
+    """Rewrite `svg` for a page: `label` is what is read aloud for it.
+
+    `marks` has the outlines that the pictures of the page share, each with its identifier, and takes up
+    those of this one; `shared` writes them.
+    """
     root = ElementTree.fromstring(svg)
     box = _round(root.attrib["viewBox"])
-    used = dict.fromkeys(link.removeprefix("#") for element in root.iter() if (link := element.get(_LINK)))
-    names = {name: f"{prefix}{index}" for index, name in enumerate(used)}
-    body = "".join(part for child in root for part in _element(child, names))
+    used = {link.removeprefix("#") for element in root.iter() if (link := element.get(_LINK))}
+    names = {
+        element.attrib["id"]: marks.setdefault(_path(element.attrib["d"]), f"m{len(marks)}")
+        for element in root.iter()
+        if element.get("id") in used
+    }
+    body = "".join(_joined(part for child in root for part in _element(child, names)))
     width = box.split()[2]
     return f'<svg role=img viewBox="{box}" width={width} aria-label="{escape(label)}">{body}</svg>'
+
+
+def shared(marks: Mapping[str, str]) -> str:
+    """Write the outlines that pictures refer to, once for the page; nothing of it is seen where it stands."""
+    paths = "".join(f'<path id={name} d="{d}"/>' for d, name in marks.items())
+    return f"<svg class=marks width=0 height=0 aria-hidden=true><defs>{paths}</defs></svg>" if paths else ""
 
 
 def rules(page: str) -> str:
     """Return the style rules of the classes that pictures in `page` use."""
     found = sorted(set(re.findall(r'class="?(?:[me] )?c([0-7imgpnx]{2})\b', page)))
-    return "".join(f".c{code}{{{_rule('fill', code[0])}{_rule('stroke', code[1])}}}" for code in found)
+    return "".join(
+        f".c{code}{{{_rule('fill', code[0])}{_rule('stroke', code[1])}{_WIDE if _is_line(code) else ''}}}"
+        for code in found
+    )
+
+
+_WIDE = "stroke-width:1.5"
+
+
+def _is_line(code: str) -> bool:
+    """Return whether a class is that of lines in a hue, which are wider than others."""
+    return code[0] == "n" and code[1].isdecimal()
 
 
 def _rule(key: str, code: str) -> str:
@@ -50,47 +75,65 @@ def _rule(key: str, code: str) -> str:
 
 def _element(element: ElementTree.Element, names: Mapping[str, str]) -> Iterator[str]:
     tag = element.tag.rpartition("}")[2]
-    if tag in _UNUSED:
+    if tag in _UNUSED or element.get("id") in names:
         return
-    children = "".join(part for child in element for part in _element(child, names))
-    if tag == "g":
-        yield children
-        return
-    if tag == "defs":
-        yield f"<defs>{children}</defs>" if children else ""
+    if tag in ("g", "defs"):
+        for child in element:
+            yield from _element(child, names)
         return
     attributes = dict(_attributes(element, tag, names))
     if tag == "path" and not _is_seen(element, attributes):
         return
     written = "".join(f" {name}={value}" for name, value in attributes.items())
     text = escape(element.text or "", quote=False) if tag == "text" else ""
-    yield f"<{tag}{written}>{text}</{tag}>" if text else f"<{tag}{written} />"
+    end = "/>" if written.endswith('"') else " />"
+    yield f"<{tag}{written}>{text}</{tag}>" if text else f"<{tag}{written}{end}"
+
+
+def _joined(parts: Iterable[str]) -> Iterator[str]:
+    """Make one path of those that follow one another and look the same."""
+    head, path = "", ""
+    for part in parts:
+        begin, middle, rest = part.partition(' d="')
+        if middle and rest.endswith('"/>') and begin == head:
+            path += rest[:-3]
+            continue
+        if path:
+            yield f'{head} d="{path}"/>'
+        head, path = "", ""
+        if middle and rest.count('"') == 1 and rest.endswith('"/>'):
+            head, path = begin, rest[:-3]
+        else:
+            yield part
+    if path:
+        yield f'{head} d="{path}"/>'
 
 
 def _is_seen(element: ElementTree.Element, attributes: Mapping[str, str]) -> bool:
-    """Leave out paths of a single point, and those without any color; a mark is seen where it is used."""
-    if "id" in attributes:
-        return True
-    return attributes.get("class", "cnn") != "cnn" and any(letter in element.get("d", "") for letter in "LC")
+    """Leave out paths of a single point, and those without any color."""
+    return attributes.get("class", "cnn") not in ("cnn", "cnx") and any(
+        letter in element.get("d", "") for letter in "LC"
+    )
 
 
 def _attributes(
     element: ElementTree.Element, tag: str, names: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
     style = dict(_style(element))
-    if element.get("id") in names:
-        yield "id", names[element.attrib["id"]]
     if link := element.get(_LINK):
         yield "href", f"#{names[link.removeprefix('#')]}"
     if tag == "text":
         yield from _text(style)
-    elif not (tag == "path" and element.get("id") in names):  # a mark takes its colors where it is used
-        yield "class", f"c{_code(style, 'fill', style.get('fill-opacity') == '0')}{_code(style, 'stroke')}"
+    else:  # a mark takes its colors where it is used
+        code = _code(style, "fill", style.get("fill-opacity") == "0") + _code(style, "stroke")
+        yield "class", f"c{code}"
         if "opacity" in style:
             yield "opacity", _bare(style["opacity"])
         width = _short(style.get("stroke-width", "1"))
-        if tag == "path" and _WIDTHS.get(width, width) and "stroke" in style:
+        if tag == "path" and _WIDTHS.get(width, width) and "stroke" in style and not _is_line(code):
             yield "stroke-width", width
+        if "stroke-dasharray" in style:
+            yield "stroke-dasharray", _round(style["stroke-dasharray"]).replace(" ", "")
     for key in ("x", "y"):
         if key in element.attrib:
             yield key, _short(element.attrib[key])
@@ -126,7 +169,8 @@ def _path(d: str) -> str:
     """Write a path short: steps of tenths of a pixel from point to point, where all of it is straight."""
     if not _STRAIGHT.fullmatch(d):
         return re.sub(r"\s*([A-Za-z])\s*", r"\1", _round(d.replace("\n", " "))).strip()
-    found, at = [], (0, 0)
+    found: list[str] = []
+    at, last = (0, 0), ""
     for command, rest in re.findall(r"([MLz])([^MLz]*)", d):
         if command == "z":
             found.append("z")
@@ -134,10 +178,20 @@ def _path(d: str) -> str:
         x, y = (round(10 * float(number)) for number in rest.split())
         if command == "M":
             found.append(f"M{_tenths(x)} {_tenths(y)}")
+            last = ""
         elif (x, y) != at:
-            found.append(f"l{_tenths(x - at[0])} {_tenths(y - at[1])}")
+            step = _step(x - at[0], y - at[1])
+            found.append(f" {step[1:]}" if step[0] == last == "l" else step)
+            last = step[0]
         at = (x, y)
-    return "".join(found).replace(" -", "-")
+    return re.sub(r"(\.\d+) (?=\.)", r"\1", "".join(found).replace(" -", "-"))
+
+
+def _step(across: int, down: int) -> str:
+    """Write a step of a path, in tenths of a pixel."""
+    if not down:
+        return f"h{_tenths(across)}"
+    return f"l{_tenths(across)} {_tenths(down)}" if across else f"v{_tenths(down)}"
 
 
 def _tenths(number: int) -> str:

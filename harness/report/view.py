@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import count
 
 from harness.report.draw import draw
-from harness.report.model import Chart, Dots, Part, RunReport, Scatter, Strips
+from harness.report.model import Bars, Chart, Dots, Part, RunReport, Scatter, Strips
 from harness.report.palette import ROLES
 from harness.report.style import script, style
-from harness.report.svg import inline, rules
+from harness.report.svg import inline, rules, shared
 from harness.show.cells import Column, Line
 from harness.show.escape import markdown, markdown_item
 from harness.show.html import text
@@ -36,13 +35,13 @@ MAX_LINES = 60
 def draw_html(report: RunReport) -> str:
     """Write a report as HTML: the same bytes for the same report."""
     level = "details" if len(report.models) > OPEN else "section"
-    prefixes = (f"{letter}{number}" for number in count(1) for letter in "abcdefghijklmnopqrstuvwxyz")
+    marks: dict[str, str] = {}
     models = {part.name for part in report.models}
     body = "\n".join(
         [
             *_intro(report),
             "<main>",
-            *(_part(part, prefixes, level if part.name in models else "section") for part in report.parts),
+            *(_part(part, marks, level if part.name in models else "section") for part in report.parts),
             *_troubles(report),
             *_commands(report),
             "</main>",
@@ -57,6 +56,7 @@ def draw_html(report: RunReport) -> str:
         f"<title>{text(report.title)}</title>",
         f"<style>{style()}{rules(body)}</style></head>",
         "<body>",
+        shared(marks),
     ]
     return "\n".join([*head, body, f"<script>{script()}</script>", "</body>", "</html>", ""])
 
@@ -80,7 +80,7 @@ def _intro(report: RunReport) -> Iterator[str]:
     yield "</header>"
 
 
-def _part(part: Part, prefixes: Iterator[str], level: str) -> str:
+def _part(part: Part, marks: dict[str, str], level: str) -> str:
     title = f"<h2>{text(part.title)}</h2>"
     body = [
         *(f"<p>{text(line)}</p>" for line in part.text),
@@ -91,7 +91,7 @@ def _part(part: Part, prefixes: Iterator[str], level: str) -> str:
         ),
         *(f"<p class=quiet>No values: {text('; '.join(part.absent))}</p>" for _ in part.absent[:1]),
         *(["<div class=charts>"] if part.charts else []),
-        *(_figure(chart, part.title, next(prefixes)) for chart in part.charts),
+        *(_figure(chart, part.title, marks) for chart in part.charts),
         *(["</div>"] if part.charts else []),
         *(_section(section, "h3") for section in part.sections),
     ]
@@ -101,9 +101,9 @@ def _part(part: Part, prefixes: Iterator[str], level: str) -> str:
     return "\n".join((f'<section id="{part.name}">', title, *body, "</section>"))
 
 
-def _figure(chart: Chart, part: str, prefix: str) -> str:
-    picture = inline(draw(chart, ROLES), prefix, f"{chart.title}. {chart.shows}")
-    wide = isinstance(chart.drawing, Dots | Strips) or (
+def _figure(chart: Chart, part: str, marks: dict[str, str]) -> str:
+    picture = inline(draw(chart, ROLES), marks, chart.title)
+    wide = isinstance(chart.drawing, Dots | Strips | Bars) or (
         isinstance(chart.drawing, Scatter) and len(chart.drawing.scales) > 2
     )
     name = f"{part}: {chart.title}"

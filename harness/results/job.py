@@ -211,6 +211,7 @@ def profile(
     fill: Mapping[str, Fill] | None = None,
     only: Sequence[str] = (),
     overrides: Sequence[str] = (),
+    results: PathLike = "results",
     cache: PathLike | None = None,
     progress: bool = True,
     **axes: AxisValue | Sequence[AxisValue],
@@ -219,7 +220,8 @@ def profile(
 
     A row is a node, an operator or a region (`by`); `roofs` are those kept, measured again or none. `data`,
     `shapes`, `fill` and `axes` are for files. `frame()` of what comes back is a row each, `profiles` has all
-    of it, and `missing` the cases without one. Raises InputError, StoreError.
+    of it, and `missing` the cases without one. Operators and roofs are kept in `results`, for the report.
+    Raises InputError, StoreError.
     """
     from harness.plan import is_starter, plan
     from harness.profile.job import profile as take
@@ -251,7 +253,14 @@ def profile(
             form=Form.PYTHON,
         )
         _log(assumed)
-    return take(planned, _cache(cache), By(by), roofs=RoofSource(roofs), listener=choose_listener(progress))
+    return take(
+        planned,
+        _cache(cache),
+        By(by),
+        roofs=RoofSource(roofs),
+        results_dir=Path(results).absolute(),
+        listener=choose_listener(progress),
+    )
 
 
 def load(results: PathLike = "results", run: str | None = "latest", *, suite: str | None = None) -> Results:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice, product
+from itertools import product
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,7 +35,7 @@ from harness.core.feeds import (
     wrong_values,
 )
 from harness.core.form import Form, spell_fill
-from harness.core.inputs import Fill, Input
+from harness.core.inputs import Fill, Input, is_picture
 from harness.core.registry import closest
 from harness.core.roles import Unbound
 from harness.measure.fit import first_fit
@@ -141,8 +141,10 @@ def assume(
         left = open_dimensions(shaped, bound, batch_dim)
         chosen, values = combined([(item.name, item.sizes) for item in left], given)
         sole = {f"{name}[0]": 1 for name, shape in axes_of.items() if len(shape) == 1}
+        alone = [item for item in shapeless if not axes_of[item.name]]
+        scalars = {item.name: _number(item, place) for place, item in enumerate(alone, 1)}
         sizes += [{**sole, **items} for items in chosen]
-        fills += values
+        fills += [{**scalars, **items} for items in values]
     fit = first_fit(
         model,
         known,
@@ -172,19 +174,31 @@ def assume(
     return Assumed(sizes[fit.chosen], axes, fills[fit.chosen])
 
 
-RANKS = (2, 3, 4, 1)
-"""Numbers of axes that are tried of an input without a shape."""
+RANKS = (2, 3, 4, 1, 0)
+"""Numbers of axes that are tried of an input without a shape; without axes it is one number."""
 
 MOST_RANKS = 16
 """Combinations of them, where several inputs have no shape."""
 
 
 def _ranks(shapeless: Sequence[Input]) -> Iterator[dict[str, tuple[None, ...]]]:
-    """Yield what is tried of inputs without a shape: axes by input; once nothing where all have one."""
-    ranks = product(RANKS, repeat=len(shapeless))
-    for chosen in islice(sorted(ranks, key=lambda ranks: sum(map(RANKS.index, ranks))), MOST_RANKS):
-        names = [item.name for item in shapeless]
+    """Yield what is tried of inputs without a shape: axes by input; once nothing where all have one.
+
+    The last of several inputs, all behind the first, are numbers in the end: limits, a scale, a switch.
+    """
+    names = [item.name for item in shapeless]
+    ranks = sorted(product(RANKS, repeat=len(names)), key=lambda ranks: sum(map(RANKS.index, ranks)))
+    numbers = [(rank, *[0] * (len(names) - 1)) for rank in RANKS if len(names) > 1]
+    for chosen in dict.fromkeys((*ranks[:MOST_RANKS], *numbers)):
         yield {name: (None,) * rank for name, rank in zip(names, chosen, strict=True)}
+
+
+def _number(item: Input, place: int) -> Fill:
+    """Return a value for an input that is one number: the least that its use allows, else its place.
+
+    Places rise from 1, so that of two limits the second is the larger one.
+    """
+    return place if item.low is None else item.low
 
 
 def _check_names(
@@ -211,7 +225,7 @@ def own_axes(inputs: Sequence[Input], kinds: Iterable[str]) -> dict[str, Any]:
     Outputs that are no tensors (`kinds`: "sequence", "map", "optional") cannot be bound, nor can text.
     """
     axes: dict[str, Any] = {}
-    first = [item.shape[0] for item in inputs if len(item.shape) > 1]
+    first = [item.shape[0] for item in inputs if len(item.shape) > 1 and not is_picture(item.shape)]
     whole = [size for size in first if isinstance(size, int) and size > 0]
     if whole and len(whole) == len(first) and whole[0] > 1:
         axes["batch"] = whole[0]

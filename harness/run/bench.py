@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -58,12 +58,13 @@ class Bench:
     keep_outputs: bool = False
     outputs: dict[Case, Outputs] = field(default_factory=dict)
     hold: Callable[[Iterable[int]], AbstractContextManager[None]] = measure.measuring
-    count: Callable[[Request, Path], dict[str, Any]] = measure.count
+    count: Callable[[Sequence[Sequence[Request]], Path], list[list[dict[str, Any]]]] = measure.count
     _built: dict[Artifact, Built | CaseError] = field(default_factory=dict)
     _data: dict[DataRef, Dataset] = field(default_factory=dict)
     _references: dict[Case, Outputs] = field(default_factory=dict)
     _runtimes: dict[str, Installed | CaseError] = field(default_factory=dict)
     _hashes: dict[Path, str] = field(default_factory=dict)  # of libraries of custom operators
+    _counted: dict[Case, dict[str, Any]] = field(default_factory=dict)  # ahead, until it is measured
     _workers: int = 0
 
     def load(self) -> None:
@@ -104,7 +105,7 @@ class Bench:
         while len(observations) < self.suite.sampling.processes and _went_well(observations[-1]):
             observations.append(self._observe(case, built, cores, repeated(passes))[0])
         if "instructions" in passes and _went_well(observations[-1]):
-            counted = self._count(case, built, cores)
+            counted = self._count(case)
             observations[0] = replace(first, parts={**first.parts, "instructions": counted})
         reference, key = Outputs(reason=outputs.reason), ""
         if self.keep_outputs:
@@ -218,11 +219,25 @@ class Bench:
             observation = measure.observe(request, folder)
             return observation, read_outputs(observation, passes)
 
-    def _count(self, case: Case, built: Built, cores: Cores) -> dict[str, Any]:
-        """Count instructions in a worker of its own. Raises CaseError, StoreError."""
-        request = self._request(case, built, cores, ())
-        with self._measuring(cores.worker) as folder:
-            return self.count(request, folder)
+    def _count(self, case: Case) -> dict[str, Any]:
+        """Count instructions in a worker of its own, unless they were. Raises CaseError, StoreError."""
+        if case not in self._counted:
+            self.count_ahead([case])
+        return self._counted.pop(case)
+
+    def count_ahead(self, *groups: Sequence[Case]) -> None:
+        """Count the instructions of cases that will be measured, the groups at the same time.
+
+        The cases of a group have one runtime. Raises CaseError, StoreError.
+        """
+        left = [[case for case in group if case not in self._counted] for group in groups]
+        left = [group for group in left if group]
+        asked = [[self.asked(case) for case in group] for group in left]
+        both = [request.cores for group in asked for request in group]
+        cores = {core for each in both for core in (*each.worker, *(each.parent if len(asked) > 1 else ()))}
+        with self._measuring(cores) as folder:
+            for group, parts in zip(left, self.count(asked, folder), strict=True):
+                self._counted.update(zip(group, parts, strict=True))
 
     def _request(self, case: Case, built: Built, cores: Cores, passes: tuple[str, ...]) -> Request:
         runtime = self._runtime(case.session.runtime)

@@ -13,6 +13,7 @@ from harness.core.errors import InputError, StoreError
 from harness.store.files import sync_folder, writing
 from harness.store.header import HEADER, SEALED, run_folder, survey
 from harness.store.integrity import damage
+from harness.store.profiles import merge_profiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ def merge(sources: Sequence[Path], into: Path) -> Merged:
     """Copy every sealed run of `sources` into the results folder `into`.
 
     Sealed runs never change, so merging is copying: again and in any order
-    gives the same. Raises StoreError where two runs of the same identifier
+    gives the same; of profiles the newest stays. Raises StoreError where two runs of the same identifier
     differ, InputError for a source without runs. A run that is damaged is not copied.
     """
     copied, present, unfinished = [], [], []
@@ -48,6 +49,7 @@ def merge(sources: Sequence[Path], into: Path) -> Merged:
                 copied.append(item.run)
             else:
                 present.append(item.run)
+        merge_profiles(source, into)
     return Merged(tuple(copied), tuple(present), tuple(unfinished), tuple(dict.fromkeys(damaged)))
 
 

@@ -10,7 +10,7 @@ import json
 import math
 import resource
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -1000,7 +1000,10 @@ class CountingBench(Bench):
         self.counted = []
         self.count = self._count_at_once
 
-    def _count_at_once(self, request: Request, folder: Path) -> dict[str, Any]:
+    def _count_at_once(self, groups: Sequence[Sequence[Request]], folder: Path) -> list[list[dict[str, Any]]]:
+        return [[self._one(request) for request in requests] for requests in groups]
+
+    def _one(self, request: Request) -> dict[str, Any]:
         self.counted.append(request.case)
         value = 4_008 if request.session["graph_opt"] == "all" else 4_000
         counts = {"call": [value, value + 50], "session": [10]}
@@ -1030,7 +1033,9 @@ def test_a_job_of_counts_alone_takes_one_worker_that_counts_an_arm_and_no_block(
 def test_a_job_that_cannot_count_what_was_asked_for_says_so(trial, workshop: SimpleNamespace) -> None:
     def open_without(*given: Any) -> Bench:
         bench = open_arms(*given)
-        bench.count = lambda request, folder: {"unavailable": "no valgrind"}
+        bench.count = lambda groups, folder: [
+            [{"unavailable": "no valgrind"} for _ in each] for each in groups
+        ]
         return bench
 
     workshop.open_bench = open_without

@@ -132,7 +132,17 @@ INT64, UINT8, FLOAT = TensorProto.INT64, TensorProto.UINT8, TensorProto.FLOAT
             INT64,
             {},
         ),
-        ([Node("TopK", ["h", "k"], ["v", "y"])], INT64, {}),
+        ([Node("TopK", ["h", "k"], ["v", "y"])], INT64, {"y": "indices"}),
+        ([Node("TopK", ["h", "one"], ["v", "y"])], INT64, {}),
+        (
+            [Node("TopK", ["h", "k"], ["v", "i"]), Node("Cast", ["i"], ["y"], to=FLOAT)],
+            FLOAT,
+            {"y": "indices"},
+        ),
+        ([Node("TopK", ["h", "k"], ["y", "i"])], FLOAT, {}),
+        ([Node("NonZero", ["h"], ["z"]), Node("Transpose", ["z"], ["y"])], INT64, {"y": "indices"}),
+        ([Node("NonMaxSuppression", ["h", "w"], ["y"])], INT64, {"y": "indices"}),
+        ([Node("Unique", ["h"], ["u", "y"])], INT64, {"y": "indices"}),
         ([Node("Greater", ["h", "w"], ["g"]), Node("Cast", ["g"], ["y"], to=INT64)], INT64, {}),
     ],
 )
@@ -141,4 +151,5 @@ def test_integers_are_labels_unless_they_were_rounded(
 ) -> None:
     model = graph(*nodes)
     model.graph.output[0].type.tensor_type.elem_type = kind
+    model.graph.initializer.append(numpy_helper.from_array(np.array([1]), "one"))
     assert contents(model, list(model.graph.node)) == what

@@ -12,7 +12,7 @@ from make import make_artifact
 from models import save_model, value
 from onnx import TensorProto, helper, numpy_helper
 
-from harness.build import build, repair
+from harness.build import build, repair, unconverted
 from harness.build.worker import failure
 from harness.core.errors import Failed, Unsupported
 
@@ -56,6 +56,36 @@ def fed_weights(path: Path) -> Path:
     )
 
 
+def fed_from_outside(path: Path) -> Path:
+    """Weights that are inputs too lie in a file of their own."""
+    onnx.save(
+        onnx.load(fed_weights(path)), path, save_as_external_data=True, location="w.bin", size_threshold=0
+    )
+    return path
+
+
+def function(path: Path) -> Path:
+    """A function of the model's own multiplies."""
+    opsets = [helper.make_opsetid("", 17)]
+    body = helper.make_function(
+        "own", "Product", ["a", "b"], ["c"], [Node("MatMul", ["a", "b"], ["c"])], opsets
+    )
+    write(path, [Node("Product", ["x", "w"], ["y"], domain="own")], [weight("w", 8, 8)], domains=("own",))
+    model = onnx.load(path)
+    model.functions.append(body)
+    onnx.save(model, path)
+    return path
+
+
+def spelled_out(path: Path) -> Path:
+    """The domain of ONNX's operators has its name."""
+    write(path, [Node("MatMul", ["x", "w"], ["y"], domain="ai.onnx")], [weight("w", 8, 8)])
+    model = onnx.load(path)
+    model.opset_import[0].domain = "ai.onnx"
+    onnx.save(model, path)
+    return path
+
+
 def constant_nodes(path: Path) -> Path:
     nodes = [Node("Constant", [], ["w"], value=weight("", 8, 8)), Node("MatMul", ["x", "w"], ["y"])]
     return write(path, nodes)
@@ -77,15 +107,23 @@ def test_what_onnx_runtime_loads_is_taken_and_the_checkers_complaint_is_a_note(
         (unsorted, ["nodes were sorted"]),
         (nested, ["nodes were sorted"]),
         (fed_weights, ["weights were taken out of the inputs"]),
+        (fed_from_outside, ["weights were taken out of the inputs"]),
         (constant_nodes, ["Constant nodes became initializers"]),
+        (function, ["functions of the model were inlined"]),
+        (spelled_out, ["the domain ai.onnx was written as the empty one"]),
     ],
 )
 def test_a_model_is_mended_where_it_needs_it(make: Any, found: list[str], tmp_path: Path) -> None:
     source = make(tmp_path / "m.onnx")
-    path, done = repair.mend(source, tmp_path / "mended.onnx")
+    other = tmp_path / "other"
+    other.mkdir()
+    path, done = repair.mend(source, other / "mended.onnx")
     assert list(done) == found
     assert (path == source) is (not found)
-    assert repair.mend(path, tmp_path / "again.onnx") == (path, ())
+    assert repair.mend(path, other / "again.onnx") == (path, ())
+    mended = onnx.load(path)  # weights outside the file too
+    assert [node.op_type for node in mended.graph.node if node.domain] == []
+    assert {item.name for item in mended.graph.input} >= {"x"}
 
 
 @pytest.mark.parametrize("make", [unsorted, nested, fed_weights, constant_nodes])
@@ -186,23 +224,61 @@ def test_a_converter_that_writes_a_broken_model_is_named(tmp_path: Path) -> None
         build(make_artifact(path, precision="int8_static"), tmp_path / "cache")
 
 
-def test_operators_that_are_all_in_branches_are_said_to_be(tmp_path: Path) -> None:
-    """A Gather beside the branches picks a size: it is no operator with weights."""
-    y = value("y", ["n", 8])
+def branching(path: Path, nodes: list[Any], read: str) -> Path:
+    """Two branches multiply what `nodes` make by a weight of the graph around them."""
     branches = {
-        name: helper.make_graph([Node("MatMul", ["x", "w"], [name])], name, [], [
-            value(name, ["n", 8])
-        ])
+        name: helper.make_graph([Node("MatMul", [read, "w"], [name])], name, [], [value(name, ["n", 8])])
         for name in ("then_branch", "else_branch")
-    }  # fmt: skip
-    nodes = [
+    }
+    chosen = [
         Node("Shape", ["x"], ["s"]),
         Node("Gather", ["s", "zero"], ["n"]),
         Node("Equal", ["n", "zero"], ["none"]),
-        Node("If", ["none"], [y.name], **branches),
+        Node("If", ["none"], ["y"], **branches),
     ]
     zero = numpy_helper.from_array(np.array(0), "zero")
-    path = write(tmp_path / "m.onnx", nodes, [weight("w", 8, 8), zero])
+    return write(path, [*nodes, *chosen], [weight("w", 8, 8), weight("v", 8, 8), zero])
+
+
+def test_operators_that_a_quantizer_leaves_in_branches_are_counted(tmp_path: Path) -> None:
+    path = branching(tmp_path / "m.onnx", [Node("MatMul", ["x", "v"], ["h"])], "h")
+    assert unconverted.left(onnx.load(path)) == "MatMul 3 (2 of them in subgraphs)"
+    built = build(make_artifact(path, precision="int8_dynamic"), tmp_path / "cache")
+    assert "int8_dynamic left weights in floating point: MatMul 2 (2 of them in subgraphs)" in built.notes
+
+
+@pytest.mark.parametrize(
+    ("kind", "operator", "why"),
+    [
+        ("int8_static", "LSTM", "the quantizer has no rule for LSTM; try int8_dynamic"),
+        ("int8_dynamic", "ConvTranspose", "the quantizer has no rule for ConvTranspose; try int8_static"),
+        ("int8_static", "GRU", "the quantizer has no rule for GRU"),
+        ("int8_static", "MatMul", "the quantizer left out every operator with weights; look at "),
+    ],
+)
+def test_an_operator_that_a_quantizer_has_no_rule_for_is_named(
+    kind: str, operator: str, why: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "m.onnx", [Node(operator, ["x", "w"], ["y"])], [weight("w", 8, 8)])
+    found = unconverted.why(onnx.load(path), kind)
+    assert found.startswith(why) and found.endswith(why.rpartition(";")[2] if "; try" in why else "")
+
+
+def test_a_model_without_inputs_is_not_calibrated(tmp_path: Path) -> None:
+    path = save_model(
+        tmp_path / "m.onnx",
+        [Node("MatMul", ["w", "w"], ["y"])],
+        [],
+        [value("y", [8, 8])],
+        [weight("w", 8, 8)],
+    )
+    with pytest.raises(Unsupported, match="calibrated on what is fed, and the model has no inputs"):
+        build(make_artifact(path, precision="int8_static"), tmp_path / "cache")
+
+
+def test_operators_that_are_all_in_branches_are_said_to_be(tmp_path: Path) -> None:
+    """A Gather beside the branches picks a size: it is no operator with weights."""
+    path = branching(tmp_path / "m.onnx", [], "x")
     with pytest.raises(Unsupported, match="its 2 operators with weights are in subgraphs"):
         build(make_artifact(path, precision="int8_dynamic"), tmp_path / "cache")
 

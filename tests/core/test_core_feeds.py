@@ -144,6 +144,15 @@ def test_a_model_of_scalars_takes_a_batch_of_one_only():
         bind_dimensions([SCALE], 2, {})
 
 
+def test_the_channels_of_one_picture_are_no_samples():
+    picture = Input("x", "float32", (3, 224, 224))
+    dims = bind_dimensions([picture], None, {})
+    assert (dims.batch, dims.axes, dims.shape(picture)) == (1, {"x": None}, (3, 224, 224))
+    with pytest.raises(Unsupported, match=r"\[3, 224, 224\], one picture without a batch axis; asked .*"):
+        bind_dimensions([picture], 3, {})
+    assert bind_dimensions([Input("x", "float32", (3, 8, 224))], None, {}).batch == 3, "may be anything"
+
+
 def test_two_names_of_first_axes_want_a_batch_dim():
     other = Input("other", "float32", ("M", 2))
     with pytest.raises(Failed, match=r"different dimensions \(M, N\).*batch_dim: M"):

@@ -17,8 +17,18 @@ from harness.ab.arms import pair_cases
 from harness.core.decision import Change, Decision
 from harness.core.suite import Suite
 from harness.explain.job import FEW, ProofSettings, times
-from harness.explain.model import Explanations, Piece, Proof, Region, RegionChange, TimeExplanation
+from harness.explain.model import (
+    Evidence,
+    Explanations,
+    Piece,
+    Proof,
+    Region,
+    RegionChange,
+    TimeExplanation,
+)
+from harness.explain.proof import undecided
 from harness.explain.time_view import TimesDocument
+from harness.measure import Request
 from harness.plan import plan_model
 from harness.run.bench import Bench
 
@@ -37,7 +47,15 @@ def write(path: Path, extra: int) -> Path:
 
 
 def open_brief(suite: Suite, cache: Path, work: Path, machine: dict[str, Any]) -> Bench:
-    return open_repeating_arms(replace(suite, sampling=FEW), cache, work, machine)
+    """Open a bench that counts at once: a tenth more for every node that HEAD has more."""
+    bench = open_repeating_arms(replace(suite, sampling=FEW), cache, work, machine)
+    bench.count = lambda groups, folder: [[counted(request) for request in each] for each in groups]
+    return bench
+
+
+def counted(request: Request) -> dict[str, Any]:
+    value = 1000 + 100 * len(onnx.load(request.path).graph.node)
+    return {"how": "callgrind", "calls": 1, "threads": 1, "counts": {"call": [value], "session": []}}
 
 
 def test_the_region_with_more_work_is_cut_out_of_both_graphs_and_proven(tmp_path: Path) -> None:
@@ -48,9 +66,10 @@ def test_the_region_with_more_work_is_cut_out_of_both_graphs_and_proven(tmp_path
         suite,
         tmp_path / "results",
         tmp_path / "cache",
-        ProofSettings(regions=1, budget_s=0.5, instructions=False),
+        ProofSettings(regions=1, budget_s=0.5),
         rounds=1,
         opening=open_brief,
+        counts=lambda: True,
     )
     assert found.missing == {}
     (one,) = found.found
@@ -61,6 +80,9 @@ def test_the_region_with_more_work_is_cut_out_of_both_graphs_and_proven(tmp_path
     assert worst.proof is not None
     assert worst.proof.reason == ""
     assert worst.proof.latency is not None
+    assert worst.proof.latency.verdict is Change.INCONCLUSIVE  # so that it is counted
+    assert (worst.proof.base_instructions, worst.proof.head_instructions) == (1100.0, 3100.0)
+    assert (worst.proof.evidence, one.blamed) == (Evidence.INSTRUCTIONS, (worst,))
     total = sum(region.change_s or 0.0 for region in one.regions) + one.unexplained_s
     assert total == pytest.approx(one.head_p50_s - one.base_p50_s)
 
@@ -129,3 +151,11 @@ class Interrupted:
 
     def built(self, case: Any) -> None:
         raise KeyboardInterrupt
+
+
+def test_what_time_leaves_open_is_counted() -> None:
+    verdicts = dict(zip("abc", (Change.REGRESSION, Change.INCONCLUSIVE, Change.EQUIVALENT), strict=True))
+    proofs = {name: Proof(latency=Decision(verdict=verdict, reason="")) for name, verdict in verdicts.items()}
+    proofs["d"] = Proof(reason="cannot be cut out")
+    assert undecided(proofs, trusted=True) == ["b"]
+    assert undecided(proofs, trusted=False) == ["a", "b", "c"]  # the control fired: no time counts

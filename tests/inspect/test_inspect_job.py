@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -340,3 +342,14 @@ def test_a_wrong_file_is_exit_code_2(harness, tmp_path: Path) -> None:
     code, out, err = harness("inspect", tmp_path / "none.onnx")
     assert (code, out) == (2, "")
     assert "none.onnx" in err
+
+
+def test_a_look_at_a_file_imports_neither_planning_nor_a_runtime(look) -> None:
+    path = look([Node("Relu", ["x"], ["y"])]).facts.path
+    code = (
+        "import sys; from harness.cli import main\n"
+        f"assert main(['inspect', {path!r}, '--format', 'json']) == 0\n"
+        "print(*{'pydantic', 'yaml', 'onnxruntime', 'harness.plan'} & set(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == ""

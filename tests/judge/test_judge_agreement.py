@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from make import make_record
 
-from harness.core.artifact import LABELS, QUANTITIES
+from harness.core.artifact import INDICES, LABELS, QUANTITIES
 from harness.core.decision import Change
+from harness.core.record import Absence
 from harness.judge.agreement import apart, only_nonfinite, outputs_change, unlike_inputs
 from harness.judge.outputs import Outputs
 
@@ -448,6 +449,26 @@ def test_coordinates_in_whole_numbers_differ_by_more_or_less_and_labels_in_float
         Change.REGRESSION,
         "97.00% of the answers agree; 99.00% are asked for",
     )
+
+
+def test_indices_that_swap_are_no_regression_unless_they_are_classes():
+    """The ten largest of scores in which every other pair is a near tie: half of the places differ."""
+    places = np.tile(np.arange(10), (50, 1)) + np.arange(50)[:, None]
+    swapped = places[:, [0, 1, 2, 3, 4, 6, 5, 8, 7, 9]]
+    base, head = (outputs(y=array).holding({"y": INDICES}) for array in (places, swapped))
+    decision, metrics = outputs_change(base, head)
+    assert decision.verdict is Change.INCONCLUSIVE
+    assert decision.reason == "60.00% of the indices are the same; 99.00% are asked for"
+    assert metrics["accuracy/agreement"].value is None
+    assert outputs_change(base, base)[0].verdict is Change.EQUIVALENT
+    beside = [outputs(y=array, v=SCORES).holding({"y": INDICES}) for array in (places, swapped)]
+    decision, metrics = outputs_change(*beside)
+    assert decision.verdict is Change.EQUIVALENT, "the values beside them decide"
+    assert metrics["accuracy/sqnr_db"].absence is Absence.IDENTICAL
+    fewer = outputs(y=places[:, :4]).holding({"y": INDICES})
+    assert outputs_change(base, fewer)[0].verdict is Change.INCONCLUSIVE, "the data say how many are kept"
+    base, head = (replace(item, classes={"y": -1}) for item in (base, head))
+    assert outputs_change(base, head)[0].verdict is Change.REGRESSION
 
 
 @pytest.mark.parametrize(("kept", "verdict"), [(0, Change.REGRESSION), (20, Change.EQUIVALENT)])

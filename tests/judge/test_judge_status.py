@@ -211,7 +211,7 @@ def test_a_provider_without_proof_is_noted_and_the_cpus_is_not(facts, observatio
     ("precision", "types", "notes"),
     [
         ("fp16", {"float": 9, "float16": 1}, ("the file holds fp16; 9 of 10 nodes",)),
-        ("bf16", {"float": 2, "int64": 3}, ("the file holds bf16; 2 of 2 nodes",)),
+        ("bf16", {"float": 2, "bfloat16": 1}, ("the file holds bf16; 2 of 3 nodes",)),
         ("fp16", {"float": 1, "float16": 9}, ()),
         ("fp32", {"float": 9}, ()),
         ("fp16", {}, ()),
@@ -226,6 +226,14 @@ def test_a_half_precision_file_that_computed_in_fp32_is_ok_and_says_so(
     assert texts(verdict) == tuple(
         f"computed in fp32: {note} computed in fp32, for want of a kernel" for note in notes
     )
+
+
+def test_a_bf16_file_that_computed_in_fp32_alone_is_unsupported(facts, observation):
+    seen = facts(observation(proof={"types": {"float": 2, "int64": 3}}))
+    assert judge(replace(seen, built=replace(seen.built, precision="fp16"))).status is Status.OK
+    verdict = judge(replace(seen, built=replace(seen.built, precision="bf16")))
+    reason = "the file holds bf16; all 2 nodes that compute in floats did so in fp32"
+    assert (verdict.status, verdict.reason) == (Status.UNSUPPORTED, reason)
 
 
 def test_a_branch_that_no_input_took_is_noted(facts, observation):

@@ -1,16 +1,19 @@
 """Counting instructions: what callgrind writes, which counter is used, and what the worker is asked."""
 
 import errno
+import json
 import shutil
 import struct
 from dataclasses import replace
 
 import pytest
+from conftest import FAKE
 
 from harness.core.case import Session
 from harness.core.record import Observation
 from harness.measure.callgrind_file import self_cost
 from harness.measure.counting import Tools, callgrind_command, count, read_counts, visible
+from harness.measure.launch import observe_each, read_ended
 from harness.measure.worker import counters
 from harness.measure.worker.counters import Hardware, hardware_refusal
 
@@ -69,14 +72,17 @@ def test_a_name_that_was_never_given_is_an_error() -> None:
 def test_counts_are_those_of_the_runtimes_folder_in_the_order_of_the_stretches(tmp_path) -> None:
     for number, cost in ((10, 9), (2, 5)):
         text = WRITTEN.replace("0 30", f"0 {cost}")
-        (tmp_path / f"callgrind.out.{number}").write_text(text)
-    (tmp_path / "callgrind.out").write_text("events: Ir\n")
-    assert read_counts(tmp_path, "/venv/onnxruntime") == {
+        (tmp_path / f"callgrind.out.77.{number}").write_text(text)
+    between = WRITTEN.replace("Request: call", "Request: between")
+    (tmp_path / "callgrind.out.77.3").write_text(between)
+    (tmp_path / "callgrind.out.ended").write_text("events: Ir\n")
+    written = list(tmp_path.glob("callgrind.out.*"))
+    assert read_counts(written, "/venv/onnxruntime") == {
         "counts": {"call": [118, 122]},
         "elsewhere": {"call": [400, 400]},
     }
     with pytest.raises(ValueError, match="no instruction of /venv/onnx is in it"):
-        read_counts(tmp_path, "/venv/onnx")
+        read_counts(written, "/venv/onnx")
 
 
 def seen(part, **more):
@@ -84,6 +90,11 @@ def seen(part, **more):
     return Observation(
         passes=("session", "instructions"), runtime=runtime, parts={"instructions": part}, **more
     )
+
+
+def only(groups):
+    ((one,),) = groups
+    return one
 
 
 def tools(**more):
@@ -97,7 +108,7 @@ def tools(**more):
 
 
 def test_without_valgrind_and_without_a_counter_the_reason_says_how_to_get_it(fake, work) -> None:
-    why = count(fake({}), work, tools())["unavailable"]
+    why = only(count([[fake({})]], work, tools()))["unavailable"]
     assert why == (
         "no valgrind: install it from the system's packages, such as 'apt-get install valgrind'; "
         "and no counter of the processor (No such device)"
@@ -105,18 +116,18 @@ def test_without_valgrind_and_without_a_counter_the_reason_says_how_to_get_it(fa
 
 
 def test_another_processor_is_told(fake, work) -> None:
-    found = count(fake({}), work, tools(x86_64=lambda: False, which=shutil.which))
+    found = only(count([[fake({})]], work, tools(x86_64=lambda: False, which=shutil.which)))
     assert found == {"unavailable": "counting is written for x86-64, and this processor is none"}
 
 
 def test_the_processors_own_counter_goes_first_and_needs_no_valgrind(fake, work) -> None:
     asked = []
 
-    def observe(request, folder, command):
-        asked.append((request.passes, command))
-        return seen({"how": "perf", "calls": 4, "counts": {"call": [40], "session": [9]}})
+    def observe(groups, folder, command):
+        asked.append((only(groups).passes, command))
+        return [[seen({"how": "perf", "calls": 4, "counts": {"call": [40], "session": [9]}})]]
 
-    found = count(fake({}), work, tools(refusal=str, observe=observe))
+    found = only(count([[fake({})]], work, tools(refusal=str, observe=observe)))
     assert (found["how"], found["counts"], found["tool"]) == (
         "perf",
         {"call": [40], "session": [9]},
@@ -128,16 +139,16 @@ def test_the_processors_own_counter_goes_first_and_needs_no_valgrind(fake, work)
 def test_threads_that_wait_do_not_spin_where_there_are_several(fake, work) -> None:
     asked = []
 
-    def observe(request, folder, command):
-        asked.append(request.session["config"])
-        return seen({"how": "perf", "counts": {"call": [1]}})
+    def observe(groups, folder, command):
+        asked.append(only(groups).session["config"])
+        return [[seen({"how": "perf", "counts": {"call": [1]}})]]
 
     spinning = {"session.intra_op.allow_spinning": "1"}
     for threads in (1, 2):
         request = fake({}, session=Session(intra_threads=threads))
         request = replace(request, session={**request.session, "config": spinning})
         request = replace(request, cores=replace(request.cores, threads=threads))
-        count(request, work, tools(refusal=str, observe=observe))
+        count([[request]], work, tools(refusal=str, observe=observe))
     assert asked == [
         spinning,
         {"session.intra_op.allow_spinning": "0", "session.inter_op.allow_spinning": "0"},
@@ -147,15 +158,16 @@ def test_threads_that_wait_do_not_spin_where_there_are_several(fake, work) -> No
 def test_a_worker_that_fails_under_valgrind_leaves_the_reason(fake, work) -> None:
     error = {"status": "crashed", "pass": "session", "type": "SIGILL", "message": "the worker died of SIGILL"}
     lost = Observation(passes=(), error=error)
-    found = count(fake({}), work, tools(which=lambda name: "/usr/bin/valgrind", observe=lambda *_: lost))
+    with_valgrind = tools(which=lambda name: "/usr/bin/valgrind", observe=lambda *_: [[lost]])
+    found = only(count([[fake({})]], work, with_valgrind))
     assert found == {"unavailable": "the worker that counts: the worker died of SIGILL"}
 
 
 def test_the_worker_starts_under_callgrind_which_counts_nothing_yet(tmp_path) -> None:
-    command = callgrind_command("/usr/bin/valgrind")(tmp_path / "request.json")
+    command = callgrind_command("/usr/bin/valgrind")(tmp_path)
     assert command[:3] == ["env", "PYTHONHASHSEED=0", "/usr/bin/valgrind"]
     assert "--instr-atstart=no" in command
-    assert command[-3:-1] == ["harness.measure.worker", str(tmp_path / "request.json")]
+    assert command[-3:-1] == ["harness.measure.worker.each", str(tmp_path)]
 
 
 def test_what_valgrind_has_not_is_no_instruction_set_of_the_worker() -> None:
@@ -218,15 +230,46 @@ def test_a_processor_without_counter_says_why() -> None:
 @pytest.mark.skipif(not counters.system.is_x86_64(), reason="client requests are written for x86-64")
 def test_a_client_request_does_nothing_where_nobody_listens() -> None:
     request = counters.client_requests()
-    assert [request(counters.ON_VALGRIND), request(counters.START), request(counters.STOP)] == [0, 0, 0]
+    assert [request(counters.ON_VALGRIND), request(counters.START)] == [0, 0]
 
 
 @pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
-def test_a_real_call_is_counted_in_the_runtimes_object_and_repeats_to_the_digit(ask, relu, work) -> None:
-    found = count(ask(relu), work, Tools(refusal=lambda: "not asked"))
+def test_real_calls_are_counted_in_the_runtimes_object_and_repeat_to_the_digit(ask, relu, work) -> None:
+    request = ask(relu)
+    gone = replace(request, path=str(work / "gone.onnx"))
+    ((found, again, lost),) = count([[request, request, gone]], work, Tools(refusal=lambda: "not asked"))
     assert (found["how"], found["threads"], found["config"]) == ("callgrind", 1, {})
     assert found["tool"].startswith("valgrind-")
     calls = found["counts"]["call"]
     assert len(calls) == 3
-    assert sorted(calls)[0] == sorted(calls)[1] > 1000
+    assert sorted(calls)[0] == sorted(calls)[1] == min(again["counts"]["call"]) > 1000
     assert 0 < found["counts"]["session"][0] < 100_000_000
+    assert lost["unavailable"].startswith("the worker that counts: ")
+
+
+def test_requests_of_a_group_are_answered_by_processes_of_one_worker(fake, work, tmp_path) -> None:
+    good = fake(FAKE)
+    says = {**FAKE, "fail": {"at": "outputs", "how": "signal", "signal": "SIGSEGV"}}
+    crash = replace(good, path=str(tmp_path / "crash.json"))
+    (tmp_path / "crash.json").write_text(json.dumps(says))
+    groups = [[good, crash], [replace(good, passes=("memory",))]]
+    (timed, crashed), (other,) = observe_each(groups, work)
+    assert ("timing" in timed.passes, timed.exit["code"], timed.error) == (True, 0, None)
+    assert crashed.error["message"] == "the worker died of SIGSEGV during outputs"
+    assert "memory" in other.passes
+    assert len({read_ended(work / place)["pid"] for place in ("0/0", "0/1", "1/0")}) == 3
+
+
+def test_the_second_group_has_the_cores_that_the_first_leaves(fake, work) -> None:
+    asked = []
+
+    def observe(groups, folder, command):
+        asked.extend(request.cores.worker for (request,) in groups)
+        return [[seen({"how": "perf", "counts": {"call": [1]}})] for _ in groups]
+
+    request = fake({})
+    for parent in ((0,), (0, 1)):
+        cores = replace(request.cores, worker=(2, 3), parent=parent)
+        pair = [[replace(request, cores=cores)]] * 2
+        count(pair, work, tools(refusal=str, observe=observe))
+    assert asked == [(2, 3), (2, 3), (2, 3), (0, 1)]

@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnxruntime
@@ -18,7 +20,7 @@ from harness.core.feeds import bind_dimensions, random_rows
 from harness.core.inputs import Input
 from harness.core.suite import Measure
 from harness.measure.cores import Cores
-from harness.measure.worker import ort_options, system
+from harness.measure.worker import ort_kernels, ort_options, system
 from harness.measure.worker.ort import OrtEngine
 from harness.measure.worker.run import Run
 
@@ -411,3 +413,61 @@ def test_a_proof_makes_two_calls_whatever_the_number_of_inputs(ask, conv, work):
         request = ask(conv, inputs=(IMAGE,), passes=("memory", "proof"), wanted=Measure(inputs=inputs))
         peaks.append(measure.observe(request, work).memory["arena_peak"]["bytes"])
     assert peaks[0] == peaks[1] > 0
+
+
+def half(path, operator, kind):
+    """A node between casts to `kind` and back."""
+    nodes = [
+        helper.make_node("Cast", ["x"], ["h"], to=kind),
+        helper.make_node(operator, ["h"], ["i"], name="node"),
+        helper.make_node("Cast", ["i"], ["y"], to=TensorProto.FLOAT),
+    ]
+    return save_model(path, nodes, [value("x", ["N", 4])], [value("y", ["N", 4])])
+
+
+def test_a_bf16_file_without_a_kernel_is_unsupported_and_names_operator_and_provider(ask, work, tmp_path):
+    path = half(tmp_path / "m.onnx", "Relu", TensorProto.BFLOAT16)
+    seen = measure.observe_here(replace(ask(path), precision="bf16"), work)
+    assert seen.error["status"] == "unsupported"
+    message = seen.error["message"]
+    assert message.startswith(
+        "Relu (opset 14) has no bf16 kernel on CPUExecutionProvider; its kernels take double, float"
+    )
+    assert message.endswith("(Could not find an implementation for Relu(14) node with name 'node')")
+    path = half(tmp_path / "n.onnx", "Identity", TensorProto.BFLOAT16)
+    assert measure.observe_here(replace(ask(path), precision="bf16"), work).error is None
+
+
+class Kernel:
+    """One kernel, as the runtime lists it."""
+
+    def __init__(self, provider, *types):
+        self.provider, self.op_name, self.version_range = provider, "Relu", (14, 2**31 - 1)
+        self.type_constraints = {"T": [f"tensor({name})" for name in types]}
+
+
+@pytest.mark.parametrize(
+    ("kernels", "providers", "expected"),
+    [
+        (
+            [Kernel("CPU", "float")],
+            ["CPU"],
+            "Relu (opset 14) has no bf16 kernel on CPU; its kernels take float",
+        ),
+        (
+            [Kernel("CPU", "float"), Kernel("CUDA", "float", "float16")],
+            ["CUDA", "CPU"],
+            "Relu (opset 14) has no bf16 kernel on CUDA or CPU; its kernels take float, float16",
+        ),
+        ([Kernel("CPU", "bfloat16")], ["CPU"], ""),  # another reason: nothing is claimed
+        ([Kernel("CPU", "float")], ["CUDA", "CPU"], ""),  # of CUDA's kernels nothing is known
+        ([], ["CPU"], ""),
+    ],
+)
+def test_a_missing_kernel_is_claimed_by_the_runtimes_own_list_alone(kernels, providers, expected):
+    state = SimpleNamespace(get_all_opkernel_def=lambda: kernels)
+    runtime = SimpleNamespace(capi=SimpleNamespace(onnxruntime_pybind11_state=state))
+    message = "Could not find an implementation for Relu(14) node with name ''"
+    assert ort_kernels.missing(runtime, message, providers, "bf16") == expected
+    assert ort_kernels.missing(runtime, message, providers, "fp32") == ""
+    assert ort_kernels.missing(SimpleNamespace(), message, providers, "bf16") == ""

@@ -75,7 +75,7 @@ LINES = [
     ),
     (
         "axes: {precision: {q: {}}}",
-        "axes.precision.q: expected a mapping with a method (static, dynamic, fp16, int4 or uint4) and its options, got an empty mapping",
+        "axes.precision.q: expected a mapping with a method (static, dynamic, fp16, bf16, int4 or uint4) and its options, got an empty mapping",
     ),
     (
         "axes: {precision: {q: {method: dynamic, calibration: minmax}}}",

@@ -222,3 +222,8 @@ def test_a_real_convolution_is_one_node_that_stands_for_two(harness: Call, tmp_p
     assert found["memory"]["activation_bytes"] >= 16 * 64 * 64 * 4
     events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
     assert {item["args"]["stands for"] for item in events if item["ph"] == "X"} >= {"Conv+Relu"}
+    axes = ("--intra-threads", 1, "--seconds", 0.02)
+    assert harness("sweep", path, *axes, "--set", "measure.accuracy=false")[0] == 0
+    assert harness("report")[0] == 0
+    page = (tmp_path / "report.html").read_text()
+    assert "Where the time goes, by operator" in page and "<th scope=col>GlobalAveragePool" in page

@@ -16,7 +16,8 @@ from harness.core.record import Observation
 from harness.profile.decide import rows
 from harness.profile.model import Bandwidth, Bias, Bound, By, Kernel, Limit, Roofs, Work
 from harness.profile.roofline import bandwidth, limit, ridge, roofline
-from harness.profile.roofs import Sizes, additions, product, roofs_from_json, roofs_of
+from harness.profile.roofs import Sizes, additions, product, roofs_of
+from harness.profile.stored import roofs_from_json
 from tests.make import make_case
 
 LEVELS = (Bandwidth(1000, 50.0), Bandwidth(10_000, 80.0), Bandwidth(100_000, 20.0), Bandwidth(10**6, 10.0))

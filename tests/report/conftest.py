@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from nights import night, store
+from nights import night, profiled, store
 
+from harness.core.record import Status
 from harness.report.compose import compose
 from harness.report.job import gather
 from harness.report.model import RunReport
@@ -22,8 +24,12 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def report(nights: Path) -> RunReport:
-    """The report of the last of them, compared with the one before."""
-    return compose(gather(nights, against="previous"))
+    """The report of the last of them, compared with the one before; squeezenet has profiles."""
+    found = gather(nights, against="previous")
+    assert found.profiles == {}
+    measured = [record for record in found.report.records if record.axes["model"] == "squeezenet"]
+    profiles = {record.case: profiled(record) for record in measured if record.status is Status.OK}
+    return compose(replace(found, profiles=profiles))
 
 
 @pytest.fixture(scope="session")

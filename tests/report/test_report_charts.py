@@ -13,8 +13,19 @@ from harness.judge.metrics import missing
 from harness.report.cases import Cases, brief, pareto, standing
 from harness.report.charts import charts
 from harness.report.compose import MAX_SCALED, Gathered, compose
-from harness.report.draw import _Hues
-from harness.report.model import MAX_ROWS, Chart, Curves, Dots, Reading, RunReport, Scatter, Strips
+from harness.report.ink import Hues
+from harness.report.model import (
+    MAX_ROWS,
+    Bars,
+    Chart,
+    Curves,
+    Dots,
+    Reading,
+    RoofPlot,
+    RunReport,
+    Scatter,
+    Strips,
+)
 from harness.report.palette import LIGHT
 from harness.report.strips import STRETCHES, stretches
 
@@ -151,7 +162,7 @@ def test_a_report_has_every_part(report: RunReport) -> None:
         "History",
     ]
     kinds = {type(chart.drawing) for chart in report.charts}
-    assert kinds == {Dots, Scatter, Curves, Strips}
+    assert kinds == {Dots, Scatter, Curves, Strips, Bars, RoofPlot}
     assert [chart.name for chart in report.models[0].charts] == [
         f"digits_cnn-{name}"
         for name in ("latency", "throughput", "threads", "batch", "front", "calls", "startup")
@@ -188,8 +199,8 @@ def test_what_did_not_work_has_its_reason(report: RunReport, words: str) -> None
 
 def test_a_group_has_one_color_in_all_drawings_of_a_model() -> None:
     few, all_three = ("a", "c"), ("a", "b", "c")
-    hues = _Hues(few, LIGHT, all_three)
-    whole = _Hues(all_three, LIGHT)
+    hues = Hues(few, LIGHT, all_three)
+    whole = Hues(all_three, LIGHT)
     assert [(hues.color(name), hues.mark(name)) for name in few] == [
         (whole.color(name), whole.mark(name)) for name in few
     ]

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from make import make_record
+from models import save_model, value
+from onnx import TensorProto, helper
 
 from harness import api, judge
 from harness.core.errors import InputError, NotFoundError
@@ -80,6 +82,41 @@ def test_bad_input_is_one_line(
         call()
     assert words in str(caught.value) and "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def reshape(tmp_path: Path) -> Path:
+    """Write a model whose input `to` says what becomes of `x`."""
+    inputs = [value("x", ["n", 12]), value("to", ["rank"], TensorProto.INT64)]
+    return save_model(
+        tmp_path / "m.onnx", [helper.make_node("Reshape", ["x", "to"], ["y"])], inputs, [value("y", None)]
+    )
+
+
+def test_values_of_inputs_that_are_no_data_are_fed_and_stored(reshape: Path, tmp_path: Path) -> None:
+    (record,) = api.sweep(
+        reshape, fill={"to": ["n", 3, 4]}, shapes={"rank": 3}, batch=2, seconds=0.01,
+        results=tmp_path / "results", cache=tmp_path / "cache", progress=False,
+    )  # fmt: skip
+    assert record.status == "ok", record.reason
+    assert record.artifact is not None
+    assert [item["fill"] for item in record.artifact["inputs"]] == [None, ["n", 3, 4]]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda model, fill: api.sweep(model, fill=fill),
+        lambda model, fill: api.ab(model, head={"graph_opt": "basic"}, fill=fill),
+        lambda model, fill: api.explain(model, head={"graph_opt": "basic"}, fill=fill),
+        lambda model, fill: api.profile(model, fill=fill),
+    ],
+)
+def test_every_call_takes_values_of_inputs(reshape: Path, call: Callable[..., object]) -> None:
+    with pytest.raises(InputError, match=r"fill too: no such input: did you mean 'to'"):
+        call(reshape, {"too": [12]})
+    with pytest.raises(InputError, match=r"'m' is no dimension of the model; those: n, rank"):
+        call(reshape, {"to": ["m", 12]})
 
 
 @pytest.fixture

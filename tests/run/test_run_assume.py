@@ -336,6 +336,22 @@ def test_an_input_without_a_shape_is_run_at_ranks_and_sizes_that_weights_decide(
         check_inputs(plan_model(path).cases)
 
 
+def test_an_input_without_a_shape_is_one_number_where_no_axes_run(tmp_path: Path) -> None:
+    weights = [
+        numpy_helper.from_array(np.array([0]), "axis"),
+        numpy_helper.from_array(np.ones(2, np.float32), "w"),
+    ]
+    flat = [Node("Unsqueeze", ["x", "axis"], ["h"]), Node("Concat", ["h", "w"], ["y"], axis=0)]
+    path = write(tmp_path / "flat.onnx", flat, [value("x", None)], weights)
+    found = assume(path, {})
+    assert (found.sizes, found.fills) == ({}, {"x": 1})
+    assert found.line() == "assumed: x=1; set with --fill x=1"
+    check_inputs(plan_model(path, inputs=found.inputs).cases)
+    clip = [value(name, None) for name in ("x", "low", "high")]
+    path = write(tmp_path / "clip.onnx", [Node("Clip", ["x", "low", "high"], ["y"])], clip)
+    assert assume(path, {}).fills == {"low": 1, "high": 2}
+
+
 @pytest.mark.parametrize(
     ("shape", "nodes", "weight", "assumed"),
     [

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.artifact import INDICES
 from harness.core.case import thaw
 from harness.core.metrics import BY_OUTPUTS, METRICS
 from harness.core.record import Absence, Metric
@@ -45,6 +46,7 @@ DISTANCES = tuple(name for name in NAMES if name != "accuracy/agreement")
 RANDOM_INPUTS = "random inputs"
 """Part of a metric's kind: what agrees on random numbers may not agree on real data."""
 
+INDICES_SWAP = "indices are no classes: near ties swap them; 'task: classification' says that they are"
 NO_CLASSES = "no classes are known: the graph ends in no softmax or argmax; 'task: classification' says so"
 
 
@@ -55,7 +57,7 @@ def drift(facts: Facts) -> dict[str, Metric]:
     try:
         _check_steady(facts)
         (match,) = matched(own_outputs(facts), reference_outputs(facts), counted(facts))
-        metrics |= compare_outputs(OutputPair(match.ours, match.reference), kind, classes=match.classes)
+        metrics |= compare_outputs(match.pair, kind, classes=match.classes)
     except Unfit as error:
         return metrics | {name: missing(name, str(error), kind=kind) for name in NAMES}
     if facts.case.artifact.model.task == REGRESSION and match.classes is None:
@@ -78,7 +80,7 @@ def output_drift(facts: Facts) -> tuple[OutputDrift, ...]:
             continue
         try:
             bounds = drift_limits(facts, match.stored_as)
-            near, _ = judge_pair(OutputPair(match.ours, match.reference), bounds, classes=match.classes)
+            near, _ = judge_pair(match.pair, bounds, classes=match.classes)
         except Unfit as error:
             found.append(OutputDrift(match.name, None, str(error)))
         else:
@@ -138,6 +140,8 @@ def judge_pair(
     error that is large beside its values and beside one is an error.
     """
     metrics = compare_outputs(pair, kind, classes=classes)
+    if pair.indices:
+        return _same_places(pair, bounds), metrics
     near = closeness(metrics, bounds)
     claims = metrics["accuracy/agreement"].value is not None
     if near.close and claims and (lost := _rare(pair.coded(), classes)):
@@ -145,6 +149,13 @@ def judge_pair(
     if near.close is None and (apart := _apart(pair.coded(), bounds)):
         near = Closeness(False, f"{apart}; {near.reason}")
     return near, metrics
+
+
+def _same_places(pair: OutputPair, bounds: Limits) -> Closeness:
+    """Decide on indices: most are the same, or nothing is known, for near ties swap them."""
+    share, least = float(np.mean(pair.ours == pair.reference)), format_percent(bounds.agreement)
+    reason = f"{format_percent(share)} of the indices are the same; {least} are asked for"
+    return Closeness(True if share >= bounds.agreement else None, reason)
 
 
 FEW, HALF = 20, 0.5
@@ -203,8 +214,14 @@ def own_outputs(facts: Facts) -> Outputs:
     known = known_classes(
         facts.built.classes, facts.output_names, wanted=facts.output, task=model.task, labels=facts.labels
     )
+    holds = facts.built.holds
     return Outputs(
-        facts.output_names, facts.outputs, per_call=facts.per_call, classes=known, types=facts.output_types
+        facts.output_names,
+        facts.outputs,
+        per_call=facts.per_call,
+        classes=known,
+        types=facts.output_types,
+        indices=frozenset(name for name, what in holds.items() if what == INDICES and name not in known),
     )
 
 
@@ -217,8 +234,11 @@ def reference_outputs(facts: Facts) -> Outputs:
 
 def counted(facts: Facts) -> str | None:
     """Name the output that metrics are taken of."""
-    wanted = facts.output
-    return wanted if wanted is not None else next(iter(facts.output_names), None)
+    if facts.output is not None:
+        return facts.output
+    holds = facts.built.holds
+    values = (name for name in facts.output_names if holds.get(name) != INDICES)
+    return next(values, next(iter(facts.output_names), None))
 
 
 def variation(outputs: Mapping[str, Any]) -> float | None:
@@ -268,6 +288,8 @@ def _nonfinite(facts: Facts) -> Metric:
 def _agreement(pair: OutputPair, kind: str, axis: int | None, *, varied: bool) -> Metric:
     """Judge how often both give the same class: for scores of higher rank, at every position."""
     name = "accuracy/agreement"
+    if pair.indices:
+        return missing(name, INDICES_SWAP, kind=kind)
     if axis is None and not are_labels(pair.reference):
         return missing(name, NO_CLASSES, kind=kind)
     axis = -1 if axis is None else axis

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from harness.measure.cores import pin
 from harness.measure.worker.request import Request
@@ -36,10 +37,14 @@ def die_with(parent: int) -> None:
         os._exit(1)
 
 
-if __name__ == "__main__":
-    main(sys.argv[1:])
+def end(code: int) -> NoReturn:
+    """End this process: what a runtime does while it is torn down is no part of the case."""
     sys.stdout.flush()
     sys.stderr.flush()
     ctypes.CDLL(None).fflush(None)  # what the runtime printed through C
-    # the answer is complete: what a runtime does while it is torn down is no part of the case
-    os._exit(0)
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
+    end(0)

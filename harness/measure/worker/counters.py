@@ -28,7 +28,10 @@ REQUEST_CODE = bytes.fromhex(
 
 ON_VALGRIND = 0x1001
 _CALLGRIND = ord("C") << 24 | ord("T") << 16
-DUMP_AT, START, STOP = _CALLGRIND + 3, _CALLGRIND + 4, _CALLGRIND + 5
+DUMP_AT, START = _CALLGRIND + 3, _CALLGRIND + 4
+
+BETWEEN = "between"
+"""What callgrind calls counts that nobody asked for."""
 
 Request = Callable[..., int]
 """Make a client request with its arguments; returns the answer, 0 where nobody listens."""
@@ -70,7 +73,10 @@ def client_requests() -> Request:
 
 
 class Callgrind(Counter):
-    """Counts in files of the folder that callgrind was started in, one a stretch."""
+    """Counts in files of the folder that callgrind was started in, one a stretch.
+
+    Once on, it stays on: each switch has it translate all code anew, which takes longer than what is counted.
+    """
 
     how = "callgrind"
 
@@ -78,14 +84,17 @@ class Callgrind(Counter):
         self._request = request
 
     def start(self) -> None:
-        """Have callgrind look at every instruction from here on."""
+        """Have callgrind look at every instruction, and count from 0."""
         self._request(START)
+        self._dump(BETWEEN)  # its request to forget leaves some of what was counted
 
     def stop(self, what: str) -> None:
-        """Have it look at none, and write down what it counted, under the name `what`."""
-        self._request(STOP)
-        name = ctypes.create_string_buffer(what.encode())
-        self._request(DUMP_AT, ctypes.addressof(name))
+        """Have it write down what it counted, under the name `what`."""
+        self._dump(what)
+
+    def _dump(self, name: str) -> None:
+        text = ctypes.create_string_buffer(name.encode())
+        self._request(DUMP_AT, ctypes.addressof(text))
 
 
 _PERF_EVENT_OPEN = 298  # of x86-64

@@ -14,7 +14,7 @@ import numpy as np
 from harness.core.custom_ops import missing_domains
 from harness.core.errors import CaseError, Failed, Unsupported
 from harness.core.vocabulary import DEVICES, PROVIDERS, THREADS
-from harness.measure.worker import numbers, ort_options, ort_profile, ort_proof
+from harness.measure.worker import numbers, ort_kernels, ort_options, ort_profile, ort_proof
 from harness.measure.worker.arrays import as_arrays
 from harness.measure.worker.engine import Call, Engine, one_line
 
@@ -236,5 +236,8 @@ class OrtEngine(Engine):
             text = f"an output changes its shape, so it cannot be bound; use io: run ({text})"
         if (domains := self.request.custom_domains) and any(sign in str(error) for sign in _UNREGISTERED):
             text = f"{missing_domains(domains, self.request.session['custom_ops'])} ({text})"
+        providers = list(dict.fromkeys((self.provider, PROVIDERS["cpu"])))
+        if kernel := ort_kernels.missing(self._rt, str(error), providers, self.request.precision):
+            text = f"{kernel} ({text})"
         lacks = type(error).__name__ == "NotImplemented" or any(sign in str(error) for sign in _LACKS)
         return Unsupported(text) if lacks else Failed(text)

@@ -34,6 +34,7 @@ class Request:
     channel: int | None = None  # the inherited socket on which slices are asked for
     telemetry: bool = False  # leave the runtime's telemetry as it is
     custom_domains: tuple[str, ...] = ()  # of operators that the runtime does not bring
+    precision: str = ""  # of the file, as read back
     start_cores: tuple[int, ...] = ()  # where it runs until the runtime is imported; empty: on its own
 
     def to_json(self) -> dict[str, Any]:
