@@ -201,6 +201,7 @@ _ROWS = (
         alpha_share=1 / 14,
     ),
     _memory("arena_peak", evidence=Evidence.RUN),
+    _memory("device_peak", evidence=Evidence.RUN, dashboard=False),  # null on a CPU
     MetricSpec(
         "model/size",
         "B",

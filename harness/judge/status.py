@@ -173,10 +173,23 @@ def _check_options(facts: Facts, observation: Observation) -> None:
     for name, asked in _options(facts):
         if name in options and options[name] != asked:
             raise Failed(f"{name}: asked for {asked}, in effect {options[name]}")
+    provider = facts.case.session.provider
+    read = (observation.session.get("provider_options") or {}).get(
+        PROVIDERS.get(provider.kind, provider.kind), {}
+    )
+    for name, asked in (thaw(provider.options) or {}).items():
+        if name in read and _plain(read[name]) != _plain(asked):
+            raise Failed(f"provider option {name}: asked for {asked}, in effect {read[name]}")
     config = options.get("config")
     for name, asked in (thaw(facts.case.session.config.options) or {}).items():
         if config is not None and str(config.get(name)) != str(asked):
             raise Failed(f"config {name}: asked for {asked}, in effect {config.get(name, 'nothing')}")
+
+
+def _plain(value: Any) -> str:
+    """Return an option's value as text that is the same however a provider writes it."""
+    text = str(value).casefold()
+    return {"true": "1", "false": "0"}.get(text, text)
 
 
 def _check_load(facts: Facts, observation: Observation) -> None:

@@ -146,6 +146,16 @@ def test_memory_of_the_session_is_what_it_added_after_the_import(facts, observat
     assert metrics["memory/arena_peak"].reason == "ORT 1.17 does not report it"
 
 
+@pytest.mark.parametrize(
+    ("reading", "value", "reason"),
+    [({"bytes": 512_000_000}, 512_000_000, ""), ({"unavailable": "no driver"}, None, "no driver")],
+)
+def test_memory_of_a_device_is_kept_or_null_with_the_reason(facts, observation, reading, value, reason):
+    metrics = judge(facts(observation(memory={"device_peak": reading}))).metrics
+    kept = metrics["memory/device_peak"]
+    assert (kept.value, kept.reason, kept.unit) == (value, reason, "B")
+
+
 def test_memory_is_joined_between_processes_and_every_reading_is_kept(facts, observation):
     seen = [
         observation(

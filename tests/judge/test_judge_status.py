@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from make import texts
 
-from harness.core.case import Named, freeze
+from harness.core.case import Named, Session, freeze
 from harness.core.record import Status
 from harness.judge import judge
 
@@ -339,3 +339,21 @@ def test_what_was_in_effect_is_kept_without_the_raw_numbers(facts, observation):
     assert verdict.samples["warmup_ns"] == [[5000, 2000]]
     assert verdict.samples["import_ns"] == [5]
     assert verdict.samples["session_ns"] == [7]
+
+
+def test_an_option_of_a_provider_that_is_not_in_effect_fails_the_case(facts, observation, case):
+    long = "OpenVINOExecutionProvider"
+
+    def ended_with(limit, **read):
+        session = {"providers": [long], "provider_options": {long: read}}
+        limited = Named("limited", "openvino", freeze({"cache_limit": limit}))
+        asked = replace(case(), session=Session(provider=limited))
+        ran = proof(openvino={"Conv": 1})
+        verdict = judge(facts(observation(session=session, proof=ran), case=asked))
+        return verdict.status, verdict.reason
+
+    assert ended_with("100", cache_limit="100", device="0") == (Status.OK, "")
+    assert ended_with("100", device="0") == (Status.OK, "")  # not read back
+    assert ended_with("True", cache_limit="1") == (Status.OK, "")
+    reason = "provider option cache_limit: asked for 100, in effect 18446744073709551615"
+    assert ended_with("100", cache_limit="18446744073709551615") == (Status.FAILED, reason)

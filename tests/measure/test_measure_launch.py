@@ -75,6 +75,7 @@ def test_the_whole_path_has_exact_numbers(fake, work):
         "after_first_call": 40,
         "peak": 50,
         "arena_peak": None,
+        "device_peak": None,
     }
     assert seen.memory["arena_peak"] == {"unavailable": "the file has no arena_peak"}
     assert seen.timing == {

@@ -16,11 +16,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 from harness import measure
 from harness.core.case import Load, Model, Named, Session, Source, freeze
+from harness.core.errors import Unsupported
 from harness.core.feeds import bind_dimensions, random_rows
 from harness.core.inputs import Input
 from harness.core.suite import Measure
 from harness.measure.cores import Cores
-from harness.measure.worker import ort_kernels, ort_options, system
+from harness.measure.worker import ort_kernels, ort_options, ort_providers, system
 from harness.measure.worker.ort import OrtEngine
 from harness.measure.worker.run import Run
 
@@ -59,6 +60,7 @@ def test_a_fresh_worker_measures_a_model_and_proves_what_ran(ask, conv, work):
 
 def test_memory_grows_from_phase_to_phase(ask, conv, work):
     seen = measure.observe(ask(conv, inputs=(IMAGE,)), work)
+    assert seen.memory.pop("device_peak") == {"unavailable": "the provider computes in main memory"}
     read = {name: reading["bytes"] for name, reading in seen.memory.items()}
     assert 1e6 < read["before_runtime"] < read["after_import"] < read["after_session"]
     assert read["session_peak"] > read["after_import"]
@@ -471,3 +473,46 @@ def test_a_missing_kernel_is_claimed_by_the_runtimes_own_list_alone(kernels, pro
     assert ort_kernels.missing(runtime, message, providers, "bf16") == expected
     assert ort_kernels.missing(runtime, message, providers, "fp32") == ""
     assert ort_kernels.missing(SimpleNamespace(), message, providers, "bf16") == ""
+
+
+@pytest.fixture
+def gpu_runtime(tmp_path):
+    """A runtime whose libraries hold these names, and no code."""
+    names = {
+        "cuda": ("arena_extend_strategy", "gpu_mem_limit", "has_user_compute_stream", "brand_new_option"),
+        "tensorrt": ("device_id", "trt_fp16_enable", "trt_engine_cache_enable"),
+    }
+    (tmp_path / "capi").mkdir()
+    for name, options in names.items():
+        library = tmp_path / "capi" / f"libonnxruntime_providers_{name}.so"
+        library.write_bytes(b"\0".join([b"\x7fELF", *(option.encode() for option in options), b""]))
+    return SimpleNamespace(__file__=str(tmp_path / "__init__.py"), __version__="1.31.1")
+
+
+@pytest.mark.parametrize(
+    ("provider", "option", "nearest"),
+    [
+        ("CUDAExecutionProvider", "gpu_mem_limit", None),
+        ("CUDAExecutionProvider", "user_compute_stream", None),  # the end of a longer name
+        ("CUDAExecutionProvider", "brand_new_option", None),
+        ("CUDAExecutionProvider", "gpu_mem_limits", "gpu_mem_limit"),
+        ("CUDAExecutionProvider", "extend_strategy", "arena_extend_strategy"),
+        ("CUDAExecutionProvider", "device_id", "gpu_mem_limit"),  # which other releases have
+        ("TensorrtExecutionProvider", "trt_fp16_enable", None),
+        ("TensorrtExecutionProvider", "trt_engine_cache", "trt_engine_cache_enable"),
+        ("OpenVINOExecutionProvider", "anything", None),  # which says so itself
+    ],
+)
+def test_an_option_is_looked_for_in_the_library_of_its_provider(gpu_runtime, provider, option, nearest):
+    if nearest is None:
+        ort_providers.check_options(gpu_runtime, provider, [option])
+        return
+    message = f"^{provider} of onnxruntime 1.31.1 has no option '{option}': "
+    with pytest.raises(Unsupported, match=message) as refused:
+        ort_providers.check_options(gpu_runtime, provider, [option])
+    assert nearest in str(refused.value)
+
+
+def test_a_library_that_is_no_library_gives_no_reason(gpu_runtime):
+    assert ort_providers.missing_library(gpu_runtime, "CUDAExecutionProvider") == ""
+    assert ort_providers.missing_library(onnxruntime, "CUDAExecutionProvider") == ""

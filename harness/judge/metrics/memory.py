@@ -19,6 +19,7 @@ READINGS = (
     "after_first_call",
     "peak",
     "arena_peak",
+    "device_peak",
 )
 
 

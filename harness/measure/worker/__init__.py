@@ -28,6 +28,7 @@ of `harness.core.record.Observation` (times in ns, memory in bytes; a *reading* 
     memory   {"before_runtime": R, "after_import": R, "after_session": R, "after_first_call": R,
               "session_peak": R                     while the session was created,
               "peak": R                             in the calls after that, the kernel's peak reset,
+              "device_peak": R                      what the process holds on a device
               "arena_peak": R                       out of the profile of the proof pass}
     timing   {"warmup_ns": [...], "samples_ns": [...], "wall_ns" (the timed stretches, all of them),
               "batch", "stopped_by": "calls" | "seconds" | "target_ci" | "max_calls" | "max_seconds",

@@ -111,6 +111,13 @@ class Engine(ABC):
         """Read the peak of the resident size since it was reset. `phase`: "session_peak" or "peak"."""
         return system.peak()
 
+    def device_memory(self) -> Reading:
+        """Read what this process holds on a device."""
+        return {"unavailable": IN_MAIN_MEMORY}
+
+
+IN_MAIN_MEMORY = "the provider computes in main memory"
+
 
 def one_line(text: str, limit: int = 500) -> str:
     """Return `text` in one line, cut at `limit` characters."""

@@ -197,6 +197,10 @@ class FakeEngine(Engine):
             "arena_peak": self._reading("arena_peak"),
         }
 
+    def device_memory(self) -> dict[str, Any]:
+        """Give what the file says of a device."""
+        return self._reading("device_peak")
+
     def _reading(self, phase: str) -> Reading:
         memory = self.model.get("memory", {})
         return {"bytes": memory[phase]} if phase in memory else {"unavailable": f"the file has no {phase}"}

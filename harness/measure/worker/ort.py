@@ -14,7 +14,15 @@ import numpy as np
 from harness.core.custom_ops import missing_domains
 from harness.core.errors import CaseError, Failed, Unsupported
 from harness.core.vocabulary import DEVICES, PROVIDERS, THREADS
-from harness.measure.worker import numbers, ort_kernels, ort_options, ort_profile, ort_proof
+from harness.measure.worker import (
+    device,
+    numbers,
+    ort_kernels,
+    ort_options,
+    ort_profile,
+    ort_proof,
+    ort_providers,
+)
 from harness.measure.worker.arrays import as_arrays
 from harness.measure.worker.engine import Call, Engine, one_line
 
@@ -96,6 +104,7 @@ class OrtEngine(Engine):
             raise Unsupported(
                 f"onnxruntime {version} has no {self.provider}; available: {', '.join(available)}"
             )
+        ort_providers.check_options(self._rt, self.provider, self.request.session["provider_options"])
         self._options = ort_options.make(self._rt, self.request)
 
     def create(self) -> None:
@@ -113,7 +122,9 @@ class OrtEngine(Engine):
         session.disable_fallback()
         if self.provider not in session.get_providers():
             running = ", ".join(session.get_providers())
-            raise Unsupported(f"{self.provider} did not start; the session has {running} only")
+            lacks = ort_providers.missing_library(self._rt, self.provider)
+            why = f": {lacks}" if lacks else ""
+            raise Unsupported(f"{self.provider} did not start{why}; the session has {running} only")
         return session
 
     def describe(self) -> dict[str, Any]:
@@ -171,6 +182,16 @@ class OrtEngine(Engine):
     def foreign_types(self) -> dict[str, str]:
         """Return the element types that numpy lacks, by output."""
         return numbers.foreign_types(self._session)
+
+    def device_memory(self) -> dict[str, Any]:
+        """Read what NVIDIA's devices hold after the calls: the arena there gives nothing back by itself."""
+        match DEVICES.get(self.request.session["provider"]):
+            case None:
+                return super().device_memory()
+            case "cuda":
+                return device.used()
+            case other:
+                return {"unavailable": f"device memory is read of NVIDIA's devices alone, not of {other}"}
 
     def close(self) -> None:
         """Drop the session, its bindings first."""

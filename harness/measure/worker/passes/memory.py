@@ -9,10 +9,11 @@ if TYPE_CHECKING:
 
 
 def run(case: Run) -> None:
-    """Call every input once and read the peak. The proof pass adds the arena's."""
+    """Call every input once and read the peak, and what a device holds. The proof pass adds the arena's."""
     case.engine.enter("memory")
     refused = case.engine.reset_peak()
     for call in case.calls:
         call()
     case.read_peak("peak", refused)
+    case.answer["memory"]["device_peak"] = case.engine.device_memory()
     case.answer["memory"]["arena_peak"] = {"unavailable": "the proof pass did not run"}
