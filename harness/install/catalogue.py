@@ -42,7 +42,7 @@ from harness.install.installer import Installer, pip_install
 def ensure(requirement: Installable, cache_dir: Path, install: Installer = pip_install) -> Installed:
     """Return what is installed of `requirement`, installing it where it is absent or damaged.
 
-    Every file is hashed, so ask once for a sweep, not once for a case. Other
+    Every file is looked at, and hashed where it may have changed. Other
     processes that want the same wait. Raises Unsupported where there
     is no such version for this Python, Failed for anything else; nothing half
     done stays behind.
@@ -52,10 +52,10 @@ def ensure(requirement: Installable, cache_dir: Path, install: Installer = pip_i
         folder = cache_dir / requirement.kind / folder_name(requirement)
         if folder.exists():
             _mark_used(cache_dir, folder)
-        if (found := read(folder)).damage == "":
+        if (found := read(folder, whole=False)).damage == "":
             return found
         with _locked(cache_dir, folder.name):
-            if (found := read(folder)).damage == "":
+            if (found := read(folder, whole=False)).damage == "":
                 return found
             if folder.exists():
                 logging.getLogger(__name__).warning("%s: %s; it is installed again", folder, found.damage)

@@ -99,15 +99,27 @@ def write_manifest(draft: Path, installed: Installed) -> None:
     """Write down what `draft` holds, the last thing before it gets its name."""
     facts = {key: value for key, value in asdict(installed).items() if key not in ("path", "damage", "kind")}
     files = {path.relative_to(draft).as_posix(): hash_file(path) for path in _files(draft)}
-    (draft / MANIFESTS[installed.kind]).write_text(json.dumps({**facts, "files": files}, indent=1))
+    stamps = {name: _stamp(draft / name) for name in files}
+    written = {**facts, "files": files, "stamps": stamps}
+    (draft / MANIFESTS[installed.kind]).write_text(json.dumps(written, indent=1))
 
 
-def read(folder: Path) -> Installed:
-    """Read back what was installed and hash its files; what is wrong with it is in `damage`."""
+def read(folder: Path, *, whole: bool = True) -> Installed:
+    """Read back what was installed and hash its files; what is wrong with it is in `damage`.
+
+    Not the `whole`: a file that the system has not seen changed since it was installed is taken as it
+    was, for TensorFlow's folder has 1.5 GB. A copied cache has other stamps, and is hashed.
+    """
     kind = folder.parent.name
     try:
         facts = json.loads((folder / MANIFESTS[kind]).read_text())
-        files = facts.pop("files")
+        files, stamps = facts.pop("files"), facts.pop("stamps", {})  # no stamps in folders of before
+        if not whole:
+            files = {
+                name: sha
+                for name, sha in files.items()
+                if name not in stamps or _stamp(folder / name) != stamps[name]
+            }
         facts["beside"] = tuple(facts.get("beside", ()))  # a list in JSON; absent in folders of before
         return Installed(path=str(folder / SITE), kind=kind, **facts, damage=_damage(folder, files))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -123,6 +135,15 @@ def read(folder: Path) -> Installed:
             damage=f"its {MANIFESTS[kind]} cannot be read ({type(error).__name__})",
             kind=kind,
         )
+
+
+def _stamp(path: Path) -> list[int] | None:
+    """Return what the system keeps of a file and changes with it: the last of these nobody can set back."""
+    try:
+        seen = path.stat()
+    except OSError:
+        return None
+    return [seen.st_size, seen.st_ino, seen.st_mtime_ns, seen.st_ctime_ns]
 
 
 def _damage(folder: Path, files: dict[str, str]) -> str:

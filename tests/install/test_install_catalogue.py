@@ -3,6 +3,8 @@
 import errno
 import hashlib
 import json
+import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -16,7 +18,7 @@ import pytest
 from harness.core.errors import Failed, NotFoundError, Unsupported
 from harness.core.tools import TOOLS, Tool
 from harness.install import Requirement, ensure, list_installed, parse, remove
-from harness.install.folder import folder_name, this_python
+from harness.install.folder import folder_name, read, this_python
 
 REQUIREMENT = Requirement("onnxruntime", "9.1.2")
 
@@ -72,7 +74,7 @@ def test_nothing_is_listed_where_nothing_was_installed(tmp_path: Path) -> None:
     assert list_installed(tmp_path / "absent") == []
 
 
-@pytest.mark.parametrize("harm", ["missing", "changed", "no manifest", "emptied manifest"])
+@pytest.mark.parametrize("harm", ["missing", "changed", "set back", "no manifest", "emptied manifest"])
 def test_a_damaged_runtime_is_noticed_and_installed_again(harm: str, tmp_path: Path) -> None:
     install = FakeInstaller()
     runtime = ensure(REQUIREMENT, tmp_path, install)
@@ -85,6 +87,10 @@ def test_a_damaged_runtime_is_noticed_and_installed_again(harm: str, tmp_path: P
             code.unlink()
         case "changed":
             code.write_text("__version__ = 'y'\n")  # as long as before
+        case "set back":  # as long and, to look at, as old as before
+            seen = code.stat()
+            code.write_text("__version__ = 'z'\n")
+            os.utime(code, ns=(seen.st_atime_ns, seen.st_mtime_ns))
         case "no manifest":
             manifest.unlink()
         case "emptied manifest":
@@ -99,6 +105,27 @@ def test_what_is_damaged_is_named(tmp_path: Path) -> None:
     runtime = ensure(REQUIREMENT, tmp_path, FakeInstaller())
     (Path(runtime.path) / "onnxruntime" / "__init__.py").unlink()
     assert list_installed(tmp_path)[0].damage == "site/onnxruntime/__init__.py is missing"
+
+
+def test_a_file_is_hashed_again_only_where_it_may_have_changed(tmp_path: Path) -> None:
+    runtime = ensure(REQUIREMENT, tmp_path / "a", FakeInstaller())
+    manifest = runtime.folder / "runtime.json"
+    manifest.write_text(manifest.read_text().replace('__init__.py": "', '__init__.py": "0'))  # no hash fits
+    assert read(runtime.folder, whole=False).damage == ""
+    assert list_installed(tmp_path / "a")[0].damage == "site/onnxruntime/__init__.py has changed"
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    copied = tmp_path / "b" / runtime.folder.relative_to(tmp_path / "a")
+    assert read(copied, whole=False).damage == "site/onnxruntime/__init__.py has changed"
+
+
+def test_a_folder_of_before_is_hashed_whole(tmp_path: Path) -> None:
+    runtime = ensure(REQUIREMENT, tmp_path, FakeInstaller())
+    manifest = runtime.folder / "runtime.json"
+    facts = {key: value for key, value in json.loads(manifest.read_text()).items() if key != "stamps"}
+    manifest.write_text(json.dumps(facts))
+    assert read(runtime.folder, whole=False).damage == ""
+    (Path(runtime.path) / "onnxruntime" / "__init__.py").unlink()
+    assert read(runtime.folder, whole=False).damage == "site/onnxruntime/__init__.py is missing"
 
 
 def test_bytecode_that_python_writes_is_no_damage(tmp_path: Path) -> None:
