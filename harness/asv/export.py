@@ -130,6 +130,8 @@ def publish(results_dir: Path, config: Path, last: int | None = None) -> Path:
         if not _documents(target):
             raise InputError(f"{conf.results_dir}: nothing exported yet; say 'harness asv export' first")
         _check_results(target)
+        if _keeps_timeline(conf):
+            timeline.read(Path(conf.repo))
         site = Path(conf.html_dir).absolute()
         part, old = (site.with_name(f".{site.name}.{state}") for state in ("part", "old"))
         # A process of its own: asv forks workers, and the store may have left threads running in this one.
@@ -380,8 +382,9 @@ def _check_results(target: Path) -> None:
     """Read what asv is about to. Raises StoreError, which names the first file that is damaged."""
     for path in sorted(target.glob("*/*.json")):
         with _read(path):
-            version = Machine.api_version if path.name == "machine.json" else Results.api_version
-            if not isinstance(load_json(str(path), version), dict):
+            if path.name != "machine.json":
+                Results.load(str(path))
+            elif not isinstance(load_json(str(path), Machine.api_version), dict):
                 raise ValueError("not what was written")
 
 

@@ -140,5 +140,6 @@ def _git(repository: Path | None, *arguments: str, stdin: str = "") -> str:
     except FileNotFoundError:
         raise StoreError("git is not installed; asv's timeline is a git repository") from None
     except subprocess.CalledProcessError as error:
-        raise StoreError(f"{repository}: git {arguments[0]}: {error.stderr.strip()}") from error
+        remedy = "where it is damaged, remove it, and export the runs again"
+        raise StoreError(f"{repository}: git {arguments[0]}: {error.stderr.strip()}; {remedy}") from error
     return done.stdout

@@ -78,8 +78,8 @@ def over_runtimes(
     if over is Over.RUNTIME and case.session.runtime != CURRENT:
         raise InputError("--runtime: a search goes over all versions; name its ends with --good and --bad")
     known = sorted(released(distribution), key=Version)
-    first = _find(good, known, "--good")
-    last = _find(bad, known, "--bad")
+    first = _find(good, known, "--good", distribution)
+    last = _find(bad, known, "--bad", distribution)
     if first is None:
         first = next((version for version in known if Version(version) >= OLDEST), None)
     wanted = [
@@ -121,7 +121,9 @@ def _only_case(plan: Plan, path: Path) -> Case:
     return plan.cases[0]
 
 
-def _find(wanted: str | None, released: Sequence[str], flag: str) -> str | None:
+def _find(wanted: str | None, released: Sequence[str], flag: str, distribution: str) -> str | None:
+    """Return a version, with or without ``distribution==`` before it. Raises NotFoundError."""
+    wanted = None if wanted is None else wanted.removeprefix(f"{distribution}==")
     if wanted is not None and wanted not in released:
         raise NotFoundError(f"{flag} {wanted}: not a released version; {closest(wanted, released)}")
     return wanted

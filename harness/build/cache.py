@@ -78,6 +78,16 @@ def digest(recipe: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+def _require_utf8(folder: Path) -> None:
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        raise InputError(
+            f"the cache {folder}: its path is not UTF-8, and ONNX Runtime opens no other; "
+            "set HARNESS_CACHE to another folder"
+        ) from None
+
+
 def fetch(
     cache_dir: Path, kind: str, recipe: Mapping[str, Any], make: Callable[[Path], Mapping[str, Any]]
 ) -> CacheEntry:
@@ -85,10 +95,12 @@ def fetch(
 
     `make` fills the folder it is given and returns the entry's content. What it
     raises passes through, and leaves nothing behind. Other processes that want
-    the same entry wait. Raises InputError where the cache cannot be written.
+    the same entry wait. Raises InputError where the cache cannot be written,
+    or its path is not UTF-8.
     """
     from filelock import FileLock
 
+    _require_utf8(cache_dir)
     key = digest(recipe)
     folder, draft, locks = cache_dir / kind / key, cache_dir / "tmp" / key, cache_dir / "locks"
     try:

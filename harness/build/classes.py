@@ -71,12 +71,25 @@ def _origin(name: str, made: Mapping[str, onnx.NodeProto], through: frozenset[st
 def _axis(
     node: onnx.NodeProto, place: int, graph: _Links, opset: int, shape: Sequence[int | None]
 ) -> int | None:
-    """Return the axis of the classes in a node's output; None where it gives no classes."""
+    """Return the axis of the classes in a node's output; None where it gives no classes.
+
+    A softmax over the first axis weighs the samples of a batch: these are no classes.
+    """
     if node.op_type in _CLASSIFIERS:
         return -1
     given = next((item.i for item in node.attribute if item.name == "axis"), None)
     if node.op_type in _LABELS:
         return given or 0
+    axis = _score_axis(node, place, graph, opset, shape)
+    among_samples = axis is not None and len(shape) != 1 and axis in (0, -len(shape) or 0)
+    return None if among_samples else axis
+
+
+def _score_axis(
+    node: onnx.NodeProto, place: int, graph: _Links, opset: int, shape: Sequence[int | None]
+) -> int | None:
+    """Return the axis that a softmax is over, written out or not; None where it is none, or over several."""
+    given = next((item.i for item in node.attribute if item.name == "axis"), None)
     if node.op_type == "Div":
         return _written_out(node, graph)
     if node.op_type not in _SCORES or place:

@@ -30,6 +30,9 @@ _MOVES = frozenset(
 )
 """What computes nothing: a constant behind it is still that constant, or a part of it."""
 
+_CASTS = frozenset({"Cast", "CastLike", "DequantizeLinear"})
+"""What gives the values of its first input in another type."""
+
 _NO_FLOATS = frozenset(
     {
         *("Shape", "Size", "ArgMax", "ArgMin", "NonZero", "Equal", "Less", "LessOrEqual", "Greater"),
@@ -96,9 +99,11 @@ class _Types:
             self._constant(node)
             return
         made = next((self.types[name] for name in node.input if self.types.get(name) in FLOATS), None)
-        moved = node.op_type in _MOVES or node.op_type in ("Cast", "DequantizeLinear")
+        moved = node.op_type in _MOVES or node.op_type in _CASTS
         if node.op_type == "Cast":
             made = self._name(next((item.i for item in node.attribute if item.name == "to"), 0))
+        elif node.op_type == "CastLike":
+            made = self.types.get(node.input[1]) if len(node.input) > 1 else None
         elif not moved and made is not None:
             self.operators[made] += 1
             for name in node.input:
@@ -109,7 +114,7 @@ class _Types:
         for name in node.output:
             self.types[name] = made
             known = [self.sizes[item] for item in node.input if self._is_float_constant(item)]
-            if node.op_type in ("Cast", "DequantizeLinear"):
+            if node.op_type in _CASTS:
                 known = [self.sizes[item] for item in node.input[:1] if item in self.sizes]
             if moved and known:
                 self.sizes[name] = sum(known)

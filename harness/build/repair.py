@@ -55,6 +55,19 @@ def spells_the_domain_out(model: onnx.ModelProto) -> bool:
     return "ai.onnx" in domains
 
 
+BIASED = ("Conv", "ConvTranspose", "Gemm")
+"""Operators whose third input is a bias."""
+
+
+def shares_biases(model: onnx.ModelProto) -> bool:
+    """Return whether several operators read one bias: a quantizer copies it, by names that may be taken."""
+    constants = {tensor.name for tensor in model.graph.initializer}
+    constants |= {name for node in model.graph.node if node.op_type == "Constant" for name in node.output}
+    read = [name for node in model.graph.node if node.op_type in BIASED for name in node.input[2:3]]
+    shared = [name for name in read if name in constants]
+    return len(shared) > len(set(shared))
+
+
 def is_unsorted(model: onnx.ModelProto) -> bool:
     """Return whether a node comes before one whose output it reads, in the graph or in a subgraph."""
     return not _is_sorted(model.graph, frozenset())
@@ -111,6 +124,29 @@ def _respell() -> Any:
     return Respell()
 
 
+def _copy_biases() -> Any:
+    import onnx_ir
+    from onnx_ir.passes import InPlacePass, PassResult
+
+    class CopyBiases(InPlacePass):
+        def call(self, model: Any) -> PassResult:
+            graph, seen = model.graph, set()
+            for number, node in enumerate(graph):
+                bias = node.inputs[2] if node.op_type in BIASED and len(node.inputs) > 2 else None
+                if bias is None or bias.name not in graph.initializers:
+                    continue
+                if bias.name in seen:
+                    name = f"{bias.name}/harness/{number}"
+                    value = onnx_ir.Value(name=name, type=bias.type, shape=bias.shape)
+                    value.const_value = bias.const_value
+                    graph.initializers[name] = value
+                    node.replace_input_with(2, value)
+                seen.add(bias.name)
+            return PassResult(model, modified=bool(seen))
+
+    return CopyBiases()
+
+
 def _take_out_of_inputs() -> Any:
     from onnx_ir.passes.common import RemoveInitializersFromInputsPass
 
@@ -130,6 +166,7 @@ def _sort() -> Any:
 
 
 SORT = Repair("nodes were sorted", is_unsorted, _sort)
+COPY_BIASES = Repair("a bias of several operators was copied", shares_biases, _copy_biases)
 
 WEIGHTS_IR = 4
 """The first IR version in which a weight need not be an input."""
@@ -139,6 +176,7 @@ REPAIRS = (
     Repair("functions of the model were inlined", has_functions, _inline),
     Repair("weights were taken out of the inputs", weights_are_inputs, _take_out_of_inputs),
     Repair("Constant nodes became initializers", weights_are_nodes, _lift_constants),
+    COPY_BIASES,
     SORT,
 )
 """Before a conversion, in this order."""

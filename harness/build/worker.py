@@ -177,6 +177,9 @@ def convert(request: Mapping[str, Any], target: Path) -> Content:
         "random_calibration": calibrated and "random" in request["feeds"]["identity"],
     }
     notes = (*base.notes, *(f"before {kind}: {text}" for text in repairs), *complaints)
+    if narrowed := done.get("narrowed"):
+        types, because = ", ".join(narrowed["op_types"]), narrowed["because"]
+        notes = (*notes, f"{kind} quantized {types} alone: on all operators the quantizer fails: {because}")
     if precision.reads_back == "int8" and (kept := unconverted.left(files.parse(path))):
         notes = (*notes, f"{kind} left weights in floating point: {kept}")
     if reading.opset != base.opset:

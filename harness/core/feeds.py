@@ -22,7 +22,18 @@ import numpy as np
 from harness.core.errors import Failed, InputError, Unsupported
 from harness.core.form import Form, listed, spell_value
 from harness.core.inputs import Input, is_picture
-from harness.core.roles import BATCH, FRAMES, GRAPH, PAST, SEQUENCE, Unbound, is_unnamed, unbound
+from harness.core.roles import (
+    BATCH,
+    FRAMES,
+    GRAPH,
+    HEIGHT,
+    PAST,
+    SEQUENCE,
+    WIDTH,
+    Unbound,
+    is_unnamed,
+    unbound,
+)
 
 Rows = dict[str, np.ndarray]
 """One array an input, samples on the first axis; without samples where the input has no batch axis."""
@@ -271,7 +282,9 @@ def _no_batch(symbol: str) -> bool:
     """Return whether a dimension is named for something that is no batch."""
     if BATCH.found_in(symbol):
         return False
-    return any(role.found_in(symbol) for role in (SEQUENCE, FRAMES, PAST, GRAPH))
+    return any(role.found_in(symbol) for role in (SEQUENCE, FRAMES, PAST, GRAPH, WIDTH)) or (
+        HEIGHT.found_in(symbol) and "row" not in symbol.lower()  # a row may be a sample
+    )
 
 
 def _batch_axes(

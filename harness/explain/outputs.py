@@ -56,7 +56,7 @@ def explain_outputs(
         sights(arm.graph.graph, arm.source.graph, known) for arm, known in zip(arms, channels, strict=True)
     ]
     shared = share(*seen)
-    look = _Look(arms, shared, _limits(bench, pair), {**sizes[0], **sizes[1]}, samples, memory_bytes)
+    look = TensorSearch(arms, shared, _limits(bench, pair), {**sizes[0], **sizes[1]}, samples, memory_bytes)
     found = look.run(until)
     ways = [
         steps(arm.graph.graph, each, [item.name for item in arm.graph.graph.input])
@@ -122,7 +122,7 @@ def _shapes(arm: Arm) -> tuple[dict[str, int], dict[str, int]]:
     return sizes, {name: shape[1] for name, shape in inferred.items() if len(shape) == 4}
 
 
-class _Look:
+class TensorSearch:
     """The comparison on its way through the stages."""
 
     def __init__(
@@ -152,7 +152,23 @@ class _Look:
             large = [item for item in stage if self._bytes(item) > self.memory_bytes]
             self.too_large += [item.name for item in large]
             self._compare([item for item in stage if item not in large])
+        self._compare_outputs()
         return self.found
+
+    def _compare_outputs(self) -> None:
+        """Compare the outputs of the model that no stage came to: their values are at hand."""
+        plain = [
+            (
+                dict(zip(arm.plain.values.names, arm.plain.values.values or (), strict=True)),
+                arm.plain.unsteady,
+            )
+            for arm in self.arms
+        ]
+        done = {item.tensor for item in self.found}
+        for item in self.shared:
+            as_it_is = all(sight == Sight(item.name, item.name) for sight in (item.base, item.head))
+            if as_it_is and item.name not in done and all(item.name in seen for seen, _ in plain):
+                self.found.append(self._judge(item, plain))
 
     def _bytes(self, item: SharedTensor) -> int:
         return self.values.get(item.name, 0) * self.calls * WIDTH

@@ -54,7 +54,7 @@ def candidates(regions: Sequence[Region], most: int, slower: bool) -> list[Regio
         changed = [item for item in ordered if item.change is not RegionChange.NONE]
         first = changed if len(changed) < most else []
         return [*first, *(item for item in along if item not in first)][:most]
-    return [item for item in moved if item.base.ops != item.head.ops][:most]
+    return [item for item in moved if item.change is not RegionChange.NONE][:most]
 
 
 class Prover:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import SequenceMatcher
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.build.cut import reads
 from harness.explain.model import Piece, RegionChange, SharedTensor
@@ -125,6 +125,30 @@ def change_of(base: Piece, head: Piece, providers: tuple[frozenset[str], frozens
     if sizes[0] == sizes[1]:
         return RegionChange.OPERATORS
     return RegionChange.FUSION_LOST if sizes[1] > sizes[0] else RegionChange.FUSION_GAINED
+
+
+def fused(profiled: Mapping[str, Mapping[str, Any]], names: Collection[str]) -> frozenset[str]:
+    """Return the providers that ran nodes which the graph has not: each in place of several that it has."""
+    return frozenset(
+        str(node["provider"]).removesuffix("ExecutionProvider")
+        for name, node in profiled.items()
+        if name not in names and not str(node["op"]).startswith("Memcpy")
+    )
+
+
+def span(
+    piece: Piece, times: Mapping[str, float], providers: Mapping[str, str], fusing: frozenset[str]
+) -> tuple[float | None, frozenset[str]]:
+    """Return what a piece takes, and who runs it; no time without a profile, or as part of another node.
+
+    `fusing` are the providers that ran several nodes as one: such nodes have no time of their own.
+    """
+    on = frozenset(providers[name] for name in piece.nodes if name in providers)
+    if not times:
+        return None, on
+    if fusing and any(name not in times for name in piece.nodes):
+        return None, on | fusing
+    return sum(times.get(name, 0.0) for name in piece.nodes), on
 
 
 def align(

@@ -14,7 +14,7 @@ from harness.core.case import Session
 from harness.core.errors import CaseError
 from harness.explain.arm import Arm
 from harness.explain.model import Piece, Region, SharedTensor, TimeExplanation
-from harness.explain.regions import FEW_SHARED, align, change_of, pieces
+from harness.explain.regions import FEW_SHARED, align, change_of, fused, pieces, span
 from harness.explain.stages import infer
 from harness.explain.tensors import share, sights
 from harness.profile.job import calibrate
@@ -44,6 +44,7 @@ class Timing:
             Arm(bench, pair.head, folder / "head", pair.head.load.batch),
         )
         self.notes: list[str] = []
+        self.fusing = [frozenset[str](), frozenset[str]()]  # providers that run several nodes as one, by arm
         self.dims: list[dict[str, list[int]]] = [{}, {}]  # sizes of tensors as profiled, by arm
         self.samples_ns: list[list[Sequence[int]]] = [
             [],
@@ -121,6 +122,10 @@ class Timing:
         except CaseError as error:
             self.notes.append(f"no times of regions: {error}")
             return [{}, {}], [{}, {}]
+        for arm, whole in zip(("base", "head"), self.fusing, strict=True):
+            if whole:
+                names = ", ".join(sorted(whole))
+                self.notes.append(f"{arm}: {names} ran several nodes as one, whose regions have no times")
         return times, providers
 
     def _calibrate(self, work: Path) -> list[Bias]:
@@ -137,6 +142,7 @@ class Timing:
     ) -> None:
         """Take the nodes of one profile in: of several, the smaller time counts."""
         nodes = {node["name"]: node for node in part["nodes"]}
+        self.fusing[side] |= fused(nodes, {node.name for node in self.arms[side].graph.graph.node})
         for node in self.arms[side].graph.graph.node:
             if (seen := nodes.get(node.name)) is None:
                 continue
@@ -156,14 +162,13 @@ class Timing:
         times: Sequence[Mapping[str, float]],
         providers: Sequence[Mapping[str, str]],
     ) -> Region:
-        spans = [
-            sum(times[side].get(name, 0.0) for name in piece.nodes) if times[side] else None
-            for side, piece in enumerate(sides)
-        ]
-        on = [
-            frozenset(providers[side][name] for name in piece.nodes if name in providers[side])
-            for side, piece in enumerate(sides)
-        ]
+        spans, on = zip(
+            *(
+                span(piece, times[side], providers[side], self.fusing[side])
+                for side, piece in enumerate(sides)
+            ),
+            strict=True,
+        )
         return Region(
             name=ends[-1],
             ends=ends,

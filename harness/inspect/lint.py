@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.core.inputs import is_picture
+from harness.core.roles import BATCH
 from harness.core.units import count, format_percent
 from harness.core.vocabulary import KNOWN_DOMAINS, RANDOM
 from harness.inspect.model import MOVES, Lint, ModelFacts, Severity, Value, Weight
@@ -254,7 +255,9 @@ def _fixed_batch(model: LintSubject) -> Iterator[Lint]:
     baked = [v for v in model.facts.inputs if v.dims and len(v.dims) > 1 and isinstance(first(v), int)]
     baked = [value for value in baked if int(value.dims[0]) > 0]  # type: ignore[index,arg-type]
     baked = [value for value in baked if not is_picture(value.dims or ())]
-    if baked and all(isinstance(first(value), int) for value in model.facts.inputs if value.dims):
+    behind = (size for value in model.facts.inputs for size in value.dims or ())
+    named = any(isinstance(size, str) and BATCH.found_in(size) for size in behind)
+    if baked and not named and all(isinstance(first(v), int) for v in model.facts.inputs if v.dims):
         yield Lint(
             "fixed-batch",
             Severity.BREAKS,

@@ -39,7 +39,7 @@ def outputs_change(
     the data; and HEAD that answers one input differently each time, where BASE
     does not. A BASE that does has no verdict, nor has a HEAD that lacks an output
     of BASE and is like it otherwise. Also returns the drift
-    metrics of the first output, of kind ``base``.
+    metrics, of kind ``base``, of the output that decided: the first, unless another alone is wrong.
     """
     if base.varies is not None:
         return Decision(verdict=Change.INCONCLUSIVE, reason=varies(base.varies)), {}
@@ -60,11 +60,9 @@ def outputs_change(
         found = {name: (_excused(judged, base.draws), seen) for name, (judged, seen) in found.items()}
     decision, metrics = found.pop(first.name)
     beside = {name: judged for name, (judged, _) in found.items()}
-    for name, judged in beside.items():
+    for name, (judged, seen) in found.items():
         if judged.verdict is Change.REGRESSION and decision.verdict is not Change.REGRESSION:
-            return Decision(
-                verdict=judged.verdict, blocks=decision.blocks, reason=f"output {name!r}: {judged.reason}"
-            ), metrics
+            return replace(judged, reason=f"output {name!r}: {judged.reason}"), seen
     left = [name for name in base.names if wanted is None and name not in (first.name, *beside)]
     notes = [f"{first.name!r} is {first.renamed!r} in head"] if first.renamed else []
     notes += [f"head has no output {name!r}" for name in left]

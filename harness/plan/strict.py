@@ -20,7 +20,12 @@ from harness.core.registry import closest
 from harness.plan.document import KeyPath, Place, YamlDocument, shorten, spell_path
 from harness.plan.scalar import Expected
 
-_EXPECTED = {"tuple_type": "a list", "dict_type": "a mapping", "model_type": "a mapping"}
+_EXPECTED = {
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "string_unicode": "a name in UTF-8",
+}
 """What pydantic expected, where no type of `harness.plan.scalar` words it."""
 
 

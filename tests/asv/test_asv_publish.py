@@ -209,13 +209,21 @@ def test_publishing_before_exporting_says_what_to_do(results) -> None:
 
 
 @pytest.mark.parametrize("name", ["machine.json", "*-*.json"])
-@pytest.mark.parametrize("content", ["", "{", "[]", "\xff"])
+@pytest.mark.parametrize("content", ["", "{", "[]", "\xff", '{"version": 2, "results": 5}'])
 def test_a_damaged_file_is_named_before_asv_reads_it(results, stored, record, cell, name, content) -> None:
     stored(results, 0, [record(cell(), {"latency/p50": 1.0})])
     asv.export(results, results.parent / "asv.conf.json")
     (path,) = (results / "asv").glob(f"*/{name}")
     path.write_bytes(content.encode("latin-1"))
     with pytest.raises(StoreError, match=rf"{path.name}: cannot be read .*export the runs again"):
+        asv.publish(results, results.parent / "asv.conf.json")
+
+
+def test_a_damaged_timeline_is_named_before_asv_reads_it(results, stored, record, cell) -> None:
+    stored(results, 0, [record(cell(), {"latency/p50": 1.0})])
+    asv.export(results, results.parent / "asv.conf.json")
+    (results / "timeline.git" / "HEAD").write_text("junk")
+    with pytest.raises(StoreError, match=r"timeline\.git: git log: fatal: .*export the runs again"):
         asv.publish(results, results.parent / "asv.conf.json")
 
 

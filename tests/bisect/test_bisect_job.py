@@ -393,6 +393,7 @@ def versions(**ends: str) -> tuple[str, ...]:
 def test_the_versions_are_those_that_a_worker_runs_under() -> None:
     assert versions() == RELEASED[2:]
     assert versions(good="1.16.0", bad="1.19.2") == ("1.16.0", "1.17.0", "1.18.0", "1.19.2")
+    assert versions(good="onnxruntime==1.18.0", bad="1.19.2") == ("1.18.0", "1.19.2"), "as --runtime takes it"
     cases = over_released(plan_of("m"), Path("m"), "onnxruntime-openvino", bad="1.18.0").cases
     assert [case.session.runtime for case in cases.values()] == [
         "onnxruntime-openvino==1.17.0",

@@ -203,6 +203,9 @@ def test_a_cache_that_cannot_be_written_is_the_users_to_mend(tmp_path: Path) -> 
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"cannot be written: Not a directory; set HARNESS_CACHE"):
         fetch(tmp_path / "file", Kitchen())
+    with pytest.raises(InputError, match=r"its path is not UTF-8, and ONNX Runtime opens no other"):
+        fetch(tmp_path / "m\udcff", Kitchen())
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_the_cache_lies_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,6 +42,9 @@ def graph(
         ([Node("Softmax", ["h"], ["s"]), Node("MatMul", ["s", "w"], ["y"])], {}),
         ([Node("Softmax", ["h"], ["s"]), Node("Transpose", ["s"], ["y"])], {}),
         ([Node("Div", ["h", "w"], ["y"])], {}),
+        # over the samples of a batch
+        ([Node("Softmax", ["h"], ["y"], axis=0)], {}),
+        ([Node("LogSoftmax", ["h"], ["y"], axis=-2)], {}),
     ],
 )  # fmt: skip
 def test_classes_are_known_by_the_last_operator(nodes: list[onnx.NodeProto], axes: dict[str, int]) -> None:
@@ -64,6 +67,7 @@ def written_out(axes: int | tuple[int, ...], above: str = "e", opset: int = 17) 
 def test_a_softmax_that_is_written_out_is_one() -> None:
     assert class_axes(written_out(-1)) == {"y": -1}
     assert class_axes(written_out((1, 2))) == {}
+    assert class_axes(written_out(0)) == {}
     assert class_axes(written_out(-1, above="h")) == {}
 
 

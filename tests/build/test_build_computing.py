@@ -28,6 +28,7 @@ def types(nodes: list[onnx.NodeProto], *weights: onnx.TensorProto, x: int = SING
     "on_the_way",
     [
         [Node("Cast", ["w16"], ["w"], to=SINGLE)],
+        [Node("CastLike", ["w16", "x"], ["w"])],
         [Node("Transpose", ["w16"], ["t"]), Node("Cast", ["t"], ["w"], to=SINGLE)],
         [Node("Cast", ["w16"], ["c"], to=SINGLE), Node("Reshape", ["c", "s"], ["w"])],
         [

@@ -202,8 +202,8 @@ def test_custom_operators_stay_in_fp32_in_a_conversion_to_fp16(tmp_path: Path) -
     assert built.custom_domains == ("mine",)
 
 
-def test_a_converter_that_writes_a_broken_model_is_named(tmp_path: Path) -> None:
-    """The quantizer copies a bias that two convolutions share, and names the copy as another value."""
+def shared_bias(path: Path) -> Path:
+    """The quantizer would copy the bias of two convolutions, and name the copy as another value."""
     kernel = numpy_helper.from_array(np.full((8, 8, 1, 1), 0.1, np.float32), "w")
     nodes = [
         Node("Reshape", ["x", "four"], ["i"]),
@@ -219,9 +219,41 @@ def test_a_converter_that_writes_a_broken_model_is_named(tmp_path: Path) -> None
         numpy_helper.from_array(np.array([-1, 8, 1, 1]), "four"),
         numpy_helper.from_array(np.array([-1, 8]), "two"),
     ]
-    path = write(tmp_path / "m.onnx", nodes, weights)
+    return write(path, nodes, weights)
+
+
+def test_a_bias_of_several_operators_is_copied_before_the_quantizer_does(tmp_path: Path) -> None:
+    path = shared_bias(tmp_path / "m.onnx")
+    mended, done = repair.mend(path, tmp_path / "mended.onnx")
+    assert done == ("a bias of several operators was copied",)
+    biases = [node.input[2] for node in onnx.load(mended).graph.node if node.op_type == "Conv"]
+    assert biases[0] == "b" and len(set(biases)) == 2
+    assert build(make_artifact(path, precision="int8_static"), tmp_path / "cache").precision == "int8"
+
+
+def test_a_converter_that_writes_a_broken_model_is_named(tmp_path: Path) -> None:
+    """The quantizer names a quantized weight as another value is named."""
+    nodes = [Node("Relu", ["x"], ["w_quantized"]), Node("MatMul", ["w_quantized", "w"], ["y"])]
+    path = write(tmp_path / "m.onnx", nodes, [weight("w", 8, 8)])
     with pytest.raises(Failed, match="the converter to int8_static wrote a broken model: ONNX Runtime does"):
         build(make_artifact(path, precision="int8_static"), tmp_path / "cache")
+
+
+def test_a_quantizer_that_fails_on_all_operators_is_given_those_with_weights(tmp_path: Path) -> None:
+    """A product with NaN has no scale."""
+    nan = numpy_helper.from_array(np.full(8, np.nan, np.float32), "nan")
+    nodes = [
+        Node("Mul", ["x", "nan"], ["h"]),
+        Node("MatMul", ["x", "w"], ["q"]),
+        Node("Add", ["q", "h"], ["y"]),
+    ]
+    path = write(tmp_path / "m.onnx", nodes, [weight("w", 8, 8), nan])
+    built = build(make_artifact(path, precision="int8_static"), tmp_path / "cache")
+    assert built.notes[-1] == (
+        "int8_static quantized Conv, MatMul, Gemm alone: on all operators the quantizer fails: scale issue"
+    )
+    narrowed = built.provenance["precision"]["narrowed"]
+    assert narrowed == {"op_types": ["Conv", "MatMul", "Gemm"], "because": "scale issue"}
 
 
 def branching(path: Path, nodes: list[Any], read: str) -> Path:

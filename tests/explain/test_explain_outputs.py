@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import onnx
@@ -12,8 +14,18 @@ from models import DIGITS_CNN
 from onnx import numpy_helper
 
 from harness import show
-from harness.explain.model import Explanations, OutputsExplanation, Step, TensorError, TensorVerdict
+from harness.explain.model import (
+    Explanations,
+    OutputsExplanation,
+    SharedTensor,
+    Sight,
+    Step,
+    TensorError,
+    TensorVerdict,
+)
+from harness.explain.outputs import TensorSearch
 from harness.explain.view import OutputsDocument
+from harness.judge.closeness import Limits
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -118,3 +130,16 @@ def test_weights_in_a_file_of_their_own_are_found_by_the_graph_that_ran(
     )  # fmt: skip
     (found,) = json.loads(out)
     assert (code, found["first"], found["whole"], len(found["tensors"])) == (0, None, True, 8)
+
+
+def test_outputs_of_the_model_are_compared_though_the_time_was_up() -> None:
+    def arm(value: float) -> Any:
+        values = SimpleNamespace(names=("y", "hidden"), values=(np.full(4, value), np.ones(4)))
+        case = SimpleNamespace(load=SimpleNamespace(batch=1))
+        return SimpleNamespace(plain=SimpleNamespace(values=values, unsteady=frozenset()), case=case)
+
+    blocked = SharedTensor("hidden", Sight("hidden", "hidden_nchwc"), Sight("hidden", "hidden_nchwc"))
+    shared = [SharedTensor(name, Sight(name, name), Sight(name, name)) for name in "ay"]
+    look = TensorSearch((arm(1.0), arm(2.0)), [*shared, blocked], Limits(sqnr_db=80.0), {}, 1, 1 << 20)
+    (found,) = look.run(until=lambda: True)
+    assert (found.tensor, found.verdict) == ("y", TensorVerdict.BEYOND)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import onnx
 import pytest
 from models import value
@@ -10,7 +12,7 @@ from onnx import helper
 from harness.core.decision import Change, Decision
 from harness.explain.model import Evidence, Piece, Proof, Region, RegionChange, SharedTensor, Sight
 from harness.explain.proof import candidates
-from harness.explain.regions import align, change_of, pieces
+from harness.explain.regions import align, change_of, fused, pieces, span
 
 SAME = frozenset({"CPU"}), frozenset({"CPU"})
 
@@ -109,9 +111,10 @@ def test_regions_with_other_operators_come_first_where_they_leave_a_place() -> N
     assert [item.name for item in candidates(regions, 1, slower=True)] == ["a"]
 
 
-def test_without_a_profile_the_regions_with_other_operators_are_proven() -> None:
-    regions = [region("a", None, None), region("b", None, None, head=piece("Conv", "Relu"))]
-    assert [item.name for item in candidates(regions, 3, slower=True)] == ["b"]
+def test_without_a_profile_the_regions_that_changed_are_proven() -> None:
+    regions = [region("a", None, None), region("b", None, None, change=RegionChange.FUSION_LOST),
+               region("c", None, None, change=RegionChange.PROVIDER)]  # fmt: skip
+    assert [item.name for item in candidates(regions, 3, slower=True)] == ["b", "c"]
 
 
 @pytest.mark.parametrize(
@@ -132,3 +135,20 @@ def test_a_region_is_named_by_its_time_or_else_by_its_instructions(
     counted = {"base_instructions": 100.0, "head_instructions": instructions} if instructions else {}
     proof = Proof(latency=Decision(verdict=verdict), **counted)
     assert (proof.evidence, proof.slower) == (evidence, slower)
+
+
+def test_nodes_that_a_provider_ran_as_one_have_no_time_and_are_that_providers() -> None:
+    ran = {
+        "conv": {"op": "Conv", "provider": "CPUExecutionProvider"},
+        "OpenVINO_1": {"op": "OpenVINO_1", "provider": "OpenVINOExecutionProvider"},
+        "copied": {"op": "MemcpyToHost", "provider": "CUDAExecutionProvider"},
+    }
+    fusing = fused(ran, {"conv", "relu", "pool"})
+    assert fusing == {"OpenVINO"}
+    times, providers = {"conv": 2.0}, {"conv": "CPU"}
+    own, other = piece("Conv"), piece("Relu")
+    own, other = (replace(each, nodes=(name,)) for each, name in ((own, "conv"), (other, "relu")))
+    assert span(own, times, providers, fusing) == (2.0, {"CPU"})
+    assert span(other, times, providers, fusing) == (None, {"OpenVINO"})
+    assert span(other, times, providers, frozenset()) == (0.0, frozenset())  # it did not run
+    assert span(own, {}, providers, fusing) == (None, {"CPU"})  # no profile

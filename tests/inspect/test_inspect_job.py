@@ -247,6 +247,7 @@ def test_lint_names_what_costs_or_breaks(look, rule: str, severity: str, model: 
         {"nodes": [Node("Add", ["x", "w"], ["y"])], "weights": [array("w", [1e-40])]},
         {"nodes": [Node("RandomNormalLike", ["x"], ["unread"]), RELU]},
         {"nodes": [RELU], "shape": [3, 224, 224]},
+        {"nodes": [RELU], "shape": [5, "batch", 16]},
         {"nodes": [Node("Cast", ["x"], ["d"], to=11), Node("Cast", ["d"], ["y"], to=1)]},
         {
             "nodes": [

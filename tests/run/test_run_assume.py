@@ -146,6 +146,12 @@ def test_nodes_and_edges_of_a_graph_are_no_batch(tmp_path: Path) -> None:
     assert assume(path, {}) == Assumed({"num_atoms": 16, "num_edges": 16})
 
 
+@pytest.mark.parametrize(("side", "size"), [("width", 224), ("height", 224), ("rows", None)])
+def test_the_sides_of_a_picture_are_no_batch(side: str, size: int | None, tmp_path: Path) -> None:
+    path = write(tmp_path / "m.onnx", [Node("Relu", ["x"], ["y"])], [value("x", [side, 3])])
+    assert assume(path, {}).sizes == ({} if size is None else {side: size})
+
+
 def test_inputs_that_start_with_different_dimensions_are_run_at_one_of_each(tmp_path: Path) -> None:
     """An exporter that names every axis anew: tokens [d0, d1] and their lengths [d2]."""
     inputs = [value("x", ["d0", "d1"]), value("lens", ["d2"], TensorProto.INT64)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from harness.build.precisions.quantization import (
     reader,
     shared,
 )
-from harness.core.errors import Unsupported
+from harness.core.errors import HarnessError, Unsupported
 from harness.core.feeds import Rows
 
 AXIS_OPSET = 13
@@ -27,6 +28,10 @@ AXIS_OPSET = 13
 
 HELD = 16
 """Batches whose activations are held in memory at once."""
+
+
+WEIGHTED = ("Conv", "MatMul", "Gemm")
+"""What is quantized where the quantizer fails on all that it knows."""
 
 
 def convert(base: Path, target: Path, options: Mapping[str, Any], feeds: Sequence[Rows]) -> Mapping[str, Any]:
@@ -56,7 +61,7 @@ def convert(base: Path, target: Path, options: Mapping[str, Any], feeds: Sequenc
         base = raise_opset(base, target.with_name("raised.onnx"), AXIS_OPSET)
     arguments = shared(base, options)
 
-    def run(prepared: Path) -> None:
+    def run(prepared: Path, **narrower: Any) -> None:
         quantize_static(
             prepared,
             target,
@@ -68,12 +73,24 @@ def convert(base: Path, target: Path, options: Mapping[str, Any], feeds: Sequenc
                 "CalibPercentile": options["percentile"],
                 "CalibStridedMinMax": _stride(len(feeds)),
             },
-            **arguments,
+            **{**arguments, **narrower},
         )
 
-    done = quantize(base, target.parent, run)
+    narrowed: dict[str, Any] = {}
+    try:
+        done = quantize(base, target.parent, run)
+    except (HarnessError, ImportError):
+        raise
+    except Exception as error:  # the quantizer raises what it likes
+        if options["op_types"]:
+            raise
+        try:
+            done = quantize(base, target.parent, partial(run, op_types_to_quantize=list(WEIGHTED)))
+        except Exception:
+            raise error from None
+        narrowed = {"narrowed": {"op_types": list(WEIGHTED), "because": first_line(error)}}
     tidy(target)
-    return {"by": "onnxruntime.quantization.quantize_static", "preprocessing": done}
+    return {"by": "onnxruntime.quantization.quantize_static", "preprocessing": done, **narrowed}
 
 
 def _stride(count: int) -> int:

@@ -13,6 +13,7 @@ from harness.build.capture_log import capture_log
 from harness.build.check import first_line
 from harness.build.ort_tools import load_tools
 from harness.build.precisions.targets import check_nodes, check_operators
+from harness.build.repair import COPY_BIASES, mend
 from harness.core.feeds import Rows
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def quantize(base: Path, folder: Path, run: Quantize) -> dict[str, Any]:
         try:
             with capture_log("onnxruntime.quantization.shape_inference") as warnings:
                 prepared = prepare(base, folder / f"prepared-{number}.onnx")
+                # ONNX Runtime's optimization makes one of small constants that are alike
+                prepared, _ = mend(prepared, folder / f"copied-{number}.onnx", (COPY_BIASES,))
                 run(prepared)
         except Exception as error:  # bare exceptions where a shape stays unknown, and whatever the tools do
             if number == len(PREPARATIONS) - 1:
