@@ -10,7 +10,8 @@
     │   ├── Unsupported       this machine, runtime or exporter cannot
     │   └── Failed            it should have worked and did not
     ├── StoreError            the results folder cannot be read or written
-    │   └── SchemaError       a file of a schema that this version does not know
+    │   ├── SchemaError       a file of a schema that this version does not know
+    │   └── UnwritableError   nothing was begun there: an InputError too
     └── MissingExtraError     an optional dependency is absent; says what to install
 """
 
@@ -72,6 +73,10 @@ class StoreError(HarnessError):
 
 class SchemaError(StoreError):
     """A stored file is of a schema that this version does not know."""
+
+
+class UnwritableError(StoreError, InputError):
+    """The folder that was named takes no files, and nothing was begun. Exit code 2."""
 
 
 class MissingExtraError(HarnessError):

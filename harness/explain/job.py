@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 
-from harness import measure
+from harness import measure, store
 from harness.ab.model import ABSettings, Pairing
 from harness.build.scratch import scratch
 from harness.core.errors import CaseError
@@ -118,6 +118,8 @@ def times(
     Ctrl-C ends it: what was found is kept. Raises InputError where data is wrong, StoreError.
     """
     check_inputs(case for pair in pairing.pairs for case in (pair.base, pair.head))
+    if proof.regions:
+        store.check_writable(results_dir)
     listener = listener or Listener()
     found: list[TimeExplanation] = []
     missing: dict[str, str] = {}
@@ -224,6 +226,8 @@ def sensitivity(
     kept. Raises InputError where data is wrong, StoreError.
     """
     check_inputs(case for pair in pairing.pairs for case in (pair.base, pair.head))
+    if cost_s:
+        store.check_writable(results_dir)
     listener = listener or Listener()
     found: list[SensitivityExplanation] = []
     missing: dict[str, str] = {}

@@ -89,8 +89,7 @@ def nightly(
     """
     options, plan = options or NightlyOptions(), resolve_rolling_runtimes(plan)
     if options.out:
-        with writing(options.out):  # a folder that cannot be written is reported before anything is measured
-            options.out.mkdir(parents=True, exist_ok=True)
+        store.check_writable(options.out)  # before anything is measured
     outcome = _measure(plan, results_dir, cache_dir, options, listener)
     if outcome.left:
         return NightlyOutcome(None, outcome.folder, outcome.left)

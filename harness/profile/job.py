@@ -75,6 +75,8 @@ def profile(
     operators of each case are kept in `results_dir`, where one is given.
     """
     plan, listener = resolve_rolling_runtimes(plan), listener or Listener()
+    if results_dir is not None:
+        store.check_writable(results_dir)
     machine = measure.describe_machine()
     found: list[Profile] = []
     missing: dict[str, str] = {}

@@ -9,6 +9,7 @@ A results folder::
     profiles/<id>.json         where the time of a case goes, as `harness profile` found it
 """
 
+from harness.store.files import check_writable
 from harness.store.find import Anchor, anchor, anchors, clear_anchor, find_run, previous, set_anchor
 from harness.store.header import Header, RunInfo, plan_hash, runs
 from harness.store.journal import Journal, new_run, open_run, resume
@@ -24,6 +25,7 @@ __all__ = [
     "RunInfo",
     "anchor",
     "anchors",
+    "check_writable",
     "clear_anchor",
     "durations",
     "find_run",

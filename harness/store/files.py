@@ -10,9 +10,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, BinaryIO
 
-from harness.core.errors import StoreError
+from harness.core.errors import StoreError, UnwritableError
 
 
 @contextmanager
@@ -25,6 +26,25 @@ def writing(path: Path) -> Iterator[None]:
             f"{path}: cannot write: {error.strerror or error}; free or unlock the disk, or choose another "
             "folder with --results. What was written before is kept"
         ) from error
+
+
+@contextmanager
+def beginning(path: Path) -> Iterator[None]:
+    """Turn an OSError while `path` is begun, before anything is measured, into an UnwritableError."""
+    try:
+        yield
+    except OSError as error:
+        raise UnwritableError(
+            f"{path}: cannot write: {error.strerror or error}; name another folder, or make this one writable"
+        ) from error
+
+
+def check_writable(folder: Path) -> None:
+    """Make `folder`, and see that it takes files. Raises UnwritableError."""
+    with beginning(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
 
 
 def sync_folder(folder: Path) -> None:
@@ -105,8 +125,8 @@ def locked(folder: Path) -> Iterator[None]:
 
     Raises StoreError.
     """
+    check_writable(folder)
     with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         with writing(folder):

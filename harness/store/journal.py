@@ -18,7 +18,7 @@ from harness.core.errors import StoreError
 from harness.core.hashing import hash_file
 from harness.core.record import SCHEMA, Record
 from harness.store.convert import convert_record
-from harness.store.files import append_whole, sync_folder, writing
+from harness.store.files import append_whole, beginning, sync_folder, writing
 from harness.store.header import (
     JOURNAL,
     SEALED,
@@ -99,10 +99,10 @@ class Journal:
 
 
 def new_run(results_dir: Path, header: Header) -> Journal:
-    """Begin a run under a new identifier. Raises StoreError."""
+    """Begin a run under a new identifier. Raises UnwritableError."""
     header = replace(header, run=new_id(datetime.now(UTC)), started_at=_now())
     folder = run_folder(results_dir, header.run)
-    with writing(folder):
+    with beginning(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir()
         try:

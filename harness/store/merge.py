@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.core.errors import InputError, StoreError
-from harness.store.files import sync_folder, writing
+from harness.store.files import check_writable, sync_folder, writing
 from harness.store.header import HEADER, SEALED, run_folder, survey
 from harness.store.integrity import damage
 from harness.store.profiles import merge_profiles
@@ -39,6 +39,9 @@ def merge(sources: Sequence[Path], into: Path) -> Merged:
         seen = survey(source)
         if not seen.runs and not seen.damaged:
             raise InputError(f"{source}: no runs in it; give a results folder, the one that holds 'runs'")
+    check_writable(into)
+    for source in sources:
+        seen = survey(source)
         damaged += seen.damaged.values()
         for item in seen.runs:
             if not item.sealed:

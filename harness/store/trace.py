@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from harness.store.files import append_whole, sync_folder, writing
+from harness.store.files import append_whole, beginning, sync_folder, writing
 from harness.store.header import new_id
 from harness.store.lines import encode_line
 
@@ -17,10 +17,10 @@ class Trace:
     """The one writer of ``<folder>/<id>.jsonl``; what was appended outlives a kill."""
 
     def __init__(self, folder: Path) -> None:
-        """Begin a file under a new identifier. Raises StoreError."""
+        """Begin a file under a new identifier. Raises UnwritableError."""
         self.id = new_id(datetime.now(UTC))
         self.path = folder / f"{self.id}.jsonl"
-        with writing(self.path):
+        with beginning(self.path):
             folder.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("xb", buffering=0)
             sync_folder(folder)

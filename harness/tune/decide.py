@@ -11,6 +11,7 @@ import numpy as np
 from harness.core.metrics import spec_of
 from harness.core.record import Absence, Metric
 from harness.stats.front import Range, front
+from harness.tune.evidence import LOG_MARGIN, Evidence, interval, scale
 from harness.tune.model import (
     MARGIN,
     Barred,
@@ -20,7 +21,6 @@ from harness.tune.model import (
     Unmeasured,
     Worth,
 )
-from harness.tune.race import LOG_MARGIN, Race, interval, scale
 
 Z95, Z99 = 1.96, 2.33
 MOST_CELLS = 400
@@ -37,7 +37,9 @@ Exact = Mapping[int, Mapping[str, Metric]]
 """Group of cells -> its exact metrics, by name."""
 
 
-def reached(race: Race, keys: Sequence[str], exact: Exact, cell: int, winner: int | None = None) -> Reached:
+def reached(
+    race: Evidence, keys: Sequence[str], exact: Exact, cell: int, winner: int | None = None
+) -> Reached:
     """Write down what is known of a cell: from its fresh measurement, else from the fit."""
     metric = race.objective.metric
     known = {
@@ -71,7 +73,7 @@ def back(metric: str, value: float) -> float:
     return math.exp(value) if spec_of(metric).relative else value
 
 
-def measured_cells(race: Race) -> list[int]:
+def measured_cells(race: Evidence) -> list[int]:
     """Return the cells that were measured, the best of the objective first."""
     cells = [cell for cell in race.probes if race.probes[cell]]
     if not cells:
@@ -105,14 +107,13 @@ def what_binds(
     return tuple(dict.fromkeys(binds))
 
 
-def undecided(race: Race, winner: int, equal: Sequence[int]) -> list[int]:
+def undecided(race: Evidence, winner: int, equal: Sequence[int]) -> list[int]:
     """Return the measured cells that may be as good as the winner, and were not shown to be equal."""
     draws = race.draws()
     places = list(map(int, draws.cells))
     if winner not in places:
         return []
-    own = draws.objective[:, places.index(winner)]
-    chances = ((draws.objective - own[:, None] <= LOG_MARGIN) & draws.meets).mean(0)
+    chances = race.chances_to_equal(draws, winner)
     order = np.argsort(-chances, kind="stable")
     return [
         places[i]
@@ -121,7 +122,7 @@ def undecided(race: Race, winner: int, equal: Sequence[int]) -> list[int]:
     ]
 
 
-def pareto(race: Race, exact: Exact, cells: Sequence[int]) -> list[int]:
+def pareto(race: Evidence, exact: Exact, cells: Sequence[int]) -> list[int]:
     """Return the measured cells that none is shown to beat in the objective, memory and accuracy together."""
     if not cells:
         return []
@@ -160,7 +161,7 @@ def _accuracy(metric: Metric) -> Range:
     return Range(min(ends), max(ends))
 
 
-def worths(race: Race) -> tuple[Worth, ...]:
+def worths(race: Evidence) -> tuple[Worth, ...]:
     """Rate every axis by the fit: its best value over its worst one, averaged over the others."""
     cells = race.live[:: max(1, len(race.live) // MOST_CELLS)]
     if not race.probes or not cells:
@@ -188,7 +189,7 @@ def worths(race: Race) -> tuple[Worth, ...]:
     return tuple(sorted(found, key=lambda each: -each.ratio))
 
 
-def unmeasured(race: Race, keys: Sequence[str]) -> tuple[Unmeasured, ...]:
+def unmeasured(race: Evidence, keys: Sequence[str]) -> tuple[Unmeasured, ...]:
     """Bound what the live cells that were not measured may reach, the most promising first."""
     cells = [cell for cell in race.live if cell not in race.probes]
     if not cells or not race.probes:
@@ -200,7 +201,7 @@ def unmeasured(race: Race, keys: Sequence[str]) -> tuple[Unmeasured, ...]:
     return tuple(Unmeasured(keys[cells[i]], back(metric, float(sign * bounds[i]))) for i in order)
 
 
-def barred(race: Race, keys: Sequence[str]) -> tuple[Barred, ...]:
+def barred(race: Evidence, keys: Sequence[str]) -> tuple[Barred, ...]:
     """List the cells that are out."""
     return tuple(Barred(keys[cell], reason) for cell, reason in sorted(race.barred.items()))
 

@@ -12,31 +12,17 @@ must meet every limit again.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 from statistics import median_low
 
 import numpy as np
-from numpy.typing import NDArray
 
-from harness.core.metrics import spec_of
 from harness.tune.design import design, size_of_design
-from harness.tune.fit import BLOCK, FRESH, PROBE, Belief, Fit, Seen
-from harness.tune.model import MARGIN, Limit, Objective, Space
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-
-LOG_MARGIN = math.log1p(MARGIN)
-DRAWS = 400
-DOUBT = 1.3
-"""Draws stray by so much more than the fit has it: its variances are learned from few measurements."""
-
-LIVE = 128
-"""Cells that draws are taken of at most: those that may be the best by the fit."""
+from harness.tune.evidence import LOG_MARGIN, MAYBE_EQUAL, SURE, Draws, Evidence, interval, scale
+from harness.tune.fit import BLOCK, FRESH, PROBE, Seen
 
 MISS = 0.002
 """The chance that some cell is better by more than the margin, at which the race ends."""
@@ -44,17 +30,11 @@ MISS = 0.002
 NEAR = 0.25
 """How far behind the leader, as a logarithm, a cell one step away may seem to be and is measured still."""
 
-SURE, SAFE_Z = 0.95, 2.33
-"""How surely a recommended cell meets its limits, with this many errors of a fresh measurement to spare."""
+FINALISTS, FINAL_BLOCKS = 4, 4
+"""Rivals of the winner that get blocks, and how many each at least."""
 
-LIKELY = 0.5
-"""The chance to meet the limits by so much that is enough where no cell is sure: it is measured afresh."""
-
-EXCLUDED_Z = 3.0
-"""A cell breaks a limit by so many errors of the fit: no draws are spent on it while others are left."""
-
-FINALISTS, FINAL_BLOCKS, FINAL_CHANCE = 4, 4, 0.10
-"""Rivals of the winner that get blocks, how many each at least, and how likely one is as good."""
+FINAL_SHARE = 0.1
+"""Of the budget, what the race leaves for blocks of finalists at most."""
 
 DISTURBED = 0.7
 """A cell near the leader whose best measurement is trusted less than so is measured again."""
@@ -95,65 +75,26 @@ class Costs:
         return {Step.PROBE: self.probe_s, Step.BLOCK: self.block_s, Step.FRESH: self.fresh_s}[step]
 
 
-@dataclass(frozen=True, slots=True)
-class Draws:
-    """What may be true: the objective of `cells` in each draw (lower is better), and if they meet limits."""
-
-    cells: NDArray[np.int64]
-    objective: Floats  # draws x cells
-    meets: Bools  # draws x cells
-
-    @property
-    def chances(self) -> Floats:
-        """The chance of each cell to meet the limits."""
-        chances: Floats = self.meets.mean(0)
-        return chances
-
-    @property
-    def bests(self) -> NDArray[np.int64]:
-        """The place of the best cell in each draw in which one meets the limits."""
-        values = np.where(self.meets, self.objective, np.inf)
-        found: NDArray[np.int64] = np.argmin(values, 1)[self.meets.any(1)]
-        return found
-
-
-def scale(metric: str, value: float) -> float:
-    """Return the scale on which effects add up: a logarithm, of what is a duration, a size or a rate."""
-    return math.log(value) if spec_of(metric).relative else value
-
-
 @dataclass
-class Race:
+class Race(Evidence):
     """One search over the cells of one model.
 
-    `limits` are those of metrics that vary from process to process; what is exact
-    is judged by `bar`. `budget_s` covers everything that is asked.
+    `budget_s` covers everything that is asked.
     """
 
-    space: Space
-    objective: Objective
-    limits: Sequence[Limit]
     budget_s: float
     costs: Costs
     seed: int = 0
-    barred: dict[int, str] = field(default_factory=dict)  # cell -> why it is out
     spent_s: float = 0.0
-    probes: dict[int, list[Mapping[str, float]]] = field(default_factory=dict)
-    blocks: dict[tuple[int, int], list[float]] = field(default_factory=dict)  # (base, cell) -> log-ratios
-    fresh: dict[int, Mapping[str, float]] = field(default_factory=dict)
-    broke: dict[int, tuple[Limit, ...]] = field(default_factory=dict)  # measured afresh -> limits not met
     ended: bool = False
     interleaves: bool = True  # whether blocks measure the objective
 
     def __post_init__(self) -> None:
-        metrics = dict.fromkeys((self.objective.metric, *(limit.metric for limit in self.limits)))
-        self.fits = {metric: Fit(self.space) for metric in metrics}
+        super().__post_init__()
         self._random = np.random.default_rng(self.seed)
         count = min(size_of_design(self.space), max(2, int(0.7 * self.left_s / self.costs.probe_s)))
         self._queue = design(self.space, count, Random(self.seed))
         self._spans: dict[Step, list[float]] = {step: [] for step in Step}
-        self._raced = False
-        self._stale = True
 
     # ask and tell
 
@@ -165,16 +106,6 @@ class Race:
     def cost_s(self, step: Step) -> float:
         """Return what a measurement of this kind takes, as it did until now."""
         return median_low([self.costs.of(step), *self._spans[step][-8:]])
-
-    @property
-    def live(self) -> list[int]:
-        """The cells that are not out."""
-        return [cell for cell in range(len(self.space.cells)) if cell not in self.barred]
-
-    def bar(self, cell: int, reason: str) -> None:
-        """Take a cell out: it cannot run, or breaks an exact limit."""
-        self.barred.setdefault(cell, reason)
-        self._stale = True
 
     def ask(self) -> Ask | None:
         """Return the next measurement; None where nothing is left to do."""
@@ -188,10 +119,10 @@ class Race:
             self.ended = not untried or not self._pays(Step.PROBE)
             return None if self.ended else Ask(Step.PROBE, untried[0])
         self._refit()
-        if not self._raced:
+        if not self.raced:
             if (found := self._next_of_race()) is not None:
                 return found
-            self._raced = True
+            self.raced = True
         if (found := self._next_of_finals()) is not None:
             return found
         return self._verify()
@@ -241,75 +172,6 @@ class Race:
     def _pays(self, step: Step) -> bool:
         return self.left_s >= self.cost_s(step) or (step is Step.PROBE and not self.probes)
 
-    def _refit(self) -> None:
-        if self._stale:
-            for fit in self.fits.values():
-                fit.refit()
-        self._stale = False
-
-    # what is believed
-
-    def believe(self, metric: str, cells: Sequence[int]) -> Belief:
-        """Return what is known of a metric of `cells`, on its `scale`."""
-        self._refit()
-        return self.fits[metric].believe(cells)
-
-    def _sign(self) -> float:
-        return -1.0 if self.objective.maximize else 1.0
-
-    def draws(self, cells: Sequence[int] | None = None) -> Draws:
-        """Draw what may be true of the cells that may be the best."""
-        asked = self.live if cells is None else list(cells)
-        mean, sd = self.fits[self.objective.metric].estimate(asked)
-        order = np.lexsort((self._sign() * mean - 2 * sd, ~self._may_meet(asked)))
-        kept = [asked[place] for place in order[:LIVE]]
-        objective = self._sign() * self._draw(self.believe(self.objective.metric, kept))
-        meets = np.ones(objective.shape, bool)
-        for limit in self.limits:
-            fit = self.fits[limit.metric]
-            sign, spare = (1.0 if limit.at_most else -1.0), SAFE_Z * min(fit.noise[PROBE], fit.noise[FRESH])
-            known = objective * self._sign() if limit.metric == self.objective.metric else None
-            drawn = self._draw(fit.believe(kept)) if known is None else known
-            meets &= sign * (scale(limit.metric, limit.value) - drawn) >= spare
-        return Draws(np.array(kept, np.int64), objective, meets)
-
-    def _may_meet(self, cells: Sequence[int]) -> Bools:
-        """Tell of which cells the fit does not exclude that they meet every limit."""
-        found = np.ones(len(cells), bool)
-        for limit in self.limits:
-            mean, sd = self.fits[limit.metric].estimate(cells)
-            sign = 1.0 if limit.at_most else -1.0
-            found &= sign * (scale(limit.metric, limit.value) - mean) + EXCLUDED_Z * DOUBT * sd >= 0
-        return found
-
-    def _draw(self, belief: Belief) -> Floats:
-        count = len(belief.cells)
-        covariance = belief.covariance + 1e-9 * np.eye(count)
-        factor = np.linalg.cholesky((covariance + covariance.T) / 2 + 1e-9 * np.eye(count))
-        return belief.mean + self._random.standard_normal((DRAWS, count)) @ (DOUBT * factor).T
-
-    def recommend(self, draws: Draws | None = None) -> int | None:
-        """Return the cell that is the best by what is known, of those that surely meet the limits."""
-        found = self._rate(draws or self.draws())
-        return found[0] if found else None
-
-    def _rate(self, draws: Draws) -> tuple[int, float] | None:
-        """Return the cell with the least chance of a better one, and that chance; None where none is sure."""
-        least = SURE if not self._raced or draws.chances.max(initial=0.0) >= SURE else LIKELY
-        sure = [int(place) for place in np.flatnonzero(draws.chances >= least)]
-        sure = [place for place in sure if self.probes.get(int(draws.cells[place]))]
-        if not sure:
-            return None
-        best = np.where(draws.meets, draws.objective, np.inf).min(1)
-
-        # the chance first; among equal chances, by how much is lost
-        def key(place: int) -> tuple[float, float]:
-            behind = draws.objective[:, place] - np.minimum(best, draws.objective[:, place])
-            return float((behind > LOG_MARGIN).mean()), float(behind.mean())
-
-        place = min(sure, key=key)
-        return int(draws.cells[place]), key(place)[0]
-
     # the race
 
     def _next_of_race(self) -> Ask | None:
@@ -321,7 +183,8 @@ class Race:
             return self._look_for_any(draws)
         leader, miss = rated
         if miss > MISS:
-            return self._contest(draws, leader)
+            found = self._contest(draws, leader)
+            return None if found.cell in self.probes and self._is_kept_for_blocks() else found
         fit = self.fits[self.objective.metric]
         near = [cell for cell in self._neighbours(leader) if cell not in self.probes]
         near += [cell for cell in self.live if cell in self.probes and fit.trust(cell) < DISTURBED]
@@ -329,6 +192,11 @@ class Race:
         behind = self._sign() * (mean[1:] - mean[0])
         unseen = [cell for cell, lost in zip(near, behind, strict=True) if lost < NEAR]
         return Ask(Step.PROBE, unseen[0]) if unseen else None
+
+    def _is_kept_for_blocks(self) -> bool:
+        """Tell whether what is left is for blocks of finalists."""
+        kept_s = min(FINAL_BLOCKS * self.cost_s(Step.BLOCK), FINAL_SHARE * self.budget_s)
+        return self.interleaves and self.left_s < kept_s
 
     def _neighbours(self, cell: int) -> list[int]:
         """Return the live cells that differ from `cell` in one axis."""
@@ -387,14 +255,6 @@ class Race:
     def _may_block(self, base: int, cell: int) -> bool:
         return self.interleaves and self._pays(Step.BLOCK) and self.blocks_of(base, cell) < MAX_BLOCKS_A_PAIR
 
-    def blocks_of(self, base: int, cell: int) -> int:
-        """Count the blocks of two cells, whichever was the base."""
-        return len(self.ratios(base, cell))
-
-    def ratios(self, base: int, cell: int) -> list[float]:
-        """Return the log-ratios of `cell` over `base`, from the blocks that both were in."""
-        return [*self.blocks.get((base, cell), ()), *(-each for each in self.blocks.get((cell, base), ()))]
-
     # finalists and the winner
 
     def _next_of_finals(self) -> Ask | None:
@@ -409,11 +269,15 @@ class Race:
         return None
 
     def _finalists(self, draws: Draws, leader: int) -> list[int]:
-        """Return the rivals that are the likeliest to be as good as the leader."""
-        own = draws.objective[:, list(draws.cells).index(leader)]
-        chances = ((draws.objective - own[:, None] <= LOG_MARGIN) & draws.meets).mean(0)
-        order = [int(place) for place in np.argsort(-chances) if chances[place] >= FINAL_CHANCE]
-        return [int(draws.cells[place]) for place in order if draws.cells[place] != leader][:FINALISTS]
+        """Return the rivals that are the likeliest to be as good as the leader.
+
+        The one that would be preferred if it is comes first: others may be as likely.
+        """
+        chances = self.chances_to_equal(draws, leader)
+        order = [int(place) for place in np.argsort(-chances) if chances[place] >= MAYBE_EQUAL]
+        rivals = [cell for place in order if (cell := int(draws.cells[place])) != leader]
+        first = self.preferred(leader, [cell for cell in rivals if self.probes.get(cell)])
+        return list(dict.fromkeys((*([first] if first != leader else []), *rivals)))[:FINALISTS]
 
     def _is_told(self, leader: int, rival: int) -> bool:
         """Tell whether blocks show a rival to be equal to the leader, or worse or better by the margin."""
@@ -432,36 +296,3 @@ class Race:
             self.ended = True
             return None
         return Ask(Step.FRESH, winner)
-
-    def equivalents(self, cell: int) -> tuple[int, ...]:
-        """Return the live cells that blocks show to be within the margin of `cell`, in both directions."""
-        found = []
-        for other in self.live:
-            bounds = interval(self.ratios(cell, other))
-            if other != cell and bounds and bounds[0] >= -LOG_MARGIN and bounds[1] <= LOG_MARGIN:
-                found.append(other)
-        return tuple(found)
-
-    def winner(self) -> int | None:
-        """Return the cell to recommend: of those shown equal to the best, least memory, then the defaults."""
-        draws = self.draws() if self.live and self.probes else None
-        leader = self.recommend(draws) if draws else None
-        if leader is None or draws is None:
-            return None
-        sure = {int(cell) for cell, chance in zip(draws.cells, draws.chances, strict=True) if chance >= SURE}
-        equal = [cell for cell in self.equivalents(leader) if cell in sure and self.probes.get(cell)]
-        return min(
-            (leader, *equal), key=lambda cell: (self._memory(cell), self.space.distance(cell), cell != leader)
-        )
-
-    def _memory(self, cell: int) -> float:
-        """Return the peak memory in steps of the margin: less is no difference."""
-        found = [each["memory/peak"] for each in self.probes.get(cell, ()) if each.get("memory/peak")]
-        return round(math.log(min(found)) / LOG_MARGIN) if found else math.inf
-
-
-def interval(ratios: Sequence[float]) -> tuple[float, float] | None:
-    """Return Student's 95% interval of a mean of log-ratios; None for fewer than three."""
-    from harness.stats.intervals import mean_interval
-
-    return mean_interval(np.asarray(ratios, np.float64)) if len(ratios) >= 3 else None

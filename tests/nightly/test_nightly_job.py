@@ -401,7 +401,7 @@ def test_a_folder_that_cannot_be_written_is_said_before_anything_is_measured(
     suite: Suite, harness: Call
 ) -> None:
     code, out, err = harness("nightly", suite(), "--out", "/proc/nowhere")
-    assert (code, out) == (3, "")
+    assert (code, out) == (2, "")
     assert err.startswith("error: /proc/nowhere: cannot write")
     assert not Path("results").exists()
 

@@ -28,6 +28,7 @@ from harness.report.model import (
 )
 from harness.report.palette import LIGHT
 from harness.report.strips import STRETCHES, stretches
+from harness.show.cells import Number
 
 pytestmark = pytest.mark.xdist_group("report")  # one report is made for all
 
@@ -182,6 +183,17 @@ def test_the_forest_is_worst_first_and_says_the_verdict_in_words(report: RunRepo
         "equivalent",
         "improvement",
     }
+
+
+def test_the_forest_draws_the_ratio_of_the_numbers_beside_it(report: RunReport) -> None:
+    assert report.against is not None
+    (chart,) = report.against.charts
+    heads = [column.title for column in chart.columns]
+    assert isinstance(chart.drawing, Dots)
+    for row, line in zip(chart.drawing.rows, chart.lines, strict=True):
+        base, head = (line.cells[heads.index(name)] for name in ("base", "head"))
+        assert isinstance(base, Number) and isinstance(head, Number) and row.readings[0] is not None
+        assert row.readings[0].value == pytest.approx(head.value / base.value - 1)
 
 
 def test_history_marks_the_night_at_which_the_level_changed(report: RunReport) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from harness import store
-from harness.core.errors import StoreError
+from harness.core.errors import StoreError, UnwritableError
 from harness.core.record import Metric, Record
 from harness.store.header import new_id
 
@@ -246,7 +246,7 @@ def test_a_full_disk_is_said_in_one_line_and_harms_nothing_that_was_written(
 
 def test_a_results_folder_that_cannot_be_made_is_said_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match=r"file/runs/.*: cannot write: Not a directory"):
+    with pytest.raises(UnwritableError, match=r"file/runs/.*: cannot write: Not a directory"):
         store.new_run(tmp_path / "file", HEADER)
 
 

@@ -167,6 +167,16 @@ def test_of_cells_shown_equal_the_one_of_least_memory_wins(space: Make) -> None:
     assert set(race.fresh) == {1}
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_of_cells_that_are_all_alike_the_defaults_win(space: Make, seed: int) -> None:
+    made = space(3, 2, 2, 2)
+    rng = np.random.default_rng(seed)
+    peaks = 6e7 * (1 + 0.001 * rng.standard_normal(len(made.cells)))  # no difference: within the margin
+    race = Race(made, Objective(P50, False), (), 40.0, COSTS, seed)
+    drive(race, np.zeros(len(made.cells)), noise=0.003, peaks=peaks)
+    assert race.winner() == made.default
+
+
 def test_without_time_the_first_cell_is_measured_all_the_same(space: Make) -> None:
     race = make_race(space(4, 3), budget_s=0.1)
     assert [ask.step for ask in drive(race, truth_of(space(4, 3)))] == [Step.PROBE, Step.FRESH]
