@@ -144,10 +144,10 @@ def span(
     `fusing` are the providers that ran several nodes as one: such nodes have no time of their own.
     """
     on = frozenset(providers[name] for name in piece.nodes if name in providers)
-    if not times:
-        return None, on
     if fusing and any(name not in times for name in piece.nodes):
         return None, on | fusing
+    if not times:
+        return None, on
     return sum(times.get(name, 0.0) for name in piece.nodes), on
 
 

@@ -358,7 +358,9 @@ def _shown(cases: Cases) -> list[Row]:
     """Choose the rows that a chart has room for: the best, and the baseline."""
     if len(cases.rows) <= MAX_ROWS:
         return list(cases.rows)
-    return [row for at, row in enumerate(cases.rows) if at < MAX_ROWS - 1 or row.baseline][:MAX_ROWS]
+    best = list(cases.rows[:MAX_ROWS])
+    beyond = [row for row in cases.rows[MAX_ROWS:] if row.baseline]
+    return [*best[: MAX_ROWS - len(beyond[:1])], *beyond[:1]]
 
 
 def _of(shown: Sequence[Row], cases: Cases) -> str:

@@ -117,7 +117,7 @@ def _facts(found: Gathered) -> Iterator[tuple[str, str]]:
     yield "Processor", _processor(cpu)
     yield "Memory", format_bytes(memory) if isinstance(memory, int | float) else ""
     yield "System", ", ".join(str(text) for text in (*system, *virtual) if text)
-    yield "Cores used", ", ".join(_distinct(" ".join(map(str, record.cores)) for record in records))
+    yield "Cores used", "; ".join(_distinct(", ".join(map(str, record.cores)) for record in records))
     yield "Inputs", ", ".join(_distinct(_inputs(record) for record in records))
     yield "Sampling", "; ".join(_distinct(_sampling(record) for record in records))
     dirty = ", with uncommitted changes" if found.dirty else ""

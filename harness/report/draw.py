@@ -81,7 +81,7 @@ def _dots(drawing: Dots, palette: Palette) -> Figure:
     rows, panels = drawing.rows, len(drawing.scales)
     hues = Hues(sorted(row.group for row in rows), palette, drawing.groups)
     labels = [shorten(row.label, LONGEST) for row in rows]
-    left = 8 + LETTER * max(map(len, labels))
+    left = 14 + LETTER * max(map(len, labels))
     right = 12 + LETTER * max(len(row.tag) for row in rows)
     top = 6 + 18 * hues.lines()
     height = top + ROW * len(rows) + 48
@@ -94,7 +94,7 @@ def _dots(drawing: Dots, palette: Palette) -> Figure:
         set_range(ax, scale, [row.readings[at] for row in rows], "x", each)
         ax.set_ylim(len(rows) - 0.5, -0.5)
         ax.set_yticks(range(len(rows)), labels if at == 0 else [""] * len(rows))
-        ax.tick_params(axis="y", length=0, labelcolor=palette.ink, labelsize=SMALL)
+        ax.tick_params(axis="y", length=0, pad=9, labelcolor=palette.ink, labelsize=SMALL)
         ax.spines["left"].set_visible(False)
         ax.grid(axis="x", linewidth=0.7)
         if scale.reference is not None:
@@ -122,7 +122,7 @@ def _scatter(drawing: Scatter, palette: Palette) -> Figure:
     spots = drawing.spots
     hues = Hues(sorted(spot.group for spot in spots), palette, drawing.groups)
     panels = len(drawing.scales) - 1
-    top = 8 + 18 * hues.lines()
+    top = 18 + 18 * hues.lines()  # room for the number of a spot at the top
     width = NARROW if panels == 1 else WIDE
     key = [spot for spot in spots if spot.front][:MAX_NAMES]
     below = 17 * len(key)

@@ -120,12 +120,15 @@ def set_range(
         getattr(ax, f"set_{side}scale")("log")
         set_limits(low / 1.12, high * 1.12)
     else:
-        margin = 0.06 * (high - low) or abs(high) * 0.05 or 0.5
+        flat = 0.005 if scale.unit == "ratio" else abs(high) * 0.05
+        margin = 0.06 * (high - low) or flat or 0.5
         # sizes and times begin at nothing where that is not far: the eye compares lengths
         floor = 0.0 if low > 0 and low < 0.5 * high else low - margin
         set_limits(floor, high + margin)
     start, end = getattr(ax, f"get_{side}lim")()
     ticks = _ticks(start, end, log, max(2, int(length / (70 if side == "x" else 40))))
+    if scale.unit == "ratio" and scale.reference is None and high <= 1:
+        ticks = [tick for tick in ticks if tick <= 1]  # no share is more
     if side == "x":
         ticks = _apart(ax, ticks, scale)
     getattr(ax, f"set_{side}ticks")(ticks, [_tick(value, scale) for value in ticks])
