@@ -127,13 +127,27 @@ def change_of(base: Piece, head: Piece, providers: tuple[frozenset[str], frozens
     return RegionChange.FUSION_LOST if sizes[1] > sizes[0] else RegionChange.FUSION_GAINED
 
 
+def node_names(graph: onnx.GraphProto) -> set[str]:
+    """Name the nodes of a graph, those of bodies of control flow included."""
+    found = {node.name for node in graph.node}
+    for node in graph.node:
+        for attribute in node.attribute:
+            for body in (attribute.g, *attribute.graphs):
+                found |= node_names(body)
+    return found
+
+
 def fused(profiled: Mapping[str, Mapping[str, Any]], names: Collection[str]) -> frozenset[str]:
-    """Return the providers that ran nodes which the graph has not: each in place of several that it has."""
-    return frozenset(
+    """Return the providers that ran nodes which the graph has not: each in place of several that it has.
+
+    The CPU's does not do that: its further nodes are those of bodies of control flow.
+    """
+    ran = {
         str(node["provider"]).removesuffix("ExecutionProvider")
         for name, node in profiled.items()
         if name not in names and not str(node["op"]).startswith("Memcpy")
-    )
+    }
+    return frozenset(ran - {"CPU"})
 
 
 def span(

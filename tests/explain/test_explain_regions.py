@@ -13,7 +13,7 @@ from onnx import helper, numpy_helper
 from harness.core.decision import Change, Decision
 from harness.explain.model import Evidence, Piece, Proof, Region, RegionChange, SharedTensor, Sight
 from harness.explain.proof import candidates, isolate
-from harness.explain.regions import align, change_of, fused, pieces, span
+from harness.explain.regions import align, change_of, fused, node_names, pieces, span
 
 SAME = frozenset({"CPU"}), frozenset({"CPU"})
 
@@ -142,6 +142,7 @@ def test_nodes_that_a_provider_ran_as_one_have_no_time_and_are_that_providers() 
     ran = {
         "conv": {"op": "Conv", "provider": "CPUExecutionProvider"},
         "OpenVINO_1": {"op": "OpenVINO_1", "provider": "OpenVINOExecutionProvider"},
+        "body": {"op": "Add", "provider": "CPUExecutionProvider"},
         "copied": {"op": "MemcpyToHost", "provider": "CUDAExecutionProvider"},
     }
     fusing = fused(ran, {"conv", "relu", "pool"})
@@ -168,3 +169,11 @@ def test_a_piece_ends_at_every_tensor_that_was_recorded_and_is_fed_those_with_a_
     assert [item.name for item in piece.graph.input] == ["a"]
     assert sorted(item.name for item in piece.graph.initializer) == ["b", "c"]
     assert isolate(model, ["y"], arrays, 2)[1] == ["b", "c"]  # no row a sample: what most have
+
+
+def test_nodes_in_bodies_of_control_flow_are_nodes_of_the_graph() -> None:
+    body = graph(("Neg", "x", "y"))
+    body.node[0].name = "inner"
+    outer = graph(("Relu", "x", "a"))
+    outer.node.append(helper.make_node("If", ["c"], ["y"], "choice", then_branch=body, else_branch=body))
+    assert node_names(outer) == {"n0", "choice", "inner"}
