@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -60,6 +60,7 @@ class World:
     control_percent: float = 0.0
     seen: list[str] = field(default_factory=list)
     raced: list[tuple[str, str]] = field(default_factory=list)
+    ahead: list[int] = field(default_factory=list)  # cases that were counted at the same time
 
     def measure(self, bench: Bench, case: Case, run: str = "") -> Record:
         """Stand in for `Bench.measure`."""
@@ -116,6 +117,9 @@ class WorldBench(Bench):
 
     def measure(self, case: Case, run: str = "") -> Record:
         return self.worlds[-1].measure(self, case, run)
+
+    def count_ahead(self, *groups: Sequence[Case]) -> None:
+        self.worlds[-1].ahead.append(sum(map(len, groups)))
 
     def request(self, case: Case, sampling: object) -> Any:
         return self.worlds[-1].request(self, case, sampling)

@@ -63,7 +63,7 @@ def format_worse(worse: float, metric: str) -> str:
         return format_percent(worse, signed=True)
     if row.unit == "ratio":
         return f"{worse * 100:.2f} points"
-    return f"{worse:.3g}"
+    return f"{worse + 0.0:.3g}"  # nothing lost is 0, not -0
 
 
 def _page(search: Search) -> Page:

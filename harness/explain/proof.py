@@ -132,9 +132,7 @@ class Prover:
         folder = self.folder / name
         folder.mkdir(parents=True)
         path = folder / files.MODEL
-        fed = _fed_by_row(arrays)
-        model = cut(arm.graph, list(fed), piece.outputs, _types(arrays, fed))
-        _hold(model, {tensor: array for tensor, array in arrays.items() if tensor not in fed})
+        model, fed = isolate(arm.graph, piece.outputs, arrays, arm.case.load.batch)
         _bring_weights(model, arm.folder)
         files.save(model, path)
         data = folder / "recorded.npz"
@@ -172,23 +170,33 @@ class Prover:
         return Case(artifact, session, Load(batch=rows, io=arm.case.load.io))
 
 
-def _fed_by_row(arrays: Mapping[str, Any]) -> list[str]:
-    """Name the arrays that are fed: those whose first axis is that of most. The others are held."""
+def isolate(
+    graph: onnx.ModelProto, outputs: Sequence[str], arrays: Mapping[str, Any], batch: int
+) -> tuple[onnx.ModelProto, list[str]]:
+    """Cut `outputs` off at the tensors of `arrays`; return also which of these are fed, not held."""
+    fed = _fed_by_row(arrays, batch)
+    model = cut(graph, list(arrays), outputs, _types(arrays))
+    _hold(model, {tensor: array for tensor, array in arrays.items() if tensor not in fed})
+    return model, fed
+
+
+def _fed_by_row(arrays: Mapping[str, Any], batch: int) -> list[str]:
+    """Name the arrays that are fed: with a row a sample, else those whose first axis is that of most."""
     sizes = Counter(len(array) for array in arrays.values() if array.ndim and len(array))
     if not sizes:
         return []
-    rows = sizes.most_common(1)[0][0]
+    rows = batch if batch in sizes else sizes.most_common(1)[0][0]
     return [name for name, array in arrays.items() if array.ndim and len(array) == rows]
 
 
-def _types(arrays: Mapping[str, Any], names: Sequence[str]) -> dict[str, onnx.ValueInfoProto]:
+def _types(arrays: Mapping[str, Any]) -> dict[str, onnx.ValueInfoProto]:
     from onnx import helper
 
     return {
         name: helper.make_tensor_value_info(
             name, helper.np_dtype_to_tensor_dtype(arrays[name].dtype), list(arrays[name].shape)
         )
-        for name in names
+        for name in arrays
     }
 
 

@@ -127,13 +127,27 @@ def change_of(base: Piece, head: Piece, providers: tuple[frozenset[str], frozens
     return RegionChange.FUSION_LOST if sizes[1] > sizes[0] else RegionChange.FUSION_GAINED
 
 
+def node_names(graph: onnx.GraphProto) -> set[str]:
+    """Name the nodes of a graph, those of bodies of control flow included."""
+    found = {node.name for node in graph.node}
+    for node in graph.node:
+        for attribute in node.attribute:
+            for body in (attribute.g, *attribute.graphs):
+                found |= node_names(body)
+    return found
+
+
 def fused(profiled: Mapping[str, Mapping[str, Any]], names: Collection[str]) -> frozenset[str]:
-    """Return the providers that ran nodes which the graph has not: each in place of several that it has."""
-    return frozenset(
+    """Return the providers that ran nodes which the graph has not: each in place of several that it has.
+
+    The CPU's does not do that: its further nodes are those of bodies of control flow.
+    """
+    ran = {
         str(node["provider"]).removesuffix("ExecutionProvider")
         for name, node in profiled.items()
         if name not in names and not str(node["op"]).startswith("Memcpy")
-    )
+    }
+    return frozenset(ran - {"CPU"})
 
 
 def span(
@@ -144,10 +158,10 @@ def span(
     `fusing` are the providers that ran several nodes as one: such nodes have no time of their own.
     """
     on = frozenset(providers[name] for name in piece.nodes if name in providers)
-    if not times:
-        return None, on
     if fusing and any(name not in times for name in piece.nodes):
         return None, on | fusing
+    if not times:
+        return None, on
     return sum(times.get(name, 0.0) for name in piece.nodes), on
 
 

@@ -14,7 +14,7 @@ from harness.core.case import Session
 from harness.core.errors import CaseError
 from harness.explain.arm import Arm
 from harness.explain.model import Piece, Region, SharedTensor, TimeExplanation
-from harness.explain.regions import FEW_SHARED, align, change_of, fused, pieces, span
+from harness.explain.regions import FEW_SHARED, align, change_of, fused, node_names, pieces, span
 from harness.explain.stages import infer
 from harness.explain.tensors import share, sights
 from harness.profile.job import calibrate
@@ -142,7 +142,7 @@ class Timing:
     ) -> None:
         """Take the nodes of one profile in: of several, the smaller time counts."""
         nodes = {node["name"]: node for node in part["nodes"]}
-        self.fusing[side] |= fused(nodes, {node.name for node in self.arms[side].graph.graph.node})
+        self.fusing[side] |= fused(nodes, node_names(self.arms[side].graph.graph))
         for node in self.arms[side].graph.graph.node:
             if (seen := nodes.get(node.name)) is None:
                 continue

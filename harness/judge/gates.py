@@ -166,8 +166,7 @@ def _spell(gate: Gate, limit: str) -> str:
     number = getattr(gate, limit)
     if not _is_relative(limit):
         return f"{gate.metric} {limit} {_format(gate.metric, number)}"
-    percent = format_percent(number).replace(".00%", "%")
-    return f"{gate.metric} {limit} {percent} against {gate.against}"
+    return f"{gate.metric} {limit} {number * 100:.6g}% against {gate.against}"
 
 
 def _format(metric: str, value: float) -> str:

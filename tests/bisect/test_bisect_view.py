@@ -140,6 +140,7 @@ def test_losses_are_written_as_their_metric_is() -> None:
     assert format_worse(0.5, "accuracy/mae") == "+50.00%"
     assert format_worse(0.0123, "accuracy/top1") == "1.23 points"
     assert format_worse(0.029712, "accuracy/max_abs_error") == "0.0297"
+    assert format_worse(-0.0, "model/int8_operators") == "0"
 
 
 def test_a_step_is_a_line_of_progress() -> None:

@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from models import make_model, value
+from onnx import helper
 
 from harness.build.converters import Takes
 from harness.build.converters.main import on_rows, read
+from harness.build.converters.tracing import name_batch
 from harness.core.errors import Failed
 
 ROWS = np.array([[0.1, 1.0], [0.2, 2.0], [0.3, 3.0]])
@@ -79,3 +82,12 @@ def test_nonsense_is_one_line(made: Any, reason: str) -> None:
     with pytest.raises(Failed) as failed:
         read("fit.py:f", "xgboost", made, Takes.MATRIX)
     assert reason in str(failed.value) and "\n" not in str(failed.value)
+
+
+def test_the_batch_has_one_name_in_all_that_a_tracer_names_apart() -> None:
+    nodes = [helper.make_node("MatMul", ["a", "b"], ["y"]), helper.make_node("ReduceSum", ["y"], ["all"])]
+    inputs = [value("a", ["unk__6", 4]), value("b", ["unk__7", 3])]
+    model = make_model(nodes, inputs, [value("y", ["unk__8", 3]), value("all", ["unk__9"])])
+    name_batch(model, {"y": np.zeros((16, 3)), "all": np.zeros(2)}, 16)
+    ends = (*model.graph.input, *model.graph.output)
+    assert [item.type.tensor_type.shape.dim[0].dim_param for item in ends] == ["batch"] * 3 + ["unk__9"]

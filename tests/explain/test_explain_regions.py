@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import onnx
 import pytest
-from models import value
-from onnx import helper
+from models import make_model, value
+from onnx import helper, numpy_helper
 
 from harness.core.decision import Change, Decision
 from harness.explain.model import Evidence, Piece, Proof, Region, RegionChange, SharedTensor, Sight
-from harness.explain.proof import candidates
-from harness.explain.regions import align, change_of, fused, pieces, span
+from harness.explain.proof import candidates, isolate
+from harness.explain.regions import align, change_of, fused, node_names, pieces, span
 
 SAME = frozenset({"CPU"}), frozenset({"CPU"})
 
@@ -141,6 +142,7 @@ def test_nodes_that_a_provider_ran_as_one_have_no_time_and_are_that_providers() 
     ran = {
         "conv": {"op": "Conv", "provider": "CPUExecutionProvider"},
         "OpenVINO_1": {"op": "OpenVINO_1", "provider": "OpenVINOExecutionProvider"},
+        "body": {"op": "Add", "provider": "CPUExecutionProvider"},
         "copied": {"op": "MemcpyToHost", "provider": "CUDAExecutionProvider"},
     }
     fusing = fused(ran, {"conv", "relu", "pool"})
@@ -151,4 +153,27 @@ def test_nodes_that_a_provider_ran_as_one_have_no_time_and_are_that_providers() 
     assert span(own, times, providers, fusing) == (2.0, {"CPU"})
     assert span(other, times, providers, fusing) == (None, {"OpenVINO"})
     assert span(other, times, providers, frozenset()) == (0.0, frozenset())  # it did not run
-    assert span(own, {}, providers, fusing) == (None, {"CPU"})  # no profile
+    assert span(own, {}, providers, frozenset()) == (None, {"CPU"})  # no profile
+    assert span(other, {}, {}, fusing) == (None, {"OpenVINO"})  # it ran all of them
+
+
+def test_a_piece_ends_at_every_tensor_that_was_recorded_and_is_fed_those_with_a_row_a_sample() -> None:
+    ways = (("Neg", "x", "a"), ("Abs", "w", "b"), ("Abs", "v", "c"), ("Gemm", "a b c", "y"))
+    nodes = [helper.make_node(op, inputs.split(), [output]) for op, inputs, output in ways]
+    weights = [numpy_helper.from_array(np.ones((4, 4), np.float32), "w"),
+               numpy_helper.from_array(np.ones(4, np.float32), "v")]  # fmt: skip
+    model = make_model(nodes, [value("x", [1, 4])], [value("y", [1, 4])], weights)
+    arrays = {"a": np.ones((1, 4), np.float32), "b": np.ones((4, 4), np.float32), "c": np.ones(4, np.float32)}
+    piece, fed = isolate(model, ["y"], arrays, 1)
+    assert ([node.op_type for node in piece.graph.node], fed) == (["Gemm"], ["a"])
+    assert [item.name for item in piece.graph.input] == ["a"]
+    assert sorted(item.name for item in piece.graph.initializer) == ["b", "c"]
+    assert isolate(model, ["y"], arrays, 2)[1] == ["b", "c"]  # no row a sample: what most have
+
+
+def test_nodes_in_bodies_of_control_flow_are_nodes_of_the_graph() -> None:
+    body = graph(("Neg", "x", "y"))
+    body.node[0].name = "inner"
+    outer = graph(("Relu", "x", "a"))
+    outer.node.append(helper.make_node("If", ["c"], ["y"], "choice", then_branch=body, else_branch=body))
+    assert node_names(outer) == {"n0", "choice", "inner"}

@@ -54,6 +54,8 @@ def test_an_outcome_says_the_gate_and_the_numbers(record):
     assert found.gate == "latency/p50 max_increase 3% against anchor"
     assert found.reason == "1.2 ms > 1.03 ms (anchor: 1 ms)"
     assert (found.case, found.metric) == ("net", "latency/p50")
+    fine = one(Gate("latency/p50", max_increase=0.00001), record({"latency/p50": 1.0}), references)
+    assert fine.gate == "latency/p50 max_increase 0.001% against previous", "no limit is rounded to none"
 
 
 def test_a_drop_below_a_negative_reference_is_a_drop(record):

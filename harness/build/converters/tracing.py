@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from harness.build.converters import Converted, Example, Wanted
+
+BATCH = "batch"
 
 
 def quiet() -> None:
@@ -38,11 +40,25 @@ def convert_traced(call: Callable[[Any], Any], example: Example, wanted: Wanted)
     traced = tf.function(flat, input_signature=signature)
     passed = min(wanted.opset, max(tf2onnx.constants.OPSET_TO_IR_VERSION))
     made, _ = tf2onnx.convert.from_function(traced, input_signature=signature, opset=passed)
-    wanted.path.write_bytes(made.SerializeToString())
-    answers = flat(*(tf.constant(value) for value in example.rows.values()))
+    given = flat(*(tf.constant(value) for value in example.rows.values()))
     outputs = [value.name for value in made.graph.output]
+    answers = {name: np.asarray(answer) for name, answer in zip(outputs, given, strict=True)}
+    name_batch(made, answers, len(next(iter(example.rows.values()))))
+    wanted.path.write_bytes(made.SerializeToString())
     return Converted(
-        {name: np.asarray(answer) for name, answer in zip(outputs, answers, strict=True)},
+        answers,
         labels=example.labels,
         opset_passed=passed,
     )
+
+
+def name_batch(model: Any, answers: Mapping[str, np.ndarray[Any, Any]], rows: int) -> None:
+    """Call the first axis of all inputs, and of outputs with an answer a row, the same in an ONNX model.
+
+    tf2onnx gives that of each tensor a name of its own, as if they could differ.
+    """
+    same = {name for name, answer in answers.items() if answer.ndim and len(answer) == rows}
+    for value in (*model.graph.input, *(item for item in model.graph.output if item.name in same)):
+        dims = value.type.tensor_type.shape.dim
+        if dims and not dims[0].dim_value:
+            dims[0].dim_param = BATCH
