@@ -3,8 +3,8 @@
 Causes are injected into a network of named blocks, one at a time: a rectifier computed by slower operators
 that come to the same, a fusion prevented, a constant that makes a convolution larger and changes no value,
 and a convolution that another kernel computes, in another layout. The last stands for a change of provider:
-the second one of ONNX Runtime's CPU build (Azure) computes nothing itself, and OpenVINO's build runs the whole
-of such a network as one node.
+the second one of ONNX Runtime's CPU build (Azure) computes nothing itself, and OpenVINO's build runs all of
+such a network as one node.
 
 Promise: the right region in 95% of 40 causes or more, a wrong one in 1% at most; nothing in 40 of 40 A/A.
 
