@@ -60,12 +60,20 @@ def _counts(lines: list[dict[str, Any]]) -> list[str]:
         "| --- | --- |",
         f"| inspected | {inspected} of {len(lines)} |",
         f"| FP32 measured at first touch | {len(touched)} of {len(lines)} ({share:.0%}) |",
-        f"| stopped by the trial's own time limit | {len(stopped)} |",
+        f"| stopped by the trial's own time limit | {len(stopped)}{_asked_for_less(lines)} |",
         f"| cases of the sweeps | {len(cases)}: {status} |",
         f"| of these, conversions of files that are INT8 or FP64 already | {len(beside)} |",
         f"| A/B of FP32 against FP16 came to numbers | {compared} of {len(asked)} |",
         f"| precisions that failed, and fail with plain onnxruntime too | {own} of {len(plain)} |",
     ]
+
+
+def _asked_for_less(lines: list[dict[str, Any]]) -> str:
+    """Name the models whose first trial was stopped (`stopped_after_s`), and whose lines are of less."""
+    found = [
+        f"{line['key'][0]} (after {line['stopped_after_s']} s)" for line in lines if "stopped_after_s" in line
+    ]
+    return f"; {len(found)} at first, and asked for FP32 alone then: {', '.join(found)}" if found else ""
 
 
 def _does_not_apply(case: dict[str, Any]) -> bool:
