@@ -1,6 +1,6 @@
 """Seconds a case of a sweep here and by optimum-benchmark, on one exported BERT, in one run.
 
-4 layers, width 256, 64 tokens; batch 1 and 8, 1 and 2 threads, graph optimization off and on, 10 + 100 calls.
+4 layers, width 256, 64 tokens; batch 1, 1 and 2 threads, graph optimization off and on, 10 + 100 calls.
 optimum-benchmark runs in an environment of its own, whose Python is given (`optimum-benchmark` and
 `optimum-onnx[onnxruntime]` in it): with its own defaults, which start each case as a new process, and with
 `start_method: fork`, which keeps what the parent imported. Its latency and memory are on, as here.
@@ -22,7 +22,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-BATCHES, THREADS, LEVELS = (1, 8), (1, 2), ("disable", "all")
+BATCHES, THREADS, LEVELS = (1,), (1, 2), ("disable", "all")
 WARMUP, CALLS, TOKENS = 10, 100, 64
 CASES = tuple(itertools.product(BATCHES, THREADS, LEVELS))
 ENUM = {"disable": "ORT_DISABLE_ALL", "all": "ORT_ENABLE_ALL"}
@@ -113,9 +113,10 @@ def ours(folder: Path, results: Path) -> list[dict[str, Any]]:
     return [{"seconds": of[case].duration_s, "p50": of[case].metrics["latency/p50"].value} for case in CASES]
 
 
-def other(python: str, *arguments: str) -> list[dict[str, Any]]:
-    """Run this file in the other environment, and read what it printed last."""
-    done = subprocess.run([python, __file__, *arguments], check=True, stdout=subprocess.PIPE, text=True)
+def other(python: str, step: str, folder: Path) -> list[dict[str, Any]]:
+    """Run a step in the other environment, whose log goes to `folder`; read what it printed last."""
+    command = [python, str(Path(__file__).resolve()), "--inner", step, str(folder)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=folder)
     found: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
     return found
 
@@ -163,10 +164,10 @@ def main() -> None:
         parser.error("--python is needed: the Python of an environment that has optimum-benchmark")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        other(arguments.python, "--inner", "export", name)
+        other(arguments.python, "export", folder)
         found = {"here": ours(folder, folder / "results")}
         for step, called in (("spawn", "optimum-benchmark"), ("fork", "optimum-benchmark, forking")):
-            found[called] = other(arguments.python, "--inner", step, name)
+            found[called] = other(arguments.python, step, folder)
     print("\n".join(table(found)), file=sys.stdout)
 
 
