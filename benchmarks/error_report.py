@@ -50,10 +50,10 @@ def report(lines: Sequence[Line], machine: str) -> str:
         *NOTE.splitlines(),
         "",
         "An A/A counts as a regression where anything was called one, else as inconclusive where p50 or p95",
-        f"was; p50 was shown to be equivalent in {_share(*_p50_is(lines, 'aa', 'equivalent'))}.",
+        f"was; p50 was shown to be equivalent in {share(*_p50_is(lines, 'aa', 'equivalent'))}.",
         *_by_noise(lines),
         "",
-        f"The control, an A/A of 8 blocks in every job, fired in {_share(*_controls(lines))}; the rule",
+        f"The control, an A/A of 8 blocks in every job, fired in {share(*_controls(lines))}; the rule",
         "allows 2%: a false regression or a false improvement.",
         *_beside_rivals(lines),
     ]
@@ -122,7 +122,7 @@ def _by_noise(lines: Sequence[Line]) -> list[str]:
                 if low <= error < high and line["neighbour"] is noisy
             ]
             caught = sum(line["rows"][P50]["verdict"] == "regression" for line in some)
-            cells.append(_share(caught, len(some)))
+            cells.append(share(caught, len(some)))
         name = f"{low:.1%} to {high:.1%}" if high < np.inf else f"{low:.1%} and more"
         text.append(f"| {name} | {' | '.join(cells)} |")
     return text
@@ -179,7 +179,7 @@ def _row(condition: Condition, found: Sequence[Line]) -> str:
         *_name(condition),
         SCENARIOS[name].promise,
         len(found),
-        _share(seen, len(found)),
+        share(seen, len(found)),
         unsure,
         len(found) - seen - unsure,
         sum(bool(line["failed"]) for line in found),
@@ -213,12 +213,12 @@ def _name(condition: Condition) -> tuple[str, str, str]:
 
 
 def _rivals(condition: Condition, found: Sequence[Line]) -> str:
-    ours = _share(_verdicts(condition[0], found).count("regression"), len(found))
-    theirs = [_share(sum(line["rivals"][rival] for line in found), len(found)) for rival in RIVALS]
+    ours = share(_verdicts(condition[0], found).count("regression"), len(found))
+    theirs = [share(sum(line["rivals"][rival] for line in found), len(found)) for rival in RIVALS]
     return f"| {' | '.join((*_name(condition), ours, *theirs))} |"
 
 
-def _share(count: int, total: int) -> str:
+def share(count: int, total: int) -> str:
     """Return a count with its exact interval at 95% (Clopper and Pearson)."""
     from scipy.stats import binomtest
 

@@ -25,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from error_report import share
 from onnx import TensorProto, helper, numpy_helper
 
 from harness.ab.arms import pair_cases
@@ -216,16 +217,6 @@ def report(outcomes: Sequence[Outcome]) -> Iterator[str]:
         if not one.right or one.wrong:
             named = ", ".join(map(str, one.blamed)) or "none"
             yield f"- job {one.number}, {one.kind} at {one.truth or 'none'}: named {named}; {one.missing}"
-
-
-def share(count: int, total: int) -> str:
-    """Return a count with its exact interval."""
-    from scipy.stats import binomtest
-
-    if not total:
-        return "–"
-    low, high = binomtest(count, total).proportion_ci(0.95, "exact")
-    return f"{count} of {total} ({low:.1%} to {high:.1%})"
 
 
 def main() -> None:
