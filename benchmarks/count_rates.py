@@ -4,8 +4,8 @@
 
 Promised: 0 of 200 pairs of one model and itself differ; of 20 pairs of a matrix product and one of 0.2% more
 columns, all show more than 0.1%; a bisection by instructions over 30 released versions takes two minutes at
-most, once they are installed. Every process counts once, so that a pair is two fresh processes. A count takes
-about ten seconds; each is a line of FILE, and a run goes on behind the lines that are there. How busy the
+most, once they are installed. As in an A/B each arm has a worker of its own, which imports once and counts in
+forks, here four. Each pair is a line of FILE, and a run goes on behind the lines that are there. How busy the
 machine is does not matter.
 """
 
@@ -18,6 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import onnx
@@ -32,6 +33,8 @@ from harness.plan import plan_model
 COLUMNS, MORE = 8000, 8016
 ROWS, DEPTH = 8, 64
 LEAST = 1.001
+FORKS = 4
+"""Counts of a worker."""
 
 
 def write_product(path: Path, columns: int) -> None:
@@ -44,42 +47,48 @@ def write_product(path: Path, columns: int) -> None:
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
 
 
-def count_once(columns: int, cache: Path) -> dict[str, object]:
-    """Count a product in one fresh process."""
+def count_pairs(columns: tuple[int, int], cache: Path) -> list[dict[str, Any]]:
+    """Count both arms in a worker each, FORKS times, as an A/B does; return a line a pair."""
     with scratch() as folder:
-        model = folder / f"product_{columns}.onnx"
-        write_product(model, columns)
-        (case,) = plan_model(model, {"intra_threads": 1}).cases
-        built = build.build(case.artifact, cache)
-        once = Sampling(warmup_calls=1, warmup_s=0.0, calls=1, seconds=None)
-        cores = measure.choose_cores(1)
-        asked = measure.request(case, built, once, Measure(), passes=(), cores=cores)
+        groups = []
+        for width in columns:
+            model = folder / f"product_{width}.onnx"
+            write_product(model, width)
+            (case,) = plan_model(model, {"intra_threads": 1}).cases
+            built = build.build(case.artifact, cache)
+            once = Sampling(warmup_calls=1, warmup_s=0.0, calls=1, seconds=None)
+            asked = measure.request(case, built, once, Measure(), passes=(), cores=measure.choose_cores(1))
+            groups.append([asked] * FORKS)
         begun = perf_counter()
-        ((part,),) = measure.count([[asked]], folder / "worker")
-        return {"columns": columns, "seconds": round(perf_counter() - begun, 1), **part}
+        arms = measure.count(groups, folder / "worker")
+        seconds = (perf_counter() - begun) / FORKS
+    for part in (part for arm in arms for part in arm):
+        if "counts" not in part:
+            sys.exit(str(part["unavailable"]))
+    return [
+        {"columns": columns, "seconds": round(seconds, 1), "how": base["how"],
+         "calls": [min(part["counts"]["call"]) for part in (base, head)],
+         "sessions": [part["counts"]["session"][0] for part in (base, head)]}
+        for base, head in zip(*arms, strict=True)
+    ]  # fmt: skip
 
 
-def call(line: dict) -> int:
-    """Return the count of the smallest stretch of calls."""
-    return min(line["counts"]["call"])
-
-
-def report(lines: list[dict]) -> None:
+def report(lines: list[dict[str, Any]]) -> None:
     """Print what the counts come to."""
-    base = [call(line) for line in lines if line["columns"] == COLUMNS]
-    head = [call(line) for line in lines if line["columns"] == MORE]
-    pairs = list(zip(base[::2], base[1::2], strict=False))
-    differ = sum(one != other for one, other in pairs)
-    print(f"A/A: {differ} different of {len(pairs)} pairs; counts seen: {sorted(set(base))}")
-    ratios = [more / one for one, more in zip(base, head, strict=False)]
+    same = [line["calls"] for line in lines if line["columns"][0] == line["columns"][1]]
+    more = [line["calls"] for line in lines if line["columns"][0] != line["columns"][1]]
+    differ = sum(one != other for one, other in same)
+    seen = sorted({count for pair in same for count in pair})
+    print(f"A/A: {differ} different of {len(same)} pairs; counts seen: {seen}")
+    ratios = [head / base for base, head in more]
     shown = sum(ratio > LEAST for ratio in ratios)
     print(f"+{MORE / COLUMNS - 1:.1%} of the columns: seen {shown} of {len(ratios)}, as "
           f"{', '.join(sorted({f'{ratio - 1:+.4%}' for ratio in ratios}))}")  # fmt: skip
-    created = [line["counts"]["session"][0] for line in lines if line["columns"] == COLUMNS]
-    if created:
-        spread = (max(created) - min(created)) / min(created)
-        print(f"sessions: from {min(created)} to {max(created)}, {spread:.3%} apart")
-    print(f"{sum(line['seconds'] for line in lines) / max(1, len(lines)):.1f} s a count")
+    apart = [abs(head / base - 1) for base, head in
+             (line["sessions"] for line in lines if line["columns"][0] == line["columns"][1])]  # fmt: skip
+    if apart:
+        print(f"sessions of a pair: {max(apart):.3%} apart at most")
+    print(f"{sum(line['seconds'] for line in lines) / max(1, len(lines)):.1f} s a pair")
 
 
 def time_bisection(model: Path) -> None:
@@ -102,18 +111,12 @@ def main() -> None:
     asked = parser.parse_args()
     lines = [json.loads(line) for line in asked.log.read_text().splitlines()] if asked.log.exists() else []
     with tempfile.TemporaryDirectory() as cache:
-        while True:
-            base = sum(line["columns"] == COLUMNS for line in lines)
-            head = len(lines) - base
-            if base >= 2 * asked.pairs and head >= asked.more:
-                break
-            wanted = MORE if head < min(asked.more, base // 2) else COLUMNS
-            line = count_once(wanted, Path(cache))
-            if "counts" not in line:
-                sys.exit(str(line["unavailable"]))
-            lines.append(line)
-            with asked.log.open("a") as log:
-                log.write(json.dumps(line) + "\n")
+        for columns, wanted in (((COLUMNS, MORE), asked.more), ((COLUMNS, COLUMNS), asked.pairs)):
+            while sum(tuple(line["columns"]) == columns for line in lines) < wanted:
+                found = count_pairs(columns, Path(cache))
+                lines += found
+                with asked.log.open("a") as log:
+                    log.writelines(f"{json.dumps(line)}\n" for line in found)
     report(lines)
     if asked.bisect:
         time_bisection(asked.bisect)

@@ -48,7 +48,8 @@ class Grid:
     space: Space
     truth: Floats
     memory: Floats
-    residuals: Floats  # of a probe; one is drawn for each
+    strata: NDArray[np.int64]  # of every cell: which residuals are its own
+    residuals: tuple[Floats, ...]  # of a probe, by stratum; one is drawn for each
     block_residuals: Floats
     memory_residuals: Floats
     costs: Costs = COSTS
@@ -58,6 +59,11 @@ class Grid:
     def sweep_s(self) -> float:
         """What a full sweep takes."""
         return self.case_s * len(self.truth)
+
+    def strays(self, cell: int, rng: np.random.Generator, count: int = 1) -> Floats:
+        """Draw by what measurements of a cell stray from its truth, in logarithms."""
+        drawn: Floats = rng.choice(self.residuals[self.strata[cell]], count)
+        return drawn
 
 
 DRAWS, MEMORY_NOISE = 4000, 0.002
@@ -101,7 +107,8 @@ def simulated(number: int, noise: float, tails: bool = False) -> Grid:
         space,
         truth,
         memory,
-        probes,
+        np.zeros(len(cells), np.int64),
+        (probes,),
         blocks,
         MEMORY_NOISE * errors.standard_normal(DRAWS),
     )
@@ -111,7 +118,7 @@ def as_grid(found: Measured) -> Grid:
     """Take a grid that was measured, with its own scatter and costs."""
     costs = Costs(found.probe_s, found.block_s, found.fresh_s)
     return Grid(
-        found.name, found.space, found.truth, found.memory,
+        found.name, found.space, found.truth, found.memory, found.strata,
         found.residuals, found.block_residuals, found.memory_residuals, costs, found.full_s,
     )  # fmt: skip
 
@@ -156,7 +163,7 @@ def measure(grid: Grid, ask: Ask, rng: np.random.Generator) -> dict[str, float]:
     if ask.base is not None:
         return {P50: float(grid.truth[ask.cell] - grid.truth[ask.base] + rng.choice(grid.block_residuals))}
     count = 3 if ask.step is Step.FRESH else 1
-    stray = float(np.median(rng.choice(grid.residuals, count)))
+    stray = float(np.median(grid.strays(ask.cell, rng, count)))
     return {
         P50: math.exp(grid.truth[ask.cell] + stray),
         PEAK: math.exp(grid.memory[ask.cell] + rng.choice(grid.memory_residuals)),
@@ -165,7 +172,7 @@ def measure(grid: Grid, ask: Ask, rng: np.random.Generator) -> dict[str, float]:
 
 def random_search(grid: Grid, rng: np.random.Generator, calls: int) -> float:
     cells = rng.permutation(len(grid.truth))[:calls]
-    values = grid.truth[cells] + rng.choice(grid.residuals, len(cells))
+    values = [grid.truth[cell] + grid.strays(cell, rng)[0] for cell in cells]
     return float(grid.truth[cells[np.argmin(values)]])
 
 
@@ -175,7 +182,7 @@ def hill_climb(grid: Grid, rng: np.random.Generator, calls: int) -> float:
 
     def look(index: int) -> float:
         if index not in known:
-            known[index] = grid.truth[index] + rng.choice(grid.residuals)
+            known[index] = grid.truth[index] + grid.strays(index, rng)[0]
         return known[index]
 
     here = grid.space.default
@@ -216,7 +223,7 @@ def tpe(grid: Grid, seed: int, calls: int) -> float:
         )
         if cell not in places:
             raise optuna.TrialPruned
-        return float(grid.truth[places[cell]] + rng.choice(grid.residuals))
+        return float(grid.truth[places[cell]] + grid.strays(places[cell], rng)[0])
 
     study.optimize(objective, n_trials=calls)
     if not any(trial.state.is_finished() and trial.value is not None for trial in study.trials):
@@ -319,7 +326,8 @@ def measured_text(every: Sequence[Measured], seeds: int) -> str:
     text = [
         f"{len(every)} full grids, each searched with {seeds} seeds; measured on {head['machine']} at "
         f"commit {', '.join(filter(None, commits)) or 'unknown'}. The truth of a cell is the median of "
-        "its probes; a measurement strays from it as these did, and costs what it cost.",
+        "its probes; a measurement strays from it as those of cells with the same threads, mode of execution "
+        "and spinning did, and costs what it cost.",
         "",
         HEADING,
         *lines,
@@ -336,8 +344,10 @@ def measured_text(every: Sequence[Measured], seeds: int) -> str:
         span, first = (
             math.exp(x - grid.truth.min()) for x in (grid.truth.max(), grid.truth[grid.space.default])
         )
+        scatter = [residuals.std() for residuals in each.residuals]
         text.append(
-            f"| {each.name} | {len(grid.truth)} | {span:.2f}× | {first:.2f}× | {each.residuals.std():.1%} | "
+            f"| {each.name} | {len(grid.truth)} | {span:.2f}× | {first:.2f}× | "
+            f"{min(scatter):.1%} to {max(scatter):.1%} | "
             f"±{1.96 * each.error:.1%} | {each.full_s:.1f} s | {each.probe_s:.2f} s | {within:.0%} | "
             f"{np.mean([item.share for item in own]):.1%} |"
         )
