@@ -181,7 +181,7 @@ def _prove(
 
     proofs, trusted = run(chosen, settings)
     notes = one.notes
-    if proof.instructions is None and not prover.interrupted and (unclear := undecided(proofs, trusted)):
+    if proof.instructions is None and not prover.interrupted and (unclear := undecided(proofs)):
         if counts():
             counting = replace(settings, metrics=(), counted=(INSTRUCTIONS,))
             counted, _ = run([region for region in chosen if region.name in unclear], counting)

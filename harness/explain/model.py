@@ -235,8 +235,8 @@ class TimeExplanation:
 
     @property
     def blamed(self) -> tuple[Region, ...]:
-        """The regions of which a change was shown; none where the proof is not to be trusted."""
-        return tuple(item for item in self.regions if self._names(item))
+        """The regions of which a change was shown."""
+        return tuple(item for item in self.regions if item.proof and item.proof.evidence)
 
     @property
     def proven(self) -> bool:
@@ -248,11 +248,6 @@ class TimeExplanation:
     def slower(self) -> bool:
         """Whether a region is to blame for taking longer."""
         return any(region.proof.slower for region in self.blamed if region.proof)
-
-    def _names(self, region: Region) -> bool:
-        """Return whether a region is to blame; counts do not depend on the A/B's control."""
-        evidence = region.proof.evidence if region.proof else None
-        return evidence is Evidence.INSTRUCTIONS or (evidence is Evidence.AB and self.trusted)
 
     def to_json(self) -> dict[str, Any]:
         """Return one object, its regions in it."""

@@ -37,6 +37,7 @@ MOST = 3
 
 INSTRUCTIONS = "instructions/call"
 LATENCY = "latency/p50"
+DOUBTED = "its time shows nothing: the A/B's control found a piece to differ from itself"
 
 
 def candidates(regions: Sequence[Region], most: int, slower: bool) -> list[Region]:
@@ -223,8 +224,11 @@ def proof_of(result: ABResult, case: str) -> Proof:
     rows = {row.metric: row for row in result.comparisons if row.case == case}
     latency, counted = rows.get(LATENCY), rows.get(INSTRUCTIONS)
     lost = result.failed.get(case, ())
+    decision = latency.decision if latency else None
+    if decision and not result.trusted:
+        decision = replace(decision, verdict=Change.INCONCLUSIVE, reason=DOUBTED)
     return Proof(
-        latency=latency.decision if latency else None,
+        latency=decision,
         base_s=latency.base if latency else None,
         head_s=latency.head if latency else None,
         base_instructions=counted.base if counted else None,
@@ -233,12 +237,12 @@ def proof_of(result: ABResult, case: str) -> Proof:
     )
 
 
-def undecided(proofs: Mapping[str, Proof], trusted: bool) -> list[str]:
+def undecided(proofs: Mapping[str, Proof]) -> list[str]:
     """Name the regions whose time was measured and shows nothing: counts may."""
     return [
         name
         for name, proof in proofs.items()
-        if proof.latency and (not trusted or proof.latency.verdict is Change.INCONCLUSIVE)
+        if proof.latency and proof.latency.verdict is Change.INCONCLUSIVE
     ]
 
 

@@ -14,7 +14,8 @@ from onnx import helper
 
 from harness import show
 from harness.ab.arms import pair_cases
-from harness.core.decision import Change, Decision
+from harness.ab.model import ABResult, ABSettings, Control
+from harness.core.decision import Change, Decision, MetricComparison
 from harness.core.suite import Suite
 from harness.explain.job import FEW, ProofSettings, times
 from harness.explain.model import (
@@ -26,7 +27,7 @@ from harness.explain.model import (
     RegionChange,
     TimeExplanation,
 )
-from harness.explain.proof import undecided
+from harness.explain.proof import proof_of, undecided
 from harness.explain.time_view import TimesDocument
 from harness.measure import Request
 from harness.plan import plan_model
@@ -131,7 +132,6 @@ Notes
     assert sum(row["change_s"] for row in document.rows()) == pytest.approx(23e-6)
     assert found.slower
     untrusted = replace(found, trusted=False)
-    assert untrusted.blamed == ()  # the control fired: time alone names nothing
     alone = replace(found, regions=tuple(replace(region, proof=None) for region in regions))
     assert (found.proven, untrusted.proven, alone.proven) == (True, True, False)  # counts need no control
     assert TimesDocument(Explanations((alone,))).page().title == "net: nothing is proven"
@@ -157,5 +157,20 @@ def test_what_time_leaves_open_is_counted() -> None:
     verdicts = dict(zip("abc", (Change.REGRESSION, Change.INCONCLUSIVE, Change.EQUIVALENT), strict=True))
     proofs = {name: Proof(latency=Decision(verdict=verdict, reason="")) for name, verdict in verdicts.items()}
     proofs["d"] = Proof(reason="cannot be cut out")
-    assert undecided(proofs, trusted=True) == ["b"]
-    assert undecided(proofs, trusted=False) == ["a", "b", "c"]  # the control fired: no time counts
+    assert undecided(proofs) == ["b"]
+
+
+@pytest.mark.parametrize("verdict", list(Change))
+def test_where_the_control_fired_instructions_alone_name_a_region(verdict: Change) -> None:
+    decision = Decision(verdict=verdict, ratio=1.5, reason="as measured")
+    rows = (MetricComparison("y", "latency/p50", 1.0, 1.5, decision),)
+    control = Control("y", True, {}, "it differs from itself")
+    result = ABResult(job="j", settings=ABSettings(), base={}, head={}, comparisons=rows, control=control)
+    doubted = proof_of(result, "y")
+    assert doubted.latency is not None
+    assert doubted.latency.reason.startswith("its time shows nothing")
+    assert (doubted.evidence, undecided({"y": doubted})) == (None, ["y"])
+    counted = replace(doubted, base_instructions=100.0, head_instructions=150.0)
+    assert (counted.evidence, counted.slower) == (Evidence.INSTRUCTIONS, True)
+    believed = proof_of(replace(result, control=replace(control, fired=False)), "y")
+    assert believed.latency == decision
