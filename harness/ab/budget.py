@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 
-from harness.ab.blocks import P50, P95
+from harness.ab.blocks import P50, P95, P95_CALLS, P95_ROUND_CALLS
 from harness.ab.model import BlockPlan, BlockReading, CaseBlocks
 from harness.ab.schedule import IN_HAND, Schedule
 from harness.measure import BlockOrder, Request
@@ -75,6 +75,11 @@ class BlockBudget:
             self.budget_s = max(before_s, min(most_s, math.inf if needed_s is None else needed_s))
         return self.budget_s > before_s
 
+    def grow_for(self, blocks: int) -> bool:
+        """Make the budget pay so many more blocks, up to the cap; return whether it pays the next one."""
+        self.grow(self.spent_s + blocks * self.block_s / (1 - IN_HAND))
+        return self.pays()
+
     def payable(self, block_s: float | None = None) -> int:
         """Return how many more blocks of `block_s`, or of the usual length, the budget pays."""
         return max(0, int(self.left_s / (block_s or self.block_s)))
@@ -101,8 +106,8 @@ class BlockBudget:
         more than longer ones. At the end of the budget they leave half of what is
         there in hand. Where a plan was made from the first blocks, it says how long.
         """
-        if self.lengthens():
-            return self.tail_s
+        if tail_s := self.lengthened_s():
+            return tail_s
         if self.plan:
             return max(LEAST_SPAN_S, min(self.plan.span_s, self._spare_s() / 2))
         left_s = self.to_plan_s
@@ -115,12 +120,17 @@ class BlockBudget:
             span_s = max(safe_s, min(fair_s, FAIR_SPAN_S))
         return max(LEAST_SPAN_S, min(span_s, max(rest_s, REST_S), self._spare_s() / 2))
 
-    def lengthens(self) -> bool:
-        """Return whether blocks are made long enough for a p95: asked for without p50, and paid for."""
+    def lengthened_s(self) -> float:
+        """Return how long blocks are made for a p95, asked for without p50; 0 where they are not.
+
+        As many calls as make one steady, else as many as it takes: what a fair number of blocks pays.
+        """
         asked = self.schedule.settings.metrics
         if P95 not in asked or P50 in asked or not self.tail_s:
-            return False
-        return self.rests_s[-1] + self.tail_s <= self._fair_s() and self.tail_s <= self._spare_s()
+            return 0.0
+        paid_s = min(self._fair_s() - self.rests_s[-1], self._spare_s())
+        spans_s = (self.tail_s * calls / P95_CALLS for calls in (P95_ROUND_CALLS, P95_CALLS))
+        return next((span_s for span_s in spans_s if span_s <= paid_s), 0.0)
 
     def _fair_s(self) -> float:
         """Return what each of the blocks that are still to come for a fair chance may cost."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -36,35 +37,31 @@ BUDGET_STEP, LONGEST_S = 1.15, 3600.0
 def components(
     own: Sequence[BlockReading], control: Sequence[BlockReading], start_s: float
 ) -> Components | None:
-    """Return the parts of the spread; None where the blocks are too few, or their ABBAs, or none spread."""
-    many = [block for block in (*own, *control) if len(block.rounds) > 1 and block.round_s > 0]
+    """Return the parts of the spread; None where the blocks are too few, or none spread.
+
+    Calls so slow that a block has one ABBA show no spread within blocks: all of it counts as between them.
+    """
+    timed = [block for block in (*own, *control) if block.rounds and block.round_s > 0]
+    many = [block for block in timed if len(block.rounds) > 1] or timed
     if not many or len(control) < FEWEST_CONTROLS or not all(math.isfinite(b.ratio) for b in control):
         return None
-    apart = [_centred(block.rounds) for block in many]
-    within = MAD_TO_SD * float(np.median(np.abs(np.concatenate(apart))))
+    apart = [_centred(block.rounds) for block in many if len(block.rounds) > 1]
+    within = MAD_TO_SD * float(np.median(np.abs(np.concatenate(apart)))) if apart else 0.0
     found = Components(
         start_s=start_s,
         round_s=float(np.mean([block.round_s for block in many])),
         within=within,
         correlation=_correlation(apart, within),
         between=0.0,
-        rounds=sum(map(len, apart)),
+        rounds=sum(len(block.rounds) for block in many),
         control_blocks=len(control),
     )
-    if not (within > 0 and math.isfinite(within)):
+    if not math.isfinite(within) or (apart and not within):
         return None
     spans = [max(1, len(block.rounds)) * (block.round_s or found.round_s) for block in control]
     of_calls = float(np.mean([variance(found, span_s) for span_s in spans]))
     between = max(0.0, float(np.var([block.ratio for block in control], ddof=1)) - of_calls)
-    return Components(
-        start_s=found.start_s,
-        round_s=found.round_s,
-        within=within,
-        correlation=found.correlation,
-        between=math.sqrt(between),
-        rounds=found.rounds,
-        control_blocks=found.control_blocks,
-    )
+    return replace(found, between=math.sqrt(between)) if within or between else None
 
 
 def variance(parts: Components, span_s: float) -> float:

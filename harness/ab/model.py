@@ -116,7 +116,7 @@ class Components:
 
     start_s: float  # what a block costs beyond its calls
     round_s: float  # what an ABBA takes
-    within: float  # SD of the log-ratio of an ABBA within its block
+    within: float  # SD of the log-ratio of an ABBA within its block; 0: not known, blocks have one each
     correlation: float  # of neighbouring ABBAs
     between: float  # SD from one pair of processes to the next, as the control has it
     rounds: int  # ABBAs that this is known from

@@ -75,7 +75,7 @@ class BlockRunner:
     def _plan(self, budget: BlockBudget, blocks: Sequence[Readings]) -> None:
         """Plan the other blocks of an only case after so many, whatever the ratios of these are."""
         schedule, control = budget.schedule, self.control
-        if not isinstance(schedule, OnlyCase) or control is None or budget.lengthens():
+        if not isinstance(schedule, OnlyCase) or control is None or budget.lengthened_s():
             return
         own, controls = ([block[P50] for block in each if P50 in block] for each in (blocks, control.fresh))
         rests_s = budget.rests_s[-len(blocks) :]
@@ -85,8 +85,10 @@ class BlockRunner:
             measured = [name for name in schedule.settings.metrics if any(name in block for block in blocks)]
             exact = OnlyCase.of(schedule.settings, measured)
 
+            least_s = max(LEAST_SPAN_S, parts.round_s)
+
             def plan(left_s: float) -> BlockPlan | None:
-                return lengths.plan_blocks(parts, exact, spans_s, left_s, LEAST_SPAN_S)
+                return lengths.plan_blocks(parts, exact, spans_s, left_s, least_s)
 
             needed_s = self._grow(budget, plan) if schedule.settings.most_s else None
             made = plan(budget.to_plan_s)
@@ -117,7 +119,8 @@ class BlockRunner:
             control.give_up(f"base {error.lost.status} against itself: {error.lost.reason}")
             return
         control.ended = len(control.fresh) >= control.planned
-        if not control.ended and not control.pays():
+        left = control.planned - len(control.fresh)
+        if not control.ended and not control.pays() and not control.grow_for(left):
             control.give_up(f"its budget of {format_seconds(control.budget_s)} is spent")
 
     def _run(self, budget: BlockBudget, stage: str) -> list[Readings]:

@@ -76,7 +76,7 @@ class CaseStages:
 
     def _probe(self, budget: BlockBudget, blocks: list[Readings], stage: str) -> None:
         """Run the first blocks of a case, until it is a candidate or there is little hope that it is."""
-        while budget.pays():
+        while budget.pays() or (len(blocks) < SCREEN_ALL and budget.grow_for(SCREEN_ALL - len(blocks))):
             self.runner.run(budget, blocks, stage)
             if len(blocks) == SCREEN_FEW and decide.candidates(blocks, self.settings, share=1.0):
                 break
