@@ -31,7 +31,7 @@ class CaseStages:
         self._probe(budget, budget.fresh, "blocks")
         if any(block[P50].round_s for block in budget.fresh if P50 in block):
             # lengths are planned after so many blocks, whatever these show
-            while len(budget.fresh) < SCREEN_ALL and budget.pays():
+            while len(budget.fresh) < SCREEN_ALL and self._pays(budget, budget.fresh):
                 self.runner.run(budget, budget.fresh, "blocks")
         measured = [metric for metric in self.settings.metrics if decide.column(budget.fresh, metric)]
         schedule, done = OnlyCase.of(self.settings, measured), len(budget.fresh)
@@ -76,12 +76,17 @@ class CaseStages:
 
     def _probe(self, budget: BlockBudget, blocks: list[Readings], stage: str) -> None:
         """Run the first blocks of a case, until it is a candidate or there is little hope that it is."""
-        while budget.pays() or (len(blocks) < SCREEN_ALL and budget.grow_for(SCREEN_ALL - len(blocks))):
+        while self._pays(budget, blocks):
             self.runner.run(budget, blocks, stage)
             if len(blocks) == SCREEN_FEW and decide.candidates(blocks, self.settings, share=1.0):
                 break
             if len(blocks) >= SCREEN_ALL and not self._goes_on(budget, blocks):
                 break
+
+    def _pays(self, budget: BlockBudget, blocks: list[Readings]) -> bool:
+        """Return whether there is a budget for one more block; it grows for those that a plan takes."""
+        missing = SCREEN_ALL - len(blocks)
+        return budget.pays() or (missing > 0 and budget.grow_for(missing))
 
     def _goes_on(self, budget: BlockBudget, blocks: list[Readings]) -> bool:
         """Return whether a case that is no candidate goes on: for half the budget, until it is one.
