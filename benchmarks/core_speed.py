@@ -80,6 +80,7 @@ class Probing(interleave.SliceWorker):
         self._kept, self._cores = kept, request.cores.worker
 
     def run(self, asked: Slice) -> SliceResult | None:
+        """Probe the core, then wake the worker for one slice."""
         with on_cores(self._cores):
             self._kept.append(probe())
         return super().run(asked)

@@ -3,12 +3,17 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from array import array
 from collections import Counter
 from dataclasses import replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,7 +23,7 @@ from harness.core.sampling import Sampling
 from harness.core.suite import Measure
 from harness.measure.interleave import MAX_CALLS, BlockOrder, SliceResult, SliceWorker, cut, run_block
 from harness.measure.worker import system
-from harness.measure.worker.slices import Slice
+from harness.measure.worker.slices import Slice, serve
 
 pytestmark = pytest.mark.xdist_group("processes")  # they stop, count and kill processes
 
@@ -153,6 +158,31 @@ def test_discarded_calls_are_in_no_sample(arm, work):
         assert slices == [(4, 5, 6, 7), (1, 2, 3, 4)]
         asked = Slice(span_ns=10**9, calls=1, discard_ns=12)  # 5 and 6 are 11 ns, 7 ends it
         assert contender.run(asked).samples_ns == (8,)
+
+
+@pytest.mark.parametrize("timed", [1, 2, 3, 5])
+@pytest.mark.parametrize("discarded", [1, 2, 3])
+def test_every_input_is_timed_as_often_whatever_is_thrown_away(timed, discarded):
+    """Input number n takes n ns; a slice is as long as its calls, so that only their order is left to go by."""
+    now = 0
+
+    def call(ns):
+        nonlocal now
+        now += ns
+
+    calls = [partial(call, ns) for ns in range(1, 13)]
+    engine = SimpleNamespace(clock=lambda: now, usage=lambda: {"involuntary": 0})
+    asked = Slice(span_ns=10**9, calls=timed, discard_calls=discarded)
+    ours, theirs = socket.socketpair()
+    with ours:
+        ours.sendall(asked.pack() * 12)
+        ours.shutdown(socket.SHUT_WR)
+        serve(calls, engine, theirs.detach(), [])
+        answers = array("q", ours.recv(1 << 16))
+    width = 2 + timed  # of an answer: its head, and the samples
+    slices = [answers[at + 2 : at + width] for at in range(2, len(answers), width)]
+    assert [len(samples) for samples in slices] == [timed] * 12
+    assert Counter(chain.from_iterable(slices)) == dict.fromkeys(range(1, 13), timed)
 
 
 def test_a_block_keeps_what_each_worker_said_of_itself(arm, work):

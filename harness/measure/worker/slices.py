@@ -59,7 +59,7 @@ def serve(calls: Sequence[Call], engine: Engine, channel: int, warmup_ns: Sequen
         while asked := _receive(parent, _SLICE.size):
             wanted = Slice.unpack(asked)
             sleep(SETTLE_S)
-            calls = _discard(calls, clock, wanted)
+            _discard(calls, clock, wanted)
             samples = room(wanted.calls)
             before = engine.usage()["involuntary"]
             done = time_calls(calls, clock, samples, 0, wanted.calls, clock() + wanted.span_ns)
@@ -69,17 +69,20 @@ def serve(calls: Sequence[Call], engine: Engine, channel: int, warmup_ns: Sequen
             calls = _turn(calls, done)
 
 
-def _discard(calls: Sequence[Call], clock: Clock, wanted: Slice) -> Sequence[Call]:
-    """Call until what ran in between is out of the caches; return the rotation as it goes on."""
+def _discard(calls: Sequence[Call], clock: Clock, wanted: Slice) -> None:
+    """Call until what ran in between is out of the caches.
+
+    Backwards from where the rotation stopped, which stays there: were these calls a part of it, a slice of
+    two calls behind one that is thrown away would never time every third input.
+    """
     begun, done, scratch = clock(), 0, room(1)
     while done < wanted.discard_calls or clock() - begun < wanted.discard_ns:
-        time_calls(calls[done % len(calls) :], clock, scratch, 0, 1, FOREVER)
+        time_calls([calls[-1 - done % len(calls)]], clock, scratch, 0, 1, FOREVER)
         done += 1
-    return _turn(calls, done)
 
 
 def _turn(calls: Sequence[Call], done: int) -> Sequence[Call]:
-    """Let the rotation go on where it stopped: no input is called more often than another."""
+    """Let the rotation go on where it stopped: no input is timed more often than another."""
     start = done % len(calls)
     return [*calls[start:], *calls[:start]]
 
