@@ -109,10 +109,11 @@ def _agreement(base: Slices, head: Slices) -> Floats:
 def _calm(turns: Sequence[Round], preempted: Sequence[int]) -> Sequence[Round]:
     """Leave out the ABBAs in which something else took a core away, where enough others are there.
 
-    An ABBA has slices of both arms, so the choice favours neither. The samples of all are kept.
+    An ABBA has slices of both arms, so the choice favours neither. The samples of all are kept. Fewer calls
+    than make a round are not chosen from: how many slow ones are among those left would be chance.
     """
     calm = [turn for turn, count in zip(turns, preempted, strict=True) if count == 0]
-    return calm if len(calm) >= CALM_NEEDED and _calls(calm) >= P95_CALLS else turns
+    return calm if len(calm) >= CALM_NEEDED and _calls(calm) >= P95_ROUND_CALLS else turns
 
 
 def _calls(turns: Sequence[Round]) -> int:

@@ -17,7 +17,7 @@ def read(base, head, workers=NO_WORKERS, preempted=None):
     return read_block((base, head), preempted or ((0,) * len(base), (0,) * len(head)), workers)
 
 
-CALM, NOISY = [1_000] * 20, [7_000] * 20
+CALM, NOISY = [1_000] * 22, [7_000] * 22
 
 
 def test_abbas_in_which_something_else_took_the_core_are_left_out_of_a_p95():
@@ -36,9 +36,10 @@ def test_where_too_few_abbas_are_undisturbed_all_count():
     assert read(base, head, preempted=counts)[0]["latency/p95"].ratio == pytest.approx(-math.log(7))
 
 
-def test_where_undisturbed_calls_are_too_few_for_a_p95_all_count_for_it():
-    few = [[1_000] * 5] * 6 + [[3_000] * 5] * 30
-    counts = (0,) * 6 + (1,) * 30, (0,) * 36
+@pytest.mark.parametrize("slices", [6, 16])
+def test_where_undisturbed_calls_are_too_few_for_a_steady_p95_all_count_for_it(slices):
+    few = [[1_000] * 5] * slices + [[3_000] * 5] * 30
+    counts = (0,) * slices + (1,) * 30, (0,) * (slices + 30)
     readings, missing = read(few, few, preempted=counts)
     assert missing == {}
     assert readings["latency/p95"].base == pytest.approx(3e-6)

@@ -99,7 +99,7 @@ class Blocks:
         self.percent = percent or (0.0,)
         self.wall_s = wall_s
         self.calls = calls
-        self.control = 0.0
+        self.control: tuple[float, ...] = (0.0,)
         self.peaks = 50_000, 50_000
         self.swing = 0  # by which HEAD's peak is larger in one block, and smaller in the next
         self.lost: dict[int, int] = {}  # number of the block -> arm
@@ -127,7 +127,8 @@ class Blocks:
         same = pair[0] is pair[1]
         self.asked.append(("control" if same else pair[0].case, draw, span_s))
         self.pairs[self.asked[-1][0]] += 1
-        percent = self.control if same else self.percent[(self.pairs[pair[0].case] - 1) % len(self.percent)]
+        drawn = self.control if same else self.percent
+        percent = drawn[(self.pairs[self.asked[-1][0]] - 1) % len(drawn)]
         head_ns = round(1_000_000 * (1 + percent / 100))
         lost = self.lost.get(number)
         swing = self.swing * (-1) ** self.pairs[pair[0].case]
@@ -330,6 +331,30 @@ def test_a_cap_is_spent_where_it_may_well_show_the_change_asked_for(trial, made_
         assert (blocks == plan.blocks) is goes_on
 
 
+@pytest.mark.parametrize(("percent", "most_s", "verdict"), [
+    ((5.5, 4.5), 30.0, Change.REGRESSION),
+    ((5.5, -4.5), 30.0, Change.INCONCLUSIVE),
+    ((5.5, 4.5), None, Change.INCONCLUSIVE),
+])  # fmt: skip
+def test_calls_so_slow_that_a_block_is_one_abba_get_a_plan_and_a_whole_control_within_the_cap(
+    trial, made_up, percent, most_s, verdict
+) -> None:
+    blocks = made_up(*percent)
+    blocks.rests_s, blocks.call_s, blocks.control = (2.0,), 0.2, (0.5, -0.5)
+    found = trial(suite(), metrics=(P50,), most_s=most_s)
+    assert rows(found)["m", P50].decision.verdict is verdict
+    assert found.control is not None
+    if most_s is None:  # ten seconds pay too few
+        assert found.plans == {}
+        assert stages(found)["control"] < 6
+        return
+    (plan,) = found.plans.values()
+    assert (plan.after, plan.components.within, plan.components.control_blocks) == (6, 0.0, 6)
+    assert plan.components.between == pytest.approx(math.log(1.005), rel=0.1)
+    assert stages(found)["control"] == 8
+    assert spent_s(found, "m") <= most_s
+
+
 def test_the_budget_of_a_candidate_grows_for_its_confirmation(trial, made_up) -> None:
     counts = []
     for most_s in (None, 40.0):
@@ -508,7 +533,7 @@ def test_the_seed_draws_the_order_of_the_arms_and_can_be_repeated(trial, made_up
 
 
 def test_a_control_that_fires_marks_the_job_and_every_row(trial, made_up) -> None:
-    made_up(3).control = 2.0
+    made_up(3).control = (2.0,)
     found = trial(suite())
     assert not found.trusted
     assert found.control is not None
