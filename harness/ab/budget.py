@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from harness.ab.blocks import P50, P95, P95_CALLS, P95_ROUND_CALLS
@@ -68,11 +68,17 @@ class BlockBudget:
         """What a block of the fewest calls would cost, as the latest did."""
         return (self.rests_s[-1] if self.rests_s else REST_S) + LEAST_SPAN_S
 
+    @property
+    def may_grow(self) -> bool:
+        """Whether the cap is larger than the budget."""
+        return (self.schedule.settings.most_s or 0.0) > self.budget_s
+
     def grow(self, needed_s: float | None) -> bool:
         """Make the budget as large as is needed, up to the cap; None needs more than any. Did it grow?"""
         before_s, most_s = self.budget_s, self.schedule.settings.most_s
         if most_s is not None:
             self.budget_s = max(before_s, min(most_s, math.inf if needed_s is None else needed_s))
+            self.plan = self.plan and replace(self.plan, budget_s=self.budget_s)
         return self.budget_s > before_s
 
     def grow_for(self, blocks: int) -> bool:

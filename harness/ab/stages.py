@@ -40,6 +40,8 @@ class CaseStages:
         if budget.plan:
             most = max(done, budget.plan.blocks)
         budget.first, budget.planned = schedule.looks(most)
+        if budget.first is None and budget.may_grow:
+            budget.first = budget.planned
         budget.candidates = decide.candidates(budget.fresh, self.settings)
         if not budget.candidates and not self._is_worth_its_budget(budget):
             budget.ended = True
@@ -112,11 +114,15 @@ class CaseStages:
         )
 
     def _look(self, budget: BlockBudget, schedule: OnlyCase | SeveralCases, stage: str) -> None:
-        """Run the blocks of the first look; what it leaves open gets all the budget pays, then another."""
+        """Run the blocks of the first look; what it leaves open gets all the budget pays, then another.
+
+        A budget that may grow does so for that: the plan took the spread from few blocks.
+        """
         self._run_planned(budget, schedule, stage)
         # where the first blocks went beyond the first look, it is none
         looked = budget.first and len(budget.fresh) <= budget.first
         if budget.first and not (looked and decide.is_decided(budget.seen(), schedule)):
+            budget.grow(FAIR_BUDGETS * budget.budget_s)
             planned = len(budget.fresh) + budget.payable()
             if planned > budget.first and planned >= schedule.second_look:
                 budget.planned = planned
