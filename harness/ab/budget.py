@@ -82,8 +82,12 @@ class BlockBudget:
         return self.budget_s > before_s
 
     def grow_for(self, blocks: int) -> bool:
-        """Make the budget pay so many more blocks, up to the cap; return whether it pays the next one."""
-        self.grow(self.spent_s + blocks * self.block_s / (1 - IN_HAND))
+        """Make the budget pay so many more blocks, up to the cap; return whether it pays the next one.
+
+        They are reckoned to be as slow as any of late: of few blocks one slow start is the next one's too.
+        """
+        slowest_s = max(self.rests_s[-RECENT:], default=REST_S) + LEAST_SPAN_S
+        self.grow(self.spent_s + blocks * max(self.block_s, slowest_s) / (1 - IN_HAND))
         return self.pays()
 
     def payable(self, block_s: float | None = None) -> int:

@@ -357,7 +357,7 @@ def test_calls_so_slow_that_a_block_is_one_abba_get_a_plan_and_a_whole_control_w
     trial, made_up, percent, most_s, verdict
 ) -> None:
     blocks = made_up(*percent)
-    blocks.rests_s, blocks.call_s, blocks.control = (2.0,), 0.2, (0.5, -0.5)
+    blocks.rests_s, blocks.call_s, blocks.control = (1.4, 1.5, 2.6), 0.2, (0.5, -0.5)
     found = trial(suite(), metrics=(P50,), most_s=most_s)
     assert rows(found)["m", P50].decision.verdict is verdict
     assert found.control is not None

@@ -163,7 +163,7 @@ def test_discarded_calls_are_in_no_sample(arm, work):
 @pytest.mark.parametrize("timed", [1, 2, 3, 5])
 @pytest.mark.parametrize("discarded", [1, 2, 3])
 def test_every_input_is_timed_as_often_whatever_is_thrown_away(timed, discarded):
-    """Input number n takes n ns; a slice is as long as its calls, so that only their order is left to go by."""
+    """Input number n takes n ns, so that samples tell which inputs were timed."""
     now = 0
 
     def call(ns):
