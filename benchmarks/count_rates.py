@@ -5,7 +5,7 @@
 Promised: 0 of 200 pairs of one model and itself differ; of 20 pairs of a matrix product and one of 0.2% more
 columns, all show more than 0.1%; a bisection by instructions over 30 released versions takes two minutes at
 most, once they are installed. As in an A/B each arm has a worker of its own, which imports once and counts in
-forks, here four. Each pair is a line of FILE, and a run goes on behind the lines that are there. How busy the
+forks, here eight. Each pair is a line of FILE, and a run goes on behind the lines that are there. How busy the
 machine is does not matter.
 """
 
@@ -31,14 +31,14 @@ from harness.core.suite import Measure
 from harness.plan import plan_model
 
 COLUMNS, MORE = 8000, 8016
-ROWS, DEPTH = 8, 64
+ROWS, DEPTH = 8, 16
 LEAST = 1.001
-FORKS = 4
+FORKS = 8
 """Counts of a worker."""
 
 
 def write_product(path: Path, columns: int) -> None:
-    """Write a product of [N, 8, 64] with a weight of so many columns."""
+    """Write a product of [N, 8, 16] with a weight of so many columns."""
     weight = np.random.default_rng(0).standard_normal((DEPTH, columns)).astype(np.float32)
     shapes = {"x": ["N", ROWS, DEPTH], "y": ["N", ROWS, columns]}
     x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items())

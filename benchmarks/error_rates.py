@@ -8,7 +8,7 @@ is a whole `harness ab`. Run it alone on the machine::
     python benchmarks/error_rates.py --scenario p50_2 --jobs 100
     python benchmarks/error_rates.py --scenario p50_2 --jobs 100 --neighbour
     python benchmarks/error_rates.py --scenario aa --jobs 75 --a-core-each
-    python benchmarks/error_rates.py --report docs/error-rates.md --machine "2-core shared VM"
+    python benchmarks/error_rates.py --report docs/error-rates.md
 
 Each case of a job adds a line to a file (--file), so that a campaign can be run in parts: a job whose
 seed is there for the same scenario, cores and neighbour is not run again. --report counts the lines.
@@ -31,7 +31,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from error_report import RULE, report
+from error_report import RULE, insert
 from error_scenarios import INPUTS, SCENARIOS, SEEN, Scenario, build
 from rivals import RIVALS
 
@@ -240,7 +240,6 @@ def main() -> None:
     parser.add_argument("--file", type=Path, default=LINES, help="where the lines are kept")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--report", type=Path)
-    parser.add_argument("--machine", default="unnamed machine")
     asked = parser.parse_args()
     if asked.list:
         for name, scenario in SCENARIOS.items():
@@ -257,7 +256,7 @@ def main() -> None:
             campaign(name, asked.jobs, asked.neighbour, asked.seed, asked.file)
     if asked.report:
         lines = [json.loads(line) for line in asked.file.read_text().splitlines()]
-        asked.report.write_text(report(lines, asked.machine))
+        asked.report.write_text(insert(asked.report.read_text(), lines))
 
 
 if __name__ == "__main__":

@@ -75,8 +75,8 @@ def straying(noise: float, tails: bool, rng: np.random.Generator) -> Floats:
     return found + (rng.random(DRAWS) < 0.1) * rng.exponential(0.15, DRAWS) if tails else found
 
 
-def simulated(number: int, noise: float, tails: bool = False) -> Grid:
-    """Draw a grid of 96 cells or more."""
+def simulated(number: int, noise: float, tails: bool = False, in_turn: float | None = None) -> Grid:
+    """Draw a grid of 96 cells or more; `in_turn` is the noise of blocks, where it is another one."""
     rng = np.random.default_rng([number, 17])
     counts = [2, 2]
     while math.prod(counts) < 96 or (math.prod(counts) < 200 and rng.random() < 0.3):
@@ -99,7 +99,7 @@ def simulated(number: int, noise: float, tails: bool = False) -> Grid:
     levels = tuple(tuple(map(str, range(count))) for count in counts)
     space = Space(axes, levels, cells, tuple(0 for _ in cells), int(rng.integers(len(cells))))
     errors = np.random.default_rng([number, 18])
-    probes, blocks = straying(noise, tails, errors), straying(noise, tails, errors)
+    probes, blocks = straying(noise, tails, errors), straying(in_turn or noise, tails, errors)
     if tails:  # a disturbance meets either arm
         blocks *= errors.choice([-1.0, 1.0], DRAWS)
     return Grid(
@@ -161,7 +161,9 @@ def tune(grid: Grid, seed: int, limit: float | None = None, share: float = SHARE
 def measure(grid: Grid, ask: Ask, rng: np.random.Generator) -> dict[str, float]:
     """Measure what is asked, with its scatter."""
     if ask.base is not None:
-        return {P50: float(grid.truth[ask.cell] - grid.truth[ask.base] + rng.choice(grid.block_residuals))}
+        peak = grid.memory[ask.cell] - grid.memory[ask.base] + rng.choice(grid.memory_residuals)
+        ratio = grid.truth[ask.cell] - grid.truth[ask.base] + rng.choice(grid.block_residuals)
+        return {P50: float(ratio), PEAK: float(peak)}
     count = 3 if ask.step is Step.FRESH else 1
     stray = float(np.median(grid.strays(ask.cell, rng, count)))
     return {
@@ -279,9 +281,11 @@ def simulate(asked: argparse.Namespace) -> None:
     """Search simulated grids."""
     for noise in asked.noise:
         numbers = range(asked.first, asked.first + asked.grids)
-        grids = [simulated(number, noise, asked.tails) for number in numbers]
+        grids = [simulated(number, noise, asked.tails, asked.in_turn) for number in numbers]
         cells = np.mean([len(grid.truth) for grid in grids])
-        print(f"\n### Simulated, noise {noise:.2%}{', heavy tails' if asked.tails else ''}: ", end="")
+        print(f"\n### Simulated, noise {noise:.2%}", end="")
+        print(f", in turn {asked.in_turn:.2%}" if asked.in_turn else "", end="")
+        print(", heavy tails: " if asked.tails else ": ", end="")
         print(f"{len(grids)} grids, {cells:.0f} cells on average\n", flush=True)
         if not asked.only_limits:
             print("\n".join([HEADING, *compare(grids, {} if asked.no_rivals else rivals())[0]]), flush=True)
@@ -386,6 +390,7 @@ def main() -> None:
     one.add_argument(
         "--tails", action="store_true", help="one measurement in ten is slower, by 15%% on average"
     )
+    one.add_argument("--in-turn", type=float, help="the noise of blocks, where it is another one")
     one.add_argument("--no-rivals", action="store_true")
     one.add_argument("--only-limits", action="store_true")
     one.set_defaults(act=simulate)
