@@ -4,9 +4,9 @@
 
 Promised: 0 of 200 pairs of one model and itself differ; of 20 pairs of a matrix product and one of 0.2% more
 columns, all show more than 0.1%; a bisection by instructions over 30 released versions takes two minutes at
-most, once they are installed. As in an A/B each arm has a worker of its own, which imports once and counts in
-forks, here eight. Each pair is a line of FILE, and a run goes on behind the lines that are there. How busy the
-machine is does not matter.
+most, once they are installed. As in an A/B each arm has a worker of its own, which imports once and counts
+in forks, here eight. Each pair is a line of FILE, and a run goes on behind the lines that are there. How
+busy the machine is does not matter.
 """
 
 from __future__ import annotations
