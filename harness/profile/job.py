@@ -119,9 +119,7 @@ def _named(path: Path, folder: Path) -> tuple[Path, int]:
 
 
 def _of_names(unnamed: int) -> tuple[str, ...]:
-    return (f"{count(unnamed, 'node')} without a name of its own: called by what it computes",) * bool(
-        unnamed
-    )
+    return (f"{count(unnamed, 'node')} without a name: called by the tensor computed",) * bool(unnamed)
 
 
 def _runtime(seen: Observation) -> str:

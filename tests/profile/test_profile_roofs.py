@@ -156,7 +156,7 @@ def test_a_roof_is_the_best_of_three_rounds_over_all_of_them(tmp_path: Path) -> 
     best = {Kernel.FP32: 500, Kernel.FP16: 1000, Kernel.INT8: 800}
     assert found.flops_per_s == {kernel: pytest.approx(1024 / ns * 1e9) for kernel, ns in best.items()}
     assert found.bandwidths == (
-        Bandwidth(1200, pytest.approx(2.4e10)),
+        Bandwidth(1200, pytest.approx(4.8e10)),
         Bandwidth(2400, pytest.approx(1.2e10)),
     )
 
