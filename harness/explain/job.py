@@ -195,6 +195,12 @@ def _prove(
             proofs |= {name: with_counts(proofs[name], counted[name]) for name in unclear}
         else:
             notes = (*notes, NOT_COUNTED)
+    if (
+        proof.instructions
+        and any(each.instructions_ratio is None for each in proofs.values())
+        and not counts()
+    ):
+        notes = (*notes, UNCOUNTED)
     regions = tuple(replace(region, proof=proofs.get(region.name)) for region in one.regions)
     return replace(one, regions=regions, trusted=trusted, notes=notes)
 
@@ -208,6 +214,7 @@ def with_counts(timed: Proof, counted: Proof) -> Proof:
     )
 
 
+UNCOUNTED = "instructions were not counted: they take valgrind, from the system's packages"
 NOT_COUNTED = "where time shows nothing, instructions may: they take valgrind, from the system's packages"
 
 
