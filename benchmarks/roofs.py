@@ -1,4 +1,4 @@
-"""How well the roofs of this machine repeat: several measurements, and the largest difference of each.
+"""How well the roofs of this machine repeat, and what measuring them costs.
 
     python benchmarks/roofs.py [--times 5] [--threads 1]
 
@@ -10,7 +10,9 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
+from time import monotonic
 
 from harness import measure
 from harness.build.scratch import scratch
@@ -24,16 +26,18 @@ LIMIT = 0.03
 DIGITS = Path(__file__).parents[1] / "suites" / "models" / "digits_cnn.onnx"
 
 
-def measured(times: int, threads: int) -> list[Roofs]:
-    """Measure the roofs `times` times."""
+def measured(times: int, threads: int) -> list[tuple[Roofs, float]]:
+    """Measure the roofs `times` times; also the seconds that each took."""
     plan = plan_model(DIGITS, {"intra_threads": [threads]})
     (case,) = plan.cases
     with TemporaryDirectory() as cache, scratch() as work:
         bench = open_bench(plan.suite, Path(cache), work, measure.describe_machine())
-        return [
-            roofs_of(bench, case, Path(cache) / "roofs", work, "onnxruntime", again=True)
-            for _ in range(times)
-        ]
+        found = []
+        for _ in range(times):
+            begun = monotonic()
+            roofs = roofs_of(bench, case, Path(cache) / "roofs", work, "onnxruntime", again=True)
+            found.append((roofs, monotonic() - begun))
+        return found
 
 
 def spreads(found: list[Roofs]) -> dict[str, tuple[float, float]]:
@@ -54,7 +58,9 @@ def main() -> int:
     parser.add_argument("--times", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
     asked = parser.parse_args()
-    found = spreads(measured(asked.times, asked.threads))
+    seen = measured(asked.times, asked.threads)
+    print(f"a measurement of all roofs: {median(seconds for _, seconds in seen):.1f} s, the median")
+    found = spreads([roofs for roofs, _ in seen])
     for name, (lowest, spread) in found.items():
         print(f"{name}: {lowest:.4g}, spread {spread:.1%}")
     return int(any(spread > LIMIT for _, spread in found.values()))

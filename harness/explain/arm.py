@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.build import files
+from harness.build.naming import name_nodes
 from harness.core.case import Case
 from harness.core.errors import CaseError, Failed
 from harness.core.record import Observation
@@ -188,15 +189,6 @@ def _unmoved(array: Any, axis: int) -> Any:
     import numpy as np
 
     return np.ascontiguousarray(np.moveaxis(array, 0, axis))
-
-
-def name_nodes(graph: onnx.GraphProto) -> None:
-    """Give a name to every node that has none of its own: what it computes."""
-    taken: set[str] = set()
-    for node in graph.node:
-        if not node.name or node.name in taken:
-            node.name = f"({next(filter(None, node.output), node.op_type)})"
-        taken.add(node.name)
 
 
 def _whole(path: Path) -> onnx.ModelProto:

@@ -33,6 +33,8 @@ from harness.run.inputs import check_inputs
 SHORT = Sampling(warmup_calls=10, warmup_s=0.05, seconds=0.5, min_calls=20)
 """How p50 is taken unless a suite says more."""
 
+NO_MEMORY = "no memory is left to read both graphs and what they compute"
+
 FEW = Sampling(warmup_calls=1, warmup_s=0.0, calls=1)
 """What is timed where nothing is timed."""
 
@@ -80,6 +82,8 @@ def outputs(
                 outcome = f"first beyond the tolerance: {one.first.tensor}" if one.first else "none beyond"
             except CaseError as error:
                 missing[pair.name] = outcome = str(error)
+            except MemoryError:
+                missing[pair.name] = outcome = NO_MEMORY
             except KeyboardInterrupt:
                 interrupted = True
                 missing[pair.name] = "interrupted"
@@ -143,6 +147,9 @@ def times(
             except CaseError as error:
                 missing[pair.name] = str(error)
                 listener.end_stage(str(error), 0.0)
+            except MemoryError:
+                missing[pair.name] = NO_MEMORY
+                listener.end_stage(NO_MEMORY, 0.0)
             except KeyboardInterrupt:
                 interrupted = True
                 if len(found) + len(missing) < number:
@@ -188,6 +195,12 @@ def _prove(
             proofs |= {name: with_counts(proofs[name], counted[name]) for name in unclear}
         else:
             notes = (*notes, NOT_COUNTED)
+    if (
+        proof.instructions
+        and any(each.instructions_ratio is None for each in proofs.values())
+        and not counts()
+    ):
+        notes = (*notes, UNCOUNTED)
     regions = tuple(replace(region, proof=proofs.get(region.name)) for region in one.regions)
     return replace(one, regions=regions, trusted=trusted, notes=notes)
 
@@ -201,6 +214,7 @@ def with_counts(timed: Proof, counted: Proof) -> Proof:
     )
 
 
+UNCOUNTED = "instructions were not counted: they take valgrind, from the system's packages"
 NOT_COUNTED = "where time shows nothing, instructions may: they take valgrind, from the system's packages"
 
 

@@ -28,6 +28,8 @@ MEMORY_BYTES = 1 << 27
 SAMPLES = 8
 """Samples that tensors are compared on."""
 
+NO_MEMORY = "no memory is left to read and compare it; fewer --samples take less"
+
 Point = Mapping[str, str]
 
 
@@ -145,7 +147,7 @@ class TensorSearch:
         self.too_large: list[str] = []
 
     def run(self, until: Callable[[], bool]) -> list[TensorError]:
-        """Go through the stages; a KeyboardInterrupt ends them, and what was found is kept."""
+        """Go through the stages while there is time; the model's own outputs are compared in any case."""
         for stage in stages(self.shared, self.values, self.calls, self.memory_bytes):
             if until():
                 break
@@ -182,14 +184,11 @@ class TensorSearch:
                 arm.look([item.base if number == 0 else item.head for item in stage])
                 for number, arm in enumerate(self.arms)
             ]
-        except CaseError as error:
+        except (CaseError, MemoryError) as error:
             if len(stage) == 1:
+                reason = NO_MEMORY if isinstance(error, MemoryError) else f"cannot be seen: {error}"
                 self.found.append(
-                    TensorError(
-                        tensor=stage[0].name,
-                        verdict=TensorVerdict.UNCOMPARED,
-                        reason=f"cannot be seen: {error}",
-                    )
+                    TensorError(tensor=stage[0].name, verdict=TensorVerdict.UNCOMPARED, reason=reason)
                 )
                 return
             middle = len(stage) // 2
@@ -214,7 +213,11 @@ class TensorSearch:
                 return TensorError(
                     tensor=item.name, verdict=TensorVerdict.UNCOMPARED, reason=f"{name} does not show it"
                 )
-        return compare(item.name, values[0][0][item.base.tensor], values[1][0][item.head.tensor], self.limits)
+        base, head = values[0][0][item.base.tensor], values[1][0][item.head.tensor]
+        try:
+            return compare(item.name, base, head, self.limits)
+        except MemoryError:
+            return TensorError(tensor=item.name, verdict=TensorVerdict.UNCOMPARED, reason=NO_MEMORY)
 
     def _check_unchanged(self, name: str, arm: Arm, seen: Mapping[str, Any]) -> None:
         """Notice outputs of the model that are others once tensors are shown."""
@@ -235,4 +238,5 @@ class TensorSearch:
                 "what is seen is not quite what runs"
             )
         if self.too_large:
-            yield f"larger than {self.memory_bytes >> 20} MiB, not looked at: {', '.join(self.too_large)}"
+            size, names = f"{self.memory_bytes >> 20} MiB", ", ".join(self.too_large)
+            yield f"larger than {size} in all samples, not looked at (fewer --samples take less): {names}"

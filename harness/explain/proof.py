@@ -91,6 +91,8 @@ class Prover:
                 self.pairs[region.name] = self._pair(region, len(self.pairs) + len(self.refused))
             except (CaseError, OSError) as error:
                 self.refused[region.name] = f"cannot be cut out: {error}"
+            except MemoryError:
+                self.refused[region.name] = "cannot be cut out: no memory is left to record its values"
         names = [region.name for region in regions]
         pairs = [self.pairs[name] for name in names if name in self.pairs]
         proofs = {name: Proof(reason=self.refused[name]) for name in names if name in self.refused}

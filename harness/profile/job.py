@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import measure, store
+from harness.build.naming import named
 from harness.build.scratch import scratch
 from harness.core.case import Case, plain
-from harness.core.errors import CaseError, Failed, InputError
+from harness.core.errors import CaseError, Failed, InputError, StoreError
 from harness.core.listener import Listener
 from harness.core.record import Observation
 from harness.core.sampling import Sampling
 from harness.core.suite import Plan
+from harness.core.units import count
 from harness.plan import plan_model
 from harness.profile import memory
 from harness.profile.decide import bias_of, rows, spans
@@ -86,14 +88,17 @@ def profile(
         for number, case in enumerate(plan.cases, 1):
             listener.start_stage("profile", case.key, number, len(plan.cases))
             try:
-                seen = bench.profile(case, _read)
+                path, unnamed = _named(Path(bench.built(case).path), work / f"named-{number}")
+                changes = {"path": str(path.absolute())} if unnamed else {}
+                seen = bench.profile(case, _read, **changes)
                 if case.session not in known:
                     bias = calibrate(bench, case, work)
                     runtime = _runtime(seen[0])
                     known[case.session] = (bias, *_roofs(bench, case, cache_dir, work, runtime, roofs))
                 works = tuple(map(operation_work, operations(seen[0].parts["profile"], seen[1])))
                 name = str(machine["machine"])
-                found.append(_conclude(case, seen, by, name, works, *known[case.session]))
+                one = _conclude(case, seen, by, name, works, *known[case.session])
+                found.append(replace(one, notes=(*one.notes, *_of_names(unnamed))))
                 if results_dir is not None:
                     _keep(results_dir, bench, case, seen[0], found[-1], works)
                 outcome = "profiled"
@@ -101,6 +106,20 @@ def profile(
                 missing[case.key] = outcome = str(error)
             listener.end_stage(outcome, 0.0)
     return Profiles(tuple(found), missing)
+
+
+def _named(path: Path, folder: Path) -> tuple[Path, int]:
+    """Return the model with a name for each node, and how many had none. Raises StoreError."""
+    try:
+        return named(path, folder)
+    except Failed:  # no ONNX file: the worker says what it makes of it
+        return path, 0
+    except OSError as error:
+        raise StoreError(f"{folder}: a copy with names cannot be written: {error.strerror}") from error
+
+
+def _of_names(unnamed: int) -> tuple[str, ...]:
+    return (f"{count(unnamed, 'node')} without a name: called by the tensor computed",) * bool(unnamed)
 
 
 def _runtime(seen: Observation) -> str:

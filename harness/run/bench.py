@@ -268,9 +268,9 @@ class Bench:
         request = self._request(case, self._build(case.artifact), cores, ())
         return replace(request, sampling=sampling, passes=passes)
 
-    def profile(self, case: Case, read: Callable[[Observation, Path], Value]) -> Value:
-        """Time and profile `case` in one fresh worker; `read` as of `probe`. Raises as `probe`."""
-        return self.probe(case, read, passes=("memory", "timing", "profile"))
+    def profile(self, case: Case, read: Callable[[Observation, Path], Value], **changes: Any) -> Value:
+        """Time and profile `case` in one fresh worker; `read` and `changes` as of `probe`. Raises as it."""
+        return self.probe(case, read, passes=("memory", "timing", "profile"), **changes)
 
     def probe(self, case: Case, read: Callable[[Observation, Path], Value], **changes: Any) -> Value:
         """Ask one fresh worker of `case`, with `changes`; `read` gets what it saw, and the model file.

@@ -23,7 +23,7 @@ from harness.explain.model import (
     TensorError,
     TensorVerdict,
 )
-from harness.explain.outputs import TensorSearch
+from harness.explain.outputs import NO_MEMORY, TensorSearch
 from harness.explain.view import OutputsDocument
 from harness.judge.closeness import Limits
 
@@ -143,3 +143,39 @@ def test_outputs_of_the_model_are_compared_though_the_time_was_up() -> None:
     look = TensorSearch((arm(1.0), arm(2.0)), [*shared, blocked], Limits(sqnr_db=80.0), {}, 1, 1 << 20)
     (found,) = look.run(until=lambda: True)
     assert (found.tensor, found.verdict) == ("y", TensorVerdict.BEYOND)
+
+
+class Short:
+    """An arm whose memory holds one tensor at a time, and of `large` ones none."""
+
+    def __init__(self, large: str) -> None:
+        values = SimpleNamespace(names=(), values=())
+        self.plain = SimpleNamespace(values=values, unsteady=frozenset())
+        self.case = SimpleNamespace(load=SimpleNamespace(batch=1))
+        self.large = large
+
+    def look(self, wanted: list[Sight]) -> tuple[dict[str, Any], frozenset[str]]:
+        if len(wanted) > 1 or wanted[0].name == self.large:
+            raise MemoryError
+        return {wanted[0].tensor: np.ones(4)}, frozenset()
+
+
+def test_a_tensor_that_memory_does_not_hold_has_its_reason_and_the_others_are_compared() -> None:
+    shared = [SharedTensor(name, Sight(name, name), Sight(name, name)) for name in "abc"]
+    arms: Any = (Short(large="b"), Short(large="b"))
+    found = TensorSearch(arms, shared, Limits(sqnr_db=80.0), {}, 1, 1 << 20).run(until=lambda: False)
+    assert [(item.tensor, item.verdict, item.reason) for item in found] == [
+        ("a", TensorVerdict.IDENTICAL, ""),
+        ("b", TensorVerdict.UNCOMPARED, NO_MEMORY),
+        ("c", TensorVerdict.IDENTICAL, ""),
+    ]
+
+
+def test_a_tensor_too_large_for_a_stage_is_named_with_what_to_do() -> None:
+    shared = [SharedTensor(name, Sight(name, name), Sight(name, name)) for name in "ab"]
+    arms: Any = (Short(large=""), Short(large=""))
+    look = TensorSearch(arms, shared, Limits(sqnr_db=80.0), {"a": 4, "b": 1 << 20}, 8, 1 << 20)
+    assert [item.tensor for item in look.run(until=lambda: False)] == ["a"]
+    assert list(look.notes()) == [
+        "larger than 1 MiB in all samples, not looked at (fewer --samples take less): b"
+    ]

@@ -139,6 +139,22 @@ def test_weights_that_the_runtime_has_packed_have_the_graphs_shape() -> None:
     assert (elsewhere.domain, work(elsewhere).flops) == (None, 4)
 
 
+def test_a_product_whose_weights_nobody_knows_has_no_count() -> None:
+    def alone(*inputs: list[int]) -> Work:
+        seen = {
+            "name": "",
+            "op": "Gemm",
+            "inputs": [shape(*dims) for dims in inputs],
+            "outputs": [shape(2, 9)],
+        }
+        (node,) = operations({"nodes": [seen]}, None)
+        return work(node)
+
+    assert alone([2, 7]).reason == "the shape of its input 1 is not known"
+    assert alone([2, 7], [9]).reason == "the shape of its weights is not known"  # a bias is no matrix
+    assert (alone([2, 7], [7, 9], [9]).flops, alone([2, 7], [7, 9]).moved_bytes) == (2 * 18 * 7, 4 * 95)
+
+
 def shape(*dims: int) -> dict[str, Any]:
     return {"dtype": "float", "dims": list(dims)}
 

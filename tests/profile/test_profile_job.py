@@ -6,14 +6,19 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import onnx
 import pytest
+from models import make_model, value
 from onnx import TensorProto, helper, numpy_helper
 
 from harness import show
+from harness.core.errors import Failed
+from harness.plan import plan_model
+from harness.profile.job import profile
 from harness.profile.model import (
     AboveRoof,
     Bandwidth,
@@ -227,3 +232,21 @@ def test_a_real_convolution_is_one_node_that_stands_for_two(harness: Call, tmp_p
     assert harness("report")[0] == 0
     page = (tmp_path / "report.html").read_text()
     assert "Where the time goes, by operator" in page and "<th scope=col>GlobalAveragePool" in page
+
+
+def test_nodes_without_names_are_profiled_under_names_by_what_they_compute(tmp_path: Path) -> None:
+    names: list[str] = []
+
+    class Bench:
+        def built(self, case: Any) -> Any:
+            return SimpleNamespace(path=str(tmp_path / "m.onnx"))
+
+        def profile(self, case: Any, read: Any, path: str) -> Any:
+            names.extend(node.name for node in onnx.load(path).graph.node)
+            raise Failed("it crashed")
+
+    nodes = [helper.make_node("Neg", ["x"], ["a"]), helper.make_node("Abs", ["a"], ["y"], name="abs")]
+    onnx.save(make_model(nodes, [value("x", [1, 4])], [value("y", [1, 4])]), tmp_path / "m.onnx")
+    opening: Any = lambda *_: Bench()  # noqa: E731
+    found = profile(plan_model(tmp_path / "m.onnx"), tmp_path, opening=opening)
+    assert (names, list(found.missing.values())) == (["(a)", "abs"], ["it crashed"])

@@ -16,7 +16,7 @@ from harness.core.record import Observation
 from harness.profile.decide import rows
 from harness.profile.model import Bandwidth, Bias, Bound, By, Kernel, Limit, Roofs, Work
 from harness.profile.roofline import bandwidth, limit, ridge, roofline
-from harness.profile.roofs import Sizes, additions, product, roofs_of
+from harness.profile.roofs import ROUNDS, Sizes, additions, product, roofs_of
 from harness.profile.stored import roofs_from_json
 from tests.make import make_case
 
@@ -27,6 +27,7 @@ ROOFS = Roofs(
     bandwidths=(Bandwidth(1 << 18, 8e10), Bandwidth(1 << 28, 1e10)), missing={Kernel.FP16: "it casts"},
 )  # fmt: skip
 NONE = Bias(200, 0.0, 0.0, 0.0)
+SMALL = Sizes(8, {1200: 2, 2400: 1})
 
 
 def test_a_bandwidth_is_the_best_that_work_of_this_size_or_larger_reaches() -> None:
@@ -133,30 +134,42 @@ def bench(answers: list[int], half: dict[str, int] | None = None) -> Any:
 
 
 def test_roofs_are_measured_once_and_read_back(tmp_path: Path) -> None:
-    sizes = Sizes(8, {1200: 2, 2400: 1})
     (work := tmp_path / "work").mkdir()
     case, kept = make_case(), tmp_path / "roofs"
-    first = roofs_of(bench([1000, 2000, 500, 100, 400]), case, kept, work, "onnxruntime 1.32.0", sizes=sizes)
+    answers = [1000, 2000, 500, 100, 400] * ROUNDS
+    first = roofs_of(bench(answers), case, kept, work, "onnxruntime 1.32.0", sizes=SMALL)
     assert list(first.flops_per_s) == [Kernel.FP32, Kernel.FP16, Kernel.INT8]
     assert list(first.flops_per_s.values()) == pytest.approx([1.024e9, 5.12e8, 2.048e9])
     assert first.bandwidths == (Bandwidth(1200, pytest.approx(2.4e10)), Bandwidth(2400, pytest.approx(6e9)))
-    again = roofs_of(bench([]), case, kept, work, "onnxruntime 1.32.0", sizes=sizes)
+    again = roofs_of(bench([]), case, kept, work, "onnxruntime 1.32.0", sizes=SMALL)
     assert again == first
     with pytest.raises(Failed, match="it crashed"):
-        roofs_of(bench([]), case, kept, work, "onnxruntime 1.31.0", sizes=sizes)
-    newer = roofs_of(bench([2000] * 5), case, kept, work, "onnxruntime 1.32.0", again=True, sizes=sizes)
+        roofs_of(bench([]), case, kept, work, "onnxruntime 1.31.0", sizes=SMALL)
+    answers = [2000] * 5 * ROUNDS
+    newer = roofs_of(bench(answers), case, kept, work, "onnxruntime 1.32.0", again=True, sizes=SMALL)
     assert newer.flops_per_s[Kernel.FP32] == pytest.approx(5.12e8)
 
 
-def test_a_type_that_the_runtime_casts_has_no_roof(tmp_path: Path) -> None:
-    answers = bench([1000] * 4, half={"MatMul": 1, "Cast": 2})
-    found = roofs_of(
-        answers, make_case(), tmp_path / "roofs", tmp_path, "onnxruntime 1.32.0", sizes=Sizes(8, {1200: 1})
+def test_a_roof_is_the_best_of_three_rounds_over_all_of_them(tmp_path: Path) -> None:
+    rounds = [1000, 2000, 900, 100, 400, 500, 3000, 800, 300, 200, 4000, 1000, 800, 50, 800]
+    found = roofs_of(bench(rounds), make_case(), tmp_path / "roofs", tmp_path, "ort", sizes=SMALL)
+    best = {Kernel.FP32: 500, Kernel.FP16: 1000, Kernel.INT8: 800}
+    assert found.flops_per_s == {kernel: pytest.approx(1024 / ns * 1e9) for kernel, ns in best.items()}
+    assert found.bandwidths == (
+        Bandwidth(1200, pytest.approx(4.8e10)),
+        Bandwidth(2400, pytest.approx(1.2e10)),
     )
+
+
+def test_a_type_that_the_runtime_casts_has_no_roof_and_is_not_measured_again(tmp_path: Path) -> None:
+    answers = [1000] * 5 + [1000] * 4 * (ROUNDS - 1)
+    half = bench(answers, half={"MatMul": 1, "Cast": 2})
+    found = roofs_of(half, make_case(), tmp_path / "roofs", tmp_path, "onnxruntime 1.32.0", sizes=SMALL)
     assert (list(found.flops_per_s), found.missing) == (
         [Kernel.FP32, Kernel.INT8],
         {Kernel.FP16: "the runtime runs it as Cast, MatMul"},
     )
+    assert answers == []
 
 
 def test_roofs_survive_being_written() -> None:
