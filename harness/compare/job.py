@@ -14,7 +14,7 @@ from harness.compare.confirmed import CALLS, carried, is_open, with_confirmation
 from harness.compare.decide import compare_records
 from harness.compare.noise import RUNS, noise_between
 from harness.core.conditions import fits, matches
-from harness.core.decision import Cause, MetricComparison, RunComparison, RunSide, worst_first
+from harness.core.decision import Cause, Change, MetricComparison, RunComparison, RunSide, worst_first
 from harness.core.errors import InputError, NotFoundError
 from harness.core.listener import Listener
 from harness.core.metrics import Evidence, specs_for
@@ -164,7 +164,10 @@ def _with_confirmation(
     moved: Mapping[str, float],
     gated: Collection[tuple[str, str]],
 ) -> RunComparison:
-    """Let an A/B decide about the suspects and the gates that ask for it, where it is to be trusted."""
+    """Let an A/B decide about the suspects and the gates that ask for it, where it is to be trusted.
+
+    What it shows to be worse beside them, as the p50 of a case whose memory was the suspect, counts as well.
+    """
     result, looked = confirmed.result, contrast.compared.comparisons
     if result is None:
         notes = ["A/B: none could be run"]
@@ -184,16 +187,16 @@ def _with_confirmation(
         if not result.trusted and result.control is not None:
             notes[-1] = f"A/B not trusted, the stored verdicts are kept: {result.control.reason}"
             return replace(contrast, notes=tuple(notes))
+    worse = {where for where, found in confirmed.decisions.items() if found.verdict is Change.REGRESSION}
+    tried = [item for item in looked if _is_tried(item, gated) or (item.case, item.metric) in worse]
     comparisons = [
-        with_confirmation(item, confirmed.decisions, confirmed.left, moved)
-        if _is_tried(item, gated)
-        else item
+        with_confirmation(item, confirmed.decisions, confirmed.left, moved) if item in tried else item
         for item in looked
     ]
     return replace(
         contrast,
         compared=replace(contrast.compared, comparisons=worst_first(comparisons)),
-        retested=tuple((item.case, item.metric) for item in looked if _is_tried(item, gated)),
+        retested=tuple((item.case, item.metric) for item in tried),
         notes=tuple(notes),
     )
 

@@ -214,11 +214,12 @@ def _confirmed(
             notes.append(f"against {name}: no A/B: {error}")
         budget_s -= monotonic() - begun
         contrasts[name] = after
-        suspects = {(item.case, item.metric): item for item in contrast.compared.comparisons if item.suspect}
+        stored = {(item.case, item.metric): item for item in contrast.compared.comparisons}
         findings += [
-            _finding(name, after, suspects[item.case, item.metric], item)
+            _finding(name, after, before, item)
             for item in after.compared.comparisons
-            if (item.case, item.metric) in suspects
+            if (before := stored[item.case, item.metric]).suspect
+            or item.decision.verdict is Change.REGRESSION
         ]
     findings.sort(key=lambda item: (_RANK.index(item.confidence), -item.comparison.worse))
     return replace(night, contrasts=contrasts, findings=tuple(findings), notes=tuple(notes))

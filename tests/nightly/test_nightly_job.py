@@ -24,7 +24,8 @@ from make import open_repeating_arms
 import harness as package
 from harness import store
 from harness.ab.job import run_ab
-from harness.compare.confirm import Means, confirm
+from harness.compare.confirm import Confirmation, Means, confirm
+from harness.core.decision import Change, Decision
 from harness.nightly.job import nightly
 from harness.store.header import read_header, write_header
 from harness.store.lines import decode_line
@@ -116,6 +117,23 @@ def test_a_worse_night_is_confirmed_by_an_a_b_and_told_with_its_numbers(
     assert "1.1 µs -&gt; 1.55 µs | +40.91% | \\[+40.91%, +40.91%\\] | confirmed by an A/B, p = " in text
     assert f"{second} ({second[:4]}-{second[4:6]}-{second[6:8]})" in text
     assert "### What else differs where it got worse\n\n- model: " in text
+
+
+def test_what_an_a_b_shows_beside_the_suspect_is_a_finding_too(
+    night: Callable[..., tuple[int, Path]], parts: dict[str, Any]
+) -> None:
+    """The stored runs suspect the calls, which the A/B clears; it shows the memory to be worse."""
+    decisions = {("m", name): Decision(verdict=Change.EQUIVALENT) for name in ("latency/p50", "latency/p95")}
+    decisions["m", "memory/peak"] = Decision(verdict=Change.REGRESSION, ratio=1.1, reason="+10.00%")
+    parts["nightly"] = partial(nightly, confirm=lambda *_, **__: Confirmation(decisions, {}))
+    night(None, *TWO)
+    code, folder = night(SLOWER, *TWO)
+    assert code == 1
+    worse = {
+        item["metric"]: item["confidence"] for item in findings(folder) if item["verdict"] == "regression"
+    }
+    assert worse == {"memory/peak": "confirmed"}
+    assert (folder / "summary.md").read_text().startswith("## fake: 1 regression\n")
 
 
 def test_without_an_a_b_the_stored_runs_decide(night: Callable[..., tuple[int, Path]]) -> None:
