@@ -20,7 +20,6 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 LOG_MARGIN = math.log1p(MARGIN)
-MEMORY = "memory/peak"
 DRAWS = 400
 DOUBT = 1.3
 """Draws stray by so much more than the fit has it: its variances are learned from few measurements."""
@@ -228,7 +227,7 @@ class Evidence:
 
     def _memory(self, cell: int) -> float:
         """Return the logarithm of the peak memory; infinite where it is not known."""
-        found = [each[MEMORY] for each in self.probes.get(cell, ()) if each.get(MEMORY)]
+        found = [each["memory/peak"] for each in self.probes.get(cell, ()) if each.get("memory/peak")]
         return math.log(min(found)) if found else math.inf
 
 

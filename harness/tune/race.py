@@ -12,7 +12,6 @@ must meet every limit again.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,7 +21,7 @@ from statistics import median_low
 import numpy as np
 
 from harness.tune.design import design, size_of_design
-from harness.tune.evidence import LOG_MARGIN, MAYBE_EQUAL, MEMORY, SURE, Draws, Evidence, interval, scale
+from harness.tune.evidence import LOG_MARGIN, MAYBE_EQUAL, SURE, Draws, Evidence, interval, scale
 from harness.tune.fit import BLOCK, FRESH, PROBE, Seen
 
 MISS = 0.002
@@ -113,10 +112,8 @@ class Race(Evidence):
         if self.ended:
             return None
         while self._queue:
-            cell = self._queue.pop(0)
-            first = self._first_look(cell, next(iter(self.probes), cell))
-            if cell not in self.barred and self._pays(first.step):
-                return first
+            if (cell := self._queue.pop(0)) not in self.barred and self._pays(Step.PROBE):
+                return Ask(Step.PROBE, cell)
         if not self.live or not self.probes:
             untried = [cell for cell in self.live if cell not in self.probes]
             self.ended = not untried or not self._pays(Step.PROBE)
@@ -131,7 +128,7 @@ class Race(Evidence):
         return self._verify()
 
     def tell(self, ask: Ask, values: Mapping[str, float], cost_s: float) -> None:
-        """Take in the values of a measurement, by metric; of a block, log-ratios instead.
+        """Take in the values of a measurement, by metric; of a block, the log-ratio of the objective.
 
         A cell that lacks the value of a limited metric is out.
         """
@@ -140,10 +137,9 @@ class Race(Evidence):
             if self.objective.metric not in values:  # too few calls, say: blocks tell nothing of it
                 self.interleaves = False
                 return
-            self.blocks.setdefault((ask.base, ask.cell), []).append(values[self.objective.metric])
-            for metric in self.fits.keys() & values.keys() & {self.objective.metric, MEMORY}:
-                self.fits[metric].seen.append(Seen(ask.cell, values[metric], BLOCK, ask.base))
-            self.probes.setdefault(ask.cell, []).append(self._in_turn(ask.base, values))
+            ratio = values[self.objective.metric]
+            self.blocks.setdefault((ask.base, ask.cell), []).append(ratio)
+            self.fits[self.objective.metric].seen.append(Seen(ask.cell, ratio, BLOCK, ask.base))
             return
         missing = [metric for metric in self.fits if metric not in values]
         if missing:
@@ -167,35 +163,6 @@ class Race(Evidence):
         """Take in that a cell could not be measured."""
         self._spend(ask, cost_s)
         self.bar(ask.cell, reason)
-
-    def _in_turn(self, base: int, ratios: Mapping[str, float]) -> Mapping[str, float]:
-        """Return what a block tells of a cell by itself: its memory, where that of the base is known."""
-        peak = self._memory(base) + ratios.get(MEMORY, math.inf)
-        return {MEMORY: math.exp(peak)} if math.isfinite(peak) else {}
-
-    def _first_look(self, cell: int, base: int) -> Ask:
-        """Choose how a cell is measured first: alone, or in turn with a known one where that tells more.
-
-        What drifts from one measurement to the next, as on a machine that is shared, falls on both cells
-        of a block. Alone is measured what a limit judges by more than memory, and the first of those cells
-        that compute the same.
-        """
-        alone = Ask(Step.PROBE, cell)
-        groups = {self.space.groups[known] for known in self.probes}
-        if (
-            {limit.metric for limit in self.limits} - {MEMORY}
-            or base in (cell, *self.barred)
-            or self.space.groups[cell] not in groups
-        ):
-            return alone
-        if not self._may_block(base, cell):
-            return alone
-        noise = self.fits[self.objective.metric].noise
-        worth = {
-            Ask(step, cell, other): noise[kind] ** 2 * self.cost_s(step)
-            for step, kind, other in ((Step.PROBE, PROBE, None), (Step.BLOCK, BLOCK, base))
-        }
-        return min(worth, key=worth.__getitem__)
 
     def _spend(self, ask: Ask, cost_s: float) -> None:
         self.spent_s += cost_s
@@ -224,10 +191,7 @@ class Race(Evidence):
         mean, _ = fit.estimate([leader, *near])
         behind = self._sign() * (mean[1:] - mean[0])
         unseen = [cell for cell, lost in zip(near, behind, strict=True) if lost < NEAR]
-        if not unseen:
-            return None
-        again = unseen[0] in self.probes
-        return Ask(Step.PROBE, unseen[0]) if again else self._first_look(unseen[0], leader)
+        return Ask(Step.PROBE, unseen[0]) if unseen else None
 
     def _is_kept_for_blocks(self) -> bool:
         """Tell whether what is left is for blocks of finalists."""
@@ -274,9 +238,7 @@ class Race(Evidence):
         rival = int(self._random.choice(rivals))
         place = int(np.flatnonzero(draws.cells == rival)[0])
         unsure = 0.05 < draws.chances[place] < SURE
-        if rival not in self.probes:
-            return self._first_look(rival, leader)
-        if unsure:
+        if unsure or rival not in self.probes:
             return Ask(Step.PROBE, rival)
         fit = self.fits[self.objective.metric]
         cover = fit.believe([leader, rival]).covariance

@@ -169,8 +169,7 @@ class ModelSearch:
             self.race.lose(replace(ask, cell=cell), f"lost in a block: {fact['lost']}", cost_s)
             return f"lost: {self.keys[cell]}"
         ratio = self._ratio(ask, fact["ratios"])
-        values = {} if ratio is None else {**fact["ratios"], self.settings.objective.metric: ratio}
-        self.race.tell(ask, values, cost_s)
+        self.race.tell(ask, {} if ratio is None else {self.settings.objective.metric: ratio}, cost_s)
         return "no ratio" if ratio is None else f"{100 * ratio:+.2f}% against {fact['base']}"
 
     def _ratio(self, ask: Ask, ratios: Mapping[str, float]) -> float | None:
