@@ -54,10 +54,7 @@ AXES: Mapping[str, list[Any]] = {
 }
 """96 cells: the default space, with memory patterns for one of its levels of optimization."""
 
-SHARING = ("execution_mode", "intra_threads", SPINNING)
-"""Axes that decide how far a measurement of a cell scatters."""
-
-ROUNDS, BEST, AGAIN = 5, 12, 3
+ROUNDS, BEST, AGAIN = 3, 12, 3
 """Rounds over all cells at most, and how many of the best are measured so many times more."""
 
 BLOCKS, FULL = 6, 3
@@ -279,11 +276,7 @@ class Measured:
         )
         logs = [np.log([row["p50_s"] for row in rows[cell]]) for cell in kept]
         self.truth: Floats = np.array([np.median(values) for values in logs])
-        self.strata = self._strata()
-        self.residuals = tuple(
-            _residuals([values for values, own in zip(logs, self.strata, strict=True) if own == stratum])
-            for stratum in range(self.strata.max() + 1)
-        )
+        self.residuals = _residuals(logs)
         self.memory: Floats = np.array([math.log(median(row["peak"] for row in rows[cell])) for cell in kept])
         self.memory_residuals = _residuals([np.log([row["peak"] for row in rows[cell]]) for cell in kept])
         ratios = [row["ratio"] for row in lines.of("block") if row["ratio"] is not None]
@@ -291,16 +284,10 @@ class Measured:
         self.probe_s, self.block_s, self.full_s, self.fresh_s = (
             median(row["cost_s"] for row in lines.of(kind)) for kind in ("probe", "block", "full", "fresh")
         )
-        # how well the truth of the best cell is known
-        best = int(self.truth.argmin())
-        self.error = float(self.residuals[self.strata[best]].std() / math.sqrt(len(logs[best])))
-
-    def _strata(self) -> NDArray[np.int64]:
-        """Number the cells by who shares the cores: their measurements scatter alike."""
-        places = [place for place, axis in enumerate(self.space.axes) if axis in SHARING]
-        kinds = [tuple(cell[place] for place in places) for cell in self.space.cells]
-        order = sorted(set(kinds))
-        return np.array([order.index(kind) for kind in kinds])
+        counts = np.array([len(values) for values in logs])
+        # how well the truth of the best cells is known
+        near = self.truth <= self.truth.min() + math.log(1.01)
+        self.error = float(self.residuals.std() / math.sqrt(counts[near].mean()))
 
 
 def _residuals(groups: list[Floats]) -> Floats:

@@ -48,8 +48,7 @@ class Grid:
     space: Space
     truth: Floats
     memory: Floats
-    strata: NDArray[np.int64]  # of every cell: which residuals are its own
-    residuals: tuple[Floats, ...]  # of a probe, by stratum; one is drawn for each
+    residuals: Floats  # of a probe; one is drawn for each
     block_residuals: Floats
     memory_residuals: Floats
     costs: Costs = COSTS
@@ -59,11 +58,6 @@ class Grid:
     def sweep_s(self) -> float:
         """What a full sweep takes."""
         return self.case_s * len(self.truth)
-
-    def strays(self, cell: int, rng: np.random.Generator, count: int = 1) -> Floats:
-        """Draw by what measurements of a cell stray from its truth, in logarithms."""
-        drawn: Floats = rng.choice(self.residuals[self.strata[cell]], count)
-        return drawn
 
 
 DRAWS, MEMORY_NOISE = 4000, 0.002
@@ -75,8 +69,8 @@ def straying(noise: float, tails: bool, rng: np.random.Generator) -> Floats:
     return found + (rng.random(DRAWS) < 0.1) * rng.exponential(0.15, DRAWS) if tails else found
 
 
-def simulated(number: int, noise: float, tails: bool = False, in_turn: float | None = None) -> Grid:
-    """Draw a grid of 96 cells or more; `in_turn` is the noise of blocks, where it is another one."""
+def simulated(number: int, noise: float, tails: bool = False) -> Grid:
+    """Draw a grid of 96 cells or more."""
     rng = np.random.default_rng([number, 17])
     counts = [2, 2]
     while math.prod(counts) < 96 or (math.prod(counts) < 200 and rng.random() < 0.3):
@@ -99,7 +93,7 @@ def simulated(number: int, noise: float, tails: bool = False, in_turn: float | N
     levels = tuple(tuple(map(str, range(count))) for count in counts)
     space = Space(axes, levels, cells, tuple(0 for _ in cells), int(rng.integers(len(cells))))
     errors = np.random.default_rng([number, 18])
-    probes, blocks = straying(noise, tails, errors), straying(in_turn or noise, tails, errors)
+    probes, blocks = straying(noise, tails, errors), straying(noise, tails, errors)
     if tails:  # a disturbance meets either arm
         blocks *= errors.choice([-1.0, 1.0], DRAWS)
     return Grid(
@@ -107,8 +101,7 @@ def simulated(number: int, noise: float, tails: bool = False, in_turn: float | N
         space,
         truth,
         memory,
-        np.zeros(len(cells), np.int64),
-        (probes,),
+        probes,
         blocks,
         MEMORY_NOISE * errors.standard_normal(DRAWS),
     )
@@ -118,7 +111,7 @@ def as_grid(found: Measured) -> Grid:
     """Take a grid that was measured, with its own scatter and costs."""
     costs = Costs(found.probe_s, found.block_s, found.fresh_s)
     return Grid(
-        found.name, found.space, found.truth, found.memory, found.strata,
+        found.name, found.space, found.truth, found.memory,
         found.residuals, found.block_residuals, found.memory_residuals, costs, found.full_s,
     )  # fmt: skip
 
@@ -161,11 +154,9 @@ def tune(grid: Grid, seed: int, limit: float | None = None, share: float = SHARE
 def measure(grid: Grid, ask: Ask, rng: np.random.Generator) -> dict[str, float]:
     """Measure what is asked, with its scatter."""
     if ask.base is not None:
-        peak = grid.memory[ask.cell] - grid.memory[ask.base] + rng.choice(grid.memory_residuals)
-        ratio = grid.truth[ask.cell] - grid.truth[ask.base] + rng.choice(grid.block_residuals)
-        return {P50: float(ratio), PEAK: float(peak)}
+        return {P50: float(grid.truth[ask.cell] - grid.truth[ask.base] + rng.choice(grid.block_residuals))}
     count = 3 if ask.step is Step.FRESH else 1
-    stray = float(np.median(grid.strays(ask.cell, rng, count)))
+    stray = float(np.median(rng.choice(grid.residuals, count)))
     return {
         P50: math.exp(grid.truth[ask.cell] + stray),
         PEAK: math.exp(grid.memory[ask.cell] + rng.choice(grid.memory_residuals)),
@@ -174,7 +165,7 @@ def measure(grid: Grid, ask: Ask, rng: np.random.Generator) -> dict[str, float]:
 
 def random_search(grid: Grid, rng: np.random.Generator, calls: int) -> float:
     cells = rng.permutation(len(grid.truth))[:calls]
-    values = [grid.truth[cell] + grid.strays(cell, rng)[0] for cell in cells]
+    values = grid.truth[cells] + rng.choice(grid.residuals, len(cells))
     return float(grid.truth[cells[np.argmin(values)]])
 
 
@@ -184,7 +175,7 @@ def hill_climb(grid: Grid, rng: np.random.Generator, calls: int) -> float:
 
     def look(index: int) -> float:
         if index not in known:
-            known[index] = grid.truth[index] + grid.strays(index, rng)[0]
+            known[index] = grid.truth[index] + rng.choice(grid.residuals)
         return known[index]
 
     here = grid.space.default
@@ -225,7 +216,7 @@ def tpe(grid: Grid, seed: int, calls: int) -> float:
         )
         if cell not in places:
             raise optuna.TrialPruned
-        return float(grid.truth[places[cell]] + grid.strays(places[cell], rng)[0])
+        return float(grid.truth[places[cell]] + rng.choice(grid.residuals))
 
     study.optimize(objective, n_trials=calls)
     if not any(trial.state.is_finished() and trial.value is not None for trial in study.trials):
@@ -281,11 +272,9 @@ def simulate(asked: argparse.Namespace) -> None:
     """Search simulated grids."""
     for noise in asked.noise:
         numbers = range(asked.first, asked.first + asked.grids)
-        grids = [simulated(number, noise, asked.tails, asked.in_turn) for number in numbers]
+        grids = [simulated(number, noise, asked.tails) for number in numbers]
         cells = np.mean([len(grid.truth) for grid in grids])
-        print(f"\n### Simulated, noise {noise:.2%}", end="")
-        print(f", in turn {asked.in_turn:.2%}" if asked.in_turn else "", end="")
-        print(", heavy tails: " if asked.tails else ": ", end="")
+        print(f"\n### Simulated, noise {noise:.2%}{', heavy tails' if asked.tails else ''}: ", end="")
         print(f"{len(grids)} grids, {cells:.0f} cells on average\n", flush=True)
         if not asked.only_limits:
             print("\n".join([HEADING, *compare(grids, {} if asked.no_rivals else rivals())[0]]), flush=True)
@@ -330,8 +319,7 @@ def measured_text(every: Sequence[Measured], seeds: int) -> str:
     text = [
         f"{len(every)} full grids, each searched with {seeds} seeds; measured on {head['machine']} at "
         f"commit {', '.join(filter(None, commits)) or 'unknown'}. The truth of a cell is the median of "
-        "its probes; a measurement strays from it as those of cells with the same threads, mode of execution "
-        "and spinning did, and costs what it cost.",
+        "its probes; a measurement strays from it as these did, and costs what it cost.",
         "",
         HEADING,
         *lines,
@@ -348,10 +336,8 @@ def measured_text(every: Sequence[Measured], seeds: int) -> str:
         span, first = (
             math.exp(x - grid.truth.min()) for x in (grid.truth.max(), grid.truth[grid.space.default])
         )
-        scatter = [residuals.std() for residuals in each.residuals]
         text.append(
-            f"| {each.name} | {len(grid.truth)} | {span:.2f}× | {first:.2f}× | "
-            f"{min(scatter):.1%} to {max(scatter):.1%} | "
+            f"| {each.name} | {len(grid.truth)} | {span:.2f}× | {first:.2f}× | {each.residuals.std():.1%} | "
             f"±{1.96 * each.error:.1%} | {each.full_s:.1f} s | {each.probe_s:.2f} s | {within:.0%} | "
             f"{np.mean([item.share for item in own]):.1%} |"
         )
@@ -390,7 +376,6 @@ def main() -> None:
     one.add_argument(
         "--tails", action="store_true", help="one measurement in ten is slower, by 15%% on average"
     )
-    one.add_argument("--in-turn", type=float, help="the noise of blocks, where it is another one")
     one.add_argument("--no-rivals", action="store_true")
     one.add_argument("--only-limits", action="store_true")
     one.set_defaults(act=simulate)
