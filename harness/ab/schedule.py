@@ -8,6 +8,7 @@ alpha: the more of them, the more blocks a verdict takes.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -32,7 +33,7 @@ SPARE_ONLY, SPARE_CONFIRMATION = 2, 1
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(ABC):
     """Numbers of blocks of a case, all that decide counted."""
 
     settings: ABSettings
@@ -43,13 +44,13 @@ class Schedule:
     second_look: int  # fewest that are worth a second look
     control: int  # fewest with which the control can fire
 
+    @abstractmethod
     def to_come(self, screened: int, decisive: int) -> tuple[int, int]:
         """Return how many blocks are still to come for a fair chance of a verdict, and for a safe one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def looks(self, most: int) -> tuple[int | None, int]:
         """Return after how many of `most` blocks the first look is, if any, and how many it plans for."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
