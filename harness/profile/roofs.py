@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 class Sizes:
     """How large the products and the additions are.
 
-    A product of matrices with `side` rows and columns takes milliseconds of one core, and reached most of the
-    sides from 128 to 1024 that were tried (384 to 768 alike). `working_sets`:
-    bytes that one addition moves -> additions in a call, so many that a call's own part is small.
+    A product of matrices with `side` rows and columns takes milliseconds of one core: of sides from 128 to
+    1024, those from 256 to 768 reached most. `working_sets`: bytes that one addition moves -> additions in a
+    call, so many that a call's own part is small.
     """
 
     side: int = 512
