@@ -108,16 +108,21 @@ def run_block(
     }
 
 
+def requests_of(scenario: str, folder: Path) -> Pair:
+    """Build both arms of a scenario in `folder`; return what their workers are asked."""
+    pairing, suite = plan_arms(SCENARIOS[scenario], folder)
+    bench = open_arms(suite, folder / "cache", folder, measure.describe_machine())
+    sampling = replace(suite.sampling, warmup_calls=WARMUP_CALLS, warmup_s=WARMUP_S)
+    cases = pairing.pairs[0]
+    return bench.request(cases.base, sampling), bench.request(cases.head, sampling)
+
+
 def campaign(scenario: str, blocks: int, span_s: float, kept: Path) -> None:
     """Run so many blocks of every condition, in turn; each is kept at once."""
     random = Random(0)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        pairing, suite = plan_arms(SCENARIOS[scenario], folder)
-        bench = open_arms(suite, folder / "cache", folder, measure.describe_machine())
-        sampling = replace(suite.sampling, warmup_calls=WARMUP_CALLS, warmup_s=WARMUP_S)
-        cases = pairing.pairs[0]
-        pair = bench.request(cases.base, sampling), bench.request(cases.head, sampling)
+        pair = requests_of(scenario, folder)
         for number in range(blocks):
             for place, (title, condition) in enumerate(CONDITIONS.items()):
                 draw = BlockOrder(random.randrange(2), random.randrange(2))
@@ -177,16 +182,20 @@ def _row(scenario: str, title: str, found: list[dict[str, Any]], today: float) -
     return f"| {' | '.join(cells)} |"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def parse(text: str | None, kept: Path) -> argparse.Namespace:
+    """Read the command line: scenarios, blocks of each, their calls, and where lines are kept."""
+    parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scenario", choices=SCENARIOS, action="append", default=[])
     parser.add_argument("--blocks", type=int, default=20, help="of every condition")
     parser.add_argument("--span", type=float, default=0.8, help="seconds of calls in a block, both arms")
-    parser.add_argument("--file", type=Path, default=LINES, help="where the lines are kept")
+    parser.add_argument("--file", type=Path, default=kept, help="where the lines are kept")
     asked = parser.parse_args()
     asked.file.parent.mkdir(parents=True, exist_ok=True)
+    return asked
+
+
+def main() -> None:
+    asked = parse(__doc__, LINES)
     for scenario in asked.scenario:
         campaign(scenario, asked.blocks, asked.span, asked.file)
     print(report([json.loads(line) for line in asked.file.read_text().splitlines()]))

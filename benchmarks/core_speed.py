@@ -12,13 +12,11 @@ together. Run it alone on the machine::
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
 import tempfile
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -26,14 +24,10 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from error_rates import plan_arms
-from error_scenarios import SCENARIOS
+from block_spread import parse, requests_of
 from numpy.typing import NDArray
 
-from harness import measure
-from harness.ab.job import WARMUP_CALLS, WARMUP_S
 from harness.measure import BlockOrder, Request, interleave
-from harness.run.bench import open_arms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,11 +85,7 @@ def campaign(scenario: str, blocks: int, span_s: float, kept: Path) -> None:
     random = Random(0)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        pairing, suite = plan_arms(SCENARIOS[scenario], folder)
-        bench = open_arms(suite, folder / "cache", folder, measure.describe_machine())
-        sampling = replace(suite.sampling, warmup_calls=WARMUP_CALLS, warmup_s=WARMUP_S)
-        cases = pairing.pairs[0]
-        pair = bench.request(cases.base, sampling), bench.request(cases.head, sampling)
+        pair = requests_of(scenario, folder)
         for number in range(blocks):
             probes: list[list[int]] = []
             own = folder / f"block-{number}"
@@ -155,15 +145,7 @@ def report(lines: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--scenario", choices=SCENARIOS, action="append", default=[])
-    parser.add_argument("--blocks", type=int, default=20)
-    parser.add_argument("--span", type=float, default=0.8, help="seconds of calls in a block, both arms")
-    parser.add_argument("--file", type=Path, default=LINES, help="where the lines are kept")
-    asked = parser.parse_args()
-    asked.file.parent.mkdir(parents=True, exist_ok=True)
+    asked = parse(__doc__, LINES)
     for scenario in asked.scenario:
         campaign(scenario, asked.blocks, asked.span, asked.file)
     print(report([json.loads(line) for line in asked.file.read_text().splitlines()]))

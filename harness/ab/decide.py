@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness.ab import screening, verdict
-from harness.ab.blocks import P95_CALLS
+from harness.ab.blocks import P95_CALLS, P95_ROUND_CALLS
 from harness.ab.model import ARMS, ABSettings, BlockReading, CaseBlocks, Control, Disagreement, Lost
 from harness.ab.schedule import IN_HAND, OnlyCase, Schedule, SeveralCases, count_tests
 from harness.core.decision import Change, Decision, DecisionSource, Levels, MetricComparison, worst_first
@@ -218,10 +218,14 @@ def _decision(
 
 
 def _name_calls(decision: Decision, seen: CaseBlocks, metric: str, settings: ABSettings) -> Decision:
-    """Name the calls, and the budget, with which a quantile that no block has could be tested alone."""
+    """Name the calls, and the budget, with which a quantile that no block has could be tested alone.
+
+    That of as many calls in a block as make it steady: of fewer, chance decides where it lies.
+    """
     blocks = 1 + OnlyCase.of(settings, [metric]).fair  # of the first it is learned how long they must be
-    needed_s = math.ceil(blocks * (seen.rest_s + seen.tail_s) / (1 - IN_HAND))
-    return replace(decision, needed_s=needed_s, needed_calls=P95_CALLS * (blocks - 1))
+    steady_s = seen.tail_s * P95_ROUND_CALLS / P95_CALLS
+    needed_s = math.ceil(blocks * (seen.rest_s + steady_s) / (1 - IN_HAND))
+    return replace(decision, needed_s=needed_s, needed_calls=P95_ROUND_CALLS * (blocks - 1))
 
 
 def _append(decision: Decision, more: str) -> Decision:
