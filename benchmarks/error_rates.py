@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from error_report import RULE, insert
-from error_scenarios import INPUTS, SCENARIOS, SEEN, Scenario, build
+from error_scenarios import SCENARIOS, SEEN, Scenario, build
 from rivals import RIVALS
 
 from harness import measure
@@ -60,7 +60,7 @@ def plan_arms(scenario: Scenario, folder: Path) -> tuple[Pairing, Suite]:
                 **scenario.cases,
                 **scenario.axes.get(arm, {}),
             },
-            "measure": {"inputs": INPUTS},
+            "measure": {"inputs": scenario.inputs},
             "sampling": {"timeout": 60},
         }
         plans.append(plan_document(document, folder, "error rates"))

@@ -14,10 +14,11 @@ from onnx import TensorProto, helper, numpy_helper
 from harness.ab.model import CAP_S, ABSettings
 from harness.core.feeds import bind_dimensions, random_rows
 from harness.core.inputs import Input
+from harness.core.suite import Measure
 
 SEEN = P50, P95 = "latency/p50", "latency/p95"
 INPUTS = 12
-"""Distinct inputs in rotation; one of them takes the slow branch."""
+"""Inputs in rotation where one of them takes the slow branch."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,11 @@ class Scenario:
     cases: dict[str, list[str]] = field(default_factory=dict)  # axis -> values, of both arms
     metrics: tuple[str, ...] = ABSettings().metrics  # that are asked for
     batch: int = 1
+
+    @property
+    def inputs(self) -> int:
+        """Inputs in rotation: as many as the slow branch takes, else as many as by default."""
+        return INPUTS if "slow" in self.base else Measure().inputs
 
 
 LEVELS = {"graph_opt": ["disable", "basic", "extended", "all"]}
