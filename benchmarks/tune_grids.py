@@ -1,8 +1,9 @@
 """Measure full grids for `benchmarks/tune_rates.py`, and read them: there the best cell is known.
 
-A cell is measured by the probe that `harness tune` makes, in rounds over all cells in an order drawn by
-chance, then the best cells again; blocks of the best two, full cases and fresh measurements tell what those
-cost and how they scatter. One file of JSON lines a model; a second call goes on where the first ended.
+What is true of a cell is told by blocks of it and the default cell in turn, one of every cell in an order
+drawn by chance, then more of those that are best so far: single processes stray several times as much. How a
+probe of `harness tune` strays from that is told by one of every cell; full cases and a fresh measurement tell
+what those cost. One file of JSON lines a model; a second call goes on where the first ended.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import math
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from random import Random
@@ -25,6 +27,7 @@ from error_models import Graph, convnet, encoder
 from numpy.typing import NDArray
 
 from harness.build import default_cache_dir
+from harness.core.case import Case
 from harness.core.record import Record
 from harness.core.suite import Plan
 from harness.run.job import environment
@@ -54,10 +57,10 @@ AXES: Mapping[str, list[Any]] = {
 }
 """96 cells: the default space, with memory patterns for one of its levels of optimization."""
 
-ROUNDS, BEST, AGAIN = 3, 12, 3
-"""Rounds over all cells at most, and how many of the best are measured so many times more."""
+BLOCKS = ((96, 1), (32, 3), (12, 6))
+"""How many cells, the best so far, get how many more blocks; cells of a grid that has fewer all do."""
 
-BLOCKS, FULL = 6, 3
+FULL = 3
 
 
 def perceptron() -> onnx.ModelProto:
@@ -126,11 +129,10 @@ class Lines:
         return [row for row in self.rows if row["kind"] == kind]
 
 
-def measure_grid(name: str, folder: Path, seconds: float, cells: int | None = None) -> str:
+def measure_grid(name: str, folder: Path, cells: int | None = None) -> str:
     """Measure what is missing of one grid; return in a line how it ended.
 
-    At least one round is measured, further ones while `seconds` allow. `cells`
-    cuts the grid down: only to try that it works.
+    `cells` cuts the grid down: only to try that it works.
     """
     lines = Lines(folder / f"{name.replace(' ', '-')}.jsonl")
     if lines.of("ended"):
@@ -142,20 +144,21 @@ def measure_grid(name: str, folder: Path, seconds: float, cells: int | None = No
         made, assumed = plan_model_file(path, AXES)
         if cells is not None:
             made = replace(made, cases=tuple(Random(0).sample(made.cases, min(cells, len(made.cases)))))
-        return _Measuring(name, made, assumed, lines, work, seconds).run()
+        return _Measuring(name, made, assumed, lines, work).run()
 
 
 class _Measuring:
     """One grid on its way."""
 
-    def __init__(self, name: str, made: Plan, assumed: str, lines: Lines, work: Path, seconds: float) -> None:
-        self.name, self.plan, self.lines, self.seconds = name, made, lines, seconds
+    def __init__(self, name: str, made: Plan, assumed: str, lines: Lines, work: Path) -> None:
+        self.name, self.plan, self.lines = name, made, lines
         self.cases = made.cases
         machine = environment(made)
         self.tools = Workers(made.suite, (), P50, default_cache_dir(), work, machine)
         self.begun = monotonic()
+        space = space_of(self.cases)
+        self.default = space.default
         if not lines.of("grid"):
-            space = space_of(self.cases)
             lines.add(
                 kind="grid",
                 model=name,
@@ -169,80 +172,64 @@ class _Measuring:
             self.tools.build(artifact)
 
     def run(self) -> str:
-        for number in range(ROUNDS):
-            if number and self._left() < self._round_s() + self._rest_s():
-                break
-            self._probe(number, range(len(self.cases)))
+        order = list(range(len(self.cases)))
+        Random(0).shuffle(order)
+        probed = {row["cell"] for row in self.lines.of("probe")}
+        for cell in order:
+            if cell not in probed:
+                self._record("probe", cell, partial(self.tools.probe, outputs=False))
+        for stage, (count, blocks) in enumerate(BLOCKS):
+            cells = [cell for cell in (self._best()[:count] if stage else order) if cell != self.default]
+            for number in range(blocks):
+                self._round(f"{stage}.{number}", cells)
         best = self._best()
-        for number in range(AGAIN):
-            self._probe(ROUNDS + number, best[:BEST])
-        self._block(best)
         for kind, measure in (("full", self._full), ("fresh", self.tools.fresh)):
             for cell in best[len(self.lines.of(kind)) : FULL if kind == "full" else 1]:
-                begun = monotonic()
-                record = measure(self.cases[cell])
-                self._add(kind, cell, record, monotonic() - begun)
+                self._record(kind, cell, measure)
         spent = monotonic() - self.begun
         self.lines.add(kind="ended", seconds=spent)
-        return f"{len(self.lines.of('probe'))} probes, {spent:.0f} s"
+        blocks = len(self.lines.of("block"))
+        return f"{len(self.lines.of('probe'))} probes, {blocks} blocks, {spent:.0f} s"
 
-    def _left(self) -> float:
-        return self.seconds - (monotonic() - self.begun)
-
-    def _round_s(self) -> float:
-        return len(self.cases) * self._probe_s()
-
-    def _probe_s(self) -> float:
-        return fmean(row["cost_s"] for row in self.lines.of("probe"))
-
-    def _rest_s(self) -> float:
-        """Estimate what follows the rounds: the best again, blocks, full cases, one afresh."""
-        return BEST * AGAIN * self._probe_s() + BLOCKS * 1.2 + (FULL + 3) * 2.5
-
-    def _probe(self, number: int, cells: Any) -> None:
-        done = {row["cell"] for row in self.lines.of("probe") if row["round"] == number}
-        order = [cell for cell in cells if cell not in done]
-        Random(number).shuffle(order)
-        for cell in order:
-            begun = monotonic()
-            record = self.tools.probe(self.cases[cell], False)
-            self._add("probe", cell, record, monotonic() - begun, round=number)
-
-    def _add(self, kind: str, cell: int, record: Record, cost_s: float, **more: Any) -> None:
-        found = {name: record.metrics[name].value for name in (P50, PEAK) if name in record.metrics}
-        self.lines.add(
-            kind=kind,
-            cell=cell,
-            **more,
-            p50_s=found.get(P50),
-            peak=found.get(PEAK),
-            cost_s=cost_s,
-            **({} if record.status == "ok" else {"reason": f"{record.status}: {record.reason}"}),
-        )
-
-    def _best(self) -> list[int]:
-        known: dict[int, list[float]] = {}
-        for row in self.lines.of("probe"):
-            if row["round"] < ROUNDS and row["p50_s"]:
-                known.setdefault(row["cell"], []).append(row["p50_s"])
-        if len(known) < 2:
-            raise SystemExit(f"{self.name}: {len(known)} cells ran: {self.lines.rows[-1].get('reason')}")
-        return sorted(known, key=lambda cell: fmean(known[cell]))
-
-    def _block(self, best: list[int]) -> None:
-        for number in range(len(self.lines.of("block")), BLOCKS):
-            begun = monotonic()
-            ratios, lost = self.tools.block(self.cases[best[0]], self.cases[best[1]], number)
+    def _round(self, number: str, cells: list[int]) -> None:
+        """Run one block of every cell and the default one, those left out that have theirs."""
+        done = {row["cell"] for row in self.lines.of("block") if row["round"] == number}
+        for cell in Random(number).sample(cells, len(cells)):
+            if cell in done:
+                continue
+            begun, turn = monotonic(), len(self.lines.of("block"))
+            ratios, lost = self.tools.block(self.cases[self.default], self.cases[cell], turn)
             self.lines.add(
                 kind="block",
-                base=best[0],
-                cell=best[1],
+                round=number,
+                base=self.default,
+                cell=cell,
                 ratio=ratios.get(P50),
                 cost_s=monotonic() - begun,
                 **({"reason": lost} if lost else {}),
             )
 
-    def _full(self, case: Any) -> Record:
+    def _record(self, kind: str, cell: int, measure: Callable[[Case], Record]) -> None:
+        begun = monotonic()
+        record = measure(self.cases[cell])
+        found = {name: record.metrics[name].value for name in (P50, PEAK) if name in record.metrics}
+        self.lines.add(
+            kind=kind,
+            cell=cell,
+            p50_s=found.get(P50),
+            peak=found.get(PEAK),
+            cost_s=monotonic() - begun,
+            **({} if record.status == "ok" else {"reason": f"{record.status}: {record.reason}"}),
+        )
+
+    def _best(self) -> list[int]:
+        """Return the cells that ran, by what their blocks show, the fastest first."""
+        known = {cell: fmean(ratios) for cell, ratios in _ratios(self.lines, self.default).items()}
+        if len(known) < 2:
+            raise SystemExit(f"{self.name}: {len(known)} cells ran: {self.lines.rows[-1].get('reason')}")
+        return sorted(known, key=known.__getitem__)
+
+    def _full(self, case: Case) -> Record:
         """Measure a case as a sweep does, in one process."""
         suite = self.plan.suite
         if "full" not in self.tools._benches:
@@ -254,6 +241,19 @@ class _Measuring:
         return self.tools._benches["full"].measure(case)
 
 
+def _ratios(lines: Lines, default: int) -> dict[int, list[float]]:
+    """Return the log-ratios of every cell to the default one, whose own is nothing."""
+    found: dict[int, list[float]] = {default: [0.0]}
+    for row in lines.of("block"):
+        if row["ratio"] is not None:
+            found.setdefault(row["cell"], []).append(row["ratio"])
+    return found
+
+
+SHARED = ("intra_threads", "execution_mode", SPINNING)
+"""Axes that say who shares the cores: cells that agree in them stray alike."""
+
+
 class Measured:
     """A grid that was measured: what is true of every cell, as logarithms, and how measurements scatter."""
 
@@ -262,40 +262,54 @@ class Measured:
         (head,) = lines.of("grid")
         self.name, self.head = head["model"], head
         self.seconds = lines.of("ended")[-1]["seconds"]
-        rows: dict[int, list[dict[str, Any]]] = {}
-        for row in lines.of("probe"):
-            if row["p50_s"]:
-                rows.setdefault(row["cell"], []).append(row)
-        kept = sorted(rows)
+        ratios = _ratios(lines, head["default"])
+        probes = {row["cell"]: row for row in lines.of("probe") if row["p50_s"] and row["cell"] in ratios}
+        kept = sorted(probes)
         cells = tuple(tuple(head["cells"][cell]) for cell in kept)
         self.asked = len(head["cells"])
         axes = head["axes"]
-        default = kept.index(head["default"]) if head["default"] in kept else 0
         self.space = Space(
-            tuple(axes), tuple(map(tuple, axes.values())), cells, tuple(0 for _ in cells), default
+            tuple(axes),
+            tuple(map(tuple, axes.values())),
+            cells,
+            tuple(0 for _ in cells),
+            kept.index(head["default"]),
         )
-        logs = [np.log([row["p50_s"] for row in rows[cell]]) for cell in kept]
-        self.truth: Floats = np.array([np.median(values) for values in logs])
-        self.residuals = _residuals(logs)
-        self.memory: Floats = np.array([math.log(median(row["peak"] for row in rows[cell])) for cell in kept])
-        self.memory_residuals = _residuals([np.log([row["peak"] for row in rows[cell]]) for cell in kept])
-        ratios = [row["ratio"] for row in lines.of("block") if row["ratio"] is not None]
-        self.block_residuals = _residuals([np.array(ratios)])
+        self.kinds = tuple(
+            tuple(value for axis, value in zip(axes, cell, strict=True) if axis in SHARED) for cell in cells
+        )
+        blocks = [np.array(ratios[cell]) for cell in kept]
+        # as the default cell's p50 is 1 s: only ratios matter
+        self.truth: Floats = np.array([np.median(values) for values in blocks])
+        levels = np.array([math.log(probes[cell]["p50_s"]) for cell in kept]) - self.truth
+        self.residuals = self._by_kind([np.array([each]) for each in levels - np.median(levels)])
+        self.block_residuals = self._by_kind([_straying(each) for each in blocks])
+        self.memory: Floats = np.log([probes[cell]["peak"] for cell in kept])
         self.probe_s, self.block_s, self.full_s, self.fresh_s = (
             median(row["cost_s"] for row in lines.of(kind)) for kind in ("probe", "block", "full", "fresh")
         )
-        counts = np.array([len(values) for values in logs])
-        # how well the truth of the best cells is known
-        near = self.truth <= self.truth.min() + math.log(1.01)
-        self.error = float(self.residuals.std() / math.sqrt(counts[near].mean()))
+        # how well the truth of the best cells is known: of a median, by the spread of their blocks
+        near = [each for each in blocks if np.median(each) <= self.truth.min() + math.log(1.01)]
+        spread = np.concatenate([_straying(each) for each in near]).std()
+        self.error = float(1.2533 * spread / math.sqrt(np.mean([len(each) for each in near])))
+
+    def _by_kind(self, straying: list[Floats]) -> list[Floats]:
+        """Return for every cell by what measurements of cells of its kind stray."""
+        found = {
+            kind: np.concatenate(
+                [each for own, each in zip(self.kinds, straying, strict=True) if own == kind]
+            )
+            for kind in set(self.kinds)
+        }
+        every = np.concatenate(straying)
+        return [found[kind] if len(found[kind]) else every for kind in self.kinds]
 
 
-def _residuals(groups: list[Floats]) -> Floats:
-    """Return by what measurements of a cell stray from its median, as wide as single ones do."""
-    found = [
-        (each - np.median(each)) * math.sqrt(len(each) / (len(each) - 1)) for each in groups if len(each) > 1
-    ]
-    return np.concatenate(found) if found else np.zeros(1)
+def _straying(ratios: Floats) -> Floats:
+    """Return by what blocks of a cell stray from their median, as wide as single ones do; of one nothing."""
+    if len(ratios) < 2:
+        return ratios[:0]
+    return (ratios - np.median(ratios)) * math.sqrt(len(ratios) / (len(ratios) - 1))
 
 
 def measured(folder: Path) -> Iterator[Measured]:
