@@ -1,27 +1,35 @@
-"""Simulate jobs of one case whose block lengths are planned: false alarms, and changes seen.
+"""Simulate jobs of one case as they are run: false alarms, and changes seen.
 
-    python benchmarks/length_rates.py [--jobs 20000]
+    python benchmarks/length_rates.py [--jobs 4000]
 
-HEAD differs by exactly the minimum effect, where false alarms are most frequent, or by more. Blocks,
-their ABBAs and those of the control are drawn from normal distributions; the plan and the test are
-those of the harness. Beside it: the same budget in equal blocks, as many as are safe to decide on.
+The stages, the plan, the growing budget, both looks and the decision are those of the harness; only the
+blocks are drawn, their ABBAs too, from normal distributions. HEAD differs by exactly the minimum effect,
+where false alarms are most frequent, or by more. A budget of 10 s is fixed, or grows to 30 s.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import statistics
+from random import Random
+from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
-from harness.ab import lengths, verdict
-from harness.ab.model import ABSettings, BlockReading
-from harness.ab.schedule import SCREEN_ALL, OnlyCase
+from harness.ab import decide
+from harness.ab.budget import BlockBudget
+from harness.ab.model import CAP_S, ABSettings, BlockReading
+from harness.ab.runner import BlockRunner
+from harness.ab.schedule import schedule_of
+from harness.ab.stages import CaseStages
 from harness.core.decision import Change
+from harness.measure import Block, BlockOrder, Request
+from harness.run.bench import Bench
+from harness.store.trace import Trace
 
 P50 = "latency/p50"
-ROUND_S, START_S, LEAST_S = 0.0272, 0.47, 0.1
+ROUND_S, START_S = 0.0272, 0.47
 
 # title, SD between processes, SD of an ABBA
 MACHINES = (
@@ -30,65 +38,80 @@ MACHINES = (
     ("processes differ", 0.03, 0.02),
 )
 EFFECTS = (0.01, 0.02, 0.03)
-BUDGETS_S = (10.0, 30.0)
+BASE, HEAD = (cast(Request, name) for name in ("base", "head"))
 
 
-def draw(
-    rng: np.random.Generator, count: int, span_s: float, effect: float, between: float, within: float
-) -> list[BlockReading]:
-    """Draw blocks of so many ABBAs as `span_s` has."""
-    rounds = max(1, round(span_s / ROUND_S))
-    centres = math.log1p(effect) + rng.normal(0, between, count)
-    values: NDArray[np.float64] = centres[:, None] + rng.normal(0, within, (count, rounds))
-    return [
-        BlockReading(float(np.median(row)), 1.0, 1.0, 0.0, tuple(row.tolist()), ROUND_S) for row in values
-    ]
+class Drawn:
+    """A bench whose blocks are drawn, and what reads them."""
+
+    def __init__(self, rng: np.random.Generator, effect: float, between: float, within: float) -> None:
+        self.rng, self.effect, self.between, self.within = rng, effect, between, within
+        self.rounds: list[float] = []
+
+    def run_block(
+        self, pair: tuple[Request, Request], draw: BlockOrder, span_s: float, limit_s: float
+    ) -> Block:
+        """Draw the ABBAs of a block of `span_s`."""
+        own = 0.0 if pair[0] == pair[1] else math.log1p(self.effect)
+        count = max(1, round(span_s / ROUND_S))
+        self.rounds = list(own + self.rng.normal(0, self.between) + self.rng.normal(0, self.within, count))
+        calls_s = count * ROUND_S
+        return Block(
+            samples_ns=((), ()),
+            preempted=((), ()),
+            observations=(None, None),
+            draw=draw,
+            turns=(),
+            slice_ns=0,
+            start_s=START_S,
+            wall_s=START_S + calls_s,
+            span_s=calls_s,
+        )
+
+    def read(self, *_: object) -> tuple[dict[str, BlockReading], dict[str, str]]:
+        """Read the block that was drawn last."""
+        return {P50: BlockReading(float(np.median(self.rounds)), 1.0, 1.0, 0.0, tuple(self.rounds))}, {}
 
 
-def job(
-    rng: np.random.Generator, budget_s: float, effect: float, between: float, within: float, planned: bool
-) -> tuple[Change, int]:
-    """Run one job; return its verdict and its number of blocks."""
-    settings = ABSettings(metrics=(P50,), budget_s=budget_s)
-    schedule = OnlyCase.of(settings, settings.metrics)
-    usual_s = max(LEAST_S, min(0.9 * budget_s / schedule.safe - START_S, START_S))
-    count = max(schedule.safe, int(0.9 * budget_s / (START_S + usual_s)))
-    blocks = draw(rng, SCREEN_ALL, usual_s, effect, between, within)
-    span_s = usual_s
-    if planned:
-        control = draw(rng, SCREEN_ALL, usual_s, 0.0, between, within)
-        left_s = 0.9 * (budget_s - SCREEN_ALL * (START_S + usual_s))
-        parts = lengths.components(blocks, control, START_S)
-        made = parts and lengths.plan_blocks(parts, schedule, [usual_s] * SCREEN_ALL, left_s, LEAST_S)
-        if made:
-            count, span_s = made.blocks, made.span_s
-    blocks += draw(rng, count - SCREEN_ALL, span_s, effect, between, within)
-    first, _ = schedule.looks(count)
-    found = verdict.decide([block.ratio for block in blocks], min_effect=settings.min_effect, first=first)
-    return found.verdict, count
+class Nowhere:
+    """Keeps no facts."""
+
+    def append(self, fact: dict[str, Any]) -> None:
+        """Forget it."""
+
+
+def job(drawn: Drawn, seed: int, most_s: float | None) -> tuple[Change, float]:
+    """Run one job; return its verdict on p50, and the seconds that its blocks took."""
+    settings = ABSettings(metrics=(P50,), most_s=most_s)
+    runner = BlockRunner(cast(Bench, drawn), cast(Trace, Nowhere()), drawn.read, Random(seed))
+    budget = BlockBudget("case", (BASE, HEAD), settings.budget_s, schedule_of(settings, 1))
+    runner.control_one_of([budget])
+    CaseStages(runner, settings).decide_only_case(budget)
+    (row,) = decide.decide_blocks([budget.seen()], settings)
+    return row.decision.verdict, budget.spent_s
 
 
 def main() -> None:
+    """Print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--jobs", type=int, default=20_000, help="at the minimum effect; a tenth elsewhere")
+    parser.add_argument("--jobs", type=int, default=4000, help="at the minimum effect; a tenth elsewhere")
     jobs = parser.parse_args().jobs
-    print("| spread | budget | lengths | true change | called a regression | blocks, mean |")
-    print("|---|--:|---|--:|--:|--:|")
+    print("| spread | budget | true change | called a regression | seconds, median |")
+    print("|---|--:|--:|--:|--:|")
     for place, (title, between, within) in enumerate(MACHINES):
-        for budget_s in BUDGETS_S:
+        for most_s in (None, CAP_S):
             for effect in EFFECTS:
-                for planned in (False, True):
-                    rng = np.random.default_rng([place, int(budget_s), int(1000 * effect), planned])
-                    total = jobs if effect == EFFECTS[0] and planned else max(1, jobs // 10)
-                    runs = [job(rng, budget_s, effect, between, within, planned) for _ in range(total)]
-                    seen = sum(found is Change.REGRESSION for found, _ in runs)
-                    blocks = sum(count for _, count in runs) / total
-                    how = "planned" if planned else "as safe"
-                    print(
-                        f"| {title} | {budget_s:g} s | {how} | {effect:.0%} | {seen} of {total} "
-                        f"({100 * seen / total:.2f}%) | {blocks:.1f} |",
-                        flush=True,
-                    )
+                rng = np.random.default_rng([place, int(most_s or 0), int(1000 * effect)])
+                drawn = Drawn(rng, effect, between, within)
+                total = jobs if effect == EFFECTS[0] else max(1, jobs // 10)
+                runs = [job(drawn, seed, most_s) for seed in range(total)]
+                seen = sum(found is Change.REGRESSION for found, _ in runs)
+                budget = "10 s" if most_s is None else f"10 to {most_s:g} s"
+                print(
+                    f"| {title} | {budget} | {effect:.0%} | {seen} of {total} ({100 * seen / total:.2f}%) "
+                    f"| {statistics.median(spent_s for _, spent_s in runs):.1f} |",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":
