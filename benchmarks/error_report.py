@@ -12,7 +12,7 @@ from rivals import RIVALS
 Line = dict[str, Any]
 """What is kept of one case of a job."""
 
-RULE = "planned, two looks"
+RULE = "planned, an early look"
 """How an A/B is read and decided today, as lines name it; lines of another rule are not counted."""
 
 BUSY = 0.1

@@ -11,6 +11,7 @@ from harness.ab.blocks import P50, P95, P95_CALLS, P95_ROUND_CALLS
 from harness.ab.model import BlockPlan, BlockReading, CaseBlocks
 from harness.ab.schedule import IN_HAND, Schedule
 from harness.measure import BlockOrder, Request
+from harness.stats.sequential import FirstLook
 
 LEAST_SPAN_S, FAIR_SPAN_S = 0.1, 0.2
 """Calls of a block, both arms together: at least, and where that leaves blocks enough for a verdict."""
@@ -39,7 +40,7 @@ class BlockBudget:
     candidates: frozenset[str] = frozenset()
     planned: int = 0  # fresh blocks
     plan: BlockPlan | None = None  # made from the first blocks, where they show what to plan by
-    first: int | None = None  # of these, the blocks of the first look
+    first: FirstLook | None = None  # where they are looked at twice
     ended: bool = False  # nothing is left to do for it
     unconfirmed: str = ""
     late: str = ""  # which arm did not start within the budget

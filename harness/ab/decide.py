@@ -22,7 +22,7 @@ from harness.judge.exact import MAX_LOSS, comparison, exact, status_change
 from harness.judge.outputs import Outputs
 from harness.stats import sequential, signed_rank
 from harness.stats.levels import find_levels, fisher
-from harness.stats.sequential import LOOKS
+from harness.stats.sequential import LOOKS, FirstLook
 
 Blocks = Sequence[Mapping[str, BlockReading]]
 
@@ -102,21 +102,34 @@ def is_decided(seen: CaseBlocks, schedule: Schedule) -> bool:
 
     In an only case every metric is a candidate: of those, whatever may still be a change.
     """
-    settings = schedule.settings
     asked = seen.candidates
     if not isinstance(schedule, SeveralCases):
-        asked &= candidates(seen.fresh, settings)
-    return all(
-        verdict.decide(
-            column(seen.fresh, metric),
-            min_effect=settings.min_effect,
-            alpha=settings.alpha * _share(metric) / schedule.tests,
-            first=seen.first,
-            weights=weights(seen.fresh, metric),
-        ).verdict
-        is not Change.INCONCLUSIVE
-        for metric in asked
-    )
+        asked &= candidates(seen.fresh, schedule.settings)
+    return _have_verdicts(seen, schedule, asked)
+
+
+def is_answered(seen: CaseBlocks, schedule: Schedule) -> bool:
+    """Return whether an early look gives every metric a verdict, or shows that p50 changed.
+
+    What p95 would add to a change of p50 takes as long again: whoever wants it names a budget.
+    """
+    changed = _first_verdict(seen, schedule, P50) in (Change.REGRESSION, Change.IMPROVEMENT)
+    return changed or _have_verdicts(seen, schedule, seen.candidates)
+
+
+def _have_verdicts(seen: CaseBlocks, schedule: Schedule, asked: Iterable[str]) -> bool:
+    return all(_first_verdict(seen, schedule, metric) is not Change.INCONCLUSIVE for metric in asked)
+
+
+def _first_verdict(seen: CaseBlocks, schedule: Schedule, metric: str) -> Change:
+    settings = schedule.settings
+    return verdict.decide(
+        column(seen.fresh, metric),
+        min_effect=settings.min_effect,
+        alpha=settings.alpha * _share(metric) / schedule.tests,
+        first=seen.first,
+        weights=weights(seen.fresh, metric),
+    ).verdict
 
 
 def decide_blocks(seen: Sequence[CaseBlocks], settings: ABSettings) -> list[MetricComparison]:
@@ -206,7 +219,7 @@ def _decision(
         planned=seen.planned,
         min_effect=settings.min_effect,
         alpha=settings.alpha * (1 if seen.screening else _share(metric) / count_tests(had)),
-        first=seen.planned if seen.screening else seen.first,
+        first=FirstLook(seen.planned) if seen.screening else seen.first,
         weights=weights(blocks, metric),
     )
     screened_out = metric not in seen.candidates and (seen.candidates or not seen.unconfirmed)

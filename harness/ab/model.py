@@ -11,6 +11,7 @@ from harness.core.decision import Change, Decision, MetricComparison
 from harness.core.metrics import COUNTED
 from harness.core.record import Status
 from harness.core.report import GateOutcome
+from harness.stats.sequential import FirstLook
 
 ALPHA = 0.01
 """Chance of a false regression, and of a false improvement, in a job."""
@@ -147,7 +148,7 @@ class CaseBlocks:
         Mapping[str, BlockReading], ...
     ] = ()  # that decide: of the confirmation, or of the only case
     planned: int = 0  # blocks that decide, or those that would have
-    first: int | None = None  # of these, the blocks after which they were looked at first
+    first: FirstLook | None = None  # where they are looked at twice
     candidates: frozenset[str] = frozenset()  # metrics that they decide: those that may raise an alarm
     unconfirmed: str = ""  # why they did not, or not to the end
     late: str = ""  # which arm did not start within the budget: such a block is given up

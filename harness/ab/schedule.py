@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from harness.ab.model import ABSettings
 from harness.core.metrics import METRICS
-from harness.stats.sequential import LOOKS, fewest_values, safe_values
+from harness.stats.sequential import EARLY_SHARE, LOOKS, FirstLook, fewest_values, safe_values
 
 SCREEN_FEW, SCREEN_ALL = 3, 6
 """Blocks after which a clear candidate is known, and after which most cases are decided."""
@@ -27,6 +27,10 @@ ASSUMED_TESTS = 2
 
 IN_HAND = 0.1
 """The share of a budget that is not planned for: a block may take longer than the last ones did."""
+
+EARLY = 1.25
+"""How many times the blocks that are safe to decide on a budget pays that the job chose, to look at so
+many first; one that was given pays twice as many."""
 
 SPARE_ONLY, SPARE_CONFIRMATION = 2, 1
 """Blocks beyond the fewest that give a fair chance of a verdict."""
@@ -49,8 +53,8 @@ class Schedule(ABC):
         """Return how many blocks are still to come for a fair chance of a verdict, and for a safe one."""
 
     @abstractmethod
-    def looks(self, most: int) -> tuple[int | None, int]:
-        """Return after how many of `most` blocks the first look is, if any, and how many it plans for."""
+    def looks(self, most: int) -> tuple[FirstLook | None, int]:
+        """Return the first look of `most` blocks, if there are two, and how many are planned for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +80,14 @@ class OnlyCase(Schedule):
         """Return what is left of the fair number, and of the safe one."""
         return max(1, self.fair - decisive), max(1, self.safe - decisive)
 
-    def looks(self, most: int) -> tuple[int | None, int]:
-        """Return all of them for one look, unless a clear change should not have to wait for so many."""
-        return (self.safe, self.safe) if most >= 2 * self.safe else (None, most)
+    def looks(self, most: int) -> tuple[FirstLook | None, int]:
+        """Return all of them for one look, unless a clear change should not have to wait for so many.
+
+        Where the job chooses its budget it is to be an answer soon, and may grow for what is left open.
+        """
+        if self.settings.most_s and most >= EARLY * self.safe:
+            return FirstLook(self.safe, EARLY_SHARE), self.safe
+        return (FirstLook(self.safe), self.safe) if most >= 2 * self.safe else (None, most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +114,9 @@ class SeveralCases(Schedule):
         screening = max(1, SCREEN_FEW - screened)
         return screening + self.fair, screening + self.safe
 
-    def looks(self, most: int) -> tuple[int | None, int]:
+    def looks(self, most: int) -> tuple[FirstLook | None, int]:
         """Return a look at all of them: what it leaves open may get a second one."""
-        return most, most
+        return FirstLook(most), most
 
 
 def count_tests(metrics: Iterable[str]) -> float:

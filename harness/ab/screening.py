@@ -16,7 +16,7 @@ from harness.ab.model import ALPHA
 from harness.core.decision import Change, Decision
 from harness.core.units import format_percent
 from harness.stats import sequential, signed_rank
-from harness.stats.sequential import Weights
+from harness.stats.sequential import FirstLook, Weights
 
 EVIDENCE = 1 / 4
 """The p against no effect at all that asks for a confirmation: of three blocks the smallest may stray."""
@@ -74,7 +74,7 @@ def screened(
     planned: int,
     min_effect: float,
     alpha: float = ALPHA,
-    first: int | None = None,
+    first: FirstLook | None = None,
     weights: Weights = None,
 ) -> Decision:
     """Decide what is no candidate: equivalent or inconclusive, never an alarm.

@@ -11,6 +11,7 @@ from harness.ab.model import ABSettings
 from harness.ab.runner import BlockRunner, Readings
 from harness.ab.schedule import SCREEN_ALL, SCREEN_FEW, OnlyCase, SeveralCases
 from harness.core.units import format_seconds
+from harness.stats.sequential import EARLY_SHARE, FirstLook
 
 FAIR_BUDGETS = 2.0
 """A budget that is so many times too small for what is asked still shows it about every other time."""
@@ -41,7 +42,7 @@ class CaseStages:
             most = max(done, budget.plan.blocks)
         budget.first, budget.planned = schedule.looks(most)
         if budget.first is None and budget.may_grow:
-            budget.first = budget.planned
+            budget.first = FirstLook(budget.planned)
         budget.candidates = decide.candidates(budget.fresh, self.settings)
         if not budget.candidates and not self._is_worth_its_budget(budget):
             budget.ended = True
@@ -70,7 +71,7 @@ class CaseStages:
             self._give_up(budget, "confirmation", schedule.fewest, 0)
             return budget.unconfirmed
         budget.planned = decide.blocks_to_confirm(budget.seen(), schedule, budget.planned)
-        budget.first = budget.planned
+        budget.first = FirstLook(budget.planned)
         self._look(budget, schedule, "confirmation")
         return f"{len(budget.fresh)} fresh blocks"
 
@@ -116,18 +117,24 @@ class CaseStages:
     def _look(self, budget: BlockBudget, schedule: OnlyCase | SeveralCases, stage: str) -> None:
         """Run the blocks of the first look; what it leaves open gets all the budget pays, then another.
 
-        A budget that may grow does so for that: the plan took the spread from few blocks.
+        A budget that may grow does so for what may be a change: the plan took the spread from few blocks.
         """
         self._run_planned(budget, schedule, stage)
         # where the first blocks went beyond the first look, it is none
-        looked = budget.first and len(budget.fresh) <= budget.first
-        if budget.first and not (looked and decide.is_decided(budget.seen(), schedule)):
-            budget.grow(FAIR_BUDGETS * budget.budget_s)
+        looked = budget.first and len(budget.fresh) <= budget.first.after
+        if budget.first and not (looked and self._is_enough(budget, schedule)):
+            if not decide.is_decided(budget.seen(), schedule):
+                budget.grow(FAIR_BUDGETS * budget.budget_s)
             planned = len(budget.fresh) + budget.payable()
-            if planned > budget.first and planned >= schedule.second_look:
+            if planned > budget.first.after and planned >= schedule.second_look:
                 budget.planned = planned
                 self._run_planned(budget, schedule, stage)
         budget.ended = True
+
+    def _is_enough(self, budget: BlockBudget, schedule: OnlyCase | SeveralCases) -> bool:
+        """Return whether what the first look shows needs no other one."""
+        early = budget.first is not None and budget.first.share == EARLY_SHARE
+        return (decide.is_answered if early else decide.is_decided)(budget.seen(), schedule)
 
     def _run_planned(self, budget: BlockBudget, schedule: OnlyCase | SeveralCases, stage: str) -> None:
         """Run the planned blocks, as far as they can change a verdict and the budget pays them."""

@@ -14,7 +14,7 @@ from harness.ab.model import ALPHA
 from harness.core.decision import Change, Decision
 from harness.core.units import format_percent
 from harness.stats import sequential, signed_rank
-from harness.stats.sequential import Key, Shown, Sides, Weights
+from harness.stats.sequential import FirstLook, Key, Shown, Sides, Weights
 
 CHANGES = {
     Shown.ABOVE: Change.REGRESSION,
@@ -30,14 +30,14 @@ def decide(
     *,
     min_effect: float,
     alpha: float = ALPHA,
-    first: int | None = None,
+    first: FirstLook | None = None,
     weights: Weights = None,
 ) -> Decision:
     """Decide on log-ratios: exact one-sided signed-rank tests against the minimum effect.
 
     A regression is shown where the effect exceeds `min_effect` (a ratio less
     one) at `alpha`; equivalence where it is shown to be smaller on both sides.
-    Where there was a look after the `first` blocks, both looks count.
+    Where there was a `first` look, both looks count.
     """
     if bad := sum(not math.isfinite(block) for block in blocks):
         return _nothing(f"{bad} of {len(blocks)} blocks have no ratio", len(blocks), min_effect)
@@ -56,7 +56,7 @@ def decide_all(
     *,
     min_effect: float,
     alpha: float = ALPHA,
-    firsts: Mapping[Key, int | None] | None = None,
+    firsts: Mapping[Key, FirstLook | None] | None = None,
     weights: Mapping[Key, Weights] | None = None,
     shares: Mapping[Key, float] | None = None,
 ) -> dict[Key, Decision]:
@@ -93,7 +93,7 @@ def final_decision(
     min_effect: float,
     alpha: float = ALPHA,
     tests: float = 1,
-    first: int | None = None,
+    first: FirstLook | None = None,
     weights: Weights = None,
 ) -> Decision | None:
     """Return the decision that no completion to `planned` blocks can change; None while one can.
@@ -114,7 +114,7 @@ def final_decision(
 
 
 def _numbers(
-    blocks: Sequence[float], margin: float, alpha: float, first: int | None, weights: Weights
+    blocks: Sequence[float], margin: float, alpha: float, first: FirstLook | None, weights: Weights
 ) -> Decision:
     """Return ratio, interval, blocks and the smallest effect that these blocks could have shown."""
     bounds, n = signed_rank.interval(blocks, weights=weights), len(blocks)

@@ -26,6 +26,9 @@ LOOKS = (0.8, 0.2)
 The first gets what it hardly misses: 7 values can show something at 0.8%, 8 at 0.4%.
 """
 
+EARLY_SHARE = 0.5
+"""What a first look gets that is taken long before the values that are planned are there."""
+
 STRAYS = 4
 """Values, those of the smallest ranks, that may lie on the wrong side where a number of values is safe."""
 
@@ -33,8 +36,22 @@ Key = TypeVar("Key", bound=Hashable)
 Weights = Sequence[float] | None
 """What each value weighs; None: all the same."""
 
-Looks = Callable[[int], tuple[int | None, int]]
-"""For a number of values: after how many there is a first look, if any, and how many are planned for it."""
+
+@dataclass(frozen=True, slots=True)
+class FirstLook:
+    """A look at the first values; the second one, at all of them, gets what it leaves of alpha."""
+
+    after: int  # values
+    share: float = LOOKS[0]  # of alpha
+
+    @property
+    def left(self) -> float:
+        """What it leaves of alpha; no rounding error of the difference is to make a p another one."""
+        return round(1.0 - self.share, 9)
+
+
+Looks = Callable[[int], tuple[FirstLook | None, int]]
+"""For a number of values: the first look, if there are two, and how many are planned for it."""
 
 MOST_VALUES = 10_000
 
@@ -75,9 +92,9 @@ def safe_values(alpha: float, tests: float = 1) -> int:
 
 
 def p_of_sides(
-    values: Sequence[float], margin: float, first: int | None = None, weights: Weights = None
+    values: Sequence[float], margin: float, first: FirstLook | None = None, weights: Weights = None
 ) -> Sides:
-    """Test each side; where there was a look after the `first` values, both looks count."""
+    """Test each side; where there was a `first` look, both looks count."""
 
     def p(test: Test, threshold: float) -> float:
         return _p(test, values, threshold, first, weights)
@@ -89,13 +106,15 @@ def p_of_sides(
     )
 
 
-def _p(test: Test, values: Sequence[float], threshold: float, first: int | None, weights: Weights) -> float:
-    """Return the p of `test`, over both looks where there was one after the `first` values."""
+def _p(
+    test: Test, values: Sequence[float], threshold: float, first: FirstLook | None, weights: Weights
+) -> float:
+    """Return the p of `test`, over both looks where there are two."""
     if first is None:
         return test(values, threshold, weights)
-    p = test(values[:first], threshold, weights and weights[:first]) / LOOKS[0]
-    if len(values) > first:
-        p = min(p, test(values, threshold, weights) / LOOKS[1])
+    p = test(values[: first.after], threshold, weights and weights[: first.after]) / first.share
+    if len(values) > first.after:
+        p = min(p, test(values, threshold, weights) / first.left)
     return min(1.0, p)
 
 
@@ -134,7 +153,7 @@ def final_outcome(
     margin: float,
     *,
     levels: tuple[float, float],
-    first: int | None = None,
+    first: FirstLook | None = None,
     weights: Weights = None,
 ) -> tuple[Shown, float | None] | None:
     """Return what no completion to `planned` values can change, and the largest p it can end with.
@@ -165,18 +184,18 @@ def final_outcome(
     return (Shown.NOTHING, None) if best > EQUIVALENCE_ALPHA else None
 
 
-def visible_shift(n: int, alpha: float, first: int | None = None) -> float | None:
+def visible_shift(n: int, alpha: float, first: FirstLook | None = None) -> float | None:
     """Return how many SDs beyond the margin a change must lie to be seen in `n` values, at the last look."""
     if first is not None:
-        alpha *= LOOKS[0] if n <= first else LOOKS[1]
+        alpha *= first.share if n <= first.after else first.left
     return signed_rank.visible_shift(n, alpha)
 
 
 def values_to_see(shift: float, alpha: float, fewest: int, looks: Looks) -> int | None:
     """Return the fewest values, `fewest` at least, that show what lies `shift` SDs beyond the margin.
 
-    `looks` gives the number of values of a first look, if any, and how many there
-    are then; None where more than MOST_VALUES would be needed.
+    `looks` gives the first look at so many values, if there are two; None where more
+    than MOST_VALUES would be needed.
     """
 
     def shows(n: int) -> bool:

@@ -14,6 +14,7 @@ from harness.core.decision import Change, Decision, DecisionSource, MetricCompar
 from harness.core.record import Status
 from harness.judge.outputs import Outputs
 from harness.stats import signed_rank
+from harness.stats.sequential import FirstLook
 
 SETTINGS = ABSettings(min_effect=0.01, alpha=0.01, budget_s=10.0, seed=1)
 P50, P95, PEAK = "latency/p50", "latency/p95", "memory/peak"
@@ -164,7 +165,7 @@ def test_a_job_is_settled_when_every_candidate_is():
 
 
 def test_a_case_is_decided_when_every_candidate_has_a_verdict_at_the_first_look():
-    both = {"planned": 9, "first": 9, "candidates": [P50, P95]}
+    both = {"planned": 9, "first": FirstLook(9), "candidates": [P50, P95]}
     assert trial.is_decided(seen(fresh=blocks(9, p50=5, p95=5), **both), TWO_TESTS)
     strays = [*blocks(7, p50=5, p95=5), *blocks(2, p50=5, p95=-9)]
     assert not trial.is_decided(seen(fresh=strays, **both), TWO_TESTS)
@@ -172,7 +173,7 @@ def test_a_case_is_decided_when_every_candidate_has_a_verdict_at_the_first_look(
 
 def test_a_second_look_is_taken_on_all_fresh_blocks_at_its_own_share():
     strays = [*blocks(2, p50=-9), *blocks(28, p50=5)]
-    row = decided(seen(fresh=strays, planned=30, first=9, candidates=[P50]))["c", P50]
+    row = decided(seen(fresh=strays, planned=30, first=FirstLook(9), candidates=[P50]))["c", P50]
     assert row.decision.verdict is Change.REGRESSION
     p = signed_rank.p_above(trial.column(strays, P50), math.log(1.01))
     assert row.decision.p == pytest.approx(p / 0.2)
@@ -196,7 +197,7 @@ def test_a_wild_block_that_is_imprecise_hides_no_change_and_makes_none():
     case = seen(fresh=slow, planned=12, candidates=[P50, P95])
     assert decided(case)["c", P50].decision.verdict is Change.REGRESSION
     assert trial.is_final(case, SeveralCases.of(SETTINGS, 2))
-    first = seen(fresh=slow, planned=12, first=12, candidates=[P50, P95])
+    first = seen(fresh=slow, planned=12, first=FirstLook(12), candidates=[P50, P95])
     assert trial.is_decided(first, SeveralCases.of(SETTINGS, 2))
     assert trial.judge_control("c", slow, ONLY).fired
     flat = [wild, *blocks(9, p50=0.1, p95=0.1)]
@@ -206,7 +207,7 @@ def test_a_wild_block_that_is_imprecise_hides_no_change_and_makes_none():
 
 def test_in_an_only_case_what_looks_like_no_change_keeps_nothing_open():
     swing = [block(p50=5, peak=4 * (-1) ** n) for n in range(13)]
-    both = seen(fresh=swing, planned=13, first=13, candidates=[P50, PEAK])
+    both = seen(fresh=swing, planned=13, first=FirstLook(13), candidates=[P50, PEAK])
     assert trial.is_decided(both, ONLY)
     assert not trial.is_decided(both, TWO_TESTS)
 

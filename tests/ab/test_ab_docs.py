@@ -9,7 +9,7 @@ from harness.ab.budget import LEAST_SPAN_S
 from harness.ab.model import ABSettings
 from harness.ab.schedule import SCREEN_ALL, SCREEN_FEW, OnlyCase, SeveralCases, count_tests
 from harness.measure.interleave import SLICE_NS
-from harness.stats.sequential import EQUIVALENCE_ALPHA, LOOKS
+from harness.stats.sequential import EARLY_SHARE, EQUIVALENCE_ALPHA, LOOKS
 
 DOCS = Path(__file__).parents[2] / "docs"
 ASKED = ABSettings()
@@ -38,6 +38,7 @@ CONSTANTS = {
     "second look, two candidates": SeveralCases.of(ASKED, 2).second_look,
     "share of the first look": f"{LOOKS[0]:.0%}",
     "share of the second look": f"{LOOKS[1]:.0%}",
+    "share of an early look": f"{EARLY_SHARE:.0%}",
     "control blocks": ONE.control,
     "calls for a p95": P95_CALLS,
     "slice": f"{SLICE_NS / 1e6:.0f} ms",

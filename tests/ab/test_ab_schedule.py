@@ -1,9 +1,12 @@
 """How many blocks a job has, before any of them is run."""
 
+from dataclasses import replace
+
 import pytest
 
 from harness.ab.model import ABSettings
 from harness.ab.schedule import OnlyCase, SeveralCases, count_tests, schedule_of
+from harness.stats.sequential import FirstLook
 
 P50, P95, PEAK = "latency/p50", "latency/p95", "memory/peak"
 ALL = (P50, P95, PEAK)
@@ -40,7 +43,14 @@ def test_an_only_case_decides_on_all_its_blocks(metrics, fewest, fair, safe, sec
 def test_an_only_case_is_looked_at_twice_where_the_budget_pays_twice_what_is_safe():
     made = OnlyCase.of(SETTINGS, ALL)
     assert [made.looks(most) for most in (3, 20, 25)] == [(None, 3), (None, 20), (None, 25)]
-    assert [made.looks(most) for most in (26, 99)] == [(13, 13), (13, 13)]
+    assert [made.looks(most) for most in (26, 99)] == [(FirstLook(13), 13)] * 2
+
+
+def test_an_only_case_whose_budget_the_job_chose_is_looked_at_early():
+    """Half of alpha at thirteen blocks, where a quarter more are to come: what shows then need not wait."""
+    made = OnlyCase.of(replace(SETTINGS, most_s=30.0), ALL)
+    assert [made.looks(most) for most in (3, 16)] == [(None, 3), (None, 16)]
+    assert [made.looks(most) for most in (17, 99)] == [(FirstLook(13, 0.5), 13)] * 2
 
 
 def test_the_blocks_of_a_confirmation_grow_with_the_candidates():

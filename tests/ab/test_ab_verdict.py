@@ -6,6 +6,7 @@ import pytest
 from harness.ab import screening, verdict
 from harness.core.decision import Change
 from harness.stats import sequential, signed_rank
+from harness.stats.sequential import EARLY_SHARE, FirstLook
 from harness.stats.signed_rank import tail
 
 
@@ -103,9 +104,9 @@ def test_one_candidate_is_confirmed_at_alpha_and_two_need_more():
 
 def test_two_looks_share_alpha_and_the_better_one_counts():
     wild, weights = blocks(3, 3, 3, 3, 3, 3, 3, -50), [1.0] * 8
-    assert verdict.decide(wild, min_effect=0.01, first=8).verdict is Change.INCONCLUSIVE
+    assert verdict.decide(wild, min_effect=0.01, first=FirstLook(8)).verdict is Change.INCONCLUSIVE
     more, weights = [*wild, *blocks(*[3] * 12)], [*[1.0] * 7, 0.01, *[1.0] * 12]
-    found = verdict.decide(more, min_effect=0.01, first=8, weights=weights)
+    found = verdict.decide(more, min_effect=0.01, first=FirstLook(8), weights=weights)
     assert found.verdict is Change.REGRESSION
     assert found.p == pytest.approx(signed_rank.p_above(more, math.log(1.01), weights) / 0.2)
     assert found.blocks == 20
@@ -132,7 +133,7 @@ def test_what_all_weigh_the_same_is_of_no_account():
     assert (one.ratio, one.low, one.mde) == pytest.approx((other.ratio, other.low, other.mde))
 
 
-@pytest.mark.parametrize("first", [None, 9])
+@pytest.mark.parametrize("first", [None, FirstLook(9), FirstLook(9, EARLY_SHARE)])
 def test_weights_are_carried_into_every_decision(first):
     values, weights = blocks(-50, *[3] * 19), [0.01, *[1.0] * 19]
     options = {"min_effect": 0.01, "first": first}
@@ -147,21 +148,25 @@ def test_weights_are_carried_into_every_decision(first):
 
 
 def test_what_a_first_look_has_shown_no_later_block_takes_back():
-    found = verdict.decide([*blocks(*[3] * 8), *blocks(*[-9] * 12)], min_effect=0.01, first=8)
+    found = verdict.decide([*blocks(*[3] * 8), *blocks(*[-9] * 12)], min_effect=0.01, first=FirstLook(8))
     assert (found.verdict, found.p) == (Change.REGRESSION, pytest.approx(2**-8 / 0.8))
 
 
 def test_the_first_look_alone_is_stricter_than_one_look():
     seven = blocks(*[3] * 7)
-    assert verdict.decide(seven, min_effect=0.01, first=7).p == pytest.approx(2**-7 / 0.8)
-    assert verdict.decide(seven, min_effect=0.01, alpha=0.009, first=7).verdict is Change.INCONCLUSIVE
+    assert verdict.decide(seven, min_effect=0.01, first=FirstLook(7)).p == pytest.approx(2**-7 / 0.8)
+    assert (
+        verdict.decide(seven, min_effect=0.01, alpha=0.009, first=FirstLook(7)).verdict is Change.INCONCLUSIVE
+    )
     assert verdict.decide(seven, min_effect=0.01, alpha=0.009).verdict is Change.REGRESSION
 
 
 def test_the_smallest_visible_effect_is_that_of_the_look_which_decides():
     assert sequential.visible_shift(14, 0.01) == signed_rank.visible_shift(14, 0.01)
-    assert sequential.visible_shift(14, 0.01, 14) == signed_rank.visible_shift(14, 0.008)
-    assert sequential.visible_shift(28, 0.01, 14) == signed_rank.visible_shift(28, 0.002)
+    assert sequential.visible_shift(14, 0.01, FirstLook(14)) == signed_rank.visible_shift(14, 0.008)
+    assert sequential.visible_shift(28, 0.01, FirstLook(14)) == signed_rank.visible_shift(28, 0.002)
+    early = FirstLook(14, EARLY_SHARE)
+    assert sequential.visible_shift(28, 0.01, early) == signed_rank.visible_shift(28, 0.005)
 
 
 @pytest.mark.parametrize("looks", [1, 2])
@@ -170,14 +175,14 @@ def test_so_many_blocks_show_a_change_though_the_four_most_imprecise_stray(looks
     share = sequential.LOOKS[1] if looks == 2 else 1
     n, level = sequential.safe_values(share * 0.01, candidates), 0.01 / candidates
     strayed, weights = blocks(*[-9] * 4, *[3] * (n - 4)), [0.01] * 4 + [1.0] * (n - 4)
-    first = 7 if looks == 2 else None
+    first = FirstLook(7) if looks == 2 else None
     options = {"min_effect": 0.01, "alpha": level, "first": first}
     assert verdict.decide(strayed, weights=weights, **options).verdict is Change.REGRESSION
     fewer = verdict.decide(strayed[:-1], weights=weights[:-1], **options)
     assert fewer.verdict is Change.INCONCLUSIVE
 
 
-@pytest.mark.parametrize("first", [8, None])
+@pytest.mark.parametrize("first", [FirstLook(8), FirstLook(8, EARLY_SHARE), None])
 def test_what_is_settled_no_completion_changes_whatever_it_weighs(first):
     generator = np.random.default_rng(12)
     settled = 0
@@ -223,9 +228,9 @@ def test_two_looks_raise_no_more_false_alarms_than_alpha_at_the_minimum_effect(n
     alarms = 0
     for _ in range(3000):
         values = math.log1p(0.01) + 0.01 * draw(30)
-        look = verdict.decide(values[:9].tolist(), min_effect=0.01, first=9)
+        look = verdict.decide(values[:9].tolist(), min_effect=0.01, first=FirstLook(9))
         if look.verdict is Change.INCONCLUSIVE:
-            look = verdict.decide(values.tolist(), min_effect=0.01, first=9)
+            look = verdict.decide(values.tolist(), min_effect=0.01, first=FirstLook(9))
         alarms += look.verdict is Change.REGRESSION
     assert 0.003 * 3000 < alarms <= 0.01 * 3000 + 3 * 30**0.5
 

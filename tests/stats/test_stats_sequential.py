@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.stats import sequential
+from harness.stats.sequential import FirstLook
 
 
 @pytest.mark.parametrize("shift", [0.3, 0.7, 1.2])
@@ -19,7 +20,8 @@ def test_so_many_values_show_a_shift_and_one_less_does_hardly(shift: float) -> N
 
 def test_two_looks_take_more_values_than_one() -> None:
     one, two = (
-        sequential.values_to_see(0.5, 0.01, 9, lambda n, first=first: (first, n)) for first in (None, 13)
+        sequential.values_to_see(0.5, 0.01, 9, lambda n, first=first: (first, n))
+        for first in (None, FirstLook(13))
     )
     assert one is not None
     assert two is not None
