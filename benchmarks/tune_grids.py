@@ -40,22 +40,41 @@ Floats = NDArray[np.float64]
 
 P50, PEAK = "latency/p50", "memory/peak"
 SPINNING = "session.intra_op.allow_spinning"
-AXES: Mapping[str, list[Any]] = {
-    "graph_opt": ["disable", "basic", "all"],
-    "execution_mode": ["sequential", "parallel"],
-    "intra_threads": [1, 2],
-    "config": [
-        "default",
-        {"no_spinning": {SPINNING: "0"}},
-        {"no_arena": {"enable_cpu_mem_arena": False}},
-        {"no_spinning_no_arena": {SPINNING: "0", "enable_cpu_mem_arena": False}},
-        {"no_pattern": {"enable_mem_pattern": False}},
-        {"no_spinning_no_pattern": {SPINNING: "0", "enable_mem_pattern": False}},
-        {"no_arena_no_pattern": {"enable_cpu_mem_arena": False, "enable_mem_pattern": False}},
-        {"none": {SPINNING: "0", "enable_cpu_mem_arena": False, "enable_mem_pattern": False}},
-    ],
+PACKING, DEVICE = "session.disable_prepacking", "session.use_device_allocator_for_initializers"
+MEMORY: Mapping[str, Mapping[str, Any]] = {
+    "": {},
+    "no_arena": {"enable_cpu_mem_arena": False},
+    "no_pattern": {"enable_mem_pattern": False},
+    "no_arena_no_pattern": {"enable_cpu_mem_arena": False, "enable_mem_pattern": False},
 }
-"""96 cells: the default space, with memory patterns for one of its levels of optimization."""
+
+
+def _crossed(*others: Mapping[str, Mapping[str, Any]]) -> list[Any]:
+    """Cross the settings of memory with each of `others`."""
+    found: list[Any] = ["default"]
+    for name, own in MEMORY.items():
+        for settings in ({"": {}}, *others):
+            ((other, more),) = settings.items()
+            if joined := "_".join(filter(None, (name, other))):
+                found.append({joined: {**own, **more}})
+    return found
+
+
+AXES: Mapping[str, Mapping[str, list[Any]]] = {
+    "one thread": {
+        "graph_opt": ["disable", "basic", "extended", "all"],
+        "execution_mode": ["sequential", "parallel"],
+        "intra_threads": [1],
+        "config": _crossed({"unpacked": {PACKING: "1"}}, {"device": {DEVICE: "1"}}),
+    },
+    "one and two threads": {
+        "graph_opt": ["disable", "basic", "all"],
+        "execution_mode": ["sequential", "parallel"],
+        "intra_threads": [1, 2],
+        "config": _crossed({"no_spinning": {SPINNING: "0"}}),
+    },
+}
+"""96 cells each."""
 
 BLOCKS = ((96, 1), (32, 3), (12, 6))
 """How many cells, the best so far, get how many more blocks; cells of a grid that has fewer all do."""
@@ -129,22 +148,22 @@ class Lines:
         return [row for row in self.rows if row["kind"] == kind]
 
 
-def measure_grid(name: str, folder: Path, cells: int | None = None) -> str:
-    """Measure what is missing of one grid; return in a line how it ended.
+def measure_grid(name: str, axes: str, folder: Path, cells: int | None = None) -> str:
+    """Measure what is missing of one grid, of AXES; return in a line how it ended.
 
     `cells` cuts the grid down: only to try that it works.
     """
-    lines = Lines(folder / f"{name.replace(' ', '-')}.jsonl")
+    lines = Lines(folder / f"{name} {axes}.jsonl".replace(" ", "-"))
     if lines.of("ended"):
         return "is complete"
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
         if (path := model_file(name, work)) is None:
             return f"left out: the package {REAL[name][0]} is not installed"
-        made, assumed = plan_model_file(path, AXES)
+        made, assumed = plan_model_file(path, AXES[axes])
         if cells is not None:
             made = replace(made, cases=tuple(Random(0).sample(made.cases, min(cells, len(made.cases)))))
-        return _Measuring(name, made, assumed, lines, work).run()
+        return _Measuring(f"{name}, {axes}", made, assumed, lines, work).run()
 
 
 class _Measuring:

@@ -1,7 +1,7 @@
 """How often `harness tune` finds a cell within 1% of the best, and at what share of a full sweep's time.
 
     python benchmarks/tune_rates.py simulate [--grids 200] [--first 0] [--noise 0.0025 0.03] [--tails]
-    python benchmarks/tune_rates.py measure FOLDER [--only NAME] [--cells N]
+    python benchmarks/tune_rates.py measure FOLDER [--only NAME] [--axes AXES] [--cells N]
     python benchmarks/tune_rates.py replay FOLDER [--seeds 10] [--report docs/tune.md]
 
 Drives the search (`harness.tune.race`) itself over grids whose answer is known: simulated ones, additive in
@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tune_grids import MADE, REAL, Measured, measure_grid, measured
+from tune_grids import AXES, MADE, REAL, Measured, measure_grid, measured
 
 from harness.tune.model import Limit, Objective, Space
 from harness.tune.race import Ask, Costs, Race, Step
@@ -288,7 +288,7 @@ def measure_grids(asked: argparse.Namespace) -> None:
     asked.folder.mkdir(parents=True, exist_ok=True)
     for name in asked.only or (*MADE, *REAL):
         begun = time.monotonic()
-        line = measure_grid(name, asked.folder, asked.cells)
+        line = measure_grid(name, asked.axes, asked.folder, asked.cells)
         print(f"{name}: {line} ({time.monotonic() - begun:.0f} s in all)", flush=True)
 
 
@@ -387,6 +387,7 @@ def main() -> None:
     one = actions.add_parser("measure", help="measure full grids; goes on where it was")
     one.add_argument("folder", type=Path)
     one.add_argument("--only", action="append", choices=[*MADE, *REAL])
+    one.add_argument("--axes", choices=AXES, default="one thread")
     one.add_argument("--cells", type=int, help="so many cells of each grid: only to try that it works")
     one.set_defaults(act=measure_grids)
     one = actions.add_parser("replay", help="search the grids that were measured")
