@@ -143,9 +143,9 @@ class Fit:
         return mean, np.sqrt(np.maximum(left, 0.0))
 
     def trust(self, cell: int) -> float:
-        """Return the trust in the best probe of a cell: about 1, less where it strays; 0 without one."""
+        """Return the trust in the best measurement of a cell: about 1, less where it strays; 0: none."""
         pairs = zip(self.seen, self._trust, strict=False)
-        return max((float(x) for item, x in pairs if item.cell == cell and item.base is None), default=0.0)
+        return max((float(x) for item, x in pairs if item.cell == cell), default=0.0)
 
     @property
     def _cell(self) -> float:

@@ -13,7 +13,7 @@ import pytest
 from harness.tune.design import design, size_of_design
 from harness.tune.fit import BLOCK, Fit, Seen
 from harness.tune.model import Limit, Objective, Space
-from harness.tune.race import Ask, Costs, Race, Step
+from harness.tune.race import Ask, Costs, Race, Step, Turns
 
 P50, PEAK = "latency/p50", "memory/peak"
 COSTS = Costs(0.8, 1.0, 5.0)
@@ -39,11 +39,12 @@ def drive(race: Race, truth: np.ndarray, noise: float = 0.0, peaks: np.ndarray |
         asked.append(ask)
         values = {PEAK: float(peaks[ask.cell])} if peaks is not None else {}
         value = truth[ask.cell] + noise * rng.standard_normal()
+        values[P50] = math.exp(value)
         if ask.base is None:
-            values[P50] = math.exp(value)
+            race.tell(ask, values, COSTS.of(ask.step))
         else:
-            values = {P50: value - truth[ask.base]}
-        race.tell(ask, values, COSTS.of(ask.step))
+            base = truth[ask.base]
+            race.tell_turns(ask, Turns(value - base, math.exp(base), values), COSTS.block_s)
     return asked
 
 
@@ -132,7 +133,8 @@ def test_a_winner_that_breaks_a_limit_afresh_is_out_and_the_next_one_is_measured
     first: int | None = None
     while (ask := race.ask()) is not None:
         if ask.base is not None:
-            race.tell(ask, {P50: float(truth[ask.cell] - truth[ask.base])}, 1.0)
+            ratio = float(truth[ask.cell] - truth[ask.base])
+            race.tell_turns(ask, Turns(ratio, math.exp(truth[ask.base]), {}), 1.0)
             continue
         bad = ask.step is Step.FRESH and first in (None, ask.cell)
         first = ask.cell if bad else first
@@ -202,12 +204,15 @@ def test_a_cell_whose_only_measurement_was_disturbed_is_measured_again_and_wins(
     best = int(np.argmin(truth))
     slowed = 0
     while (ask := race.ask()) is not None:
-        values = {P50: math.exp(truth[ask.cell])}
-        if ask.base is not None:
-            values = {P50: truth[ask.cell] - truth[ask.base]}
-        elif ask.cell == best and not slowed:
-            slowed, values = 1, {P50: 1.2 * values[P50]}
-        race.tell(ask, values, COSTS.of(ask.step))
+        value = truth[ask.cell]
+        if ask.cell == best and not slowed:
+            slowed, value = 1, value + math.log(1.2)
+        values = {P50: math.exp(value)}
+        if ask.base is None:
+            race.tell(ask, values, COSTS.of(ask.step))
+        else:
+            base = truth[ask.base]
+            race.tell_turns(ask, Turns(value - base, math.exp(base), values), COSTS.block_s)
     assert slowed and list(race.fresh) == [best] and len(race.probes[best]) >= 2
 
 
