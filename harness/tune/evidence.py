@@ -33,6 +33,9 @@ SURE, SAFE_Z = 0.95, 2.33
 TRUSTED = 0.25
 """A cell is recommended where one of its measurements at least is trusted so: strays by four SDs at most."""
 
+KEPT = 0.05
+"""How likely the defaults are within the margin of the winner, to be kept in its place."""
+
 LIKELY = 0.5
 """The chance to meet the limits by so much that is enough where no cell is sure: it is measured afresh."""
 
@@ -196,14 +199,22 @@ class Evidence:
         return tuple(found)
 
     def winner(self) -> int | None:
-        """Return the cell to recommend: of those shown equal to the best, least memory, then the defaults."""
+        """Return the cell to recommend: of those shown equal to the best, least memory, then the defaults.
+
+        The defaults are kept where a better cell by more than the margin is not shown.
+        """
         draws = self.draws() if self.live and self.probes else None
         leader = self.recommend(draws) if draws else None
         if leader is None or draws is None:
             return None
         sure = {int(cell) for cell, chance in zip(draws.cells, draws.chances, strict=True) if chance >= SURE}
         equal = [cell for cell in self.equivalents(leader) if cell in sure and self.probes.get(cell)]
-        return self.preferred(leader, [*equal, *self._surely_equal(draws, leader, sure)])
+        found = self.preferred(leader, [*equal, *self._surely_equal(draws, leader, sure)])
+        default, chances = self.space.default, self.chances_to_equal(draws, found)
+        if default not in sure or not self.probes.get(default):
+            return found
+        as_good = chances[list(draws.cells).index(default)] >= KEPT
+        return self.preferred(found, [default]) if as_good else found
 
     def preferred(self, leader: int, equal: Sequence[int]) -> int:
         """Return of cells that are equal the one to prefer: least memory, then the defaults, then the leader.

@@ -27,8 +27,11 @@ Ints = NDArray[np.int64]
 KINDS = PROBE, FRESH, BLOCK = 0, 1, 2
 """Kinds of measurements: a short one, a full one, and a block of both arms in turn."""
 
-PRIOR_AXIS, PRIOR_PAIR, PRIOR_CELL = 0.10, 0.02, 0.004
-"""Standard deviations of effects, as logarithms, that the search begins with."""
+PRIOR_AXIS, PRIOR_PAIR, PRIOR_CELL = 0.10, 0.008, 0.004
+"""Standard deviations of effects, as logarithms, that the search begins with.
+
+Of pairs little is believed at first: what is measured once is told from noise by the axes alone.
+"""
 
 PRIOR_NOISE = {PROBE: 0.010, FRESH: 0.008, BLOCK: 0.005}
 """The same of measurements."""
