@@ -217,13 +217,13 @@ class _Measuring:
             if cell in done:
                 continue
             begun, turn = monotonic(), len(self.lines.of("block"))
-            readings, lost = self.tools.block(self.cases[self.default], self.cases[cell], turn)
+            ratios, lost = self.tools.block(self.cases[self.default], self.cases[cell], turn)
             self.lines.add(
                 kind="block",
                 round=number,
                 base=self.default,
                 cell=cell,
-                ratio=readings[P50].ratio if P50 in readings else None,
+                ratio=ratios.get(P50),
                 cost_s=monotonic() - begun,
                 **({"reason": lost} if lost else {}),
             )

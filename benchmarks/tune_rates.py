@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from tune_grids import AXES, MADE, REAL, Measured, measure_grid, measured
 
 from harness.tune.model import Limit, Objective, Space
-from harness.tune.race import Ask, Costs, Race, Step, Turns
+from harness.tune.race import Ask, Costs, Race, Step
 
 Floats = NDArray[np.float64]
 
@@ -136,10 +136,7 @@ def tune(grid: Grid, seed: int, limit: float | None = None, share: float = SHARE
     budget_s = share * grid.sweep_s
     race = Race(grid.space, Objective(P50, False), limits, budget_s, grid.costs, seed)
     while (ask := race.ask()) is not None:
-        if ask.base is None:
-            race.tell(ask, measure(grid, ask, rng), grid.costs.of(ask.step))
-        else:
-            race.tell_turns(ask, turns(grid, ask.base, ask.cell, rng), grid.costs.block_s)
+        race.tell(ask, measure(grid, ask, rng), grid.costs.of(ask.step))
     found = next((cell for cell in race.fresh if cell not in race.broke), None)
     spent = race.spent_s / grid.sweep_s
     allowed = np.ones(len(grid.truth), bool)
@@ -155,16 +152,11 @@ def tune(grid: Grid, seed: int, limit: float | None = None, share: float = SHARE
     return Outcome(float(grid.truth[found] - best), spent, again), race
 
 
-def turns(grid: Grid, base: int, cell: int, rng: np.random.Generator) -> Turns:
-    """Measure two cells in turn, with their scatter."""
-    level = grid.truth[base] + rng.choice(grid.residuals[base])
-    ratio = float(grid.truth[cell] - grid.truth[base] + rng.choice(grid.block_residuals[cell]))
-    peak = math.exp(grid.memory[cell] + rng.choice(grid.memory_residuals))
-    return Turns(ratio, math.exp(level), {P50: math.exp(level + ratio), PEAK: peak})
-
-
 def measure(grid: Grid, ask: Ask, rng: np.random.Generator) -> dict[str, float]:
-    """Measure what a cell is by itself, with its scatter."""
+    """Measure what is asked, with its scatter."""
+    if ask.base is not None:
+        stray = rng.choice(grid.block_residuals[ask.cell])
+        return {P50: float(grid.truth[ask.cell] - grid.truth[ask.base] + stray)}
     count = 3 if ask.step is Step.FRESH else 1
     stray = float(np.median(rng.choice(grid.residuals[ask.cell], count)))
     return {

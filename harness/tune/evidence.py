@@ -30,9 +30,6 @@ LIVE = 128
 SURE, SAFE_Z = 0.95, 2.33
 """How surely a recommended cell meets its limits, with this many errors of a fresh measurement to spare."""
 
-TRUSTED = 0.25
-"""A cell is recommended where one of its measurements at least is trusted so: strays by four SDs at most."""
-
 KEPT = 0.05
 """How likely the defaults are within the margin of the winner, to be kept in its place."""
 
@@ -167,8 +164,6 @@ class Evidence:
         least = SURE if not self.raced or draws.chances.max(initial=0.0) >= SURE else LIKELY
         sure = [int(place) for place in np.flatnonzero(draws.chances >= least)]
         sure = [place for place in sure if self.probes.get(int(draws.cells[place]))]
-        trust = self.fits[self.objective.metric].trust
-        sure = [place for place in sure if trust(int(draws.cells[place])) >= TRUSTED] or sure
         if not sure:
             return None
         best = np.where(draws.meets, draws.objective, np.inf).min(1)

@@ -27,11 +27,8 @@ Ints = NDArray[np.int64]
 KINDS = PROBE, FRESH, BLOCK = 0, 1, 2
 """Kinds of measurements: a short one, a full one, and a block of both arms in turn."""
 
-PRIOR_AXIS, PRIOR_PAIR, PRIOR_CELL = 0.10, 0.008, 0.004
-"""Standard deviations of effects, as logarithms, that the search begins with.
-
-Of pairs little is believed at first: what is measured once is told from noise by the axes alone.
-"""
+PRIOR_AXIS, PRIOR_PAIR, PRIOR_CELL = 0.10, 0.02, 0.004
+"""Standard deviations of effects, as logarithms, that the search begins with."""
 
 PRIOR_NOISE = {PROBE: 0.010, FRESH: 0.008, BLOCK: 0.005}
 """The same of measurements."""
@@ -146,9 +143,9 @@ class Fit:
         return mean, np.sqrt(np.maximum(left, 0.0))
 
     def trust(self, cell: int) -> float:
-        """Return the trust in the best measurement of a cell: about 1, less where it strays; 0: none."""
+        """Return the trust in the best probe of a cell: about 1, less where it strays; 0 without one."""
         pairs = zip(self.seen, self._trust, strict=False)
-        return max((float(x) for item, x in pairs if item.cell == cell), default=0.0)
+        return max((float(x) for item, x in pairs if item.cell == cell and item.base is None), default=0.0)
 
     @property
     def _cell(self) -> float:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness.ab.blocks import read_block
-from harness.ab.model import BlockReading
 from harness.build import build
 from harness.core.artifact import Built
 from harness.core.case import Artifact, Case
@@ -43,8 +42,8 @@ class Instruments(Protocol):
     def probe(self, case: Case, outputs: bool) -> Record:
         """Measure a case shortly, with what its outputs tell where asked for."""
 
-    def block(self, base: Case, case: Case, number: int) -> tuple[dict[str, BlockReading], str]:
-        """Measure two cases in turn; return readings by metric, or what was lost: ``base``, ``head``."""
+    def block(self, base: Case, case: Case, number: int) -> tuple[dict[str, float], str]:
+        """Measure two cases in turn; return log-ratios by metric, or what was lost: ``base``, ``head``."""
 
     def fresh(self, case: Case) -> Record:
         """Measure a case in full."""
@@ -71,7 +70,7 @@ class Workers:
         """Measure a case shortly."""
         return self._bench("outputs" if outputs else "probe").measure(case)
 
-    def block(self, base: Case, case: Case, number: int) -> tuple[dict[str, BlockReading], str]:
+    def block(self, base: Case, case: Case, number: int) -> tuple[dict[str, float], str]:
         """Run one block; which arm starts and leads alternates."""
         bench = self._bench("probe")
         try:
@@ -82,7 +81,7 @@ class Workers:
         if block.lost is not None:
             return {}, ("base", "head")[block.lost]
         readings, _ = read_block(block.samples_ns, block.preempted, block.observations)
-        return readings, ""
+        return {name: reading.ratio for name, reading in readings.items()}, ""
 
     def fresh(self, case: Case) -> Record:
         """Measure a case in full, in several processes."""

@@ -12,7 +12,7 @@ must meet every limit again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
@@ -20,9 +20,8 @@ from statistics import median_low
 
 import numpy as np
 
-from harness.ab.blocks import MAD_TO_SD
 from harness.tune.design import design, size_of_design
-from harness.tune.evidence import LOG_MARGIN, MAYBE_EQUAL, SURE, Draws, Evidence, Floats, interval, scale
+from harness.tune.evidence import LOG_MARGIN, MAYBE_EQUAL, SURE, Draws, Evidence, interval, scale
 from harness.tune.fit import BLOCK, FRESH, PROBE, Seen
 
 MISS = 0.002
@@ -45,34 +44,22 @@ MAX_FRESH = 5
 
 MAX_BLOCKS_A_PAIR = 10
 
-LEVELS = 4
-"""Turns with the default cell after which it is known how far it strays."""
-
 
 class Step(StrEnum):
     """What a measurement is for."""
 
-    PROBE = "probe"  # a short one of one cell; in turn with the default cell where that can be
+    PROBE = "probe"  # a short one of one cell
     BLOCK = "block"  # two cells in turn
     FRESH = "fresh"  # a full one of a cell that is to be recommended
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """The next measurement: of `cell`, in turn with `base` where there is one."""
+    """The next measurement: of `cell`, in a block against `base`."""
 
     step: Step
     cell: int
     base: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Turns:
-    """What two cells in turn gave."""
-
-    ratio: float  # of the objective, as a logarithm
-    base: float  # the objective of the base
-    values: Mapping[str, float]  # of the other cell, by metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +92,9 @@ class Race(Evidence):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._random = np.random.default_rng(self.seed)
-        self._spans: dict[Step, list[float]] = {step: [] for step in Step}
-        self._levels: list[float] = []  # of the default cell in every turn, on the objective's scale
-        cost_s = self.cost_s(Step.BLOCK if self._pairs() else Step.PROBE)
-        count = min(size_of_design(self.space), max(2, int(0.7 * self.left_s / cost_s)))
+        count = min(size_of_design(self.space), max(2, int(0.7 * self.left_s / self.costs.probe_s)))
         self._queue = design(self.space, count, Random(self.seed))
+        self._spans: dict[Step, list[float]] = {step: [] for step in Step}
 
     # ask and tell
 
@@ -122,32 +107,17 @@ class Race(Evidence):
         """Return what a measurement of this kind takes, as it did until now."""
         return median_low([self.costs.of(step), *self._spans[step][-8:]])
 
-    def _pairs(self) -> bool:
-        """Tell whether cells are probed in turn with the default one.
-
-        What a host does meanwhile falls on both then, and single processes may stray several times as much:
-        as the default one does from turn to turn. A limit is on what a cell is by itself.
-        """
-        if not self.interleaves or self.limits:
-            return False
-        if len(self._levels) < LEVELS:
-            return True
-        alone = MAD_TO_SD * float(np.median(np.abs(np.array(self._levels) - np.median(self._levels))))
-        in_turn = self.fits[self.objective.metric].noise[BLOCK]
-        costs = self.cost_s(Step.PROBE), self.cost_s(Step.BLOCK)
-        return in_turn**2 * costs[1] <= alone**2 * costs[0]
-
     def ask(self) -> Ask | None:
         """Return the next measurement; None where nothing is left to do."""
         if self.ended:
             return None
         while self._queue:
             if (cell := self._queue.pop(0)) not in self.barred and self._pays(Step.PROBE):
-                return self._probe(cell)
+                return Ask(Step.PROBE, cell)
         if not self.live or not self.probes:
             untried = [cell for cell in self.live if cell not in self.probes]
             self.ended = not untried or not self._pays(Step.PROBE)
-            return None if self.ended else self._probe(untried[0])
+            return None if self.ended else Ask(Step.PROBE, untried[0])
         self._refit()
         if not self.raced:
             if (found := self._next_of_race()) is not None:
@@ -157,32 +127,20 @@ class Race(Evidence):
             return found
         return self._verify()
 
-    def _probe(self, cell: int) -> Ask:
-        """Ask for a probe of a cell, in turn with the default one where that was probed by itself."""
-        default = self.space.default
-        known = default in self.probes and default not in self.barred
-        paired = cell != default and known and self._pays(Step.BLOCK) and self._pairs()
-        return Ask(Step.PROBE, cell, default if paired else None)
-
-    def tell_turns(self, ask: Ask, turns: Turns | None, cost_s: float) -> None:
-        """Take in what a measurement in turn gave; None: nothing, as where its calls are too few."""
-        self._spend(ask, cost_s)
-        assert ask.base is not None
-        if turns is None:
-            self.interleaves = False
-            return
-        self.blocks.setdefault((ask.base, ask.cell), []).append(turns.ratio)
-        self.fits[self.objective.metric].seen.append(Seen(ask.cell, turns.ratio, BLOCK, ask.base))
-        if ask.step is Step.PROBE:
-            self.probes.setdefault(ask.cell, []).append(dict(turns.values))
-            self._levels.append(scale(self.objective.metric, turns.base))
-
     def tell(self, ask: Ask, values: Mapping[str, float], cost_s: float) -> None:
-        """Take in the values of a measurement of one cell, by metric.
+        """Take in the values of a measurement, by metric; of a block, the log-ratio of the objective.
 
         A cell that lacks the value of a limited metric is out.
         """
         self._spend(ask, cost_s)
+        if ask.base is not None:
+            if self.objective.metric not in values:  # too few calls, say: blocks tell nothing of it
+                self.interleaves = False
+                return
+            ratio = values[self.objective.metric]
+            self.blocks.setdefault((ask.base, ask.cell), []).append(ratio)
+            self.fits[self.objective.metric].seen.append(Seen(ask.cell, ratio, BLOCK, ask.base))
+            return
         missing = [metric for metric in self.fits if metric not in values]
         if missing:
             self.bar(ask.cell, f"no value of {', '.join(missing)}")
@@ -208,7 +166,7 @@ class Race(Evidence):
 
     def _spend(self, ask: Ask, cost_s: float) -> None:
         self.spent_s += cost_s
-        self._spans[ask.step if ask.base is None else Step.BLOCK].append(cost_s)
+        self._spans[ask.step].append(cost_s)
         self._stale = True
 
     def _pays(self, step: Step) -> bool:
@@ -233,7 +191,7 @@ class Race(Evidence):
         mean, _ = fit.estimate([leader, *near])
         behind = self._sign() * (mean[1:] - mean[0])
         unseen = [cell for cell, lost in zip(near, behind, strict=True) if lost < NEAR]
-        return self._probe(unseen[0]) if unseen else None
+        return Ask(Step.PROBE, unseen[0]) if unseen else None
 
     def _is_kept_for_blocks(self) -> bool:
         """Tell whether what is left is for blocks of finalists."""
@@ -254,11 +212,11 @@ class Race(Evidence):
         chances = draws.chances
         if chances.max(initial=0.0) < 1 - SURE and len(self.probes) >= 2:
             nearest = self._nearest()
-            return None if nearest in self.probes else self._probe(nearest)
+            return None if nearest in self.probes else Ask(Step.PROBE, nearest)
         bests = draws.bests
         if len(bests):
-            return self._probe(int(draws.cells[self._random.choice(bests)]))
-        return self._probe(int(draws.cells[int(np.argmax(chances))]))
+            return Ask(Step.PROBE, int(draws.cells[self._random.choice(bests)]))
+        return Ask(Step.PROBE, int(draws.cells[int(np.argmax(chances))]))
 
     def _nearest(self) -> int:
         """Return the live cell that misses the limits by least, as far as the fit tells."""
@@ -276,31 +234,23 @@ class Race(Evidence):
         rivals = [int(draws.cells[place]) for place in bests]
         rivals = [cell for cell in rivals if cell != leader]
         if not rivals:
-            return self._probe(leader)
+            return Ask(Step.PROBE, leader)
         rival = int(self._random.choice(rivals))
         place = int(np.flatnonzero(draws.cells == rival)[0])
         unsure = 0.05 < draws.chances[place] < SURE
         if unsure or rival not in self.probes:
-            return self._probe(rival)
-        asks = [self._probe(leader), self._probe(rival)]
-        if self._may_block(leader, rival):
-            asks.append(Ask(Step.BLOCK, rival, leader))
-        gains = self._gains(asks, leader, rival)
-        return max(
-            asks, key=lambda ask: gains[ask] / self.cost_s(Step.PROBE if ask.base is None else Step.BLOCK)
-        )
-
-    def _gains(self, asks: Sequence[Ask], leader: int, rival: int) -> dict[Ask, float]:
-        """Return by how much each measurement lowers the variance of the rival over the leader."""
+            return Ask(Step.PROBE, rival)
         fit = self.fits[self.objective.metric]
-        cells = list(dict.fromkeys((leader, rival, self.space.default)))
-        cover = fit.believe(cells).covariance
-        apart = _contrast(cells, rival, leader)
-        gains = {}
-        for ask in asks:
-            seen, kind = _contrast(cells, ask.cell, ask.base), PROBE if ask.base is None else BLOCK
-            gains[ask] = float((apart @ cover @ seen) ** 2 / (seen @ cover @ seen + fit.noise[kind] ** 2))
-        return gains
+        cover = fit.believe([leader, rival]).covariance
+        apart = cover[0, 0] + cover[1, 1] - 2 * cover[0, 1]
+        noise = fit.noise
+        gains = {
+            Ask(Step.PROBE, leader): (cover[0, 1] - cover[0, 0]) ** 2 / (cover[0, 0] + noise[PROBE] ** 2),
+            Ask(Step.PROBE, rival): (cover[1, 1] - cover[0, 1]) ** 2 / (cover[1, 1] + noise[PROBE] ** 2),
+        }
+        if self._may_block(leader, rival):
+            gains[Ask(Step.BLOCK, rival, leader)] = apart**2 / (apart + noise[BLOCK] ** 2)
+        return max(gains, key=lambda ask: gains[ask] / self.cost_s(ask.step))
 
     def _may_block(self, base: int, cell: int) -> bool:
         return self.interleaves and self._pays(Step.BLOCK) and self.blocks_of(base, cell) < MAX_BLOCKS_A_PAIR
@@ -346,8 +296,3 @@ class Race(Evidence):
             self.ended = True
             return None
         return Ask(Step.FRESH, winner)
-
-
-def _contrast(cells: Sequence[int], cell: int, base: int | None) -> Floats:
-    """Return what is measured of `cell`, or of it over `base`, as weights of `cells`."""
-    return np.array([float(each == cell) - float(each == base) for each in cells])

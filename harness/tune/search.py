@@ -22,13 +22,12 @@ from harness.tune import decide
 from harness.tune.model import Answer, TuneSettings
 from harness.tune.paste import Snippets, snippets
 from harness.tune.probe import Instruments, first_costs
-from harness.tune.race import Ask, Race, Step, Turns
+from harness.tune.race import Ask, Race, Step
 from harness.tune.space import space_of, support_key
 
 SHARE, FULL_CELLS = 0.15, 96
 """The share of a full sweep's time that is spent by default; of fewer cells, the time that these take."""
 
-PEAK = "memory/peak"
 RATES = ("throughput/samples_per_s", "throughput/calls_per_s")
 
 
@@ -129,34 +128,23 @@ class ModelSearch:
         fact: dict[str, Any] = {"model": self.model, "step": str(ask.step), "case": case.key, "base": None}
         if ask.base is not None:
             fact["base"] = self.keys[ask.base]
-        outputs = self._wants_outputs_of(ask)
-        if ask.base is not None and not outputs:
-            readings, fact["lost"] = self.tools.block(self.cases[ask.base], case, self.blocks)
-            fact["readings"] = {
-                name: {"ratio": each.ratio, "base": each.base, "head": each.head}
-                for name, each in readings.items()
-            }
-        lost = fact.get("lost", "") not in ("", "base")
-        if ask.step is Step.PROBE and (ask.base is None or outputs or lost):
-            # what it is by itself: where it was lost, that tells why
+            fact["ratios"], fact["lost"] = self.tools.block(self.cases[ask.base], case, self.blocks)
+        elif ask.step is Step.PROBE:
+            outputs = self.wants_outputs and (
+                self.space.groups[ask.cell] not in self.exact or self._counts_on_batch(ask.cell)
+            )
             fact["record"] = self.tools.probe(case, outputs).to_json()
-        elif ask.step is Step.FRESH:
+        else:
             fact["record"] = self.tools.fresh(case).to_json()
         fact["cost_s"] = self.clock() - begun
         self.trace.append(fact)
         return fact
 
-    def _wants_outputs_of(self, ask: Ask) -> bool:
-        """Return whether a probe is to tell what a cell computes."""
-        known = self.space.groups[ask.cell] in self.exact and not self._counts_on_batch(ask.cell)
-        return ask.step is Step.PROBE and self.wants_outputs and not known
-
     def _take(self, ask: Ask, fact: Mapping[str, Any]) -> str:
         """Hand the facts to the race; return in a few words what they are."""
         cost_s = float(fact["cost_s"])
-        if "record" not in fact:
-            return self._take_turns(ask, fact, cost_s)
-        ask = replace(ask, base=None)
+        if ask.base is not None:
+            return self._take_block(ask, fact, cost_s)
         record = Record.from_json(fact["record"])
         self.records[ask.cell] = record
         if record.status is not Status.OK:
@@ -168,37 +156,30 @@ class ModelSearch:
         if broken := self._take_exact(ask, record) or self._take_batch(ask, record):
             self.race.lose(ask, broken, cost_s)
             return broken
-        self.race.tell(ask, _values(record, (*self.race.fits, PEAK)), cost_s)
+        self.race.tell(ask, _values(record, (*self.race.fits, "memory/peak")), cost_s)
         found = record.metrics.get(self.settings.objective.metric)
         text = format_value(found.value, found.unit) if found and found.value is not None else "no value"
         return self.race.barred.get(ask.cell, text)
 
-    def _take_turns(self, ask: Ask, fact: Mapping[str, Any], cost_s: float) -> str:
+    def _take_block(self, ask: Ask, fact: Mapping[str, Any], cost_s: float) -> str:
         self.blocks += 1
         if fact["lost"]:
             assert ask.base is not None
             cell = ask.base if fact["lost"] == "base" else ask.cell
             self.race.lose(replace(ask, cell=cell), f"lost in a block: {fact['lost']}", cost_s)
             return f"lost: {self.keys[cell]}"
-        turns = self._turns(ask, fact["readings"])
-        self.race.tell_turns(ask, turns, cost_s)
-        return "no ratio" if turns is None else f"{100 * turns.ratio:+.2f}% against {fact['base']}"
+        ratio = self._ratio(ask, fact["ratios"])
+        self.race.tell(ask, {} if ratio is None else {self.settings.objective.metric: ratio}, cost_s)
+        return "no ratio" if ratio is None else f"{100 * ratio:+.2f}% against {fact['base']}"
 
-    def _turns(self, ask: Ask, readings: Mapping[str, Mapping[str, float]]) -> Turns | None:
-        """Return what two cells in turn gave; a rate is that of the median call and the batch."""
+    def _ratio(self, ask: Ask, ratios: Mapping[str, float]) -> float | None:
+        """Return the log-ratio of the objective: of a rate, by the median call and the batch."""
         metric = self.settings.objective.metric
-        read = readings.get(P50 if metric in RATES else metric)
-        if read is None:
-            return None
+        if metric not in RATES:
+            return ratios.get(metric)
         assert ask.base is not None
-        ratio, base, head = read["ratio"], read["base"], read["head"]
-        if metric in RATES:
-            of_base, of_head = (
-                self.cases[cell].load.batch if metric == RATES[0] else 1 for cell in (ask.base, ask.cell)
-            )
-            ratio, base, head = decide.log_ratio(of_head, of_base) - ratio, of_base / base, of_head / head
-        peak = readings.get(PEAK)
-        return Turns(ratio, base, {metric: head, **({PEAK: peak["head"]} if peak else {})})
+        samples = [self.cases[cell].load.batch if metric == RATES[0] else 1 for cell in (ask.base, ask.cell)]
+        return None if P50 not in ratios else decide.log_ratio(samples[1], samples[0]) - ratios[P50]
 
     def _take_exact(self, ask: Ask, record: Record) -> str:
         """Keep what the outputs show of all cells that compute the same; return the limit that it breaks."""

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from make import make_metric, make_record
 
-from harness.ab.model import BlockReading
 from harness.core.artifact import Built
 from harness.core.case import Artifact, Case
 from harness.core.errors import Unsupported
@@ -66,13 +65,11 @@ class Bench:
     def fresh(self, case: Case) -> Record:
         return self._measure("fresh", case, True)
 
-    def block(self, base: Case, case: Case, number: int) -> tuple[dict[str, BlockReading], str]:
+    def block(self, base: Case, case: Case, number: int) -> tuple[dict[str, float], str]:
         import math
 
         self._count("block", base.key, case.key)
-        peaks = [PEAK[each.session.intra_threads] for each in (base, case)]
-        pairs = {"latency/p50": (p50(base), p50(case)), "memory/peak": peaks}
-        return {name: BlockReading(math.log(b / a), a, b) for name, (a, b) in pairs.items()}, ""
+        return {"latency/p50": math.log(p50(case) / p50(base))}, ""
 
     def _measure(self, step: str, case: Case, outputs: bool) -> Record:
         self._count(step, case.key, str(outputs))

@@ -13,7 +13,7 @@ import pytest
 from harness.tune.design import design, size_of_design
 from harness.tune.fit import BLOCK, Fit, Seen
 from harness.tune.model import Limit, Objective, Space
-from harness.tune.race import Ask, Costs, Race, Step, Turns
+from harness.tune.race import Ask, Costs, Race, Step
 
 P50, PEAK = "latency/p50", "memory/peak"
 COSTS = Costs(0.8, 1.0, 5.0)
@@ -39,12 +39,11 @@ def drive(race: Race, truth: np.ndarray, noise: float = 0.0, peaks: np.ndarray |
         asked.append(ask)
         values = {PEAK: float(peaks[ask.cell])} if peaks is not None else {}
         value = truth[ask.cell] + noise * rng.standard_normal()
-        values[P50] = math.exp(value)
         if ask.base is None:
-            race.tell(ask, values, COSTS.of(ask.step))
+            values[P50] = math.exp(value)
         else:
-            base = truth[ask.base]
-            race.tell_turns(ask, Turns(value - base, math.exp(base), values), COSTS.block_s)
+            values = {P50: value - truth[ask.base]}
+        race.tell(ask, values, COSTS.of(ask.step))
     return asked
 
 
@@ -133,8 +132,7 @@ def test_a_winner_that_breaks_a_limit_afresh_is_out_and_the_next_one_is_measured
     first: int | None = None
     while (ask := race.ask()) is not None:
         if ask.base is not None:
-            ratio = float(truth[ask.cell] - truth[ask.base])
-            race.tell_turns(ask, Turns(ratio, math.exp(truth[ask.base]), {}), 1.0)
+            race.tell(ask, {P50: float(truth[ask.cell] - truth[ask.base])}, 1.0)
             continue
         bad = ask.step is Step.FRESH and first in (None, ask.cell)
         first = ask.cell if bad else first
@@ -167,6 +165,17 @@ def test_of_cells_shown_equal_the_one_of_least_memory_wins(space: Make) -> None:
     drive(race, truth, 0.0005, peaks=np.array([2e8, 1e8, 1e8, 1e8]))
     assert race.equivalents(1) == (0,)
     assert set(race.fresh) == {1}
+
+
+def test_the_defaults_are_kept_where_no_better_cell_is_shown(space: Make) -> None:
+    """Half a percent is no gain; a tenth is, however the noise has it."""
+    made = space(4, 3, 2, 2)
+    for gain, kept in ((0.005, True), (0.1, False)):
+        table = np.array(made.cells)
+        truth = 0.2 * (table[:, 0] > 0) - gain * (table[:, 2] == 1)
+        race = make_race(made, budget_s=60.0)
+        drive(race, truth, 0.01)
+        assert (list(race.fresh) == [made.default]) is kept
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -204,15 +213,12 @@ def test_a_cell_whose_only_measurement_was_disturbed_is_measured_again_and_wins(
     best = int(np.argmin(truth))
     slowed = 0
     while (ask := race.ask()) is not None:
-        value = truth[ask.cell]
-        if ask.cell == best and not slowed:
-            slowed, value = 1, value + math.log(1.2)
-        values = {P50: math.exp(value)}
-        if ask.base is None:
-            race.tell(ask, values, COSTS.of(ask.step))
-        else:
-            base = truth[ask.base]
-            race.tell_turns(ask, Turns(value - base, math.exp(base), values), COSTS.block_s)
+        values = {P50: math.exp(truth[ask.cell])}
+        if ask.base is not None:
+            values = {P50: truth[ask.cell] - truth[ask.base]}
+        elif ask.cell == best and not slowed:
+            slowed, values = 1, {P50: 1.2 * values[P50]}
+        race.tell(ask, values, COSTS.of(ask.step))
     assert slowed and list(race.fresh) == [best] and len(race.probes[best]) >= 2
 
 
