@@ -109,11 +109,12 @@ def is_decided(seen: CaseBlocks, schedule: Schedule) -> bool:
 
 
 def is_answered(seen: CaseBlocks, schedule: Schedule) -> bool:
-    """Return whether an early look gives every metric a verdict, or shows that p50 changed.
+    """Return whether an early look gives every metric a verdict, or shows that p50, asked for, changed.
 
     What p95 would add to a change of p50 takes as long again: whoever wants it names a budget.
     """
-    changed = _first_verdict(seen, schedule, P50) in (Change.REGRESSION, Change.IMPROVEMENT)
+    verdicts = {Change.REGRESSION, Change.IMPROVEMENT}
+    changed = P50 in seen.candidates and _first_verdict(seen, schedule, P50) in verdicts
     return changed or _have_verdicts(seen, schedule, seen.candidates)
 
 

@@ -171,6 +171,16 @@ def test_a_case_is_decided_when_every_candidate_has_a_verdict_at_the_first_look(
     assert not trial.is_decided(seen(fresh=strays, **both), TWO_TESTS)
 
 
+def test_an_early_look_is_answered_by_every_verdict_or_by_a_change_of_p50_that_was_asked_for():
+    open_p95 = [*blocks(7, p50=5, p95=5), *blocks(6, p50=5, p95=-9)]
+    look = {"planned": 13, "first": FirstLook(13, 0.5)}
+    assert trial.is_answered(seen(fresh=open_p95, **look, candidates=[P50, P95]), ONLY)
+    assert not trial.is_answered(seen(fresh=open_p95, **look, candidates=[P95]), ONLY)
+    still = [*blocks(7, p50=5, p95=5), *blocks(6, p50=-9, p95=5)]
+    assert not trial.is_answered(seen(fresh=still, **look, candidates=[P50, P95]), ONLY)
+    assert trial.is_answered(seen(fresh=blocks(13, p50=0, p95=5), **look, candidates=[P50, P95]), ONLY)
+
+
 def test_a_second_look_is_taken_on_all_fresh_blocks_at_its_own_share():
     strays = [*blocks(2, p50=-9), *blocks(28, p50=5)]
     row = decided(seen(fresh=strays, planned=30, first=FirstLook(9), candidates=[P50]))["c", P50]
