@@ -10,7 +10,7 @@ from harness.ab.model import ABSettings
 from harness.core.decision import Change, Decision
 from harness.doctor.decide import findings, reach, spread
 from harness.doctor.model import Diagnosis, Finding, Level, Process, SelfTest, SystemProbe
-from harness.stats.sequential import visible_shift
+from harness.stats.sequential import FirstLook, visible_shift
 
 QUIET: dict[str, Any] = {
     "machine": {
@@ -187,7 +187,7 @@ def test_the_reach_follows_from_the_blocks_that_a_budget_pays() -> None:
     assert found.at_best == pytest.approx(0.001 + shift * 0.003, rel=1e-2)
     longer = reach(60.0, 0.8, 0.003, TERMS)
     assert longer.blocks == 74
-    shift = visible_shift(74, 0.01, 11)  # at the second look
+    shift = visible_shift(74, 0.01, FirstLook(11))  # at the second look
     assert shift is not None
     assert longer.at_best == pytest.approx(0.001 + shift * 0.003, rel=1e-2)
     assert longer.change is not None
