@@ -52,7 +52,7 @@ def reached(
     known |= {name: float(np.median([each[name] for each in probes if name in each])) for name in names}
     if cell in race.fresh:
         known |= race.fresh[cell]
-    (mean,), (sd,) = race.fits[metric].estimate([cell])
+    (mean,), (sd,) = race.estimate(metric, [cell])
     value, low, high = (back(metric, x) for x in (mean, mean - Z95 * sd, mean + Z95 * sd))
     bounds = interval(race.ratios(winner, cell)) if winner is not None else None
     return Reached(
@@ -79,7 +79,7 @@ def measured_cells(race: Evidence) -> list[int]:
     if not cells:
         return []
     sign = -1.0 if race.objective.maximize else 1.0
-    mean, _ = race.fits[race.objective.metric].estimate(cells)
+    mean, _ = race.estimate(race.objective.metric, cells)
     return [cells[place] for place in np.argsort(sign * mean, kind="stable")]
 
 
@@ -127,7 +127,7 @@ def pareto(race: Evidence, exact: Exact, cells: Sequence[int]) -> list[int]:
     if not cells:
         return []
     sign = -1.0 if race.objective.maximize else 1.0
-    mean, sd = race.fits[race.objective.metric].estimate(cells)
+    mean, sd = race.estimate(race.objective.metric, cells)
     ranges: dict[int, list[Range]] = {
         cell: [Range(sign * centre - Z95 * width, sign * centre + Z95 * width)]
         for cell, centre, width in zip(cells, mean, sd, strict=True)
@@ -195,7 +195,7 @@ def unmeasured(race: Evidence, keys: Sequence[str]) -> tuple[Unmeasured, ...]:
     if not cells or not race.probes:
         return ()
     metric, sign = race.objective.metric, -1.0 if race.objective.maximize else 1.0
-    mean, sd = race.fits[metric].estimate(cells)
+    mean, sd = race.estimate(metric, cells)
     bounds = sign * mean - Z99 * sd
     order = np.argsort(bounds, kind="stable")
     return tuple(Unmeasured(keys[cells[i]], back(metric, float(sign * bounds[i]))) for i in order)

@@ -120,6 +120,11 @@ class Evidence:
         self._refit()
         return self.fits[metric].believe(cells)
 
+    def estimate(self, metric: str, cells: Sequence[int]) -> tuple[Floats, Floats]:
+        """Return the mean and the standard deviation of a metric of each of `cells`, on its `scale`."""
+        self._refit()
+        return self.fits[metric].estimate(cells)
+
     def _sign(self) -> float:
         return -1.0 if self.objective.maximize else 1.0
 

@@ -156,6 +156,23 @@ def test_a_batch_that_is_not_shown_to_hold_samples_gives_no_samples_a_second(
     assert all("batch=8" in case for case in (each.case for each in answer.barred))
 
 
+def test_a_cell_has_one_value_in_an_answer_though_the_fresh_measurement_moved_the_fit(
+    grid: Grid, search: Search, bench: Any
+) -> None:
+    def change(step: str, case: Case, record: Record) -> Record:
+        if step != "fresh":
+            return record
+        slow = make_metric("latency/p50", 1.5e-3)
+        return replace(record, metrics={**record.metrics, "latency/p50": slow})
+
+    bench.change = change
+    (answer,) = search(grid()).answers
+    values = {each.case: each.value for each in answer.measured}
+    told = [*answer.front, *answer.equal, *answer.undecided]
+    assert len(told) > 1
+    assert {each.case: each.value for each in told} == {each.case: values[each.case] for each in told}
+
+
 def test_ctrl_c_gives_the_best_so_far_and_resume_goes_on_to_the_same_answer(
     grid: Grid, search: Search, bench: Any
 ) -> None:
