@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,17 +9,11 @@ import numpy as np
 from error_scenarios import P50, SCENARIOS
 from rivals import RIVALS
 
-from harness.ab import decide, verdict
-from harness.ab.model import CAP_S, ABSettings, BlockReading
-from harness.ab.schedule import OnlyCase
-from harness.core.decision import Change
-from harness.stats.sequential import EARLY_SHARE
-
 Line = dict[str, Any]
 """What is kept of one case of a job."""
 
-RULE, BEFORE = "planned, an early look", "planned, two looks"
-"""How an A/B is decided, as lines name it: today, and before it looked early; others are not counted."""
+RULE = "planned, a change of p50 ends it"
+"""How an A/B is decided, as lines name it; those of other rules are not counted."""
 
 BUSY = 0.1
 """Cores that other work on the machine kept busy during a job: from so many on it has a row of its own."""
@@ -31,15 +24,14 @@ BEGIN, END = "<!-- counted -->", "<!-- end of counted -->"
 SOON_S = (10.5, 15.0)
 """Seconds of blocks within which a change is called found soon; a last block may end a little late."""
 
-Condition = tuple[str, int, bool, bool, bool]
-"""Scenario, cores, whether there was a noisy neighbour, other work, and an early look."""
+Condition = tuple[str, int, bool, bool]
+"""Scenario, cores, whether there was a noisy neighbour, and other work."""
 
 
 TABLE = (
-    "| scenario | cores | neighbour | look | called slower | undecided | other | in 10, 15 s "
-    "| early, in 15 s "
+    "| scenario | cores | neighbour | called slower | undecided | other | in 10, 15 s "
     "| seconds, median, largest | blocks, median | spread of blocks, within | estimates |",
-    "|---|--:|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+    "|---|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|",
 )
 
 
@@ -54,7 +46,7 @@ def insert(page: str, lines: Sequence[Line]) -> str:
 
 def report(lines: Sequence[Line]) -> str:
     """Count what was run by today's rule, scenario by scenario."""
-    lines = [line for line in lines if line.get("rule") in (RULE, BEFORE)]
+    lines = [line for line in lines if line.get("rule") == RULE]
     text = [
         *_intro(lines),
         *TABLE,
@@ -83,8 +75,8 @@ def _beside_rivals(lines: Sequence[Line]) -> list[str]:
         "each arm, pytest-benchmark the first one; the others all calls of all blocks. They are",
         "flattered: the arms were measured in turn, which these tools do not do.",
         "",
-        f"| scenario | cores | neighbour | look | harness ab | {' | '.join(RIVALS)} |",
-        f"|---|--:|---|---|--:|{'--:|' * len(RIVALS)}",
+        f"| scenario | cores | neighbour | harness ab | {' | '.join(RIVALS)} |",
+        f"|---|--:|---|--:|{'--:|' * len(RIVALS)}",
         *(_rivals(condition, found) for condition, found in _group(lines).items()),
     ]
 
@@ -100,12 +92,10 @@ def _group(lines: Sequence[Line]) -> dict[Condition, list[Line]]:
             line["neighbour"],
             line["cores"],
             _others(line) >= BUSY,
-            line["rule"] != RULE,
         ),
     ):
         busy = _others(line) >= BUSY and not line["neighbour"]
-        early = line["rule"] == RULE
-        groups.setdefault((line["scenario"], line["cores"], line["neighbour"], busy, early), []).append(line)
+        groups.setdefault((line["scenario"], line["cores"], line["neighbour"], busy), []).append(line)
     return groups
 
 
@@ -149,43 +139,11 @@ def _row(condition: Condition, found: Sequence[Line]) -> str:
         unsure,
         len(found) - seen - unsure,
         ", ".join(map(str, soon)) if SCENARIOS[name].metric else "–",
-        sum(_early_s(line) <= SOON_S[-1] for line in found) if SCENARIOS[name].most_s else "–",
         f"{np.median(seconds):.1f}, {max(seconds):.1f}",
         f"{np.median([line['blocks'] for line in found]):.0f}",
         *_spreads(SCENARIOS[name].metric or P50, found),
     )
     return f"| {' | '.join(map(str, cells))} |"
-
-
-def _early_s(line: Line) -> float:
-    """Return after how many seconds of these blocks today's rule calls p50 slower."""
-    readings = [
-        {P50: BlockReading(ratio[P50], 1.0, 1.0, error[P50])}
-        for ratio, error in zip(
-            line["ratios"].get("blocks", ()), line["errors"].get("blocks", ()), strict=True
-        )
-        if P50 in ratio
-    ]
-    found = line["rows"].get(P50, {}).get("verdict") == "regression"
-    whole_s = line["block_seconds"] if found else math.inf
-    settings = ABSettings(most_s=CAP_S)
-    schedule = OnlyCase.of(settings, [name for name in settings.metrics if name in _measured(line)])
-    first, planned = schedule.looks(len(readings))
-    if first is None or first.share != EARLY_SHARE:
-        return whole_s
-    early = verdict.decide(
-        decide.column(readings[:planned], P50),
-        min_effect=settings.min_effect,
-        alpha=settings.alpha / schedule.tests,
-        first=first,
-        weights=decide.weights(readings[:planned], P50),
-    )
-    shown = early.verdict is Change.REGRESSION
-    return line["block_seconds"] * planned / len(readings) if shown else whole_s
-
-
-def _measured(line: Line) -> set[str]:
-    return {name for block in line["ratios"].get("blocks", ()) for name in block}
 
 
 def _spreads(metric: str, found: Sequence[Line]) -> tuple[str, str]:
@@ -202,10 +160,10 @@ def _spreads(metric: str, found: Sequence[Line]) -> tuple[str, str]:
     return spread, f"{100 * min(ratios):+.1f} to {100 * max(ratios):+.1f}%" if ratios else "–"
 
 
-def _name(condition: Condition) -> tuple[str, str, str, str]:
-    name, cores, noisy, busy, early = condition
+def _name(condition: Condition) -> tuple[str, str, str]:
+    name, cores, noisy, busy = condition
     beside = "yes" if noisy else "other work" if busy else "no"
-    return SCENARIOS[name].title, str(cores), beside, "early" if early else "end"
+    return SCENARIOS[name].title, str(cores), beside
 
 
 def _rivals(condition: Condition, found: Sequence[Line]) -> str:

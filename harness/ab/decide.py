@@ -31,6 +31,8 @@ CONTROLLED = (P50, "latency/p95")
 
 INSTRUCTIONS = "instructions/call"
 
+CHANGED = (Change.REGRESSION, Change.IMPROVEMENT)
+
 BETWEEN = 0.002
 """The error of a ratio that no block shows: what one pair of processes differs by from the next."""
 
@@ -105,21 +107,22 @@ def is_decided(seen: CaseBlocks, schedule: Schedule) -> bool:
     asked = seen.candidates
     if not isinstance(schedule, SeveralCases):
         asked &= candidates(seen.fresh, schedule.settings)
-    return _have_verdicts(seen, schedule, asked)
+    return all(_first_verdict(seen, schedule, metric) is not Change.INCONCLUSIVE for metric in asked)
 
 
 def is_answered(seen: CaseBlocks, schedule: Schedule) -> bool:
-    """Return whether an early look gives every metric a verdict, or shows that p50, asked for, changed.
+    """Return whether a first look needs no other one.
 
-    What p95 would add to a change of p50 takes as long again: whoever wants it names a budget.
+    A job that chose its budget ends where p50, asked for, is shown to have changed: what p95 would add takes
+    as long again, and whoever wants it names a budget. An early look must not leave p50 open.
     """
-    verdicts = {Change.REGRESSION, Change.IMPROVEMENT}
-    changed = P50 in seen.candidates and _first_verdict(seen, schedule, P50) in verdicts
-    return changed or _have_verdicts(seen, schedule, seen.candidates)
-
-
-def _have_verdicts(seen: CaseBlocks, schedule: Schedule, asked: Iterable[str]) -> bool:
-    return all(_first_verdict(seen, schedule, metric) is not Change.INCONCLUSIVE for metric in asked)
+    if schedule.settings.most_s and isinstance(schedule, OnlyCase) and P50 in seen.candidates:
+        p50 = _first_verdict(seen, schedule, P50)
+        if p50 in CHANGED:
+            return True
+        if p50 is Change.INCONCLUSIVE and seen.first and seen.first.early:
+            return False
+    return is_decided(seen, schedule)
 
 
 def _first_verdict(seen: CaseBlocks, schedule: Schedule, metric: str) -> Change:
@@ -331,8 +334,7 @@ def judge_control(case: str, blocks: Blocks, schedule: Schedule, cut_short: str 
         for metric in CONTROLLED
         if (ratios := column(blocks, metric))
     }
-    alarms = (Change.REGRESSION, Change.IMPROVEMENT)
-    fired = [metric for metric, decision in decisions.items() if decision.verdict in alarms]
+    fired = [metric for metric, decision in decisions.items() if decision.verdict in CHANGED]
     reason = "; ".join(f"{metric}: {decisions[metric].reason}" for metric in fired or decisions)
     if not fired and len(blocks) < schedule.control:
         few = f"too few blocks to show anything ({len(blocks)} of {schedule.control})"

@@ -11,7 +11,7 @@ from harness.ab.model import ABSettings
 from harness.ab.runner import BlockRunner, Readings
 from harness.ab.schedule import SCREEN_ALL, SCREEN_FEW, OnlyCase, SeveralCases
 from harness.core.units import format_seconds
-from harness.stats.sequential import EARLY_SHARE, FirstLook
+from harness.stats.sequential import FirstLook
 
 FAIR_BUDGETS = 2.0
 """A budget that is so many times too small for what is asked still shows it about every other time."""
@@ -122,7 +122,7 @@ class CaseStages:
         self._run_planned(budget, schedule, stage)
         # where the first blocks went beyond the first look, it is none
         looked = budget.first and len(budget.fresh) <= budget.first.after
-        if budget.first and not (looked and self._is_enough(budget, schedule)):
+        if budget.first and not (looked and decide.is_answered(budget.seen(), schedule)):
             if not decide.is_decided(budget.seen(), schedule):
                 budget.grow(FAIR_BUDGETS * budget.budget_s)
             planned = len(budget.fresh) + budget.payable()
@@ -130,11 +130,6 @@ class CaseStages:
                 budget.planned = planned
                 self._run_planned(budget, schedule, stage)
         budget.ended = True
-
-    def _is_enough(self, budget: BlockBudget, schedule: OnlyCase | SeveralCases) -> bool:
-        """Return whether what the first look shows needs no other one."""
-        early = budget.first is not None and budget.first.share == EARLY_SHARE
-        return (decide.is_answered if early else decide.is_decided)(budget.seen(), schedule)
 
     def _run_planned(self, budget: BlockBudget, schedule: OnlyCase | SeveralCases, stage: str) -> None:
         """Run the planned blocks, as far as they can change a verdict and the budget pays them."""

@@ -45,6 +45,11 @@ class FirstLook:
     share: float = LOOKS[0]  # of alpha
 
     @property
+    def early(self) -> bool:
+        """Whether it is taken before the values that are planned are there."""
+        return self.share == EARLY_SHARE
+
+    @property
     def left(self) -> float:
         """What it leaves of alpha; no rounding error of the difference is to make a p another one."""
         return round(1.0 - self.share, 9)

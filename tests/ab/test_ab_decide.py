@@ -14,7 +14,7 @@ from harness.core.decision import Change, Decision, DecisionSource, MetricCompar
 from harness.core.record import Status
 from harness.judge.outputs import Outputs
 from harness.stats import signed_rank
-from harness.stats.sequential import FirstLook
+from harness.stats.sequential import EARLY_SHARE, FirstLook
 
 SETTINGS = ABSettings(min_effect=0.01, alpha=0.01, budget_s=10.0, seed=1)
 P50, P95, PEAK = "latency/p50", "latency/p95", "memory/peak"
@@ -171,14 +171,26 @@ def test_a_case_is_decided_when_every_candidate_has_a_verdict_at_the_first_look(
     assert not trial.is_decided(seen(fresh=strays, **both), TWO_TESTS)
 
 
-def test_an_early_look_is_answered_by_every_verdict_or_by_a_change_of_p50_that_was_asked_for():
-    open_p95 = [*blocks(7, p50=5, p95=5), *blocks(6, p50=5, p95=-9)]
-    look = {"planned": 13, "first": FirstLook(13, 0.5)}
-    assert trial.is_answered(seen(fresh=open_p95, **look, candidates=[P50, P95]), ONLY)
-    assert not trial.is_answered(seen(fresh=open_p95, **look, candidates=[P95]), ONLY)
-    still = [*blocks(7, p50=5, p95=5), *blocks(6, p50=-9, p95=5)]
-    assert not trial.is_answered(seen(fresh=still, **look, candidates=[P50, P95]), ONLY)
-    assert trial.is_answered(seen(fresh=blocks(13, p50=0, p95=5), **look, candidates=[P50, P95]), ONLY)
+CHOSEN = OnlyCase.of(replace(SETTINGS, most_s=30.0), [P50, P95])
+
+
+@pytest.mark.parametrize("first", [FirstLook(13), FirstLook(13, EARLY_SHARE)])
+def test_a_change_of_p50_that_was_asked_for_answers_a_job_that_chose_its_budget(first):
+    open_p95 = [*blocks(7, p50=5, p95=5), *blocks(6, p50=5, p95=1)]
+    look = {"planned": 13, "first": first, "fresh": open_p95}
+    assert trial.is_answered(seen(**look, candidates=[P50, P95]), CHOSEN)
+    assert not trial.is_answered(seen(**look, candidates=[P95]), CHOSEN)
+    assert not trial.is_answered(seen(**look, candidates=[P50, P95]), ONLY)
+
+
+def test_an_early_look_that_leaves_p50_open_is_no_answer_though_it_looks_like_no_change():
+    swing = [block(p50=4 * (-1) ** n, p95=0) for n in range(13)]
+    still = [block(p50=0, p95=4 * (-1) ** n) for n in range(13)]
+    for fresh, early, answered in ((swing, True, False), (swing, False, True), (still, True, True)):
+        first = FirstLook(13, EARLY_SHARE) if early else FirstLook(13)
+        case = seen(fresh=fresh, planned=13, first=first, candidates=[P50, P95])
+        assert trial.is_answered(case, CHOSEN) is answered
+        assert trial.is_decided(case, CHOSEN)
 
 
 def test_a_second_look_is_taken_on_all_fresh_blocks_at_its_own_share():
