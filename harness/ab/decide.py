@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.ab import screening, verdict
+from harness.ab import looks, screening, verdict
 from harness.ab.blocks import P95_CALLS, P95_ROUND_CALLS
+from harness.ab.looks import Blocks
 from harness.ab.model import ARMS, ABSettings, BlockReading, CaseBlocks, Control, Disagreement, Lost
 from harness.ab.schedule import IN_HAND, OnlyCase, Schedule, SeveralCases, count_tests
 from harness.core.decision import Change, Decision, DecisionSource, Levels, MetricComparison, worst_first
@@ -20,120 +21,13 @@ from harness.core.units import count
 from harness.judge.agreement import only_nonfinite, outputs_change
 from harness.judge.exact import MAX_LOSS, comparison, exact, status_change
 from harness.judge.outputs import Outputs
-from harness.stats import sequential, signed_rank
 from harness.stats.levels import find_levels, fisher
-from harness.stats.sequential import LOOKS, FirstLook
-
-Blocks = Sequence[Mapping[str, BlockReading]]
+from harness.stats.sequential import FirstLook
 
 CONTROLLED = (P50, "latency/p95")
 """Metrics that the control is judged by."""
 
 INSTRUCTIONS = "instructions/call"
-
-CHANGED = (Change.REGRESSION, Change.IMPROVEMENT)
-
-BETWEEN = 0.002
-"""The error of a ratio that no block shows: what one pair of processes differs by from the next."""
-
-
-def candidates(blocks: Blocks, settings: ABSettings, *, share: float = 0.5) -> frozenset[str]:
-    """Name the metrics for which screening blocks ask for a confirmation."""
-    return frozenset(
-        metric
-        for metric in settings.metrics
-        if (ratios := column(blocks, metric))
-        and screening.is_candidate(
-            ratios, min_effect=settings.min_effect, share=share, weights=weights(blocks, metric)
-        )
-    )
-
-
-def is_open(blocks: Blocks, settings: ABSettings) -> bool:
-    """Return whether screening blocks leave p50 undecided: no candidate, nor shown to be the same."""
-    if P50 in candidates(blocks, settings):
-        return False
-    decision = verdict.decide(
-        column(blocks, P50),
-        min_effect=settings.min_effect,
-        alpha=settings.alpha,
-        weights=weights(blocks, P50),
-    )
-    return decision.verdict is Change.INCONCLUSIVE
-
-
-def blocks_to_confirm(seen: CaseBlocks, schedule: SeveralCases, most: int) -> int:
-    """Return how many fresh blocks confirm what the screening saw, at most `most`.
-
-    One block more than the fewest that could show anything: one may stray.
-    """
-    settings = schedule.settings
-    alpha = LOOKS[0] * settings.alpha / schedule.tests
-    return max(
-        screening.blocks_worth(
-            column(seen.screening, metric),
-            fewest=min(schedule.fair, most),
-            most=most,
-            min_effect=settings.min_effect,
-            alpha=alpha * _share(metric),
-            weights=weights(seen.screening, metric),
-        )
-        for metric in seen.candidates
-    )
-
-
-def is_final(seen: CaseBlocks, schedule: Schedule) -> bool:
-    """Return whether no completion of the planned fresh blocks can change any verdict of this case."""
-    settings = schedule.settings
-    return all(
-        verdict.final_decision(
-            column(seen.fresh, metric),
-            seen.planned,
-            min_effect=settings.min_effect,
-            alpha=settings.alpha,
-            tests=schedule.tests / _share(metric),
-            first=seen.first,
-            weights=weights(seen.fresh, metric),
-        )
-        for metric in seen.candidates
-    )
-
-
-def is_decided(seen: CaseBlocks, schedule: Schedule) -> bool:
-    """Return whether a first look gives every candidate of this case a verdict.
-
-    In an only case every metric is a candidate: of those, whatever may still be a change.
-    """
-    asked = seen.candidates
-    if not isinstance(schedule, SeveralCases):
-        asked &= candidates(seen.fresh, schedule.settings)
-    return all(_first_verdict(seen, schedule, metric) is not Change.INCONCLUSIVE for metric in asked)
-
-
-def is_answered(seen: CaseBlocks, schedule: Schedule) -> bool:
-    """Return whether a first look needs no other one.
-
-    A job that chose its budget ends where p50, asked for, is shown to have changed: what p95 would add takes
-    as long again, and whoever wants it names a budget. An early look must not leave p50 open.
-    """
-    if schedule.settings.most_s and isinstance(schedule, OnlyCase) and P50 in seen.candidates:
-        p50 = _first_verdict(seen, schedule, P50)
-        if p50 in CHANGED:
-            return True
-        if p50 is Change.INCONCLUSIVE and seen.first and seen.first.early:
-            return False
-    return is_decided(seen, schedule)
-
-
-def _first_verdict(seen: CaseBlocks, schedule: Schedule, metric: str) -> Change:
-    settings = schedule.settings
-    return verdict.decide(
-        column(seen.fresh, metric),
-        min_effect=settings.min_effect,
-        alpha=settings.alpha * _share(metric) / schedule.tests,
-        first=seen.first,
-        weights=weights(seen.fresh, metric),
-    ).verdict
 
 
 def decide_blocks(seen: Sequence[CaseBlocks], settings: ABSettings) -> list[MetricComparison]:
@@ -142,12 +36,14 @@ def decide_blocks(seen: Sequence[CaseBlocks], settings: ABSettings) -> list[Metr
         (item.case, metric): item for item in seen for metric in item.candidates if not item.unconfirmed
     }
     confirmed = verdict.decide_all(
-        {(case, metric): column(item.fresh, metric) for (case, metric), item in deciding.items()},
+        {(case, metric): looks.column(item.fresh, metric) for (case, metric), item in deciding.items()},
         min_effect=settings.min_effect,
         alpha=settings.alpha,
         firsts={key: item.first for key, item in deciding.items()},
-        weights={(case, metric): weights(item.fresh, metric) for (case, metric), item in deciding.items()},
-        shares={(case, metric): _share(metric) for case, metric in deciding},
+        weights={
+            (case, metric): looks.weights(item.fresh, metric) for (case, metric), item in deciding.items()
+        },
+        shares={(case, metric): looks.share_of(metric) for case, metric in deciding},
     )
     rows = []
     for item in seen:
@@ -158,26 +54,6 @@ def decide_blocks(seen: Sequence[CaseBlocks], settings: ABSettings) -> list[Metr
                 needing = _name_need(worded, item, metric, settings, deciding)
                 rows.append(_row(item, metric, replace(needing, source=DecisionSource.AB)))
     return rows
-
-
-def budget_to_confirm(seen: CaseBlocks, schedule: SeveralCases) -> float | None:
-    """Return the budget with which a confirmation shows the effect asked for; None: no reasonable one."""
-    needed = [_budget_needed(seen, seen.screening, metric, schedule) for metric in seen.candidates]
-    return None if None in needed else max((each for each in needed if each), default=0.0)
-
-
-def _budget_needed(seen: CaseBlocks, blocks: Blocks, metric: str, schedule: Schedule) -> float | None:
-    """Return the budget, s, that shows the effect asked for as these blocks spread."""
-    settings, ratios = schedule.settings, column(blocks, metric)
-    gap = math.log1p(settings.effect) - math.log1p(settings.min_effect)
-    if len(ratios) < 2 or not all(map(math.isfinite, ratios)) or not seen.block_s or gap <= 0:
-        return None
-    spread = signed_rank.spread(ratios, weights(blocks, metric))
-    level = settings.alpha * _share(metric) / schedule.tests
-    shift = gap / spread if spread else math.inf
-    needed = sequential.values_to_see(shift, level, schedule.fair, schedule.looks)
-    whole = needed and len(seen.screening) + needed
-    return whole and math.ceil(whole * seen.block_s / (1 - IN_HAND))
 
 
 def _name_need(
@@ -196,8 +72,8 @@ def _name_need(
         asked = {(seen.case, metric), *deciding}
         schedule = SeveralCases.of(settings, count_tests(name for _, name in asked))
     else:
-        schedule = OnlyCase.of(settings, [name for name in settings.metrics if column(blocks, name)])
-    needed_s = _budget_needed(seen, blocks, metric, schedule)
+        schedule = OnlyCase.of(settings, [name for name in settings.metrics if looks.column(blocks, name)])
+    needed_s = looks.budget_needed(seen, blocks, metric, schedule)
     return replace(decision, asked=settings.effect, needed_s=needed_s)
 
 
@@ -210,21 +86,22 @@ def _decision(
         early = f"{left} of {seen.planned} blocks spared: they could not change it" if left > 0 else ""
         return _append(confirmed, early)
     blocks = _decisive(seen)
-    ratios = column(blocks, metric)
+    ratios = looks.column(blocks, metric)
     if not ratios:
         reason = seen.missing.get(metric) or seen.unconfirmed or "no blocks were run"
         decision = Decision(verdict=Change.INCONCLUSIVE, min_effect=settings.min_effect, reason=reason)
         if metric in seen.missing and METRICS[metric].quantile and seen.tail_s:
             decision = _name_calls(decision, seen, metric, settings)
         return None if METRICS[metric].asked_by and metric not in seen.missing else decision
-    had = [name for name in settings.metrics if column(blocks, name)]  # the others take no share of alpha
+    # the others take no share of alpha
+    had = [name for name in settings.metrics if looks.column(blocks, name)]
     decision = screening.screened(
         ratios,
         planned=seen.planned,
         min_effect=settings.min_effect,
-        alpha=settings.alpha * (1 if seen.screening else _share(metric) / count_tests(had)),
+        alpha=settings.alpha * (1 if seen.screening else looks.share_of(metric) / count_tests(had)),
         first=FirstLook(seen.planned) if seen.screening else seen.first,
-        weights=weights(blocks, metric),
+        weights=looks.weights(blocks, metric),
     )
     screened_out = metric not in seen.candidates and (seen.candidates or not seen.unconfirmed)
     if screened_out:
@@ -304,20 +181,6 @@ def find_disagreements(rows: Iterable[MetricComparison]) -> tuple[Disagreement, 
     return tuple(unlike)
 
 
-def _share(metric: str) -> float:
-    return METRICS[metric].alpha_share
-
-
-def column(blocks: Blocks, metric: str) -> list[float]:
-    """Return a metric's log-ratios, block by block; a block that does not have it is left out."""
-    return [block[metric].ratio for block in blocks if metric in block]
-
-
-def weights(blocks: Blocks, metric: str) -> list[float]:
-    """Return what a metric's log-ratios weigh, block by block: the inverse of their errors."""
-    return [1 / math.hypot(BETWEEN, block[metric].error) for block in blocks if metric in block]
-
-
 def judge_control(case: str, blocks: Blocks, schedule: Schedule, cut_short: str = "") -> Control:
     """Judge an A/A, the base arm against itself, by the rule of the job; the metrics share alpha.
 
@@ -329,12 +192,12 @@ def judge_control(case: str, blocks: Blocks, schedule: Schedule, cut_short: str 
             ratios,
             min_effect=settings.min_effect,
             alpha=settings.alpha / len(CONTROLLED),
-            weights=weights(blocks, metric),
+            weights=looks.weights(blocks, metric),
         )
         for metric in CONTROLLED
-        if (ratios := column(blocks, metric))
+        if (ratios := looks.column(blocks, metric))
     }
-    fired = [metric for metric, decision in decisions.items() if decision.verdict in CHANGED]
+    fired = [metric for metric, decision in decisions.items() if decision.verdict in looks.CHANGED]
     reason = "; ".join(f"{metric}: {decisions[metric].reason}" for metric in fired or decisions)
     if not fired and len(blocks) < schedule.control:
         few = f"too few blocks to show anything ({len(blocks)} of {schedule.control})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from harness.ab import decide
+from harness.ab import looks
 from harness.ab.blocks import P50
 from harness.ab.budget import BlockBudget
 from harness.ab.model import ABSettings
@@ -34,7 +34,7 @@ class CaseStages:
             # lengths are planned after so many blocks, whatever these show
             while len(budget.fresh) < SCREEN_ALL and self._pays(budget, budget.fresh):
                 self.runner.run(budget, budget.fresh, "blocks")
-        measured = [metric for metric in self.settings.metrics if decide.column(budget.fresh, metric)]
+        measured = [metric for metric in self.settings.metrics if looks.column(budget.fresh, metric)]
         schedule, done = OnlyCase.of(self.settings, measured), len(budget.fresh)
         most, of_shorter = (done + budget.payable(block_s) for block_s in (None, budget.least_s))
         most = max(most, min(of_shorter, schedule.fair))
@@ -43,7 +43,7 @@ class CaseStages:
         budget.first, budget.planned = schedule.looks(most)
         if budget.first is None and budget.may_grow:
             budget.first = FirstLook(budget.planned)
-        budget.candidates = decide.candidates(budget.fresh, self.settings)
+        budget.candidates = looks.candidates(budget.fresh, self.settings)
         if not budget.candidates and not self._is_worth_its_budget(budget):
             budget.ended = True
         elif most < schedule.fewest:
@@ -56,21 +56,21 @@ class CaseStages:
     def screen(self, budget: BlockBudget) -> str:
         """Run few blocks: is the case worth a confirmation, and what is left of the budget for it?"""
         self._probe(budget, budget.screening, "screening")
-        budget.candidates = decide.candidates(budget.screening, self.settings)
+        budget.candidates = looks.candidates(budget.screening, self.settings)
         budget.planned = budget.payable()
         budget.ended = not budget.candidates
         return f"{', '.join(sorted(budget.candidates)) or 'nothing'} to confirm"
 
     def confirm(self, budget: BlockBudget, schedule: SeveralCases) -> str:
         """Run as many fresh blocks as the decision takes, where the budget pays the fewest that could."""
-        if self.settings.most_s and budget.grow(decide.budget_to_confirm(budget.seen(), schedule)):
+        if self.settings.most_s and budget.grow(looks.budget_to_confirm(budget.seen(), schedule)):
             budget.planned = budget.payable()
         if budget.planned < schedule.fewest <= budget.payable(budget.least_s):
             budget.planned = schedule.fewest  # of shorter blocks
         if budget.planned < schedule.fewest:
             self._give_up(budget, "confirmation", schedule.fewest, 0)
             return budget.unconfirmed
-        budget.planned = decide.blocks_to_confirm(budget.seen(), schedule, budget.planned)
+        budget.planned = looks.blocks_to_confirm(budget.seen(), schedule, budget.planned)
         budget.first = FirstLook(budget.planned)
         self._look(budget, schedule, "confirmation")
         return f"{len(budget.fresh)} fresh blocks"
@@ -81,7 +81,7 @@ class CaseStages:
         """Run the first blocks of a case, until it is a candidate or there is little hope that it is."""
         while self._pays(budget, blocks):
             self.runner.run(budget, blocks, stage)
-            if len(blocks) == SCREEN_FEW and decide.candidates(blocks, self.settings, share=1.0):
+            if len(blocks) == SCREEN_FEW and looks.candidates(blocks, self.settings, share=1.0):
                 break
             if len(blocks) >= SCREEN_ALL and not self._goes_on(budget, blocks):
                 break
@@ -96,15 +96,15 @@ class CaseStages:
 
         That nothing changed is tested once on the way, so that no run of luck is waited for.
         """
-        if budget.spent_s > budget.budget_s / 2 or decide.candidates(blocks, self.settings):
+        if budget.spent_s > budget.budget_s / 2 or looks.candidates(blocks, self.settings):
             return False
-        return len(blocks) > SCREEN_ALL or decide.is_open(blocks, self.settings)
+        return len(blocks) > SCREEN_ALL or looks.is_open(blocks, self.settings)
 
     def _is_worth_its_budget(self, budget: BlockBudget) -> bool:
         """Return whether p50, no candidate yet, is open, and the budget may well show what is asked."""
         needed_s = budget.plan.needed_s if budget.plan else None
         shows = needed_s is not None and needed_s <= FAIR_BUDGETS * budget.budget_s
-        return shows and P50 in self.settings.metrics and decide.is_open(budget.fresh, self.settings)
+        return shows and P50 in self.settings.metrics and looks.is_open(budget.fresh, self.settings)
 
     def _give_up(self, budget: BlockBudget, what: str, needed: int, done: int) -> None:
         """End a case whose budget pays fewer blocks than can show anything; name one that would do."""
@@ -122,8 +122,8 @@ class CaseStages:
         self._run_planned(budget, schedule, stage)
         # where the first blocks went beyond the first look, it is none
         looked = budget.first and len(budget.fresh) <= budget.first.after
-        if budget.first and not (looked and decide.is_answered(budget.seen(), schedule)):
-            if not decide.is_decided(budget.seen(), schedule):
+        if budget.first and not (looked and looks.is_answered(budget.seen(), schedule)):
+            if not looks.is_decided(budget.seen(), schedule):
                 budget.grow(FAIR_BUDGETS * budget.budget_s)
             planned = len(budget.fresh) + budget.payable()
             if planned > budget.first.after and planned >= schedule.second_look:
@@ -138,5 +138,5 @@ class CaseStages:
                 budget.planned = len(budget.fresh)  # slower than foreseen; no ratio has a say in it
                 break
             self.runner.run(budget, budget.fresh, stage)
-            if decide.is_final(budget.seen(), schedule):
+            if looks.is_final(budget.seen(), schedule):
                 break

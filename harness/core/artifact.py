@@ -35,6 +35,7 @@ class Built:
     )  # output -> LABELS | QUANTITIES | INDICES, against its type
     random_weights: bool = False  # its answers mean nothing
     custom_domains: tuple[str, ...] = ()  # of operators that ONNX Runtime does not bring
+    draws: tuple[str, ...] = ()  # operators that draw random numbers
     origin: Mapping[str, Any] = field(
         default_factory=dict
     )  # how the original answers: `harness.build.origin`
@@ -59,6 +60,7 @@ class Built:
                 "outputs": tuple(data["outputs"]),
                 "notes": tuple(data["notes"]),
                 "custom_domains": tuple(data.get("custom_domains", ())),
+                "draws": tuple(data.get("draws", ())),
             }
         )
 

@@ -235,7 +235,10 @@ def _constant_nodes(model: LintSubject) -> Iterator[Lint]:
 def _random(model: LintSubject) -> Iterator[Lint]:
     read = {name for node in model.facts.nodes for name in node.inputs}
     read |= {value.name for value in model.facts.outputs}
-    drawing = [node for node in model.facts.nodes if node.op_type in RANDOM]
+    drops = set(model.facts.training)
+    drawing = [
+        node for node in model.facts.nodes if node.op_type in RANDOM or not drops.isdisjoint(node.outputs)
+    ]
     # what a subgraph gives back is not among what nodes read
     found = Counter(node.op_type for node in drawing if node.depth or read.intersection(node.outputs))
     if found:
@@ -244,7 +247,7 @@ def _random(model: LintSubject) -> Iterator[Lint]:
             Severity.UNSURE,
             ", ".join(f"{op} {count}" for op, count in found.items()),
             "outputs vary from call to call, so they cannot be compared",
-            "replace them by inputs: a seed repeats a session, not a call",
+            "replace them by inputs, export a Dropout for inference: a seed repeats a session, not a call",
         )
 
 

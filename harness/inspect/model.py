@@ -86,6 +86,7 @@ class ModelFacts:
     external: Mapping[str, int | None] = field(default_factory=dict)  # file -> bytes; None: it is missing
     metadata: Mapping[str, str] = field(default_factory=dict)
     functions: tuple[str, ...] = ()  # operators that the model defines itself
+    training: tuple[str, ...] = ()  # outputs of the Dropouts that drop
 
     @property
     def opset(self) -> int:

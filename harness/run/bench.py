@@ -26,7 +26,6 @@ from harness.core.passes import chosen, repeated, together
 from harness.core.record import Note, NoteKind, Observation, Record, Status
 from harness.core.sampling import Sampling
 from harness.core.suite import Skip, Suite
-from harness.core.vocabulary import RANDOM
 from harness.install import Installed
 from harness.judge.metrics.accuracy import OWN as OWN_KIND
 from harness.judge.metrics.accuracy import REFERENCE as FP32_KIND
@@ -435,8 +434,9 @@ def _describe(outputs: Outputs, case: Case, built: Built, labels: np.ndarray | N
     model = case.artifact.model
     wanted = model.output or built.counts
     known = known_classes(built.classes, outputs.names, wanted=wanted, task=model.task, labels=labels)
-    draws = tuple(sorted(RANDOM & built.operators.keys()))
-    described = replace(outputs, classes=known, precision=built.precision, draws=draws, counts=built.counts)
+    described = replace(
+        outputs, classes=known, precision=built.precision, draws=built.draws, counts=built.counts
+    )
     return described.holding(
         {name: what for name, what in built.holds.items() if what == LABELS or name not in known}
     )

@@ -8,6 +8,7 @@ import pytest
 from make import make_metric, make_record
 
 from harness.ab import decide as trial
+from harness.ab import looks
 from harness.ab.model import ABSettings, BlockReading, CaseBlocks, Disagreement, Lost, split_metrics
 from harness.ab.schedule import OnlyCase, SeveralCases, count_tests
 from harness.core.decision import Change, Decision, DecisionSource, MetricComparison
@@ -53,25 +54,25 @@ def record(status=Status.OK, reason="", size=1000, bits=None):
 
 
 def test_candidates_are_named_metric_by_metric():
-    assert trial.candidates(blocks(3, p50=2, p95=0.1, peak=-3), SETTINGS) == {P50, PEAK}
-    assert trial.candidates(blocks(3, p50=0.7), SETTINGS) == {P50}
-    assert trial.candidates(blocks(3, p50=0.7), SETTINGS, share=1.0) == frozenset()
+    assert looks.candidates(blocks(3, p50=2, p95=0.1, peak=-3), SETTINGS) == {P50, PEAK}
+    assert looks.candidates(blocks(3, p50=0.7), SETTINGS) == {P50}
+    assert looks.candidates(blocks(3, p50=0.7), SETTINGS, share=1.0) == frozenset()
 
 
 def test_blocks_that_lack_a_metric_are_left_out_of_it():
-    assert trial.candidates((*blocks(3, p50=0, p95=5), block(p50=0)), SETTINGS) == {P95}
+    assert looks.candidates((*blocks(3, p50=0, p95=5), block(p50=0)), SETTINGS) == {P95}
     assert (
-        trial.candidates((block(p95=5), *blocks(3, p50=0)), SETTINGS) == frozenset()
+        looks.candidates((block(p95=5), *blocks(3, p50=0)), SETTINGS) == frozenset()
     )  # one block tells nothing
     row = decided(seen(fresh=(*blocks(8, p95=5), *blocks(2, p50=0)), candidates=[P95]))["c", P95]
     assert (row.decision.blocks, row.decision.verdict) == (8, Change.REGRESSION)
 
 
 def test_a_screening_is_open_where_p50_is_neither_a_candidate_nor_shown_to_be_the_same():
-    assert not trial.is_open(blocks(6, p50=0.1, p95=0.1), SETTINGS)
-    assert not trial.is_open(blocks(6, p50=2, p95=0.1), SETTINGS)
+    assert not looks.is_open(blocks(6, p50=0.1, p95=0.1), SETTINGS)
+    assert not looks.is_open(blocks(6, p50=2, p95=0.1), SETTINGS)
     wild = (block(p50=9), block(p50=-9), block(p50=4), block(p50=-4), block(p50=2), block(p50=-2))
-    assert trial.is_open(wild, SETTINGS)
+    assert looks.is_open(wild, SETTINGS)
 
 
 def test_fresh_blocks_decide_and_the_screening_does_not():
@@ -151,24 +152,24 @@ def test_a_case_without_any_block_is_inconclusive_in_speed():
 def test_the_fewest_blocks_grow_with_the_family_and_one_may_stray():
     case = seen(screening=blocks(3, p50=5), candidates=[P50])
     schedules = {tests: SeveralCases.of(SETTINGS, tests) for tests in (1, 2, 10)}
-    assert [trial.blocks_to_confirm(case, each, 60) for each in schedules.values()] == [8, 9, 12]
-    assert trial.blocks_to_confirm(case, schedules[2], 8) == 8  # what can be paid
+    assert [looks.blocks_to_confirm(case, each, 60) for each in schedules.values()] == [8, 9, 12]
+    assert looks.blocks_to_confirm(case, schedules[2], 8) == 8  # what can be paid
 
 
 def test_a_job_is_settled_when_every_candidate_is():
     clear = seen(fresh=blocks(22, p50=5, p95=5), planned=24, candidates=[P50, P95])
-    assert trial.is_final(clear, TWO_TESTS)
+    assert looks.is_final(clear, TWO_TESTS)
     open_p95 = seen(
         fresh=[*blocks(10, p50=5, p95=5), *blocks(10, p50=5, p95=-5)], planned=60, candidates=[P95]
     )
-    assert not trial.is_final(open_p95, TWO_TESTS)
+    assert not looks.is_final(open_p95, TWO_TESTS)
 
 
 def test_a_case_is_decided_when_every_candidate_has_a_verdict_at_the_first_look():
     both = {"planned": 9, "first": FirstLook(9), "candidates": [P50, P95]}
-    assert trial.is_decided(seen(fresh=blocks(9, p50=5, p95=5), **both), TWO_TESTS)
+    assert looks.is_decided(seen(fresh=blocks(9, p50=5, p95=5), **both), TWO_TESTS)
     strays = [*blocks(7, p50=5, p95=5), *blocks(2, p50=5, p95=-9)]
-    assert not trial.is_decided(seen(fresh=strays, **both), TWO_TESTS)
+    assert not looks.is_decided(seen(fresh=strays, **both), TWO_TESTS)
 
 
 CHOSEN = OnlyCase.of(replace(SETTINGS, most_s=30.0), [P50, P95])
@@ -178,9 +179,9 @@ CHOSEN = OnlyCase.of(replace(SETTINGS, most_s=30.0), [P50, P95])
 def test_a_change_of_p50_that_was_asked_for_answers_a_job_that_chose_its_budget(first):
     open_p95 = [*blocks(7, p50=5, p95=5), *blocks(6, p50=5, p95=1)]
     look = {"planned": 13, "first": first, "fresh": open_p95}
-    assert trial.is_answered(seen(**look, candidates=[P50, P95]), CHOSEN)
-    assert not trial.is_answered(seen(**look, candidates=[P95]), CHOSEN)
-    assert not trial.is_answered(seen(**look, candidates=[P50, P95]), ONLY)
+    assert looks.is_answered(seen(**look, candidates=[P50, P95]), CHOSEN)
+    assert not looks.is_answered(seen(**look, candidates=[P95]), CHOSEN)
+    assert not looks.is_answered(seen(**look, candidates=[P50, P95]), ONLY)
 
 
 def test_an_early_look_that_leaves_p50_open_is_no_answer_though_it_looks_like_no_change():
@@ -189,15 +190,15 @@ def test_an_early_look_that_leaves_p50_open_is_no_answer_though_it_looks_like_no
     for fresh, early, answered in ((swing, True, False), (swing, False, True), (still, True, True)):
         first = FirstLook(13, EARLY_SHARE) if early else FirstLook(13)
         case = seen(fresh=fresh, planned=13, first=first, candidates=[P50, P95])
-        assert trial.is_answered(case, CHOSEN) is answered
-        assert trial.is_decided(case, CHOSEN)
+        assert looks.is_answered(case, CHOSEN) is answered
+        assert looks.is_decided(case, CHOSEN)
 
 
 def test_a_second_look_is_taken_on_all_fresh_blocks_at_its_own_share():
     strays = [*blocks(2, p50=-9), *blocks(28, p50=5)]
     row = decided(seen(fresh=strays, planned=30, first=FirstLook(9), candidates=[P50]))["c", P50]
     assert row.decision.verdict is Change.REGRESSION
-    p = signed_rank.p_above(trial.column(strays, P50), math.log(1.01))
+    p = signed_rank.p_above(looks.column(strays, P50), math.log(1.01))
     assert row.decision.p == pytest.approx(p / 0.2)
 
 
@@ -207,31 +208,31 @@ def imprecise(block_, error):
 
 def test_a_block_weighs_the_less_the_larger_its_error_is():
     some = [block(p50=2), imprecise(block(p50=2, p95=1), 0.0015), imprecise(block(p50=2), 0.2)]
-    assert trial.weights(some, P50) == pytest.approx([500, 400, 5], rel=1e-3)
-    assert trial.weights(some, P95) == pytest.approx([400])
+    assert looks.weights(some, P50) == pytest.approx([500, 400, 5], rel=1e-3)
+    assert looks.weights(some, P95) == pytest.approx([400])
 
 
 def test_a_wild_block_that_is_imprecise_hides_no_change_and_makes_none():
     """In every place where blocks are judged: candidates, openness, settled, decided, the control."""
     wild = imprecise(block(p50=-40, p95=-40), 0.5)
     slow = [wild, *blocks(11, p50=2, p95=2)]
-    assert trial.candidates(slow[:3], SETTINGS, share=1.0) == {P50, P95}
+    assert looks.candidates(slow[:3], SETTINGS, share=1.0) == {P50, P95}
     case = seen(fresh=slow, planned=12, candidates=[P50, P95])
     assert decided(case)["c", P50].decision.verdict is Change.REGRESSION
-    assert trial.is_final(case, SeveralCases.of(SETTINGS, 2))
+    assert looks.is_final(case, SeveralCases.of(SETTINGS, 2))
     first = seen(fresh=slow, planned=12, first=FirstLook(12), candidates=[P50, P95])
-    assert trial.is_decided(first, SeveralCases.of(SETTINGS, 2))
+    assert looks.is_decided(first, SeveralCases.of(SETTINGS, 2))
     assert trial.judge_control("c", slow, ONLY).fired
     flat = [wild, *blocks(9, p50=0.1, p95=0.1)]
-    assert not trial.is_open(flat, SETTINGS)
+    assert not looks.is_open(flat, SETTINGS)
     assert decided(seen(screening=flat))["c", P50].decision.verdict is Change.EQUIVALENT
 
 
 def test_in_an_only_case_what_looks_like_no_change_keeps_nothing_open():
     swing = [block(p50=5, peak=4 * (-1) ** n) for n in range(13)]
     both = seen(fresh=swing, planned=13, first=FirstLook(13), candidates=[P50, PEAK])
-    assert trial.is_decided(both, ONLY)
-    assert not trial.is_decided(both, TWO_TESTS)
+    assert looks.is_decided(both, ONLY)
+    assert not looks.is_decided(both, TWO_TESTS)
 
 
 def test_metrics_share_alpha_by_what_they_are():

@@ -101,6 +101,11 @@ def test_a_clean_model_has_nothing_to_complain_about(look) -> None:
             },
         ),
         ("random-operators", "unsure", {"nodes": [Node("RandomNormalLike", ["x"], ["y"])]}),
+        (
+            "random-operators",
+            "unsure",
+            {"nodes": [Node("Dropout", ["x", "", "t"], ["y"])], "weights": [array("t", True, "bool")]},
+        ),
         ("fixed-batch", "breaks", {"nodes": [RELU], "shape": [4, 4]}),
         (
             "custom-operators",

@@ -241,12 +241,13 @@ def test_another_version_than_the_one_asked_for_is_a_failure(ask, relu, work):
     assert seen.error["message"].endswith(f"is version {onnxruntime.__version__}; 0.1.0 was asked for")
 
 
-def test_options_of_a_provider_reach_it(ask, relu, work):
+def test_options_of_the_cpu_which_passes_over_them_are_unsupported(ask, relu, work):
     options = freeze({"use_arena": "0"})
-    session = Session(provider=Named("cpu_plain", "cpu", options), intra_threads=1)
-    request = ask(relu, session=session)
+    request = ask(relu, session=Session(provider=Named("cpu_plain", "cpu", options), intra_threads=1))
     assert request.session["provider_options"] == {"use_arena": "0"}
-    assert measure.observe_here(request, work).error is None
+    error = measure.observe_here(request, work).error
+    assert error["status"] == "unsupported"
+    assert error["message"].startswith("CPUExecutionProvider has no options, and passes over 'use_arena': ")
 
 
 def test_config_entries_are_set_and_read_back(ask, relu, work):

@@ -15,7 +15,6 @@ from harness.core.case import thaw
 from harness.core.metrics import BY_OUTPUTS, METRICS
 from harness.core.record import Absence, Metric
 from harness.core.units import format_percent
-from harness.core.vocabulary import RANDOM
 from harness.judge.closeness import Closeness, Limits, closeness, limits
 from harness.judge.facts import Facts
 from harness.judge.metrics import metric, missing
@@ -84,7 +83,7 @@ def output_drift(facts: Facts) -> tuple[OutputDrift, ...]:
         except Unfit as error:
             found.append(OutputDrift(match.name, None, str(error)))
         else:
-            drawn = near.close is False and not RANDOM.isdisjoint(facts.built.operators)
+            drawn = near.close is False and bool(facts.built.draws)
             close = None if drawn else near.close
             reason = f"{near.reason}; the model draws random numbers" if drawn else near.reason
             found.append(OutputDrift(match.name, close, reason))

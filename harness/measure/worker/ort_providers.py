@@ -17,6 +17,9 @@ LIBRARIES = {"CUDAExecutionProvider": "cuda", "TensorrtExecutionProvider": "tens
 
 _SHARED = ("device_id", "has_user_compute_stream", "user_compute_stream")
 
+WITHOUT_OPTIONS = "CPUExecutionProvider"
+"""The provider that passes over whatever options it is given, in silence."""
+
 KNOWN = {
     "CUDAExecutionProvider": (
         *_SHARED,
@@ -39,9 +42,15 @@ def check_options(runtime: Any, provider: str, options: Iterable[str]) -> None:
     """Raise Unsupported with the nearest name for an option that the provider's library does not have.
 
     The provider itself refuses such an option, but only where it starts: without its device it would be
-    said that the device is missing. Of a provider without such a library nothing is known.
+    said that the device is missing. Of a provider without such a library nothing is known, but that the
+    CPU's has no options.
     """
     asked, library = list(options), _library(runtime, provider)
+    if asked and provider == WITHOUT_OPTIONS:
+        raise Unsupported(
+            f"{provider} has no options, and passes over {', '.join(map(repr, asked))}: settings of a "
+            "session are entries of the axis config, such as enable_cpu_mem_arena"
+        )
     if not asked or library is None:
         return
     with library.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
