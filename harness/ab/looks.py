@@ -16,7 +16,7 @@ from harness.stats.sequential import LOOKS
 
 Blocks = Sequence[Mapping[str, BlockReading]]
 
-CHANGED = (Change.REGRESSION, Change.IMPROVEMENT)
+CHANGED = frozenset({Change.REGRESSION, Change.IMPROVEMENT})
 
 BETWEEN = 0.002
 """The error of a ratio that no block shows: what one pair of processes differs by from the next."""
@@ -105,13 +105,15 @@ def is_answered(seen: CaseBlocks, schedule: Schedule) -> bool:
     """Return whether a first look needs no other one.
 
     A job that chose its budget ends where p50, asked for, is shown to have changed: what p95 would add takes
-    as long again, and whoever wants it names a budget. An early look must not leave p50 open.
+    as long again, and whoever wants it names a budget. An early look must not leave p50 open, and of a job
+    without it no metric at all.
     """
-    if schedule.settings.most_s and isinstance(schedule, OnlyCase) and P50 in seen.candidates:
-        p50 = _first_verdict(seen, schedule, P50)
-        if p50 in CHANGED:
+    if schedule.settings.most_s and isinstance(schedule, OnlyCase):
+        leading = seen.candidates & {P50} or seen.candidates
+        found = {_first_verdict(seen, schedule, metric) for metric in leading}
+        if P50 in leading and found <= CHANGED:
             return True
-        if p50 is Change.INCONCLUSIVE and seen.first and seen.first.early:
+        if Change.INCONCLUSIVE in found and seen.first and seen.first.early:
             return False
     return is_decided(seen, schedule)
 

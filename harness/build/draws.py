@@ -1,47 +1,54 @@
-"""Find what in a graph draws random numbers, so that answers vary from call to call."""
+"""Find the Dropouts of a graph that drop, so that its answers vary from call to call."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-from harness.core.vocabulary import RANDOM
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import onnx
 
+ONNX = ("", "ai.onnx")
 RATIO, TRAINING = 1, 2
 """Which inputs of a Dropout say how much is dropped, and whether anything is."""
 
 
-def draws(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]) -> tuple[str, ...]:
-    """Name the operators that draw random numbers, a Dropout in training mode among them; sorted."""
-    found = RANDOM & {node.op_type for node in nodes}
-    return tuple(sorted(found | ({"Dropout"} if training(model, nodes) else set())))
+def training(model: onnx.ModelProto) -> tuple[str, ...]:
+    """Return the outputs of the Dropouts that a constant sets to training mode, and none to a ratio of zero.
+
+    What is computed or fed is not known here: whether answers vary by themselves is looked at when they are
+    compared.
+    """
+    found = [*_dropping(model.graph.node, model.graph.initializer, {})]
+    for function in model.functions:
+        found += _dropping(function.node, (), {})
+    return tuple(found)
 
 
-def training(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]) -> tuple[str, ...]:
-    """Return the first output of every Dropout that may drop: no constant says that it does not."""
-    dropouts = [node for node in nodes if node.op_type == "Dropout" and "".join(node.input[TRAINING:])]
-    values = _scalars(model, nodes) if dropouts else {}
+def _dropping(
+    nodes: Iterable[onnx.NodeProto], weights: Iterable[onnx.TensorProto], outer: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yield those of one scope and of the graphs within it, which see its constants."""
+    known = {**outer, **{tensor.name: tensor for tensor in weights}}
+    for node in nodes:
+        if node.op_type == "Constant" and node.domain in ONNX and len(node.output) == 1:
+            held = next(iter(node.attribute), None)
+            known[node.output[0]] = held and (held.f if held.name == "value_float" else held.t)
+        if node.op_type == "Dropout" and node.domain in ONNX and node.output:
+            ratio, mode = (_scalar(known, [*node.input, "", ""][place]) for place in (RATIO, TRAINING))
+            if mode and ratio != 0:
+                yield node.output[0]
+        for attribute in node.attribute:
+            for graph in (*([attribute.g] if attribute.HasField("g") else ()), *attribute.graphs):
+                yield from _dropping(graph.node, graph.initializer, known)
 
-    def drops(node: onnx.NodeProto) -> bool:
-        return all(values.get(node.input[place], True) for place in (RATIO, TRAINING) if node.input[place])
 
-    return tuple(node.output[0] for node in dropouts if drops(node))
-
-
-def _scalars(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]) -> dict[str, float]:
-    """Return the constants of one value by their names."""
+def _scalar(known: Mapping[str, Any], name: str) -> Any:
+    """Return the value of a constant of one element; None where it is none, or cannot be read."""
     from onnx import numpy_helper
 
-    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
-    for node in nodes:
-        if node.op_type == "Constant":
-            held = [item.t for item in node.attribute if item.name == "value"]
-            tensors |= dict(zip(node.output, held, strict=False))
-    return {
-        name: numpy_helper.to_array(tensor).item()
-        for name, tensor in tensors.items()
-        if list(tensor.dims) in ([], [1]) and not tensor.external_data
-    }
+    held = known.get(name)
+    try:
+        return held if held is None or isinstance(held, float) else numpy_helper.to_array(held).item()
+    except Exception:  # of more elements, in another file, or broken: ONNX Runtime says so
+        return None

@@ -13,7 +13,7 @@ from harness.build import files
 from harness.build.classes import class_axes
 from harness.build.computing import computing_types
 from harness.build.contents import contents
-from harness.build.draws import draws
+from harness.build.draws import training
 from harness.build.hints import hints
 from harness.build.weighted import Decided, decided
 from harness.core.errors import Unsupported
@@ -38,7 +38,7 @@ class Reading:
     classes: Mapping[str, int] = field(default_factory=dict)  # output -> axis of its classes
     holds: Mapping[str, str] = field(default_factory=dict)  # output -> what its numbers are, against its type
     custom_domains: tuple[str, ...] = ()  # of operators that ONNX Runtime does not bring
-    draws: tuple[str, ...] = ()  # operators that draw random numbers
+    training: bool = False  # a Dropout of it drops
 
 
 def read_onnx(path: Path) -> Reading:
@@ -66,7 +66,7 @@ def read_model(model: onnx.ModelProto) -> Reading:
         classes=class_axes(model),
         holds=contents(model, nodes),
         custom_domains=custom_domains(model, nodes),
-        draws=draws(model, nodes),
+        training=bool(training(model)),
     )
 
 

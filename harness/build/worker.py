@@ -203,7 +203,7 @@ def reformat(request: Mapping[str, Any], target: Path) -> Content:
     base = Built.from_json(request["built"])
     done = ort_format.convert(Path(base.path), target)
     reading = ort_format.read_ort(target / ort_format.MODEL, base.inputs, base.outputs)
-    reading = replace(reading, draws=base.draws)
+    reading = replace(reading, training=base.training)
     if reading.opset != base.opset:
         raise Unsupported(f"asked for opset {base.opset}; the ort file holds {reading.opset}")
     if reading.precision != base.precision:

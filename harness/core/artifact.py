@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from harness.core.inputs import Input
+from harness.core.vocabulary import RANDOM
 
 LABELS, QUANTITIES, INDICES = "labels", "quantities", "indices"
 """What the numbers of an output are: one of several answers, or more and less of something."""
@@ -35,7 +36,7 @@ class Built:
     )  # output -> LABELS | QUANTITIES | INDICES, against its type
     random_weights: bool = False  # its answers mean nothing
     custom_domains: tuple[str, ...] = ()  # of operators that ONNX Runtime does not bring
-    draws: tuple[str, ...] = ()  # operators that draw random numbers
+    training: bool = False  # a Dropout of it drops
     origin: Mapping[str, Any] = field(
         default_factory=dict
     )  # how the original answers: `harness.build.origin`
@@ -44,6 +45,11 @@ class Built:
     def counts(self) -> str | None:
         """The output that counts where a suite names none; None: the first."""
         return self.origin.get("counts") or None
+
+    @property
+    def draws(self) -> tuple[str, ...]:
+        """Operators that draw random numbers, a Dropout that drops among them."""
+        return tuple(sorted((RANDOM & self.operators.keys()) | ({"Dropout"} if self.training else set())))
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, as stored in a record and in the cache."""
@@ -60,7 +66,6 @@ class Built:
                 "outputs": tuple(data["outputs"]),
                 "notes": tuple(data["notes"]),
                 "custom_domains": tuple(data.get("custom_domains", ())),
-                "draws": tuple(data.get("draws", ())),
             }
         )
 

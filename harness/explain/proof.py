@@ -165,7 +165,7 @@ class Prover:
             inputs=reading.inputs,
             outputs=reading.outputs,
             custom_domains=reading.custom_domains,
-            draws=reading.draws,
+            training=reading.training,
         )
         rows = len(arrays[fed[0]]) if fed else 1
         kept = Dataset(name, str(data), str(data), rows, False, hash_file(data)) if data else None

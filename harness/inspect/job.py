@@ -48,7 +48,6 @@ def installed_runtime() -> str | None:
 def read_facts(path: Path) -> ModelFacts:
     """Read everything that is known without running the model. Raises InputError."""
     from harness.build.draws import training
-    from harness.build.reading import walk
 
     model = _load(path)
     graph = model.graph
@@ -69,7 +68,7 @@ def read_facts(path: Path) -> ModelFacts:
         external=scan.files,
         metadata={item.key: item.value for item in model.metadata_props},
         functions=tuple(f"{item.domain}:{item.name}" for item in model.functions),
-        training=training(model, list(walk(model))),
+        training=training(model),
     )
 
 

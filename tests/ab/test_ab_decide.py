@@ -187,9 +187,16 @@ def test_a_change_of_p50_that_was_asked_for_answers_a_job_that_chose_its_budget(
 def test_an_early_look_that_leaves_p50_open_is_no_answer_though_it_looks_like_no_change():
     swing = [block(p50=4 * (-1) ** n, p95=0) for n in range(13)]
     still = [block(p50=0, p95=4 * (-1) ** n) for n in range(13)]
-    for fresh, early, answered in ((swing, True, False), (swing, False, True), (still, True, True)):
+    both, alone = [P50, P95], [P95]
+    for fresh, early, asked, answered in (
+        (swing, True, both, False),
+        (swing, False, both, True),
+        (still, True, both, True),
+        (still, True, alone, False),
+        (swing, True, alone, True),
+    ):
         first = FirstLook(13, EARLY_SHARE) if early else FirstLook(13)
-        case = seen(fresh=fresh, planned=13, first=first, candidates=[P50, P95])
+        case = seen(fresh=fresh, planned=13, first=first, candidates=asked)
         assert looks.is_answered(case, CHOSEN) is answered
         assert looks.is_decided(case, CHOSEN)
 
