@@ -203,13 +203,16 @@ class _Job:
             self.listener.end_stage(outcome, self._at_most_s())
 
     def _at_most_s(self) -> float:
-        """Return how long the rest may take: what is left of every budget, and of the control's."""
+        """Return how long the rest may take: what is left of every budget, were it to grow to its cap.
+
+        That of the control, too.
+        """
         control = self.runner.control
-        budget_s = self.settings.budget_s if self.settings.metrics else 0.0
-        left = [budget.left_s for budget in self.budgets if not budget.ended]
+        most_s = max(self.settings.budget_s, self.settings.most_s or 0.0) if self.settings.metrics else 0.0
+        left = [most_s - budget.spent_s for budget in self.budgets if not budget.ended]
         if control is None or not control.ended:
-            left.append(control.left_s if control else budget_s)
-        return sum(max(0.0, span) for span in left) + len(self.waiting) * budget_s
+            left.append(most_s - control.spent_s if control else most_s)
+        return sum(max(0.0, span) for span in left) + len(self.waiting) * most_s
 
     def conclude(self, interrupted: bool) -> ABResult:
         """Judge what there is."""

@@ -67,7 +67,7 @@ def _settings(result: ABResult) -> str:
     return (
         f"{result.blocks} blocks in {format_span(result.seconds)}; changes above "
         f"{format_percent(settings.min_effect)} are shown at {format_percent(settings.alpha)}, with "
-        f"{_budget(result)} a case (seed {settings.seed})"
+        f"a budget of {_budget(result)} a case (seed {settings.seed})"
     )
 
 

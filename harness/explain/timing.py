@@ -19,7 +19,7 @@ from harness.explain.stages import infer
 from harness.explain.tensors import share, sights
 from harness.profile.job import calibrate
 from harness.profile.model import Bias
-from harness.profile.times import middle_mean
+from harness.profile.times import own_s
 from harness.run.bench import Bench
 
 ROUNDS = 2
@@ -146,8 +146,7 @@ class Timing:
         for node in self.arms[side].graph.graph.node:
             if (seen := nodes.get(node.name)) is None:
                 continue
-            own = middle_mean(seen["us"]) * 1e-6 - bias.per_node_s * float(np.mean(seen["times"]))
-            times[node.name] = min(times.get(node.name, np.inf), max(0.0, own))
+            times[node.name] = min(times.get(node.name, np.inf), own_s(seen, bias))
             providers[node.name] = str(seen["provider"]).removesuffix("ExecutionProvider")
             made = [name for name in node.output if name]
             if len(made) == len(seen["outputs"]):

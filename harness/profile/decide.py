@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.profile.model import Bias, Bound, By, Limit, Place, ProfileRow, Roofs, Span, Work
 from harness.profile.roofline import limit
-from harness.profile.times import UNCERTAIN, middle_mean, own_s
+from harness.profile.times import UNCERTAIN, added_s, middle_mean, own_s
 
 
 def bias_of(chain: Mapping[str, Any], samples_ns: Sequence[int], nodes: int) -> Bias:
@@ -125,7 +125,7 @@ def _row(
         high_s=high,
         own_s=own_s,
         share=share,
-        uncertain=abs(bias.per_node_s) * times >= UNCERTAIN * recorded_s,
+        uncertain=abs(sum(added_s(node, bias) for node in group)) >= UNCERTAIN * recorded_s,
         source="" if by is By.OP else "+".join(op for place in found for op in place.ops),
         inputs=tuple(map(_shape, single["inputs"])) if single else (),
         outputs=tuple(map(_shape, single["outputs"])) if single else (),

@@ -91,6 +91,11 @@ class Bias:
         """What a recorded time of one node holds that it does not take without a profile."""
         return self.recorded_s - self.true_s
 
+    @property
+    def around_s(self) -> float:
+        """What a profile takes around the recorded time of a node: of the control flow that it runs in."""
+        return max(0.0, self.slowdown_s - self.per_node_s)
+
 
 @dataclass(frozen=True, slots=True)
 class Bandwidth:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from harness.profile.model import AboveRoof, Bandwidth, Bias, Bound, Limit, Roofline, Roofs, Work
-from harness.profile.times import UNCERTAIN, middle_mean, own_s
+from harness.profile.times import is_uncertain, own_s
 
 TOLERANCE = 1.1
 """A node above this many times its roof is a fault of the count or the roof, not of the clock."""
@@ -72,12 +72,6 @@ def roofline(profile: Mapping[str, Any], works: Sequence[Work], bias: Bias, roof
             AboveRoof(str(node["name"]), str(node["op"]), each.seconds * times[at] / own[at])
             for at, (node, each) in enumerate(zip(nodes, limits, strict=True))
             if each is not None and own[at] and each.seconds * times[at] > TOLERANCE * own[at]
-            if certain(node, bias)
+            if not is_uncertain(node, bias)
         ),
     )
-
-
-def certain(node: Mapping[str, Any], bias: Bias) -> bool:
-    """Return whether the profile's own part is below a tenth of what was recorded of a node."""
-    recorded = middle_mean(node["us"]) * 1e-6
-    return abs(bias.per_node_s) * float(np.mean(node["times"])) < UNCERTAIN * recorded

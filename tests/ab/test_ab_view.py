@@ -89,7 +89,7 @@ def test_the_table_shows_the_worst_first_with_its_evidence():
     assert lines[0] == "BASE (graph_opt=basic) -> HEAD (graph_opt=all)"
     assert lines[1] == "1 regression, 1 inconclusive"
     assert lines[2] == (
-        "20 blocks in 17 s; changes above 1.00% are shown at 1.00%, with 10 s a case (seed 7)"
+        "20 blocks in 17 s; changes above 1.00% are shown at 1.00%, with a budget of 10 s a case (seed 7)"
     )
     row = next(line for line in lines if "latency/p50" in line)
     for cell in ("m/batch=8", "1 ms", "1.02 ms", "+2.00%", "[+1.80%, +2.20%]", "1.30%", " 9 ", "regression"):

@@ -103,6 +103,17 @@ def test_the_time_of_nodes_inside_control_flow_counts_once() -> None:
     ]  # fmt: skip
     took = {item["name"]: item["us"] for item in warm_calls(events, 0)["nodes"]}
     assert took == {"If": [10], "MatMul": [30], "Loop": [4], "Add": [6], "Relu": [9]}
+    within = {item["name"]: item.get("within") for item in warm_calls(events, 0)["nodes"]}
+    assert within == {"If": 2, "MatMul": None, "Loop": 1, "Add": None, "Relu": None}
+
+
+def test_what_a_profile_takes_around_nodes_is_taken_off_the_control_flow_that_they_run_in() -> None:
+    """Of each node the chain showed 2 µs within what is recorded, and 3 µs around it."""
+    flow = node("a", "If", [92] * 4, within=4 * 20)
+    (made,) = rows(seen(flow), {}, BIAS, By.NODE)
+    assert (made.own_s, made.uncertain) == (pytest.approx(30e-6), True)
+    (made,) = rows(seen(node("a", "Conv", [92] * 4)), {}, BIAS, By.NODE)
+    assert (made.own_s, made.uncertain) == (pytest.approx(90e-6), False)
 
 
 def graph(*nodes: tuple[str, str, str, str], weights: dict[str, int] | None = None) -> Graph:

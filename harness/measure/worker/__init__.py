@@ -43,7 +43,8 @@ of `harness.core.record.Observation` (times in ns, memory in bytes; a *reading* 
               "flow": [{"name", "op", "calls", "ways": {way: calls}}]  of If, Loop and Scan, where there are,
               "unavailable": {what: why}}
     profile  {"run_us": [a warm call each], "nodes": [{"name", "op", "provider", "us": [a call each],
-              "times": [a call each], "inputs", "outputs": [{"dtype", "dims"}], ...}],
+              "times": [a call each], "within" (of control flow), "inputs",
+              "outputs": [{"dtype", "dims"}], ...}],
               "optimized": path of the optimized graph, or None}
     instructions  in a worker of its own, under callgrind or not:
              {"how": "callgrind" | "perf", "tool", "features": [...], "calls" (of a stretch), "windows",

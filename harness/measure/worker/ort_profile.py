@@ -19,7 +19,8 @@ def warm_calls(events: Iterable[Mapping[str, Any]], warmup: int) -> dict[str, An
     """Return the nodes of the calls after the first `warmup`, in the order in which they ran.
 
     ``run_us`` has each call's length. Of a node: ``us``, what it took in each call, all times that it ran in
-    it added up (a body of control flow runs several times); ``begun_us`` and ``thread`` of its first time in
+    it added up (a body of control flow runs several times); ``within``, how many nodes ran right inside it in
+    all calls, where it is control flow; ``begun_us`` and ``thread`` of its first time in
     the last call, counted from that call's begin; its shapes there. Raises ValueError where there is no call.
     """
     runs, nodes = [], []
@@ -55,6 +56,7 @@ def _apart(nodes: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         inside = [each for each in around if each[0].get("tid") == event.get("tid")]
         if inside:
             inside[-1][0]["dur"] = max(0, int(inside[-1][0]["dur"]) - length)
+            inside[-1][0]["within"] = inside[-1][0].get("within", 0) + 1
         if event["args"]["op_name"] in CONTROL_FLOW:
             around.append((event, begun + length))
     return ordered
@@ -76,6 +78,8 @@ def _add(
     )
     node["us"][call] += int(event["dur"])
     node["times"][call] += 1
+    if "within" in event:
+        node["within"] = node.get("within", 0) + int(event["within"])
     if node["times"][call] == 1:
         node.update(
             provider=args["provider"],
