@@ -300,7 +300,7 @@ def test_a_whole_job_prints_its_rows_and_how_far_it_was(
     (p50,) = [item for item in found if item["metric"] == "latency/p50"]
     assert (p50["case"], p50["verdict"], p50["ratio"]) == ("m", "regression", pytest.approx(2.0))
     assert job["control"]["fired"] is False
-    assert "[numbers 1/1] m: both arms run  (at most 20 s left)" in err
+    assert "[numbers 1/1] m: both arms run  (at most 1 min 00 s left)" in err
     assert "[blocks 1/1] m: " in err
     assert "[control 1/1] m: " in err
     assert f"raw samples: {job['file']}" in err

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from harness.core.record import Record, Status
 from harness.show.progress import Progress
 
@@ -57,7 +59,10 @@ def test_without_an_estimate_the_rest_is_estimated_from_what_was_measured(make_r
     ]
 
 
-def test_a_terminal_gets_a_bar_and_lines_for_what_went_wrong(make_record: MakeRecord) -> None:
+def test_a_terminal_gets_a_bar_and_lines_for_what_went_wrong(
+    make_record: MakeRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")  # a dumb one gets no bar
     stream = Terminal()
     with running(3, estimate_s=30.0, stream=stream) as progress:
         progress.start_case("digits/batch=32")
