@@ -191,7 +191,8 @@ def exit_code(result: ABResult) -> int:
         return 1
     counts = [row for row in result.comparisons if row.metric in result.settings.counted]
     counted = all(row.decision.verdict is not Change.INCONCLUSIVE for row in counts)
-    measured = any(row in counts or row.decision.source is DecisionSource.AB for row in result.comparisons)
+    timed = [row for row in result.comparisons if row.decision.source is DecisionSource.AB]
+    measured = bool(counts) or any(row.base is not None for row in timed)
     complete = (
         measured and counted and result.failed.keys() <= result.unsupported and not unevaluated(result.gates)
     )

@@ -96,7 +96,7 @@ def _page(item: TimeExplanation) -> Page:
 
 def _headline(item: TimeExplanation) -> str:
     if not item.blamed:
-        return "no region is shown to differ" if item.proven else "nothing is proven"
+        return "no region is shown to differ in time" if item.proven else "nothing is proven"
     return "; ".join(f"{_name(region)} {_word(region.proof)}" for region in item.blamed)
 
 

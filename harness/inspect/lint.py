@@ -182,7 +182,8 @@ def _denormals(model: LintSubject) -> Iterator[Lint]:
             "denormal-weights",
             Severity.SLOW if denormal / total > FEW_DENORMALS else Severity.UNSURE,
             f"{count(denormal, 'denormal value')} ({share}), most in {worst.name!r}",
-            "arithmetic on each is many times slower: 45 times where all were, in a chain of products",
+            "some processors take many times as long for each, others no longer: 45 times was measured where "
+            "all were, in a chain of products",
             "set them to zero, or in a suite: axes: {config: {flush: {session.set_denormal_as_zero: '1'}}}",
         )
 

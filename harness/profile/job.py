@@ -268,6 +268,7 @@ def read_graph(path: Path) -> Graph | None:
         weights={item.name: _bytes(item) for item in graph.initializer},
         outputs=tuple(item.name for item in graph.output),
         inner=tuple(_node(node) for part in inner for node in part.node),
+        inner_bytes=sum(_bytes(item) for part in inner for item in part.initializer),
         tensors={
             item.name: Tensor(_dtype(item), tuple(item.dims))
             for part in (graph, *inner)

@@ -52,7 +52,7 @@ def plan(
         activation_bytes=sum(sizes[name] for name in live[fullest]),
         at=ran[fullest][0]["name"],
         alive=tuple(LiveTensor(name, sizes[name]) for name in live[fullest]),
-        weight_bytes=sum(graph.weights.values()),
+        weight_bytes=sum(graph.weights.values()) + graph.inner_bytes,
         arena_peak_bytes=max(arena) if arena else None,
         added_bytes=None if readings[0] is None or readings[1] is None else readings[0] - readings[1],
         uncounted=unknown + len(profile["nodes"]) - len(ran),

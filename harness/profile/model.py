@@ -70,6 +70,7 @@ class Graph:
     weights: Mapping[str, int] = field(default_factory=dict)  # initializer -> bytes
     outputs: tuple[str, ...] = ()
     inner: tuple[GraphNode, ...] = ()
+    inner_bytes: int = 0  # of initializers of the subgraphs
     tensors: Mapping[str, Tensor] = field(default_factory=dict)  # initializers, those of subgraphs too
 
 
@@ -240,7 +241,7 @@ class MemoryPlan:
     activation_bytes: int  # of all that live then
     at: str  # the node that runs then
     alive: tuple[LiveTensor, ...]  # the largest first
-    weight_bytes: int  # of the graph that ran, those of subgraphs left out
+    weight_bytes: int  # of the graph that ran, those of every branch and body too
     arena_peak_bytes: int | None = None  # measured in the runtime's arena
     added_bytes: int | None = None  # measured: the peak of the calls less what was there before the session
     uncounted: int = 0  # nodes that ran and whose outputs are not in the plan

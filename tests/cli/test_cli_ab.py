@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -223,6 +224,7 @@ def without_data(why: NoData) -> GateOutcome:
     [
         ({"comparisons": (row(Change.EQUIVALENT), row(Change.IMPROVEMENT))}, 0),
         ({"comparisons": (row(Change.INCONCLUSIVE),)}, 0),
+        ({"comparisons": (replace(row(Change.INCONCLUSIVE), base=None, head=None),)}, 3),
         ({"comparisons": (row(Change.REGRESSION),)}, 1),
         ({"comparisons": (row(Change.REGRESSION),), "failed": {"m": CRASHED}}, 1),
         ({"failed": {"m": CRASHED}}, 3),

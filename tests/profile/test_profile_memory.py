@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from harness.profile.job import read_graph
 from harness.profile.memory import plan
 from harness.profile.model import Graph, GraphNode, LiveTensor
 
@@ -69,3 +75,31 @@ def test_what_cannot_be_sized_is_counted_as_left_out() -> None:
     assert found is not None
     assert (found.uncounted, found.activation_bytes) == (2, 200)
     assert plan({"nodes": [ran("elsewhere", [1])]}, GRAPH) is None
+
+
+def test_weights_of_branches_count(tmp_path: Path) -> None:
+    """Both are in memory, whichever runs."""
+    value = helper.make_tensor_value_info("z", TensorProto.FLOAT, [8])
+    branches = [
+        helper.make_graph(
+            [helper.make_node("Identity", ["w"], ["z"])],
+            name,
+            [],
+            [value],
+            [numpy_helper.from_array(np.ones(8, np.float32), "w")],
+        )
+        for name in ("then", "else")
+    ]
+    chosen = helper.make_node("If", ["c"], ["y"], "if", then_branch=branches[0], else_branch=branches[1])
+    values = [
+        helper.make_tensor_value_info("c", TensorProto.BOOL, []),
+        helper.make_tensor_value_info("y", TensorProto.FLOAT, [8]),
+    ]
+    onnx.save(
+        helper.make_model(helper.make_graph([chosen], "g", values[:1], values[1:])), tmp_path / "m.onnx"
+    )
+    graph = read_graph(tmp_path / "m.onnx")
+    assert graph is not None
+    found = plan({"nodes": [ran("if", [8])]}, graph)
+    assert found is not None
+    assert found.weight_bytes == 2 * 8 * 4
